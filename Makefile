@@ -1,0 +1,59 @@
+# Every target does its own set-up: a machine needs python3 and make. `make help` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test test-core test-zoo lint docs bench constraints clean
+
+PHOTO = examples/espresso.jpg
+OUT = demo
+JOBS = 2
+PHOTOS = examples
+SETUP := pyproject.toml constraints.txt scripts/environment.sh
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: .venv/.ready ## explain a photograph with the bundled model; pictures in demo/
+	.venv/bin/unseen explain $(PHOTO) --out $(OUT)
+	@echo "The pictures are in $(abspath $(OUT))"
+
+test: test-core test-zoo ## the whole test suite
+
+# One thread a worker: spinning threads of two workers on the same cores slow each other down.
+test-core: .venv/.ready-test
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS)
+
+# torchvision has an environment of its own, so that the other tests prove it is not needed.
+test-zoo: .venv-zoo/.ready
+	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m pytest tests_zoo -n $(JOBS)
+
+lint: .venv/.ready-lint ## style and types
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+docs: .venv/.ready-docs ## the manual, in docs/_build/html
+	.venv/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "The manual starts at $(abspath docs/_build/html/index.html)"
+
+bench: .venv/.ready-test ## measurements of benchmarks/ on PHOTOS=file or folder
+	.venv/bin/python benchmarks/masked_forward.py
+	.venv/bin/python benchmarks/causal_cost.py $(PHOTOS)
+
+constraints: .venv/.ready ## choose the tested versions anew (constraints.txt)
+	scripts/constraints.sh
+
+clean: ## remove what the other targets made
+	rm -rf .venv .venv-zoo demo docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/.ready: $(SETUP)
+	scripts/environment.sh .venv
+	@touch $@
+
+.venv/.ready-%: $(SETUP) | .venv/.ready
+	scripts/environment.sh .venv $*
+	@touch $@
+
+.venv-zoo/.ready: $(SETUP)
+	scripts/environment.sh .venv-zoo test,torchvision,timm,transformers
+	@touch $@

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Writes constraints.txt: one version of every package of every extra, for every platform.
+# It asks the public index alone, so that no local build ("2.13.0+cpu") is written down, and leaves
+# out what a CUDA build of torch pins by itself.
+set -eu
+cd "$(dirname "$0")/.."
+UV_FIND_LINKS="" UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --universal --python-version 3.11 \
+    --upgrade --all-extras --no-header --no-annotate --quiet pyproject.toml > constraints.new
+{
+    echo "# The versions that the tests run on. Written by \`make constraints\`."
+    grep -Ev '^(nvidia-|cuda-|triton|unseen)' constraints.new
+} > constraints.txt
+rm constraints.new
