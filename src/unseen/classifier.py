@@ -1,0 +1,277 @@
+"""The model under explanation: a network, how photographs are prepared for it, and its labels.
+
+Outside a :class:`Classifier` a photograph is float32 RGB in [0, 1], shape (3, H, W); normalisation happens
+inside. This is the only place that knows devices and dtypes: everything that comes out is float32 on the CPU
+unless a caller asks for the differentiable path.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from unseen.errors import ModelError, ParameterError, UnknownNameError, nearest
+from unseen.folding import fold_batch_norms
+from unseen.photo import PhotoSource, open_photo, to_tensor
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photograph becomes the network's input.
+
+    Args:
+        size: (height, width) of the network's input, in pixels.
+        resize: length of the short side before the centre crop, in pixels; or (height, width) to which both sides
+            are squashed before it; ``None`` squashes to ``size`` and crops nothing.
+        interpolation: Pillow's resampling filter.
+        mean: per channel, in pixel units of [0, 1].
+        std: per channel, in pixel units of [0, 1].
+
+    Raises:
+        ParameterError: a size or a standard deviation that is not positive, or a crop larger than the resize.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    resize: int | tuple[int, int] | None = 256
+    interpolation: Interpolation = "bilinear"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise ParameterError(f"input size {self.size} must be positive")
+        if min(self.std) <= 0:
+            raise ParameterError(f"standard deviation {self.std} must be positive in every channel")
+        sides = (self.resize,) * 2 if isinstance(self.resize, int) else self.resize or self.size
+        if sides[0] < self.size[0] or sides[1] < self.size[1]:
+            raise ParameterError(f"resize {self.resize} is smaller than the crop {self.size}")
+        if self.interpolation not in _RESAMPLING:
+            hint = nearest(self.interpolation, _RESAMPLING)
+            raise ParameterError(f"unknown interpolation {self.interpolation!r}: {hint}")
+
+    def crop(self, photo: Image.Image) -> Image.Image:
+        """The part of ``photo`` that the network sees, at the network's resolution."""
+        height, width = self.size
+        across, down = self._scaled(photo.size)
+        resized = photo.resize((across, down), _RESAMPLING[self.interpolation])
+        left, top = round((across - width) / 2), round((down - height) / 2)
+        return resized.crop((left, top, left + width, top + height))
+
+    def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) after the resize of a photograph of (width, height) ``size``."""
+        if not isinstance(self.resize, int):
+            height, width = self.resize or self.size
+            return width, height
+        width, height = (max(self.resize, int(self.resize * side / min(size))) for side in size)
+        return width, height
+
+
+class Classifier:
+    """A trained image classifier together with its preprocessing and labels.
+
+    The network is used in evaluation mode and without touching its parameters; its train/eval flags are put
+    back after every call. It stays on the device and in the dtype in which it is given.
+
+    Args:
+        model: maps normalised images, shape (N, 3, H, W), to logits, shape (N, K).
+        preprocessing: how photographs are prepared; the default is the usual one of ImageNet models.
+        labels: the K class names, in the order of the logits; ``None`` names them "class 0" and so on.
+        name: what records call the model; the class name of the network by default.
+
+    Raises:
+        ModelError: (on use) the network does not return finite logits of shape (N, K), or K differs from the
+            number of labels.
+
+    Example:
+        >>> classifier = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2)),
+        ...                         Preprocessing(size=(2, 2), resize=None), ["cat", "dog"])
+        >>> classifier.logits(torch.rand(5, 3, 2, 2)).shape
+        torch.Size([5, 2])
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        preprocessing: Preprocessing | None = None,
+        labels: Sequence[str] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        self.model = model
+        self.preprocessing = preprocessing or Preprocessing()
+        self.labels = tuple(labels) if labels is not None else None
+        self.name = name or type(model).__name__
+        parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
+        self.device = parameter.device if parameter is not None else torch.device("cpu")
+        self.dtype = parameter.dtype if parameter is not None else torch.float32
+        stats = torch.tensor([self.preprocessing.mean, self.preprocessing.std], device=self.device)
+        self._mean, self._std = stats.reshape(2, 3, 1, 1).unbind()
+        self.memory_format = torch.contiguous_format
+
+    # ---- photographs in -------------------------------------------------------------------------------------
+
+    def prepare(self, photo: PhotoSource) -> Float[Tensor, "3 H W"]:
+        """The photograph as the network sees it, before normalisation: float32 RGB in [0, 1].
+
+        Raises:
+            PhotoError: see :func:`unseen.photo.open_photo`.
+        """
+        return to_tensor(self.preprocessing.crop(open_photo(photo)))
+
+    def normalise(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N 3 H W"]:
+        """(pixels − mean) / std, on the network's device and in its dtype; differentiable."""
+        normal = (pixels.to(self.device) - self._mean) / self._std
+        return normal.to(self.dtype).contiguous(memory_format=self.memory_format)
+
+    # ---- the network ----------------------------------------------------------------------------------------
+
+    def forward(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+        """Logits of a batch on the network's device, differentiable in ``pixels``; one pass, no batching."""
+        with self.evaluating():
+            return self.check(self.model(self.normalise(pixels)), len(pixels))
+
+    @torch.no_grad()  # not inference_mode: what a network caches must stay usable for gradients
+    def logits(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+        """Logits of a batch as float32 on the CPU, without gradients; one pass, no batching."""
+        return self.forward(pixels).float().cpu()
+
+    def check(self, output: object, count: int) -> Float[Tensor, "N K"]:
+        """``output`` if it is a batch of ``count`` finite logit vectors, a :class:`ModelError` otherwise."""
+        logits = getattr(output, "logits", output)
+        if not isinstance(logits, Tensor):
+            raise ModelError(
+                f"{self.name} returned {type(output).__name__}, not a tensor of logits; "
+                "wrap it in a module that returns logits of shape (N, K)"
+            )
+        if logits.ndim != 2 or len(logits) != count:
+            raise ModelError(
+                f"{self.name} returned shape {tuple(logits.shape)} for {count} images; "
+                f"a classifier returns logits of shape ({count}, K)"
+            )
+        if logits.shape[1] < 2:
+            raise ModelError(
+                f"{self.name} has a single output, which is always on top; wrap it so that it returns one logit per "
+                "class (for a binary score z: 0 and z)"
+            )
+        if self.labels is not None and logits.shape[1] != len(self.labels):
+            raise ModelError(
+                f"{self.name} has {logits.shape[1]} outputs but {len(self.labels)} labels were given; "
+                "pass one label per output, in the order of the logits"
+            )
+        if not bool(torch.isfinite(logits).all()):
+            raise ModelError(
+                f"{self.name} returned NaN or infinite logits; check its weights and preprocessing "
+                "(half precision often overflows: try float32)"
+            )
+        return logits
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode inside; every module's own train/eval flag afterwards, whatever happens."""
+        flags = [(module, module.training) for module in self.model.modules() if module.training]
+        for module, _ in flags:
+            module.training = False
+        try:
+            yield
+        finally:
+            for module, training in flags:
+                module.training = training
+
+    # ---- labels ---------------------------------------------------------------------------------------------
+
+    def label(self, index: int) -> str:
+        """The name of class ``index``."""
+        return self.labels[index] if self.labels is not None else f"class {index}"
+
+    def target_index(self, target: str | int) -> int:
+        """The class index that a user means by a name or a number.
+
+        Case, hyphens and underscores do not matter unless two names differ in nothing else; of a label that lists
+        synonyms ("tabby, tabby cat") any one will do.
+
+        Raises:
+            UnknownNameError: no label of that name (the nearest are offered), or an ambiguous one.
+            ParameterError: an index outside the model's classes.
+        """
+        text = str(target).strip()
+        if re.fullmatch(r"-?[0-9]+", text):
+            index = int(text)
+            if index < 0 or (self.labels is not None and index >= len(self.labels)):
+                last = len(self.labels) - 1 if self.labels is not None else "the number of classes − 1"
+                raise ParameterError(f"target {index} is outside 0 … {last}")
+            return index
+        if self.labels is None:
+            raise UnknownNameError(f"{self.name} has no labels; give the target's index instead of {text!r}")
+        found = [i for i, label in enumerate(self.labels) if label == text]
+        wanted = _plain(text)
+        found = found or [i for i, label in enumerate(self.labels) if _plain(label) == wanted]
+        found = found or [i for i, label in enumerate(self.labels) if wanted in map(_plain, label.split(","))]
+        if len(found) > 1:
+            raise UnknownNameError(f"{text!r} names the classes {found}; give the index of the one you mean")
+        if not found:
+            raise UnknownNameError(f"{self.name} has no class {text!r}: {nearest(text, self.labels)}")
+        return found[0]
+
+    # ---- speed ----------------------------------------------------------------------------------------------
+
+    def optimised(self) -> Classifier:
+        """A copy of this classifier for fast inference: batch norms folded into convolutions, channels last.
+
+        The original network is not touched. A network that cannot be traced keeps its batch norms. The copy's
+        logits are compared with the original's on a random image before it is returned.
+
+        Raises:
+            ModelError: the copy's logits differ from the original's by more than rounding.
+        """
+        probe = torch.rand(2, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0))
+        expected = self.logits(probe)
+        tolerance = (1e-3 if self.dtype == torch.float32 else 0.1) * max(1, float(expected.abs().max()))
+        for copied in (fold_batch_norms, copy.deepcopy):
+            network = copied(self.model).eval().requires_grad_(False)
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            fast = Classifier(network, self.preprocessing, self.labels, name=self.name)
+            fast.memory_format = torch.channels_last
+            if float((expected - fast.logits(probe)).abs().max()) <= tolerance:
+                return fast
+        raise ModelError(f"{self.name}: a copy's logits differ from the original's; do not optimise it")
+
+
+def _plain(label: str) -> str:
+    return " ".join(label.lower().replace("_", " ").replace("-", " ").split())
+
+
+def resolve_device(device: str | torch.device | None = "auto") -> torch.device:
+    """The device that ``"auto"`` (or ``None``) stands for, or the one that is named.
+
+    Raises:
+        ParameterError: the named device does not exist on this machine.
+    """
+    if device is None or device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ParameterError(f"device {str(device)!r} cannot be used ({reason}); try 'auto' or 'cpu'") from None
+    return resolved

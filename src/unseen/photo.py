@@ -1,0 +1,230 @@
+"""Photographs in: whatever a user has becomes an upright 8-bit RGB image, or a clear refusal.
+
+Three decisions. Transparent pixels are shown on white, as browsers show them; dropping the alpha channel would
+reveal colours that nobody sees. Colour profiles are ignored, as in the pipelines that train classifiers. Only
+raster formats of photographs are opened, none that starts another program (EPS) or mixes media.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from unseen.errors import PhotoError
+
+PhotoSource = str | PathLike[str] | Image.Image | NDArray[Any] | Tensor
+
+MIN_SIDE = 16
+"""Shortest side of a photograph, in pixels."""
+
+MAX_PIXELS = 100_000_000
+"""Largest photograph, in pixels (300 MB decoded); read from the header, before anything is decoded."""
+
+MAX_ASPECT = 32
+"""Longest side over shortest side; a centre crop would show less than 1/32 of a longer strip."""
+
+SUFFIXES = tuple(f".{kind}" for kind in ("avif", "bmp", "gif", "jfif", "jp2", "jpe", "jpeg", "jpg", "pgm", "png"))
+SUFFIXES += (".pnm", ".ppm", ".tif", ".tiff", ".webp")
+"""What counts as a photograph when a folder is searched."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "MPO", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+
+
+def open_photo(source: PhotoSource) -> Image.Image:
+    """The photograph as an upright 8-bit RGB image.
+
+    EXIF orientation is applied; grey, palette, CMYK and 16-bit images are converted; transparency is shown on
+    white; of an animation the first frame is taken.
+
+    Args:
+        source: a path, a Pillow image, an array of shape (H, W) or (H, W, 1|3|4), or a tensor of shape (H, W) or
+            (1|3|4, H, W). Numbers are uint8, uint16 or floats in [0, 1], and are rounded to 8 bits.
+
+    Raises:
+        PhotoError: missing, empty, truncated or not an image; a side below 16 pixels, more than 100 million pixels
+            or a strip longer than 32 times its width; numbers that are not finite, out of range or of another type.
+
+    Example:
+        >>> open_photo(np.full((20, 30), 0.5)).getpixel((0, 0))
+        (128, 128, 128)
+    """
+    if isinstance(source, Tensor):
+        return _from_tensor(source)
+    if isinstance(source, np.ndarray):
+        return _from_array(source, "the array")
+    if isinstance(source, Image.Image):
+        return _upright_rgb(source, "the image")
+    if isinstance(source, str | PathLike):
+        return _read(Path(source))
+    raise PhotoError(
+        f"a {type(source).__name__} is not a photograph; give a path, a Pillow image, an array or a tensor"
+    )
+
+
+def to_tensor(image: Image.Image) -> Float[Tensor, "3 H W"]:
+    """An 8-bit RGB image as float32 in [0, 1], shape (3, H, W).
+
+    Raises:
+        PhotoError: the image is not RGB; :func:`open_photo` makes it so.
+    """
+    if image.mode != "RGB":
+        raise PhotoError(f"the image has mode {image.mode}, not RGB; pass it through open_photo first")
+    pixels = torch.from_numpy(np.array(image, dtype=np.uint8))
+    return pixels.permute(2, 0, 1).contiguous().to(torch.float32).div(255)
+
+
+def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
+    """Files as they are given, folders as the photographs directly inside them, sorted by name.
+
+    Whether a file exists and is a photograph is found when it is opened, so that one bad file does not stop the
+    others.
+
+    Raises:
+        PhotoError: nothing was given, or a folder cannot be read or holds no photograph.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        found.extend(_photos_inside(path) if _is_folder(path) else [path])
+    if not found:
+        raise PhotoError("no photograph was given; name files or folders")
+    return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # told when it is opened
+        return False
+
+
+def _photos_inside(folder: Path) -> list[Path]:
+    try:
+        names = sorted(folder.iterdir())
+    except OSError as error:
+        raise PhotoError(f"folder {folder} cannot be read: {error.strerror}") from None
+    photos = [p for p in names if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file()]
+    if not photos:
+        raise PhotoError(f"folder {folder} holds no photographs ({' '.join(SUFFIXES)})")
+    return photos
+
+
+def _read(path: Path) -> Image.Image:
+    try:
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PhotoError(f"{path!s:.200} cannot be opened: {reason}; check the path") from None
+    if path.is_dir():
+        raise PhotoError(f"{path} is a folder; name a photograph inside it")
+    if not path.is_file():
+        raise PhotoError(f"{path} is not a regular file; copy its content into one")
+    if size == 0:
+        raise PhotoError(f"{path} is empty; copy or download it again")
+    Image.init()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path, formats=[f for f in _FORMATS if f in Image.OPEN]) as image:
+                return _upright_rgb(image, str(path))
+        except PhotoError:
+            raise
+        except PermissionError:
+            raise PhotoError(f"{path} may not be read; check its permissions") from None
+        except UnidentifiedImageError:
+            raise PhotoError(f"{path} is not an image of a known format; convert it to JPEG or PNG") from None
+        except Image.DecompressionBombError:
+            raise PhotoError(_too_large(str(path))) from None
+        except Exception as error:  # decoders of damaged headers raise whatever they stumble over
+            raise PhotoError(_damaged(str(path), error)) from None
+
+
+def _upright_rgb(image: Image.Image, where: str) -> Image.Image:
+    _check_size(image.size, where)
+    try:
+        image = ImageOps.exif_transpose(image)
+        if image.mode == "F" or image.mode.startswith("I"):
+            return _from_array(_sixteen_bit(np.asarray(image), where), where)
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        return image.convert("RGB")
+    except PhotoError:
+        raise
+    except Exception as error:  # decoders of damaged data raise whatever they stumble over
+        raise PhotoError(_damaged(where, error)) from None
+
+
+def _sixteen_bit(array: NDArray[Any], where: str) -> NDArray[Any]:
+    """Pillow's 32-bit integer images hold 16-bit data; anything larger has no known white."""
+    if array.dtype.kind != "i":
+        return array
+    if array.min() < 0 or array.max() > 65535:
+        raise PhotoError(f"{where} has 32-bit values outside 0 … 65535; convert it to 8 or 16 bits")
+    return array.astype(np.uint16)
+
+
+def _from_tensor(tensor: Tensor) -> Image.Image:
+    if tensor.ndim == 3:
+        if tensor.shape[0] not in (1, 3, 4):
+            raise PhotoError(
+                f"the tensor has shape {tuple(tensor.shape)}; expected (H, W) or (C, H, W) with C = 1, 3 or 4"
+            )
+        tensor = tensor.permute(1, 2, 0)
+    tensor = tensor.detach().cpu()
+    return _from_array((tensor.float() if tensor.is_floating_point() else tensor).numpy(), "the tensor")
+
+
+def _from_array(array: NDArray[Any], where: str) -> Image.Image:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise PhotoError(f"{where} has shape {array.shape}; expected (H, W) or (H, W, C) with C = 1, 3 or 4")
+    _check_size((array.shape[1], array.shape[0]), where)
+    pixels = _eight_bit(array, where)
+    return _upright_rgb(Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels), where)
+
+
+def _eight_bit(array: NDArray[Any], where: str) -> NDArray[Any]:
+    kind, width = array.dtype.kind, array.dtype.itemsize
+    if kind == "u" and width == 1:
+        return array
+    if kind == "u" and width == 2:
+        return np.asarray(np.rint(array / 257), dtype=np.uint8)
+    if kind != "f":
+        raise PhotoError(f"{where} has type {array.dtype}; give uint8, uint16 or floats in [0, 1]")
+    if not np.isfinite(array).all():
+        raise PhotoError(f"{where} contains NaN or infinite numbers; give finite values in [0, 1]")
+    low, high = float(array.min()), float(array.max())
+    if low < 0 or high > 1:
+        raise PhotoError(
+            f"{where} has values from {low:g} to {high:g}, outside [0, 1]; scale them, or give bytes as uint8"
+        )
+    return np.asarray(np.rint(array * 255), dtype=np.uint8)
+
+
+def _check_size(size: tuple[int, int], where: str) -> None:
+    short, long = min(size), max(size)
+    shape = f"{size[0]} × {size[1]} pixels"
+    if short < MIN_SIDE:
+        raise PhotoError(f"{where} has {shape}; each side of a photograph needs at least {MIN_SIDE}")
+    if short * long > MAX_PIXELS:
+        raise PhotoError(_too_large(f"{where}, with {shape},"))
+    if long > MAX_ASPECT * short:
+        raise PhotoError(f"{where} has {shape}, a strip; cut it to at most {MAX_ASPECT} : 1")
+
+
+def _too_large(where: str) -> str:
+    return f"{where} is too large (at most {MAX_PIXELS // 10**6} million pixels); scale it down first"
+
+
+def _damaged(where: str, error: Exception) -> str:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return f"{where} cannot be decoded ({reason}); it is damaged, truncated or of an unusual kind: export it again"

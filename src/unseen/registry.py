@@ -1,0 +1,150 @@
+"""One lazy registry for everything that is chosen by name: models, removals, methods (later: metrics).
+
+A name maps to ``"module:attribute"``; the module is imported when the name is first used, so that
+``import unseen`` and ``unseen list`` stay fast. Third parties add entries through entry points of the
+registry's group (``unseen.removals``, ``unseen.methods``): the entry point's object is an :class:`Entry`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import types
+import typing
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from unseen.errors import ParameterError, UnknownNameError, nearest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a registered name without importing it.
+
+    Attributes:
+        target: ``"module:attribute"`` of a class or factory.
+        summary: one line for ``unseen list`` and ``--help``.
+        citation: the source (paper, equation), empty for plain technique.
+        cost: model evaluations per use, in words.
+        arguments: values preset for the factory, below what the user's spec adds.
+    """
+
+    target: str
+    summary: str
+    citation: str = ""
+    cost: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Any:
+        """Import and return the object that ``target`` names."""
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+class Registry(Generic[T]):
+    """Names of one kind of thing, each built lazily from a spec ``name[:value,key=value,…]``.
+
+    Args:
+        kind: what the names stand for, used in messages (``"removal"``).
+        group: entry-point group of third-party additions.
+        entries: the built-in names.
+
+    Example:
+        >>> from unseen.removal import REMOVALS
+        >>> REMOVALS.create("ad:pooled").travel
+        'pooled'
+    """
+
+    def __init__(self, kind: str, group: str, entries: Mapping[str, Entry]) -> None:
+        self.kind = kind
+        self.group = group
+        self._builtin = dict(entries)
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        """All entries, built-in ones first; a third party cannot replace a built-in name."""
+        found: dict[str, Entry] = {}
+        for point in entry_points(group=self.group):
+            try:
+                entry = point.load()
+                if not isinstance(entry, Entry):
+                    raise TypeError(f"it is a {type(entry).__name__}, not an Entry")
+            except Exception as error:  # a broken plug-in must not take the built-in names with it
+                warnings.warn(f"{self.kind} {point.name!r} of {point.value} is left out: {error}", stacklevel=2)
+            else:
+                found[point.name] = entry
+        return {**self._builtin, **{k: v for k, v in found.items() if k not in self._builtin}}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __getitem__(self, name: str) -> Entry:
+        try:
+            return self.entries[name]
+        except KeyError:
+            hint = nearest(name, self.entries)
+            raise UnknownNameError(f"unknown {self.kind} {name!r}: {hint}") from None
+
+    def create(self, spec: str) -> T:
+        """Build the object that ``spec`` describes.
+
+        The part after the colon fills the dataclass's fields: bare values in order, ``key=value`` by name.
+
+        Raises:
+            UnknownNameError: no such name.
+            ParameterError: an option that the object does not have, or a value that it refuses.
+        """
+        name, _, options = spec.partition(":")
+        entry = self[name]
+        factory = entry.load()
+        arguments = dict(entry.arguments)
+        arguments.update(self._parse(name, factory, options, preset=entry.arguments))
+        return typing.cast(T, factory(**arguments))
+
+    def _parse(self, name: str, factory: Any, options: str, preset: Mapping[str, Any]) -> dict[str, Any]:
+        if not options:
+            return {}
+        every = dataclasses.fields(factory) if dataclasses.is_dataclass(factory) else ()
+        fields = [f for f in every if f.init and f.name not in preset]
+        hints = typing.get_type_hints(factory)
+        given: dict[str, Any] = {}
+        for position, option in enumerate(options.split(",")):
+            key, equals, text = option.partition("=")
+            if not equals:
+                if position >= len(fields):
+                    raise ParameterError(f"{self.kind} {name!r} takes {len(fields)} options, got {options!r}")
+                key, text = fields[position].name, option
+            if key not in {f.name for f in fields}:
+                known = nearest(key, [f.name for f in fields])
+                raise ParameterError(f"{self.kind} {name!r} has no option {key!r}: {known}")
+            if key in given:
+                raise ParameterError(f"{self.kind} {name!r}: option {key!r} is given twice in {options!r}")
+            given[key] = _convert(text, hints[key], f"{self.kind} {name!r}, option {key!r}")
+        return given
+
+
+def _convert(text: str, kind: Any, where: str) -> Any:
+    members = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else ()
+    if members:
+        if text == "none" and types.NoneType in members:
+            return None
+        kind = next(member for member in members if member is not types.NoneType)
+    choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+    if choices:
+        if text not in choices:
+            raise ParameterError(f"{where}: {text!r} is not a choice; {nearest(text, choices)}")
+        return text
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise ParameterError(f"{where}: {text!r} is neither 'true' nor 'false'")
+        return text == "true"
+    try:
+        return kind(text)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{where}: {text!r} is not a {kind.__name__}") from None

@@ -1,0 +1,92 @@
+"""What every model source hands over, and the checks that all of them share."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from unseen.classifier import Preprocessing
+from unseen.errors import ModelError
+from unseen.photo import to_tensor
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network with the metadata that its source keeps.
+
+    Attributes:
+        model: maps normalised images to logits.
+        preprocessing: as the source describes it.
+        labels: class names in the order of the logits, or ``None`` when the source knows none.
+    """
+
+    model: nn.Module
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+
+
+Loader = Callable[[str, Path | None], Loaded]
+"""(name, weights file or ``None`` for the published ones) → model; entries of ``MODELS`` name such a function."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional package.
+
+    Raises:
+        ModelError: it is not installed, or it does not work with the installed torch.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ModelError(f"{module} is not installed: pip install 'unseen[{extra}]'") from None
+    except (RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(
+            f"{module} fails to import ({reason}); install the builds of torch and torchvision that belong together"
+        ) from None
+
+
+def imagenet_labels() -> tuple[str, ...]:
+    """The 1,000 class names of ImageNet-1k in index order; each names one class only."""
+    text = (files("unseen") / "data" / "imagenet_labels.txt").read_text(encoding="utf-8")
+    return tuple(text.splitlines())
+
+
+def verified(preprocessing: Preprocessing, reference: Callable[[Image.Image], Tensor], name: str) -> Preprocessing:
+    """``preprocessing``, once it is seen to do what the source's own transform does to a photograph of ramps.
+
+    Sources describe crops, padding, channel orders and second normalisations in many ways; rather than know them
+    all, compare. A shift of one and a half pixels is allowed: sources round crops differently.
+
+    Args:
+        preprocessing: read from the source's metadata.
+        reference: the source's transform, RGB image → normalised tensor of shape (3, H, W).
+        name: the model's, for the message.
+
+    Raises:
+        ModelError: they differ, so that the model would not see what it was trained on.
+    """
+    across = torch.linspace(0, 255, 500).expand(375, 500)
+    down = torch.linspace(0, 255, 375)[:, None].expand(375, 500)
+    ramps = torch.stack([across, down, 255 - (across + down) / 2], dim=2)
+    photo = Image.fromarray(ramps.round().to(torch.uint8).numpy())
+    expected = reference(photo)
+    mean, std = torch.tensor([preprocessing.mean, preprocessing.std]).reshape(2, 3, 1, 1).unbind()
+    ours = (to_tensor(preprocessing.crop(photo)) - mean) / std
+    same = ours.shape == expected.shape
+    if same:
+        same = float(((ours - expected) * std).abs().max()) <= 1.5 / min(preprocessing.size) + 1 / 255
+    if not same:
+        raise ModelError(
+            f"the preprocessing of {name} is not a resize, centre crop and normalisation of RGB pixels; "
+            "give Classifier a module that does the rest itself"
+        )
+    return preprocessing

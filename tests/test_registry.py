@@ -1,0 +1,116 @@
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import Literal
+
+import pytest
+
+from unseen import registry
+from unseen.errors import ParameterError, UnknownNameError
+from unseen.registry import Entry, Registry
+from unseen.removal import REMOVALS
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """Something to register."""
+
+    colour: Literal["red", "green"] = "red"
+    watts: int = 5
+    dimmed: bool = False
+    hours: float | None = 1.5
+    fixed: str = "as made"
+
+
+def plain() -> str:
+    """A factory without options."""
+    return "plain"
+
+
+PLUGIN = Entry(f"{__name__}:plain", "from a third party")
+NOT_AN_ENTRY = "a mistake"
+LAMPS: Registry[Lamp] = Registry(
+    "lamp",
+    "unseen.test_lamps",
+    {
+        "lamp": Entry(f"{__name__}:Lamp", "a lamp"),
+        "preset": Entry(f"{__name__}:Lamp", "a lamp", arguments={"colour": "green"}),
+        "plain": Entry(f"{__name__}:plain", "a function"),
+        "broken": Entry("unseen_no_such_module:thing", "never imported by listing"),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("lamp", Lamp()),
+        ("lamp:green", Lamp("green")),
+        ("lamp:green,7,true", Lamp("green", 7, True)),
+        ("lamp:watts=9,dimmed=true", Lamp(watts=9, dimmed=True)),
+        ("lamp:hours=none", Lamp(hours=None)),
+        ("lamp:hours=2", Lamp(hours=2.0)),
+        ("preset", Lamp("green")),
+        ("preset:8", Lamp("green", 8)),
+        ("plain", "plain"),
+    ],
+)
+def test_specs(spec: str, expected: object) -> None:
+    assert LAMPS.create(spec) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("lamp:blue", "'blue' is not a choice; known: green, red"),
+        ("lamp:gren", "did you mean 'green'"),
+        ("lamp:watts=many", "'many' is not a int"),
+        ("lamp:dimmed=yes", "neither 'true' nor 'false'"),
+        ("lamp:hours=x", "'x' is not a float"),
+        ("lamp:wats=3", "no option 'wats': did you mean 'watts'"),
+        ("lamp:red,1,true,2,a,b", "takes 5 options"),
+        ("lamp:red,colour=red", "given twice"),
+        ("preset:colour=red", "no option 'colour'"),
+        ("plain:1", "takes 0 options"),
+    ],
+)
+def test_wrong_options_are_named(spec: str, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        LAMPS.create(spec)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(UnknownNameError, match="unknown lamp 'lmp': did you mean 'lamp'"):
+        LAMPS.create("lmp")
+
+
+def test_listing_imports_nothing() -> None:
+    assert list(LAMPS) == ["lamp", "preset", "plain", "broken"]
+    with pytest.raises(ModuleNotFoundError):
+        LAMPS["broken"].load()
+
+
+def with_plugins(monkeypatch: pytest.MonkeyPatch, **values: str) -> Registry[object]:
+    points = [EntryPoint(name, value, "unseen.test") for name, value in values.items()]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "unseen.test" else [])
+    return Registry("thing", "unseen.test", {"builtin": Entry(f"{__name__}:Lamp", "a lamp")})
+
+
+def test_third_parties_add_but_do_not_replace(monkeypatch: pytest.MonkeyPatch) -> None:
+    things = with_plugins(monkeypatch, added=f"{__name__}:PLUGIN", builtin=f"{__name__}:PLUGIN")
+    assert list(things) == ["builtin", "added"]
+    assert things.create("added") == "plain"
+    assert things.create("builtin") == Lamp()
+
+
+@pytest.mark.parametrize("value", ["unseen_no_such_module:x", f"{__name__}:NOT_AN_ENTRY", f"{__name__}:missing"])
+def test_a_broken_plugin_is_reported_and_left_out(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    things = with_plugins(monkeypatch, bad=value)
+    with pytest.warns(UserWarning, match="thing 'bad' of .* is left out"):
+        assert list(things) == ["builtin"]
+
+
+def test_every_removal_is_created_under_its_name() -> None:
+    for name in REMOVALS:
+        if name != "ad":
+            assert REMOVALS.create(name).name == name
+        assert REMOVALS[name].summary
