@@ -1,0 +1,47 @@
+"""Ways of hiding a part of a photograph from a model; ``unseen list removals`` shows them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from unseen.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from unseen.removal.masked import MaskedClassifier, MaskedForward, ProgressListener, Removal
+
+_SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation, section 5"
+
+
+def _fill(colour: str, summary: str, citation: str = "") -> Entry:
+    return Entry("unseen.removal.fills:ConstantFill", summary, citation, "1 per mask", {"colour": colour})
+
+
+REMOVALS: Registry[Removal] = Registry(
+    "removal",
+    "unseen.removals",
+    {
+        "ad": Entry(
+            "unseen.removal.deactivation:ActivationDeactivation",
+            "switch off the activations that depend on the hidden part; nothing is painted",
+            "Chanchal, Kelly & Chockler, Activation-Deactivation, Definition 5 and Algorithm 1",
+            "1 per mask",
+        ),
+        "zero": _fill("zero", "0 after normalisation: the training data's mean colour", _SEED_001),
+        "min": _fill("min", "the minimum of the normalised photograph, in every channel", _SEED_001),
+        "max": _fill("max", "the maximum of the normalised photograph, in every channel", _SEED_001),
+        "mean": _fill("mean", "the mean of the normalised photograph, in every channel", _SEED_001),
+        "black": _fill("black", "black pixels"),
+        "white": _fill("white", "white pixels"),
+        "grey": _fill("grey", "mid-grey pixels (0.5)"),
+        "channel-mean": _fill("channel-mean", "the photograph's mean colour"),
+    },
+)
+
+__all__ = ["REMOVALS", "MaskedClassifier", "MaskedForward", "ProgressListener", "Removal"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module("unseen.removal.masked"), name)
+    raise AttributeError(f"module 'unseen.removal' has no attribute {name!r}")

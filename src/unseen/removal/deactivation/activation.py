@@ -1,0 +1,150 @@
+"""Activation–Deactivation as a removal: the network runs as if the hidden part had never been there.
+
+Source: Chanchal, Kelly & Chockler, *Activation-Deactivation: A General Framework for Robust Post-hoc Explainable AI*,
+Definitions 3–5, Algorithm 1 (ConvAD) and Theorem 1. Neighbour fill with ``join="and"`` is layer masking
+(Balasubramanian & Feizi, *Towards Improved Input Masking for Convolutional Neural Networks*, ICCV 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from unseen.classifier import Classifier
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.removal.deactivation.grid import Travel, Traveller
+from unseen.removal.deactivation.interception import Constants, Interception, Semantics, State, tensors_in
+from unseen.removal.deactivation.layout import LAYOUT_RULES
+from unseen.removal.deactivation.pointwise import POINTWISE_RULES
+from unseen.removal.deactivation.windows import WINDOW_RULES
+from unseen.removal.masked import MaskedForward, Removal
+
+RULES = {**POINTWISE_RULES, **LAYOUT_RULES, **WINDOW_RULES}
+
+
+@dataclass(frozen=True)
+class ActivationDeactivation(Removal):
+    """Switch off the activations that depend on the hidden part; paint nothing.
+
+    Works in any trained convolutional network, without retraining and without touching it. With nothing hidden the
+    logits are bit-equal to the plain network's (Theorem 1), which is checked on the photograph when a classifier is
+    first bound. Hidden pixels never reach the network: changing them changes nothing.
+
+    Args:
+        travel: ``dilating`` — a position is on as soon as its window holds more than ``threshold`` of positions that
+            are on (the paper's rule): deep layers see everything that touches the visible part, which gives parts
+            that survive on other backgrounds. ``pooled`` — the mask at a layer is the photograph's mask at that
+            layer's resolution: the network sees a true cut-out.
+        threshold: τ in [0, 1), the share that a position's window must exceed.
+        fill: what a window sees at switched-off positions: ``zero``, or the mean of the neighbours that are on
+            (``neighbour``), which keeps more of the network's judgement when small pieces are hidden.
+        pooling: global and valid average pools take the mean over the positions that are ``active``, or over ``all``
+            (the paper's letter).
+        join: where branches with different positions are added or concatenated, a position is on if it is on in any
+            branch (``or``) or in all of them (``and``).
+
+    Raises:
+        ParameterError: τ outside [0, 1), or a value that is not a choice.
+        NotApplicableError: (from :meth:`bind`) the network has an operation for which there is no sound rule.
+
+    Example:
+        >>> from unseen import load_classifier
+        >>> classifier = load_classifier("efficientnet-lite0")
+        >>> masked = ActivationDeactivation().bind(classifier, torch.rand(3, 224, 224))
+        >>> masked(torch.ones(1, 224, 224)).shape
+        torch.Size([1, 1000])
+    """
+
+    travel: Travel = "dilating"
+    threshold: float = 0.0
+    fill: Literal["zero", "neighbour"] = "zero"
+    pooling: Literal["active", "all"] = "active"
+    join: Literal["or", "and"] = "or"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold < 1:
+            raise ParameterError(
+                f"threshold {self.threshold} must be in [0, 1); 0 switches off only what is fully hidden"
+            )
+        for name, choices in (
+            ("travel", ("dilating", "pooled")),
+            ("fill", ("zero", "neighbour")),
+            ("pooling", ("active", "all")),
+            ("join", ("or", "and")),
+        ):
+            if getattr(self, name) not in choices:
+                raise ParameterError(f"{name} {getattr(self, name)!r} must be {' or '.join(map(repr, choices))}")
+
+    @property
+    def name(self) -> str:
+        """``ad`` with the options that differ from their defaults."""
+        changed = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
+        return "ad" + (":" + ",".join(changed) if changed else "")
+
+    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+        """One intercepted pass; verified on this photograph when the classifier is new."""
+        _refuse_compiled(classifier.model)
+        semantics = Semantics(self.pooling, self.join, self.fill)
+        known = _KNOWN.setdefault(classifier, _Known())
+        for tensor in tensors_in([vars(module) for module in classifier.model.modules()]):
+            known.constants[tensor] = State.CONSTANT
+
+        def passed(pixels: Tensor, masks: Tensor, *, learning: bool = False) -> Tensor:
+            normalised = classifier.normalise(pixels)
+            traveller = Traveller(masks.to(classifier.device), self.travel, self.threshold, classifier.dtype)
+            run = Interception(RULES, traveller, semantics, classifier.model, known.constants, learning=learning)
+            entered = run.enter(normalised)
+            with classifier.evaluating(), run:
+                output = classifier.model(entered)
+            if not learning:
+                run.leave(output)
+            return classifier.check(output, len(pixels))
+
+        if self not in known.verified:
+            _verify(classifier, image, passed)
+            known.verified.add(self)
+        return passed
+
+
+@dataclass
+class _Known:
+    """What is known of a classifier: its tensors that are no activations, and the removals that were verified."""
+
+    constants: Constants = field(default_factory=WeakTensorKeyDictionary)
+    verified: set[ActivationDeactivation] = field(default_factory=set)
+
+
+_KNOWN: WeakKeyDictionary[Classifier, _Known] = WeakKeyDictionary()
+
+
+@torch.no_grad()
+def _verify(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor]) -> None:
+    """Theorem 1 on this photograph: beside a half-hidden copy, the unhidden one gives the plain network's logits."""
+    pixels = image.to(classifier.device).expand(2, -1, -1, -1)
+    masks = torch.ones(2, *image.shape[1:], device=classifier.device)
+    masks[1, :, image.shape[2] // 2 :] = 0
+    expected, got = passed(pixels, masks, learning=True)[0], passed(pixels, masks)[0]
+    exact = classifier.device.type == "cpu"  # accelerators may choose another kernel from call to call
+    if not (torch.equal(got, expected) if exact else torch.allclose(got, expected, rtol=1e-3, atol=1e-3)):
+        raise NotApplicableError(
+            f"ad changes the logits of {classifier.name} by {float((got - expected).abs().max()):.2g} with nothing "
+            "hidden; the network is not deterministic or depends on the other photographs of a batch: "
+            "choose another removal"
+        )
+
+
+def _refuse_compiled(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        if compiled or isinstance(module, torch.jit.ScriptModule):
+            raise NotApplicableError(
+                f"ad cannot follow the compiled module {name or type(module).__name__!r}; "
+                "pass the original nn.Module (before torch.jit or torch.compile)"
+            )

@@ -1,0 +1,300 @@
+"""Following the photograph's positions through a network that stays untouched.
+
+Every torch function that the network calls passes through :class:`Interception`. Each tensor is in one of three
+states: it has *positions* (a feature map: some switched on, some off), it is *global* (made from the photograph, but
+positions were reduced or flattened away), or it is *constant* (parameters and what is made of them alone). A function
+that meets positions is handled by its rule, or refused by name: no position is ever lost silently.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from types import FrameType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from unseen.errors import NotApplicableError
+from unseen.removal.deactivation.fill import neighbour_fill
+from unseen.removal.deactivation.grid import Grid, Traveller
+
+Function = Callable[..., Any]
+Rule = Callable[["Interception", Function, tuple[Any, ...], dict[str, Any]], Any]
+Constants = MutableMapping[Tensor, "State"]
+
+_ABOUT_TENSORS = frozenset(  # tell nothing of a tensor's values, unlike item, tolist or numpy
+    [
+        "__get__",
+        "__len__",
+        "__hash__",
+        "__repr__",
+        "__format__",
+        "size",
+        "dim",
+        "ndimension",
+        "numel",
+        "nelement",
+        "stride",
+        "storage_offset",
+        "element_size",
+        "get_device",
+        "is_contiguous",
+        "is_floating_point",
+        "is_complex",
+        "is_signed",
+        "is_same_size",
+        "is_inference",
+        "type",
+        "register_hook",
+        "retain_grad",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Where a tensor keeps the photograph's positions.
+
+    Attributes:
+        grid: which of them are switched on.
+        axes: the axes of (h, w), counted from the end; one axis where h and w are flattened into one.
+    """
+
+    grid: Grid
+    axes: tuple[int, ...] = (-2, -1)
+
+    def mask(self, values: Tensor, ndim: int) -> Tensor:
+        """``values`` (N, 1 or C, h, w) of the grid, laid out to broadcast against a tensor of ``ndim`` axes."""
+        if self.axes == (-2, -1) and ndim == 4:
+            return values
+        shape = [1] * ndim
+        shape[0] = len(values)
+        extents = values.shape[-2:] if len(self.axes) == 2 else (values.shape[-2] * values.shape[-1],)
+        for axis, extent in zip(self.axes, extents, strict=True):
+            shape[axis] = extent
+        return values.reshape(shape)
+
+
+class State(Enum):
+    """A tensor without positions."""
+
+    GLOBAL = "global"
+    CONSTANT = "constant"
+    STALE = "stale"
+    """Its memory got other positions through a view; nothing is known of it any more."""
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """The decisions that rules consult."""
+
+    pooling: Literal["active", "all"]
+    join: Literal["or", "and"]
+    fill: Literal["zero", "neighbour"]
+
+
+class Interception(TorchFunctionMode):
+    """One masked pass: enter the photograph, run the network inside, check the logits at the end.
+
+    Args:
+        rules: what to do with each torch function that meets positions.
+        traveller: carries the masks of this pass.
+        semantics: decisions that the rules consult.
+        model: the network, for naming the module in errors.
+        constants: the tensors that do not depend on the photograph; what the network makes of them alone is added.
+        learning: take every tensor of unknown origin for a constant: for a plain pass, which finds those that are
+            neither parameters nor buffers.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[Function, Rule],
+        traveller: Traveller,
+        semantics: Semantics,
+        model: nn.Module,
+        constants: Constants,
+        *,
+        learning: bool = False,
+    ) -> None:
+        super().__init__()
+        self.rules, self.traveller, self.semantics = rules, traveller, semantics
+        self.model, self.constants, self.learning = model, constants, learning
+        self.count = len(traveller.origin.active)
+        self._states: MutableMapping[Tensor, Positions | State] = WeakTensorKeyDictionary()
+
+    # ---- tensors and their states -----------------------------------------------------------------------------
+
+    def enter(self, normalised: Tensor) -> Tensor:
+        """Register the normalised photographs (N, 3, H, W) as a feature map with the masks' positions."""
+        entered = normalised.view_as(normalised)
+        return self.mark(entered, State.GLOBAL if self.learning else Positions(self.traveller.origin))
+
+    def leave(self, output: Any) -> None:
+        """Check that the logits depend on the masks.
+
+        Raises:
+            NotApplicableError: the logits still have positions, or were made by something that cannot be followed.
+        """
+        logits = getattr(output, "logits", output)
+        if not isinstance(logits, Tensor):
+            return  # the classifier's own check says it better
+        state = self._states.get(logits)
+        if isinstance(state, Positions):
+            raise self.refusal("the output", "still has positions; a classifier reduces or flattens them")
+        if state is not State.GLOBAL:
+            raise self.refusal("the output", "was made outside torch's Python functions, so the mask was lost")
+
+    def state(self, tensor: Tensor) -> Positions | State:
+        """The state of a tensor; refuses one that comes from nowhere."""
+        state = self._states.get(tensor) or self.constants.get(tensor)
+        if state is None:
+            if not self.learning:
+                raise self.refusal(
+                    f"a tensor {tuple(tensor.shape)}",
+                    "was made by a scripted, compiled or custom operation or by numpy, where the mask is lost",
+                )
+            state = self.constants[tensor] = State.CONSTANT
+        if state is State.STALE:
+            raise self.refusal("a tensor", "is used after its positions were changed in place through a view of it")
+        return state
+
+    def positions(self, tensor: object) -> Positions | None:
+        """The positions of a tensor, ``None`` if it has none."""
+        state = self.state(tensor) if isinstance(tensor, Tensor) else None
+        return state if isinstance(state, Positions) else None
+
+    def mark(self, output: Tensor, state: Positions | State) -> Tensor:
+        """Record the state of an operation's output; after a change in place its views must not be used again."""
+        before = self._states.get(output) or self.constants.get(output)
+        if before is not None and before != state and Positions in (type(before), type(state)):
+            self._forget_views(output)
+        if state is State.CONSTANT:
+            self.constants[output] = state
+        else:
+            self._states[output] = state
+        return output
+
+    def _forget_views(self, changed: Tensor) -> None:
+        memory = changed.untyped_storage().data_ptr()
+        for other in [*self._states, *self.constants]:
+            if other is not changed and other.untyped_storage().data_ptr() == memory:
+                self._states[other] = State.STALE
+
+    # ---- switching off ----------------------------------------------------------------------------------------
+
+    def switched_off(self, tensor: Tensor, positions: Positions) -> Tensor:
+        """``tensor`` with zeros at its switched-off positions; itself where there are none.
+
+        Without gradients the zeros are written in place, which is three times faster: nothing may read a switched-off
+        position anyway.
+        """
+        self.require_gradients(tensor)
+        if positions.grid.full:
+            return tensor
+        return times(tensor, positions.mask(positions.grid.keep, tensor.ndim))
+
+    def filled(self, tensor: Tensor, positions: Positions, rings: int) -> Tensor:
+        """``tensor`` with its switched-off positions filled from their neighbours."""
+        if positions.grid.full or rings == 0:
+            return self.switched_off(tensor, positions)
+        return neighbour_fill(tensor, positions.grid, rings)
+
+    def require_gradients(self, tensor: Tensor) -> None:
+        """Refuse to mix positions where autograd does not see it: its gradients would ignore the masks."""
+        if tensor.requires_grad and not torch.is_grad_enabled():
+            raise self.refusal(
+                "an operation", "mixes positions inside a custom autograd.Function or a reentrant checkpoint"
+            )
+
+    # ---- interception -----------------------------------------------------------------------------------------
+
+    def __torch_function__(
+        self, func: Function, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        states = [self.state(tensor) for tensor in tensors_in((args, kwargs))]
+        if not any(isinstance(state, Positions) for state in states):
+            output = func(*args, **kwargs)
+            followed = State.GLOBAL if State.GLOBAL in states else State.CONSTANT
+            for tensor in tensors_in(args[0] if func is Tensor.__setitem__ else output):
+                self.mark(tensor, followed)
+            return output
+        rule = self.rules.get(func)
+        if rule is not None and kwargs.get("out") is None:
+            output = rule(self, func, *_by_position(args, kwargs))
+            for tensor in tensors_in(output):
+                self._check_shape(func, tensor)
+            return output
+        if func.__name__ in _ABOUT_TENSORS:
+            output = func(*args, **kwargs)
+            if not any(True for _ in tensors_in(output)):
+                return output
+        raise self.refusal(name_of(func), "takes positions in a way for which there is no rule")
+
+    def _check_shape(self, func: Function, output: Tensor) -> None:
+        positions = self._states.get(output)
+        if not isinstance(positions, Positions):
+            return
+        height, width = positions.grid.size
+        extents = (height, width) if len(positions.axes) == 2 else (height * width,)
+        if len(output) != self.count or tuple(output.shape[axis] for axis in positions.axes) != extents:
+            raise self.refusal(name_of(func), f"turns {height}×{width} positions into a tensor {tuple(output.shape)}")
+
+    def refusal(self, what: str, why: str) -> NotApplicableError:
+        """The error that names the operation, the module that called it, and what to do."""
+        where = _calling_module(self.model)
+        place = f" in module {where!r}" if where else ""
+        return NotApplicableError(
+            f"ad cannot follow {type(self.model).__name__}: {what}{place} {why}; "
+            "choose another removal (such as 'channel-mean'), or rewrite that module with standard layers"
+        )
+
+
+def times(tensor: Tensor, mask: Tensor) -> Tensor:
+    """``tensor * mask``, in place where no gradient is recorded."""
+    mask = mask.to(tensor.dtype)
+    return tensor * mask if torch.is_grad_enabled() else tensor.mul_(mask)
+
+
+def tensors_in(value: Any) -> Iterable[Tensor]:
+    """All tensors in nested arguments."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item)
+
+
+def _by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The same call with its tensors by position, whatever they were called by."""
+    kwargs = dict(kwargs)
+    for place, names in enumerate((("input", "tensors", "tensor"), ("other",))):
+        if len(args) == place:
+            args = (*args, *(kwargs.pop(name) for name in names if name in kwargs))
+    return args, kwargs
+
+
+def name_of(func: Function) -> str:
+    """The public name of a torch function, as in ``torch.Tensor.roll``."""
+    return str(resolve_name(func) or getattr(func, "__qualname__", repr(func)))
+
+
+def _calling_module(model: nn.Module) -> str:
+    names: dict[int, str] = {id(module): name for name, module in model.named_modules()}
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        owner = frame.f_locals.get("self")
+        name = names.get(id(owner), "")
+        if name:
+            return name
+        frame = frame.f_back
+    return ""

@@ -1,0 +1,300 @@
+"""Rules of the operations that move positions and of those that end them: shapes, slices, joins, reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unseen.removal.deactivation.grid import Grid
+from unseen.removal.deactivation.interception import (
+    Function,
+    Interception,
+    Positions,
+    Rule,
+    State,
+    name_of,
+)
+from unseen.removal.deactivation.pointwise import elementwise, functions
+from unseen.removal.deactivation.windows import accurate, divide_by_share, lowered, raised
+
+# ---- shapes -----------------------------------------------------------------------------------------------------
+
+
+def reshaping(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``view``, ``reshape``, ``flatten`` …: positions stay together, or are flattened away into the head."""
+    features, positions = _uniform(run, args[0])
+    output = func(features, *args[1:], **kwargs)
+    if output.shape == features.shape:
+        return run.mark(output, positions)
+    if output.ndim == 2 and len(output) == run.count:
+        if positions.grid.size == (1, 1):
+            return run.mark(func(run.switched_off(features, positions), *args[1:], **kwargs), State.GLOBAL)
+        return run.mark(output, _flattened(features, positions))
+    axes = _axes_after_reshape(features, output, positions, run.count)
+    if axes is None:
+        raise run.refusal(name_of(func), f"turns {tuple(features.shape)} into {tuple(output.shape)}, mixing positions")
+    return run.mark(output, Positions(positions.grid, axes))
+
+
+def permuting(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``permute``, ``transpose``: the positions' axes follow."""
+    features, positions = _uniform(run, args[0])
+    output = func(features, *args[1:], **kwargs)
+    order = func(torch.empty(tuple(range(2, 2 + features.ndim)), device="meta"), *args[1:], **kwargs).shape
+    places = {size - 2: place - features.ndim for place, size in enumerate(order)}
+    axes = tuple(places[axis + features.ndim] for axis in positions.axes)
+    if places[0] != -features.ndim or (len(axes) == 2 and axes[0] > axes[1]):
+        raise run.refusal(name_of(func), "moves the batch or swaps height and width")
+    return run.mark(output, Positions(positions.grid, axes))
+
+
+def indexing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``tensor[…]`` with slices and whole numbers outside the batch; slices of positions take the same positions."""
+    features, positions = run_input(run, args)
+    entries = list(args[1]) if isinstance(args[1], tuple) else [args[1]]
+    if not all(isinstance(entry, (slice, int)) or entry is Ellipsis for entry in entries):
+        raise run.refusal(name_of(func), f"takes positions by {args[1]!r}, for which there is no rule")
+    if Ellipsis in entries:
+        gap = entries.index(Ellipsis)
+        entries[gap : gap + 1] = [slice(None)] * (features.ndim - len(entries) + 1)
+    entries += [slice(None)] * (features.ndim - len(entries))
+    spatial = [entries[axis] for axis in positions.axes]
+    if entries[0] != slice(None) or any(isinstance(entry, int) for entry in spatial):
+        raise run.refusal(name_of(func), "selects photographs or single positions")
+    if positions.grid.per_channel:
+        channels = entries[1] if isinstance(entries[1], slice) else slice(entries[1], entries[1] + 1 or None)
+        positions = Positions(positions.grid.narrowed(channels))
+    axes = tuple(axis + sum(isinstance(entry, int) for entry in entries[axis:]) for axis in positions.axes)
+    grid = positions.grid
+    if any(entry != slice(None) for entry in spatial):
+        if len(spatial) != 2:
+            raise run.refusal(name_of(func), "slices flattened positions")
+        if run.traveller.travel == "pooled" and any(map(_crops, spatial, grid.size)):
+            raise run.refusal(name_of(func), "crops the feature map, which travel='pooled' takes for the whole")
+        rows, columns = spatial
+        border = None if grid.padding is None else grid.padding[..., rows, columns]
+        cut = ((rows.start, rows.stop, rows.step), (columns.start, columns.stop, columns.step))
+        grid = positions.grid.derive(("slice", cut), lambda: Grid(positions.grid.active[..., rows, columns], border))
+    return run.mark(func(features, args[1]), Positions(grid, axes))
+
+
+# ---- branches ---------------------------------------------------------------------------------------------------
+
+
+def concatenation(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``cat`` along the channels: each branch keeps its own positions until channels mix."""
+    pieces: Sequence[Tensor] = args[0]
+    states = [run.positions(piece) for piece in pieces]
+    ndim, known = max(piece.ndim for piece in pieces), [state for state in states if state is not None]
+    axis = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else 0))
+    axis = axis if axis < 0 else axis - ndim
+
+    def zeroed() -> list[Tensor]:
+        return [p if s is None else run.switched_off(p, s) for p, s in zip(pieces, states, strict=True)]
+
+    if ndim == 2 and axis == -1:
+        return run.mark(func(zeroed(), *args[1:], **kwargs), State.GLOBAL)
+    if any(state.axes != known[0].axes for state in known) or axis in known[0].axes or axis == -ndim:
+        raise run.refusal(name_of(func), "joins positions or photographs, not channels")
+    everywhere = Grid.all_on(known[0].grid.active, run.count, known[0].grid.size)
+    grids = [state.grid if state is not None else everywhere for state in states]
+    if run.semantics.join == "and":
+        grid = grids[0]
+        for other in grids[1:]:
+            grid = grid.intersection(other)
+    else:
+        channels = [piece.shape[axis] if piece.ndim == ndim else 0 for piece in pieces]
+        grid = Grid.concatenated(list(zip(grids, channels, strict=True)))
+    if grid.per_channel and (ndim, axis) != (4, -3):
+        pieces, grid = zeroed(), grid.collapsed()
+    return run.mark(func(pieces, *args[1:], **kwargs), Positions(grid, known[0].axes))
+
+
+def stacking(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``stack``: a new axis for every branch, then ``cat`` along it."""
+    axis, pieces = kwargs.get("dim", args[1] if len(args) > 1 else 0), []
+    for piece in args[0]:
+        if run.positions(piece) is None:
+            pieces.append(run.mark(piece.unsqueeze(axis), run.state(piece)))
+        else:
+            pieces.append(reshaping(run, torch.unsqueeze, (piece, axis), {}))
+    return concatenation(run, torch.cat, (pieces, axis), {})
+
+
+def splitting(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``chunk`` and ``split`` along the channels."""
+    features, positions = run_input(run, args)
+    axis = kwargs.get("dim", args[2] if len(args) > 2 else 0)
+    axis = axis if axis < 0 else axis - features.ndim
+    if axis in positions.axes or axis == -features.ndim:
+        raise run.refusal(name_of(func), "divides positions or photographs, not channels")
+    outputs, start = func(*args, **kwargs), 0
+    for output in outputs:
+        stop = start + output.shape[axis]
+        run.mark(output, Positions(positions.grid.narrowed(slice(start, stop)), positions.axes))
+        start = stop
+    return outputs
+
+
+# ---- reductions -------------------------------------------------------------------------------------------------
+
+
+def averaging(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``mean`` over all positions (the head, squeeze-and-excitation) or over none of them."""
+    features, positions = run_input(run, args)
+    if not _reduces_positions(run, func, args, kwargs, features, positions):
+        return _over_channels(run, func, args, kwargs, positions)
+    output = func(run.switched_off(features, positions), *args[1:], **kwargs)
+    if run.semantics.pooling == "active" and not positions.grid.full:
+        share = accurate(positions.mask(positions.grid.keep, features.ndim), features).expand(features.shape)
+        output = divide_by_share(output, func(share, *args[1:], **kwargs))
+    return run.mark(output, State.GLOBAL)
+
+
+def summing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``sum`` over all positions: what is switched off adds nothing."""
+    features, positions = run_input(run, args)
+    if not _reduces_positions(run, func, args, kwargs, features, positions):
+        return _over_channels(run, func, args, kwargs, positions)
+    return run.mark(func(run.switched_off(features, positions), *args[1:], **kwargs), State.GLOBAL)
+
+
+def norm(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``norm`` along given axes; over positions, what is switched off adds nothing."""
+    features, *order = args
+    if len(order) == 2:
+        kwargs = {**kwargs, "dim": order.pop()}
+    if len(order) > 1 or kwargs.get("dim") is None:
+        raise run.refusal(name_of(func), "reduces photographs, positions and channels to one number")
+    return summing(run, func, (features, *order), kwargs)
+
+
+def maximising(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``amax`` (and ``max`` along channels): what is switched off loses; nothing on gives 0."""
+    if len(args) > 1 and isinstance(args[1], Tensor):
+        return elementwise(run, func, args, kwargs)
+    features, positions = run_input(run, args)
+    if not _reduces_positions(run, func, args, kwargs, features, positions):
+        return _over_channels(run, func, args, kwargs, positions)
+    if func.__name__ != "amax":
+        raise run.refusal(name_of(func), "takes a maximum over positions with indices; use amax")
+    keep = positions.mask(positions.grid.keep, features.ndim)
+    return run.mark(raised(func(lowered(features, keep), *args[1:], **kwargs)), State.GLOBAL)
+
+
+# ---- shared pieces ----------------------------------------------------------------------------------------------
+
+
+def run_input(run: Interception, args: tuple[Any, ...]) -> tuple[Tensor, Positions]:
+    """The first argument, which has positions."""
+    positions = run.positions(args[0])
+    if positions is None:
+        raise run.refusal("an operation", "takes its positions from another argument than the first")
+    return args[0], positions
+
+
+def _uniform(run: Interception, features: Tensor) -> tuple[Tensor, Positions]:
+    features, positions = run_input(run, (features,))
+    if not positions.grid.per_channel:
+        return features, positions
+    return run.switched_off(features, positions), Positions(positions.grid.collapsed(), positions.axes)
+
+
+def _flattened(features: Tensor, positions: Positions) -> Positions:
+    """The positions of (N, C·h·w): as a grid of one row, for the head's first layer to switch off."""
+
+    def flat(mask: Tensor) -> Tensor:
+        mask = positions.mask(mask, features.ndim)
+        return mask.expand(len(mask), *features.shape[1:]).reshape(len(mask), 1, 1, -1)
+
+    border = positions.grid.padding
+    return Positions(Grid(flat(positions.grid.active), None if border is None else flat(border)), (-1,))
+
+
+def _crops(entry: slice, extent: int) -> bool:
+    """Whether a slice leaves out more than a thin border."""
+    taken = range(extent)[entry]
+    return not taken or taken[0] + extent - 1 - taken[-1] > 2 * taken.step
+
+
+def _axes_after_reshape(before: Tensor, after: Tensor, positions: Positions, count: int) -> tuple[int, ...] | None:
+    """The positions' axes in ``after`` if each axis of positions, or both as one, is still whole; else ``None``."""
+    adjacent = positions.axes[-1] - positions.axes[0] == len(positions.axes) - 1
+    if after.ndim < 3 or len(after) != count or not adjacent:
+        return None
+    height, width = positions.grid.size
+    tail = 1
+    for axis in range(positions.axes[-1] + 1, 0):
+        tail *= before.shape[axis]
+    for axes, extents in (((-2, -1), (height, width)), ((-1,), (height * width,))):
+        behind = 1
+        for last in range(-1, -after.ndim, -1):
+            if behind == tail:
+                found = tuple(axis + last + 1 for axis in axes)
+                if found[0] > -after.ndim and tuple(after.shape[axis] for axis in found) == extents:
+                    return found
+            behind *= after.shape[last]
+    return None
+
+
+def _reduced_axes(
+    run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], ndim: int
+) -> tuple[int, ...]:
+    given = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else None))
+    if given is None:
+        raise run.refusal(name_of(func), "reduces photographs, positions and channels to one number")
+    axes = tuple(given) if isinstance(given, (tuple, list)) else (given, *(a for a in args[2:] if type(a) is int))
+    return tuple(axis if axis < 0 else axis - ndim for axis in axes)
+
+
+def _reduces_positions(
+    run: Interception,
+    func: Function,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    features: Tensor,
+    positions: Positions,
+) -> bool:
+    axes = set(_reduced_axes(run, func, args, kwargs, features.ndim))
+    if -features.ndim in axes:
+        raise run.refusal(name_of(func), "mixes the photographs of a batch")
+    met = axes & set(positions.axes)
+    if met and met != set(positions.axes):
+        raise run.refusal(name_of(func), "reduces only one of height and width")
+    return bool(met)
+
+
+def _over_channels(
+    run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], positions: Positions
+) -> Any:
+    """A reduction over channels: positions stay."""
+    features, positions = _uniform(run, args[0])
+    output = func(features, *args[1:], **kwargs)
+    tensors = [output] if isinstance(output, Tensor) else list(output)
+    lost = features.ndim - tensors[0].ndim
+    reduced = _reduced_axes(run, func, args, kwargs, features.ndim)
+    axes = tuple(axis + (sum(r > axis for r in reduced) if lost else 0) for axis in positions.axes)
+    for tensor in tensors:
+        run.mark(tensor, Positions(positions.grid, axes))
+    return output
+
+
+def _moving(names: str) -> Iterable[Function]:
+    return functions(names.split(), in_place=False)
+
+
+LAYOUT_RULES: Mapping[Function, Rule] = {
+    **dict.fromkeys(_moving("view view_as reshape reshape_as flatten unflatten squeeze unsqueeze"), reshaping),
+    **dict.fromkeys(_moving("permute transpose movedim moveaxis swapaxes swapdims"), permuting),
+    **dict.fromkeys(functions(("cat", "concat", "concatenate")), concatenation),
+    torch.stack: stacking,
+    **dict.fromkeys(functions(("chunk", "split", "tensor_split")), splitting),
+    **dict.fromkeys(functions(("mean",)), averaging),
+    **dict.fromkeys(functions(("sum",)), summing),
+    **dict.fromkeys((torch.norm, torch.Tensor.norm, torch.linalg.vector_norm), norm),
+    **dict.fromkeys(functions(("amax", "max")), maximising),
+    torch.Tensor.__getitem__: indexing,
+}

@@ -1,0 +1,209 @@
+"""The one hot path: masks in, logits out, for one photograph under one way of hiding.
+
+Every explainer and every metric evaluates the model through a :class:`MaskedClassifier`; batching, memory
+back-off, counting and progress live here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, cast
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ModelError, ParameterError
+
+MaskedForward = Callable[[Tensor, Tensor], Tensor]
+"""(pixels (N, 3, H, W), masks (N, H, W)) → logits (N, K): one differentiable pass on the network's device."""
+
+Masks = Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
+
+ProgressListener = Callable[[str, int, int | None], None]
+"""Called as (stage, model evaluations done, model evaluations expected or None)."""
+
+
+class Removal(ABC):
+    """How a hidden part of a photograph is taken away from the model.
+
+    A removal is a frozen dataclass whose fields are its parameters. It defines :meth:`forward`; :meth:`bind`
+    turns it into the masked classifier that explainers and metrics use.
+    """
+
+    soft: ClassVar[bool] = False
+    """Whether masks may take values between 0 (hidden) and 1 (visible)."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The spec that creates this removal from the registry."""
+
+    @abstractmethod
+    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+        """The masked pass of ``classifier`` for this photograph.
+
+        Raises:
+            NotApplicableError: the model has an operation for which this removal has no sound rule.
+        """
+
+    def bind(
+        self,
+        classifier: Classifier,
+        image: Float[Tensor, "3 H W"],
+        *,
+        batch_size: int | None = None,
+        progress: ProgressListener | None = None,
+    ) -> MaskedClassifier:
+        """Masks (N, H, W) → logits (N, K) for this photograph; see :class:`MaskedClassifier`.
+
+        Raises:
+            ParameterError: the image is not (3, H, W), float, finite and in [0, 1].
+            NotApplicableError: the model has an operation for which this removal has no sound rule.
+        """
+        check_image(image)
+        return MaskedClassifier(classifier, image, self, batch_size=batch_size, progress=progress)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name and parameters, for provenance."""
+        return {"name": self.name, **asdict(cast(Any, self))}
+
+
+@dataclass(eq=False)
+class MaskedClassifier:
+    """A classifier that sees one photograph through masks.
+
+    Calling it evaluates masks of shape (N, H, W), 1 = visible, and returns logits (N, K) as float32 on the CPU.
+    Batches are sized to a memory budget and halved when memory runs out; the results do not depend on it beyond
+    floating-point rounding.
+
+    Attributes:
+        classifier: the model under explanation.
+        image: the photograph at the model's input resolution, shape (3, H, W), in [0, 1].
+        removal: how hidden parts are taken away.
+        batch_size: masks per pass as asked for; ``None`` lets the device decide.
+        batch: masks per pass now; halved whenever memory runs out.
+        progress: told of every batch.
+        evaluations: model evaluations (masked images) spent so far.
+        seconds: wall-clock seconds spent inside the model so far.
+    """
+
+    classifier: Classifier
+    image: Tensor
+    removal: Removal
+    batch_size: int | None = None
+    progress: ProgressListener | None = None
+    evaluations: int = field(default=0, init=False)
+    seconds: float = field(default=0.0, init=False)
+    stage: str = field(default="evaluating", init=False)
+    expected: int | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ParameterError(f"batch size {self.batch_size} must be at least 1")
+        self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)
+        self.batch = self.batch_size or _default_batch(self.classifier)
+        self._pixels = self.image.to(self.classifier.device)[None]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of masks and saliency maps."""
+        return int(self.image.shape[1]), int(self.image.shape[2])
+
+    def announce(self, stage: str, expected: int | None = None) -> None:
+        """Name the work that follows and how many evaluations (in all) it is expected to reach."""
+        self.stage, self.expected = stage, expected
+        self._report()
+
+    @torch.no_grad()
+    def __call__(self, masks: Masks) -> Float[Tensor, "N K"]:
+        """Logits of the photograph under each mask, in order.
+
+        Raises:
+            ParameterError: no masks, or masks of another shape, outside [0, 1], or soft where the removal takes only
+                0 and 1.
+            ModelError: the model returned something else than finite logits, or one mask alone exceeds memory.
+        """
+        self._check_masks(masks)
+        outputs: list[Tensor] = []
+        start = 0
+        while start < len(masks):
+            batch = masks[start : start + self.batch]
+            try:
+                outputs.append(self._one_batch(batch))
+                start += len(batch)
+                continue
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not _out_of_memory(error):
+                    raise
+            self._back_off(len(batch))  # only here does nothing hold the failed pass's tensors any more
+        if not outputs:
+            raise ParameterError("no masks were given")
+        return torch.cat(outputs)
+
+    def _one_batch(self, masks: Tensor) -> Tensor:
+        began = time.perf_counter()
+        masks = masks.to(self.classifier.device, torch.float32)
+        with self.classifier.evaluating():
+            raw = self.forward(self._pixels.expand(len(masks), -1, -1, -1), masks)
+        logits = self.classifier.check(raw, len(masks)).float().cpu()
+        self.seconds += time.perf_counter() - began
+        self.evaluations += len(masks)
+        self._report()
+        return logits
+
+    def _back_off(self, tried: int) -> None:
+        if tried == 1:
+            raise ModelError(
+                f"{self.classifier.name} runs out of memory on a single image; "
+                "use a smaller model or input, or another device"
+            )
+        self.batch = tried // 2
+        if self.classifier.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _check_masks(self, masks: Tensor) -> None:
+        if masks.ndim != 3 or tuple(masks.shape[1:]) != self.shape:
+            raise ParameterError(
+                f"masks have shape {tuple(masks.shape)}; expected (N, {self.shape[0]}, {self.shape[1]})"
+            )
+        if masks.dtype == torch.bool:
+            return
+        if not bool(((masks >= 0) & (masks <= 1)).all()):
+            raise ParameterError("masks must lie in [0, 1]; 1 is visible, 0 is hidden")
+        if not self.removal.soft and not bool(((masks == 0) | (masks == 1)).all()):
+            raise ParameterError(f"removal {self.removal.name!r} takes masks of 0 and 1 only; threshold yours first")
+
+    def _report(self) -> None:
+        if self.progress is not None:
+            self.progress(self.stage, self.evaluations, self.expected)
+
+
+def check_image(image: Tensor) -> None:
+    """Refuse what is not a photograph at the model's resolution: (3, H, W), floating, finite, in [0, 1]."""
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise ParameterError(
+            f"the image has shape {tuple(image.shape)}; expected (3, H, W), e.g. from Classifier.prepare"
+        )
+    if not image.is_floating_point():
+        raise ParameterError(f"the image has dtype {image.dtype}; expected float32 in [0, 1] (divide bytes by 255)")
+    if not bool(torch.isfinite(image).all()) or float(image.min()) < 0 or float(image.max()) > 1:
+        raise ParameterError("the image's pixels must be finite and in [0, 1]; normalisation is the classifier's work")
+
+
+def _default_batch(classifier: Classifier) -> int:
+    """A memory budget in pixels: 8 images of 224 × 224 a pass on a CPU, where caches end, 256 on an accelerator."""
+    height, width = classifier.preprocessing.size
+    budget = (8 if classifier.device.type == "cpu" else 256) * 224 * 224
+    return max(1, budget // (height * width))
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
