@@ -1,0 +1,158 @@
+"""What the model says of visible sets, for one class; no set is evaluated twice.
+
+A *visible set* is a bool mask (H, W): its pixels are shown to the model, all others are hidden by the removal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.removal import MaskedClassifier
+
+_COMPANY = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """One verdict per visible set.
+
+    Attributes:
+        probability: softmax probability of the target, shape (N,).
+        top: whether the target is the most probable class, shape (N,).
+    """
+
+    probability: Float[Tensor, " N"]
+    top: Bool[Tensor, " N"]
+
+    def reach(self, floor: float) -> Bool[Tensor, " N"]:
+        """Where the target is on top with a probability of at least ``floor``."""
+        return self.top & (self.probability >= floor)
+
+
+Evaluate = Callable[[Iterable[Tensor]], Verdicts]
+"""Visible sets, each bool (H, W) → a verdict on each; usually an :class:`Evaluator`."""
+
+
+class Evaluator:
+    """A masked classifier reduced to verdicts on one class, with a memory.
+
+    Sets are taken one by one, so that a caller can describe thousands of them without holding them; those that are
+    new go to the model in chunks that are a multiple of its batch.
+
+    Args:
+        masked: the classifier and its photograph.
+        target: class index.
+    """
+
+    def __init__(self, masked: MaskedClassifier, target: int) -> None:
+        self.masked = masked
+        self.target = target
+        self._memory: dict[bytes, tuple[float, bool]] = {}
+
+    def __call__(self, visible: Iterable[Bool[Tensor, "H W"]]) -> Verdicts:
+        """The verdict on each set, in order."""
+        keys: list[bytes] = []
+        for chunk in chunks(self._unseen(visible, keys)):
+            names, masks = zip(*chunk, strict=True)
+            found = self.fresh(torch.stack(masks))
+            values = zip(found.probability.tolist(), found.top.tolist(), strict=True)
+            self._memory.update(zip(names, values, strict=True))
+        known = [self._memory[key] for key in keys]
+        return Verdicts(
+            torch.tensor([probability for probability, _ in known], dtype=torch.float32),
+            torch.tensor([top for _, top in known], dtype=torch.bool),
+        )
+
+    @cached_property
+    def full(self) -> Verdicts:
+        """The verdict on the whole photograph, N = 1."""
+        return self([torch.ones(self.masked.shape, dtype=torch.bool)])
+
+    def fresh(self, masks: Bool[Tensor, "N H W"]) -> Verdicts:
+        """Verdicts straight from the model, in the batches that it forms, neither looked up nor remembered."""
+        probabilities = self.masked(masks).softmax(dim=1)
+        return Verdicts(probabilities[:, self.target], probabilities.argmax(dim=1) == self.target)
+
+    def _unseen(self, visible: Iterable[Tensor], keys: list[bytes]) -> Iterator[tuple[bytes, Tensor]]:
+        queued: set[bytes] = set()
+        for mask in visible:
+            key = blake2b(np.packbits(mask.numpy()).tobytes(), digest_size=16).digest()
+            keys.append(key)
+            if key not in self._memory and key not in queued:
+                queued.add(key)
+                yield key, mask
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Whether each visible set is what was asked for, and how clearly.
+
+    Attributes:
+        passes: shape (N,).
+        confidence: softmax probability of the target with only the set visible, shape (N,).
+    """
+
+    passes: Bool[Tensor, " N"]
+    confidence: Float[Tensor, " N"]
+
+
+Test = Callable[[Iterable[Tensor]], Trial]
+"""Visible sets, each bool (H, W) → a trial of each; usually a :class:`Criterion`."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What is asked of a visible set.
+
+    Args:
+        evaluator: verdicts on one class.
+        floor: visible alone, the set keeps the target on top with at least this probability.
+        contrastive: hiding the set from the photograph takes the target off the top.
+    """
+
+    evaluator: Evaluator
+    floor: float
+    contrastive: bool = False
+
+    def __call__(self, visible: Iterable[Bool[Tensor, "H W"]]) -> Trial:
+        """A trial of each set; the hidden side is evaluated only where the visible side passes."""
+        trials = [Trial(torch.zeros(0, dtype=torch.bool), torch.zeros(0))]
+        for chunk in chunks(visible):
+            shown = self.evaluator(chunk)
+            passes = shown.reach(self.floor)
+            if self.contrastive:
+                candidates = passes.nonzero().flatten()
+                passes[candidates] = ~self.evaluator(~chunk[index] for index in candidates.tolist()).top
+            trials.append(Trial(passes, shown.probability))
+        return Trial(torch.cat([t.passes for t in trials]), torch.cat([t.confidence for t in trials]))
+
+    def verify(self, visible: Bool[Tensor, "H W"]) -> Trial:
+        """One trial from fresh evaluations: passes only if it does alone *and* in a batch; confidence alone."""
+        passing = True
+        confidence = torch.zeros(1)
+        for copies in (_COMPANY, 1):
+            shown = self.evaluator.fresh(visible.expand(copies, -1, -1))
+            passing &= bool(shown.reach(self.floor).all())
+            confidence = shown.probability
+            if self.contrastive:
+                passing &= not bool(self.evaluator.fresh(~visible.expand(copies, -1, -1)).top.any())
+        return Trial(torch.tensor([passing]), confidence)
+
+
+def chunks(items: Iterable[T], size: int = 512) -> Iterator[list[T]]:
+    """Consecutive lists of ``size`` items, the last one shorter."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk

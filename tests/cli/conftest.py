@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import toys
+from unseen.methods import METHODS
+from unseen.zoo import MODELS
+
+
+@pytest.fixture(autouse=True)
+def toy_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The method and the models of ``toys`` can be chosen by name."""
+    monkeypatch.setitem(METHODS.entries, "toy", toys.METHOD)
+    monkeypatch.setitem(MODELS.entries, "toy", toys.MODELS)
+
+
+@pytest.fixture
+def bright_left(tmp_path: Path) -> Path:
+    """A photograph whose left half is white."""
+    path = tmp_path / "half.png"
+    image = Image.new("RGB", (64, 48))
+    image.paste("white", (0, 0, 32, 48))
+    image.save(path)
+    return path

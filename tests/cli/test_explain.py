@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from unseen import Explanation
+from unseen.cli import main
+from unseen.cli.explain import distinct_names
+
+TOY = ["--model", "toy:sides", "--method", "toy", "--removal", "black"]
+
+
+def explain(*words: str | Path) -> int:
+    return main(["explain", *map(str, words)])
+
+
+def test_json_is_one_object_per_photograph_and_nothing_else(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (50, 50), "grey").save(tmp_path / "grey.png")
+    out = tmp_path / "out"
+    assert explain(bright_left, tmp_path / "grey.png", *TOY, "--target", "left", "--out", out, "--json") == 0
+    captured = capsys.readouterr()
+    first, second = map(json.loads, captured.out.splitlines())
+    assert captured.err == ""
+    assert first["photo"] == str(bright_left)
+    assert first["target"] == {"index": 0, "label": "left", "probability": pytest.approx(1)}
+    assert (first["method"], first["removal"]) == ("toy", "black")
+    (part,) = first["parts"]
+    assert part["confidence_threshold"] == 0.5
+    assert part["fraction"] == 0.5
+    assert part["confidence"] == pytest.approx(1)
+    assert part["verified"] is True
+    assert first["evaluations"] == 4
+    assert first["seconds"] > 0
+    assert {what: Path(path).name for what, path in first["files"].items()} == {
+        "saliency": "saliency.npy",
+        "arrays": "arrays.npz",
+        "overlay": "overlay.png",
+        "part": "part.png",
+        "panel": "panel.png",
+        "record": "explanation.json",
+    }
+    assert all(Path(path).is_file() for path in first["files"].values())
+    assert Explanation.load(out / "half").label == "left"
+    assert second["photo"] == str(tmp_path / "grey.png")
+    assert sorted(path.name for path in out.iterdir()) == ["grey", "half"]
+
+
+def test_options_reach_the_method(tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--confidence", "0.2", "--confidence", "0.9", "--parts", "2", "--contrastive", "--seed", "7"]
+    method = ["--model", "toy:sides", "--method", "toy:stretch=3", "--removal", "white"]
+    assert explain(bright_left, *method, *options, "--target", "1", "--out", tmp_path / "out", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [(part["confidence_threshold"], part["rank"]) for part in record["parts"]] == [
+        (0.2, 0),
+        (0.2, 1),
+        (0.9, 0),
+        (0.9, 1),
+    ]
+    assert {part["role"] for part in record["parts"]} == {"contrastive"}
+    explanation = Explanation.load(tmp_path / "out" / "half")
+    assert float(explanation.saliency.max()) == 3
+    assert explanation.provenance["search"] == {"seed": 7}
+    assert explanation.target == 1
+    assert "not right" in record["notes"][0]
+
+
+def test_people_get_a_table_and_the_pictures(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explain(bright_left, *TOY, "--out", tmp_path / "out") == 0
+    printed = capsys.readouterr()
+    for text in ("half.png  (4 evaluations", "left", "50.0 %", "yes", "note: only a toy"):
+        assert text in printed.out
+    assert f"pictures: {tmp_path / 'out' / 'half' / 'panel.png'}" in printed.out
+    assert printed.err == ""
+
+
+def test_one_bad_photograph_does_not_stop_the_others(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.jpg").write_text("hello")
+    missing = tmp_path / "missing.jpg"
+    words = [missing, tmp_path / "text.jpg", bright_left, *TOY, "--out", tmp_path / "out", "--json"]
+    assert explain(*words) == 1
+    captured = capsys.readouterr()
+    records = [json.loads(line) for line in captured.out.splitlines()]
+    assert ["error" in record for record in records] == [True, True, False]
+    assert [line.startswith("unseen: error: ") for line in captured.err.splitlines()] == [True, True]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["half"]
+
+
+def test_a_folder_stands_for_its_photographs(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explain(bright_left.parent, bright_left, *TOY, "--out", tmp_path / "out", "--json") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["half", "half-2"]
+
+
+def bad_photo(tmp_path: Path, name: str) -> Path:
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    elif name == "text.jpg":
+        path.write_text("hello")
+    elif name == "empty.png":
+        path.touch()
+    elif name == "dot.png":
+        Image.new("RGB", (1, 1)).save(path)
+    elif name == "cut.jpg":
+        Image.effect_noise((200, 200), 50).save(path)
+        path.write_bytes(path.read_bytes()[:3000])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.jpg", "check the path"),
+        ("m" * 240 + ".jpg", "check the path"),
+        ("folder", "holds no photographs"),
+        ("text.jpg", "not an image"),
+        ("empty.png", "is empty"),
+        ("dot.png", "1 × 1 pixels"),
+        ("cut.jpg", "truncated"),
+    ],
+)
+def test_bad_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str) -> None:
+    assert explain(bad_photo(tmp_path, name), *TOY, "--out", tmp_path / "out") == 2
+    assert_one_line(capsys, message)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--model": "toy:nan"}, "NaN or infinite logits"),
+        ({"--model": "toy:short"}, "3 outputs but 2 labels"),
+        ({"--model": "eficientnet-lite0"}, "did you mean 'efficientnet-lite0'"),
+        ({"--method": "casual"}, "did you mean 'causal'"),
+        ({"--method": "toy:strech=2"}, "no option 'strech': did you mean 'stretch'"),
+        ({"--removal": "blck"}, "did you mean 'black'"),
+        ({"--target": "lfet"}, "no class 'lfet': did you mean 'left'"),
+        ({"--target": "3"}, "target 3 is outside 0 … 2"),
+        ({"--confidence": "1.01"}, "confidence 1.01 is outside [0, 1]"),
+        ({"--confidence": "-0.5"}, "confidence -0.5 is outside [0, 1]"),
+        ({"--confidence": "nan"}, "confidence nan is outside [0, 1]"),
+        ({"--confidence": "high"}, "high"),
+        ({"--seed": "-1"}, "seed -1"),
+        ({"--parts": "0"}, "parts 0 must be at least 1"),
+        ({"--batch-size": "0"}, "batch size 0 must be at least 1"),
+        ({"--device": "abacus"}, "device 'abacus' cannot be used"),
+        ({"--labels": "nowhere.txt"}, "labels nowhere.txt cannot be read"),
+        ({"--colour": "red"}, "Unknown option"),
+    ],
+    ids=str,
+)
+def test_bad_options(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str], change: dict[str, str], message: str
+) -> None:
+    options = {"--model": "toy:sides", "--method": "toy", "--removal": "black", "--out": str(tmp_path / "out")}
+    words = [word for pair in {**options, **change}.items() for word in pair]
+    assert explain(bright_left, *words) == 2
+    assert_one_line(capsys, message)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("out", ["taken", "taken/inside", "free"])
+def test_an_output_folder_that_cannot_be_written_is_found_before_the_work(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    def work(*_: Any, **__: Any) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr("unseen.zoo.load_classifier", work)
+    (tmp_path / "taken").write_text("")
+    (tmp_path / "free").mkdir()
+    (tmp_path / "free" / "half").write_text("")
+    assert explain(bright_left, *TOY, "--out", tmp_path / out) == 2
+    assert_one_line(capsys, "is a file; choose another folder")
+
+
+def test_a_photograph_whose_name_is_not_utf8(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = bright_left.rename(tmp_path / os.fsdecode(b"caf\xe9.png"))
+    assert explain(odd, *TOY, "--out", tmp_path / "out", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["photo"] == str(odd)
+    assert Explanation.load(Path(record["files"]["record"]).parent).provenance["photo"]["source"] == str(odd)
+    assert explain(odd, *TOY, "--out", tmp_path / "out") == 0
+
+
+def test_no_photograph(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain() == 2
+    assert_one_line(capsys, "PHOTO")
+
+
+@pytest.mark.parametrize(
+    ("stems", "names"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a", "a-2", "a-3"]),
+        (["a", "a-2", "a"], ["a", "a-2", "a-3"]),
+        (["a", "a", "a-2"], ["a", "a-2", "a-2-2"]),
+        (["Cat", "cat"], ["Cat", "cat-2"]),
+    ],
+)
+def test_names_of_folders_are_distinct(stems: list[str], names: list[str]) -> None:
+    assert distinct_names(stems) == names
+
+
+def assert_one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("unseen: error: ")
+    assert message in line

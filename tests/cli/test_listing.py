@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from unseen.cli import main
+from unseen.methods import METHODS
+from unseen.removal import REMOVALS
+from unseen.zoo import MODELS
+
+REGISTRIES = {"models": MODELS, "methods": METHODS, "removals": REMOVALS}
+
+
+@pytest.mark.parametrize("what", REGISTRIES)
+def test_json_lists_every_entry(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", what, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [entry["name"] for entry in listed] == list(REGISTRIES[what])
+    assert all(set(entry) == {"name", "summary", "cost", "citation"} and entry["summary"] for entry in listed)
+
+
+@pytest.mark.parametrize("what", REGISTRIES)
+def test_people_read_names_in_a_column(
+    what: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    assert main(["list", what]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line[0] != " "] == list(REGISTRIES[what])
+    assert max(map(len, lines)) <= 70
+
+
+def test_something_else_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "metrics"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert '"methods"' in line

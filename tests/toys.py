@@ -1,0 +1,71 @@
+"""A method and models for tests of what surrounds them; also loaded as a third party's, through entry points."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from unseen import Curve, Part, Preprocessing
+from unseen.explanation import Findings
+from unseen.registry import Entry
+from unseen.removal import MaskedClassifier
+from unseen.zoo import Loaded
+
+METHOD = Entry("toys:Toy", "the left half", "nobody", "3 per photograph")
+MODELS = Entry("toys:load", "toy:sides, toy:nan or toy:short")
+LABELS = ("left", "right", "neither")
+
+
+@dataclass(frozen=True)
+class Toy:
+    """The left half of the photograph, whatever the model says; three evaluations."""
+
+    stretch: float = 1.0
+    wait: bool = False
+
+    def __call__(
+        self,
+        masked: MaskedClassifier,
+        target: int,
+        *,
+        confidence: Sequence[float] = (0.5,),
+        seed: int = 0,
+        parts: int = 1,
+        contrastive: bool = False,
+    ) -> Findings:
+        height, width = masked.shape
+        half = torch.zeros(height, width, dtype=torch.bool)
+        half[:, : width // 2] = True
+        masked.announce("halving", 3)
+        if self.wait:
+            Path(os.environ["TOY_IS_WAITING"]).touch()
+            time.sleep(60)
+        said = masked(torch.stack([half, ~half, half | True])).softmax(1)[:, target].tolist()
+        role = "contrastive" if contrastive else "sufficient"
+        found = [Part(half, role, gamma, said[0], True, rank=rank) for gamma in confidence for rank in range(parts)]
+        curve = Curve((0.0, 0.5, 1.0), (said[1], said[0], said[2]), (said[2], said[1], said[1]))
+        return Findings(self.stretch * half.float(), tuple(found), curve, ("only a toy",), {"seed": seed})
+
+
+class Sides(nn.Module):
+    """Logits (left, right, neither): 20 × the brightness of each side, and 0."""
+
+    def __init__(self, broken: bool = False) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(float("nan") if broken else 20.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        left, right = (side.mean(dim=(1, 2, 3)) for side in x.chunk(2, dim=3))
+        return self.scale * torch.stack([left, right, torch.zeros_like(left)], dim=1)
+
+
+def load(name: str, weights: Path | None) -> Loaded:
+    del weights
+    preprocessing = Preprocessing((24, 32), None, mean=(0, 0, 0), std=(1, 1, 1))
+    return Loaded(Sides(broken=name == "nan"), preprocessing, LABELS[:2] if name == "short" else LABELS)
