@@ -1,0 +1,87 @@
+"""What the causal search costs beyond the model: its processor time over that of the bare forward passes it spends.
+
+    python benchmarks/causal_cost.py PHOTO_OR_FOLDER [--limit 5] [--removal ad] [--out causal_cost.json]
+
+Three steps of configuration are measured, each in a process of its own: the network as it comes; with batch norms
+folded and channels last; and with the allocator kept from returning memory as well, which is how the command line
+runs. For each, every photograph is explained (γ = 0.5), then the same number of unmasked images goes through the same
+network in the same batches. Printed: the ratio of the two (goal ≤ 1.10 on the last), evaluations, and seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+CONFIGURATIONS = ("as it comes", "folded, channels last", "folded, channels last, allocator")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path, nargs="+")
+    parser.add_argument("--limit", type=int, default=5)
+    parser.add_argument("--model", default="efficientnet-lite0")
+    parser.add_argument("--removal", default="ad")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    results = {}
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for configuration in CONFIGURATIONS:
+            rows = pool.apply(measure, (options.photos, options.limit, options.model, options.removal, configuration))
+            results[configuration] = rows
+            ratios = [row["search_seconds"] / row["bare_seconds"] for row in rows]
+            evaluations = sum(row["evaluations"] for row in rows)
+            rate = evaluations / sum(row["bare_seconds"] for row in rows)
+            print(
+                f"{configuration:34} ratio {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}] over "
+                f"{len(rows)} photographs, {evaluations / len(rows):.0f} evaluations each, "
+                f"{rate:.0f} bare images per processor second",
+                flush=True,
+            )
+    if options.out:
+        options.out.write_text(json.dumps({"removal": options.removal, "configurations": results}, indent=1))
+
+
+def measure(photos: list[Path], limit: int, model: str, removal: str, configuration: str) -> list[dict[str, Any]]:
+    from unseen.runtime import tune_allocator
+
+    if "allocator" in configuration:
+        tune_allocator()
+    from unseen import load_classifier
+    from unseen.causal import Causal
+    from unseen.photo import find_photos
+    from unseen.removal import REMOVALS
+
+    classifier = load_classifier(model)
+    if "folded" in configuration:
+        classifier = classifier.optimised()
+    found = find_photos(photos)
+    rows = []
+    for path in found[:: max(1, len(found) // limit)][:limit]:
+        image = classifier.prepare(path)
+        target = int(classifier.logits(image[None]).argmax())
+        masked = REMOVALS.create(removal).bind(classifier, image)
+        began = time.process_time()
+        Causal()(masked, target)
+        search = time.process_time() - began
+        bare = bare_seconds(classifier, image, masked.evaluations, masked.batch)
+        rows.append(
+            {"photo": path.name, "evaluations": masked.evaluations, "search_seconds": search, "bare_seconds": bare}
+        )
+    return rows
+
+
+def bare_seconds(classifier: Any, image: Any, count: int, batch: int) -> float:
+    began = time.process_time()
+    for start in range(0, count, batch):
+        classifier.logits(image.expand(min(batch, count - start), -1, -1, -1))
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    main()

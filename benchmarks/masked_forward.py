@@ -1,0 +1,117 @@
+"""What hiding costs: a masked forward pass against the plain forward pass of the same batch.
+
+    python benchmarks/masked_forward.py [--models efficientnet-lite0,torchvision:resnet50] [--removals zero,ad]
+        [--batch 16] [--rounds 7] [--out masked_forward.json]
+
+For every model and removal it prints the ratio of processor time, masked over plain, measured pair by pair in
+alternation within this run: the median over the rounds with its range. Masks are what a causal search asks for: boxes
+of a random split into four, 25 % to 75 % visible. A model other than the bundled ones is built with random weights
+(speed does not depend on them), so nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from unseen import Classifier, Preprocessing, load_classifier
+from unseen.removal import REMOVALS
+from unseen.runtime import tune_allocator
+
+BUNDLED = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+ZOO = (
+    "resnet18",
+    "resnet50",
+    "vgg16",
+    "densenet121",
+    "regnet_y_800mf",
+    "efficientnet_v2_s",
+    "mobilenet_v3_large",
+    "googlenet",
+    "inception_v3",
+    "shufflenet_v2_x1_0",
+    "convnext_tiny",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default=",".join(BUNDLED), help="comma-separated; 'zoo' adds torchvision's CNNs")
+    parser.add_argument("--removals", default="zero,ad,ad:pooled,ad:pooled,fill=neighbour".replace(",fill", ";fill"))
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    allocator = tune_allocator()
+    names = [n for name in options.models.split(",") for n in (ZOO if name == "zoo" else (name,))]
+    rows = []
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batch {options.batch}, allocator {allocator}")
+    for name in names:
+        classifier = model_named(name)
+        for removal in options.removals.split(","):
+            row = {"model": name, **measure(classifier, removal.replace(";", ","), options.batch, options.rounds)}
+            rows.append(row)
+            low, high = row["range"]
+            print(f"{name:22} {row['removal']:26} {row['ratio']:.3f}  [{low:.3f}, {high:.3f}]", flush=True)
+    if options.out:
+        settings = {"torch": torch.__version__, "threads": torch.get_num_threads(), "batch": options.batch}
+        options.out.write_text(json.dumps({**settings, "rounds": options.rounds, "rows": rows}, indent=1))
+
+
+def model_named(name: str) -> Classifier:
+    if name in BUNDLED:
+        return load_classifier(name).optimised()
+    import torchvision
+
+    torch.nn.init.trunc_normal_ = lambda tensor, *_, **__: tensor  # slow, and speed does not depend on the weights
+    arguments = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    network = getattr(torchvision.models, name)(weights=None, **arguments).eval()
+    side = 299 if name == "inception_v3" else 224
+    return Classifier(network, Preprocessing((side, side), side), name=name).optimised()
+
+
+@torch.inference_mode()
+def measure(classifier: Classifier, removal: str, batch: int, rounds: int) -> dict[str, object]:
+    generator = torch.Generator().manual_seed(0)
+    height, width = classifier.preprocessing.size
+    image = torch.rand(3, height, width, generator=generator)
+    masked = REMOVALS.create(removal).bind(classifier, image)
+    pixels, masks = image.expand(batch, -1, -1, -1), split_masks(batch, height, width, generator)
+    plain_pass = lambda: classifier.forward(pixels)  # noqa: E731
+    masked_pass = lambda: masked.forward(pixels, masks)  # noqa: E731
+    plain_pass(), masked_pass()
+    ratios = [seconds(masked_pass) / seconds(plain_pass) for _ in range(rounds)]
+    return {
+        "removal": removal,
+        "ratio": statistics.median(ratios),
+        "range": [min(ratios), max(ratios)],
+        "visible": float(masks.mean()),
+    }
+
+
+def split_masks(count: int, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
+    """Unions of one, two or three of the four boxes of a random split."""
+    masks = torch.zeros(count, height, width)
+    for mask in masks:
+        y, x = (int(torch.randint(side // 4, 3 * side // 4, (), generator=generator)) for side in (height, width))
+        boxes = [(0, y, 0, x), (0, y, x, width), (y, height, 0, x), (y, height, x, width)]
+        shown = torch.randperm(4, generator=generator)[: int(torch.randint(1, 4, (), generator=generator))]
+        for top, bottom, left, right in (boxes[i] for i in shown.tolist()):
+            mask[top:bottom, left:right] = 1
+    return masks
+
+
+def seconds(run: Callable[[], object]) -> float:
+    began = time.process_time()
+    run()
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    main()

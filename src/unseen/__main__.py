@@ -1,0 +1,7 @@
+"""``python -m unseen`` is ``unseen``."""
+
+import sys
+
+from unseen.cli import main
+
+sys.exit(main())

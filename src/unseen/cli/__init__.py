@@ -1,0 +1,75 @@
+"""The command line: ``unseen explain`` and ``unseen list``. Heavy packages are imported when a command runs."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from unseen import __version__
+from unseen.cli.messages import complain
+from unseen.errors import UnseenError
+
+INTERRUPTED = 130
+EXPLAIN_HELP = """Find and show the parts of photographs that cause a model's decision.
+
+For each PHOTO the folder OUT/NAME, named like the photograph, receives
+panel.png (look at it first), overlay.png, part.png, saliency.npy, arrays.npz
+and explanation.json. An earlier explanation there is replaced.
+
+  unseen explain cat.jpg
+  unseen explain cat.jpg dog.jpg holiday/ --out results
+  unseen explain cat.jpg --target "tabby cat"
+  unseen explain cat.jpg --confidence 0.5 --confidence 0.9
+  unseen explain cat.jpg --removal ad:pooled --json
+"""
+EXIT_CODES = """Exit codes: 0 all explained; 1 some photographs failed, the others are
+explained; 2 nothing was explained; 130 interrupted. Every error is one line
+on stderr."""
+
+app = App(
+    name="unseen",
+    help="Explain the decisions of image classifiers by hiding parts of the photograph from the model.",
+    help_format="plaintext",
+    version=f"unseen {__version__}",
+    help_epilogue="Start with: unseen explain photo.jpg\nLook at:    explanations/photo/panel.png",
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+app.command(
+    "unseen.cli.explain:explain",
+    name="explain",
+    help=EXPLAIN_HELP,
+    usage="Usage: unseen explain PHOTO... [OPTIONS]",
+    help_epilogue=EXIT_CODES,
+)
+app.command(
+    "unseen.cli.listing:listing",
+    name="list",
+    help="List the models, methods or removals that can be chosen by name.",
+    help_epilogue="",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code: 0 done, 1 some photographs failed, 2 user error, 130 Ctrl-C.
+
+    Args:
+        arguments: the words after ``unseen``; those of the process by default.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show must not cost the result
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        return int(app(words, exit_on_error=False, print_error=False) or 0)
+    except (CycloptsError, UnseenError) as error:
+        return complain(error)
+    except KeyboardInterrupt:
+        print("unseen: interrupted; nothing half-written was left", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

@@ -1,0 +1,191 @@
+"""``unseen explain``: photographs in, one folder of pictures and records each."""
+
+from __future__ import annotations
+
+import itertools
+import json as json_text
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from unseen.cli.messages import complain
+from unseen.cli.progress import Listener, progress
+from unseen.errors import UnseenError
+from unseen.runtime import tune_allocator, wait_passively
+
+if TYPE_CHECKING:
+    from unseen.classifier import Classifier
+    from unseen.explanation import Explanation
+
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of every photograph."""
+
+    method: str
+    removal: str
+    target: str | None
+    confidence: tuple[float, ...]
+    seed: int
+    parts: int
+    contrastive: bool
+    batch_size: int | None
+
+
+def explain(
+    photos: Annotated[list[Path], Parameter(name="PHOTO", negative="")],
+    /,
+    *,
+    model: str = "efficientnet-lite0",
+    labels: Path | None = None,
+    method: str = "causal",
+    removal: str = "ad",
+    target: str | None = None,
+    confidence: Annotated[list[float] | None, Parameter(negative="", show_default=lambda _: "0.5")] = None,
+    seed: int = 0,
+    parts: int = 1,
+    contrastive: Flag = False,
+    batch_size: int | None = None,
+    device: str = "auto",
+    out: Path = Path("explanations"),
+    json: Flag = False,
+) -> int:
+    """Explain why a model sees what it sees in each photograph.
+
+    Parameters
+    ----------
+    photos
+        Files, or folders whose photographs are taken.
+    model
+        A name from "unseen list models".
+    labels
+        Text file with one class name a line, for a model that brings none.
+    method
+        A name from "unseen list methods", with options after a colon.
+    removal
+        How parts are hidden: from "unseen list removals", with options after a colon.
+    target
+        Label or index of the class to explain; by default the model's top class.
+    confidence
+        Repeatable. A part must keep the class on top with this share of its full probability, from 0 to 1.
+    seed
+        Of everything random.
+    parts
+        How many disjoint parts to look for.
+    contrastive
+        Ask also that hiding the part changes the class.
+    batch_size
+        Masks per pass; chosen from the device by default.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    out
+        Where the folders go; checked before the work.
+    json
+        Print one JSON object a line for each photograph, and nothing else, on stdout.
+    """
+    wait_passively()
+    from unseen.explaining import check_request
+    from unseen.methods import METHODS
+    from unseen.removal import REMOVALS
+    from unseen.storage import check_writable
+
+    request = Request(method, removal, target, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
+    check_request(request.confidence, seed, parts, batch_size)
+    METHODS.create(method)
+    REMOVALS.create(removal)
+    check_writable(out)
+    found, failed = _find(photos, json)
+    total = len(found) + failed
+    folders = [out / name for name in distinct_names([photo.stem for photo in found])]
+    for folder in folders:
+        check_writable(folder)
+    if found:
+        classifier = _ready(model, device, labels, target)
+    for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):
+        label = photo.name if len(found) == 1 else f"[{number}/{len(found)}] {photo.name}"
+        try:
+            with progress(label) as listener:
+                explanation, files = _explain_one(photo, folder, classifier, request, listener)
+        except UnseenError as error:
+            failed += 1
+            _report_failure(photo, error, json)
+        else:
+            _report(photo, explanation, files, json)
+    if not failed:
+        return 0
+    return 1 if failed < total else 2
+
+
+def distinct_names(stems: Sequence[str]) -> list[str]:
+    """The stems as folder names; a name that is taken gets the first free number: cat, cat-2, cat-3.
+
+    Case does not make names distinct, because not every file system tells it apart.
+    """
+    taken: set[str] = set()
+    names = []
+    for stem in stems:
+        candidates = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+        name = next(candidate for candidate in candidates if candidate.lower() not in taken)
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], int]:
+    from unseen.photo import find_photos
+
+    found: list[Path] = []
+    failed = 0
+    for path in paths:
+        try:
+            found += find_photos([path])
+        except UnseenError as error:
+            failed += 1
+            _report_failure(path, error, json)
+    return found, failed
+
+
+def _ready(model: str, device: str, labels: Path | None, target: str | None) -> Classifier:
+    from unseen.zoo import load_classifier
+
+    tune_allocator()
+    with progress(f"loading {model}"):
+        classifier = load_classifier(model, device=device, labels=labels)
+        if target is not None:
+            classifier.target_index(target)
+        return classifier.optimised() if classifier.device.type == "cpu" else classifier
+
+
+def _explain_one(
+    photo: Path, folder: Path, classifier: Classifier, request: Request, listener: Listener
+) -> tuple[Explanation, dict[str, Path]]:
+    from unseen.explaining import explain as explain_photo
+
+    explanation = explain_photo(photo, classifier, progress=listener, **asdict(request))
+    spent = explanation.provenance["evaluations"]
+    listener("drawing pictures", spent, spent)
+    return explanation, explanation.save(folder)
+
+
+def _report(photo: Path, explanation: Explanation, files: Mapping[str, Path], json: bool) -> None:
+    from unseen.cli import report
+
+    if json:
+        _print_line(report.as_object(photo, explanation, files))
+    else:
+        print(report.as_table(photo, explanation, files), flush=True)
+
+
+def _report_failure(photo: Path, error: UnseenError, json: bool) -> None:
+    complain(error, about=photo.name)
+    if json:
+        _print_line({"photo": str(photo), "error": str(error)})
+
+
+def _print_line(fields: Mapping[str, Any]) -> None:
+    print(json_text.dumps(fields, allow_nan=False), flush=True)

@@ -1,0 +1,213 @@
+"""From a photograph to an explanation: prepare, decide the target, bind the removal, search, keep the evidence."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import platform
+import re
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import unseen
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError
+from unseen.explanation import Explanation
+from unseen.methods import METHODS, Method, spec_of
+from unseen.photo import PhotoSource
+from unseen.registry import Registry
+from unseen.removal import REMOVALS, ProgressListener, Removal
+from unseen.zoo import MODELS, load_classifier
+
+
+def explain(
+    photo: PhotoSource,
+    classifier: str | Classifier = "efficientnet-lite0",
+    *,
+    method: str | Method = "causal",
+    removal: str | Removal = "ad",
+    target: str | int | None = None,
+    confidence: Sequence[float] = (0.5,),
+    seed: int = 0,
+    parts: int = 1,
+    contrastive: bool = False,
+    batch_size: int | None = None,
+    progress: ProgressListener | None = None,
+) -> Explanation:
+    """Explain why a classifier sees ``target`` in a photograph.
+
+    Args:
+        photo: path, PIL image, array or tensor.
+        classifier: the model, or a name for :func:`unseen.load_classifier`.
+        method: how to search, as an object or a spec such as ``"causal:iterations=20"``.
+        removal: how parts are hidden from the model, as an object or a spec such as ``"ad:pooled"``.
+        target: class index or label; by default the model's top class on the full photograph.
+        confidence: thresholds γ in [0, 1]: a part suffices if the target stays on top with at least γ times its
+            probability on the full photograph. One part is searched for each γ, from one shared search.
+        seed: of everything random; the result does not depend on ``batch_size``.
+        parts: how many disjoint parts to look for, at least 1.
+        contrastive: ask also that hiding the part changes the class.
+        batch_size: masks per pass; chosen from the device by default.
+        progress: told of every batch: (stage, evaluations done, evaluations expected or ``None``).
+
+    Returns:
+        Saliency map, parts, curve, notes and the provenance to run it again.
+
+    Raises:
+        UnseenError: one of its kinds, for every input that cannot be explained.
+
+    Example:
+        >>> explanation = unseen.explain("coffee.png", confidence=[0.9])  # doctest: +SKIP
+        >>> explanation.save("explanations/coffee")  # doctest: +SKIP
+    """
+    check_request(confidence, seed, parts, batch_size)
+    search = METHODS.create(method) if isinstance(method, str) else method
+    hide = REMOVALS.create(removal) if isinstance(removal, str) else removal
+    model = load_classifier(classifier) if isinstance(classifier, str) else classifier
+    began = time.perf_counter()
+    image = model.prepare(photo)
+    decision = model.logits(image[None])[0].softmax(0)
+    index = int(decision.argmax()) if target is None else _target(model, target, len(decision))
+    masked = hide.bind(model, image, batch_size=batch_size, progress=progress)
+    findings = search(masked, index, confidence=tuple(confidence), seed=seed, parts=parts, contrastive=contrastive)
+    request = {
+        "target": target,
+        "confidence": list(confidence),
+        "seed": seed,
+        "parts": parts,
+        "contrastive": contrastive,
+        "batch_size": batch_size,
+    }
+    method_spec = method if isinstance(method, str) else spec_of(method)
+    removal_spec = removal if isinstance(removal, str) else removal.name
+    return Explanation(
+        image=image,
+        saliency=findings.saliency,
+        target=index,
+        label=model.label(index),
+        probability=float(decision[index]),
+        method=method_spec,
+        removal=removal_spec,
+        parts=tuple(findings.parts),
+        curve=findings.curve,
+        notes=(*_another_on_top(model, decision, index), *findings.notes),
+        provenance={
+            "versions": _versions(),
+            "photo": _photo_record(photo, image),
+            "classifier": _classifier_record(model, len(decision)),
+            "decision": {"top": _top(model, decision)},
+            "method": {"spec": method_spec, **_parameters(search)},
+            "removal": {"spec": removal_spec, **hide.to_dict()},
+            "request": request,
+            "command": _command(photo, model, method_spec, removal_spec, request),
+            "search": dict(findings.record),
+            "evaluations": masked.evaluations + 1,
+            "seconds": time.perf_counter() - began,
+            "model_seconds": masked.seconds,
+        },
+    )
+
+
+def check_request(confidence: Sequence[float], seed: int, parts: int, batch_size: int | None) -> None:
+    """Refuse what no method can do, before any work.
+
+    Raises:
+        ParameterError: no γ or one outside [0, 1], a negative seed, fewer than one part or mask per pass.
+    """
+    if not confidence:
+        raise ParameterError("no confidence was given; ask for at least one, e.g. 0.5")
+    for gamma in confidence:
+        if not 0 <= gamma <= 1 or math.isnan(gamma):
+            raise ParameterError(
+                f"confidence {gamma} is outside [0, 1]; it is a share of the full photograph's probability"
+            )
+    if not 0 <= seed < 2**63:
+        raise ParameterError(f"seed {seed} is outside 0 … 2⁶³ − 1")
+    if parts < 1:
+        raise ParameterError(f"parts {parts} must be at least 1")
+    if batch_size is not None and batch_size < 1:
+        raise ParameterError(f"batch size {batch_size} must be at least 1")
+
+
+def _target(model: Classifier, target: str | int, classes: int) -> int:
+    index = model.target_index(target)
+    if index >= classes:
+        raise ParameterError(f"target {index} is outside 0 … {classes - 1}")
+    return index
+
+
+def _another_on_top(model: Classifier, decision: Tensor, index: int) -> tuple[str, ...]:
+    top = int(decision.argmax())
+    if top == index:
+        return ()
+    return (
+        f"on the full photograph the model's top class is {model.label(top)} ({100 * float(decision[top]):.1f} %), "
+        f"not {model.label(index)} ({100 * float(decision[index]):.1f} %), which this explanation is about",
+    )
+
+
+def _top(model: Classifier, decision: Tensor) -> list[dict[str, Any]]:
+    best = decision.topk(min(5, len(decision)))
+    return [
+        {"index": int(i), "label": model.label(int(i)), "probability": float(p)}
+        for p, i in zip(best.values, best.indices, strict=True)
+    ]
+
+
+def _versions() -> dict[str, str]:
+    found = {"unseen": unseen.__version__, "python": platform.python_version()}
+    for package in ("torch", "numpy", "pillow"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _photo_record(photo: PhotoSource, image: Tensor) -> dict[str, Any]:
+    pixels = image.contiguous().numpy().tobytes()
+    source = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else type(photo).__name__
+    return {"source": source, "shape": list(image.shape), "sha256": hashlib.sha256(pixels).hexdigest()}
+
+
+def _classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "classes": classes,
+        "preprocessing": asdict(model.preprocessing),
+        "device": str(model.device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "memory_format": str(model.memory_format).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _parameters(thing: object) -> dict[str, Any]:
+    return asdict(thing) if is_dataclass(thing) and not isinstance(thing, type) else {}
+
+
+def _command(photo: PhotoSource, model: Classifier, method: str, removal: str, request: dict[str, Any]) -> str | None:
+    """The command line that repeats the search; ``None`` unless photograph, model, method and removal have names."""
+    specs: list[tuple[Registry[Any], str]] = [(MODELS, model.name), (METHODS, method), (REMOVALS, removal)]
+    known = all(re.split("[:@]", spec)[0] in registry.entries for registry, spec in specs)
+    if not known or not isinstance(photo, (str, os.PathLike)):
+        return None
+    words = ["unseen", "explain", os.fspath(photo), "--model", model.name, "--method", method, "--removal", removal]
+    if request["target"] is not None:
+        words += ["--target", str(request["target"])]
+    for gamma in request["confidence"]:
+        words += ["--confidence", str(float(gamma))]
+    words += ["--seed", str(request["seed"]), "--parts", str(request["parts"])]
+    if request["contrastive"]:
+        words.append("--contrastive")
+    if request["batch_size"] is not None:
+        words += ["--batch-size", str(request["batch_size"])]
+    return shlex.join(words)

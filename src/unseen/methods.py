@@ -1,0 +1,68 @@
+"""Ways of explaining a decision, by name; ``unseen list methods`` shows them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from unseen.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from unseen.explanation import Findings
+    from unseen.removal import MaskedClassifier
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A frozen dataclass whose fields are the method's parameters; calling it searches one photograph."""
+
+    def __call__(
+        self,
+        masked: MaskedClassifier,
+        target: int,
+        *,
+        confidence: Sequence[float] = (0.5,),
+        seed: int = 0,
+        parts: int = 1,
+        contrastive: bool = False,
+    ) -> Findings:
+        """Explain why the model says class ``target`` of the photograph that ``masked`` shows it.
+
+        Args:
+            masked: masks (N, H, W) → logits (N, K).
+            target: class index.
+            confidence: thresholds γ in [0, 1]; a part is wanted for each.
+            seed: of everything random.
+            parts: how many disjoint parts are wanted per γ, at least 1.
+            contrastive: whether hiding a part must also change the class.
+        """
+
+
+METHODS: Registry[Method] = Registry(
+    "method",
+    "unseen.methods",
+    {
+        "causal": Entry(
+            "unseen.causal:Causal",
+            "responsibility of every pixel by a causal search, and the smallest part found that suffices",
+            "Chockler, Kelly & Kroening, Causal Explanations for Image Classifiers (ReX), 2024",
+            "about 300 per photograph with a fill, 600 with ad",
+        ),
+    },
+)
+
+
+def spec_of(method: object) -> str:
+    """The spec that makes ``METHODS.create`` build ``method`` again; its class's name if it is not registered."""
+    kind = type(method)
+    name = next((name for name in METHODS if METHODS[name].load() is kind), kind.__name__)
+    if not dataclasses.is_dataclass(method):
+        return name
+    values = {f.name: (getattr(method, f.name), f.default) for f in dataclasses.fields(method) if f.init}
+    options = ",".join(f"{key}={_text(value)}" for key, (value, default) in values.items() if value != default)
+    return f"{name}:{options}" if options else name
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

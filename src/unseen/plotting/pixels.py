@@ -1,0 +1,77 @@
+"""Photographs, maps and masks as RGB(A) arrays; no axes, no text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Pixels = NDArray[np.float32]
+Segments = NDArray[np.float64]
+
+SEQUENTIAL, DIVERGING = "magma_r", "PuOr_r"
+"""Light at 0 and ever darker away from it, also in grey print and with any colour-vision deficiency."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def photograph(image: Tensor) -> Pixels:
+    """The image, shape (3, H, W), as rows of RGB pixels, shape (H, W, 3)."""
+    return np.asarray(image.detach().permute(1, 2, 0), dtype=np.float32)
+
+
+def faded(pixels: Pixels, strength: float) -> Pixels:
+    """The photograph without colour and drawn towards white; ``strength`` 0 keeps the luminance, 1 is white."""
+    grey = np.repeat((pixels @ _LUMA)[..., None], 3, axis=2)
+    return np.asarray(grey + (1 - grey) * strength, dtype=np.float32)
+
+
+def cut_out(pixels: Pixels, mask: Tensor) -> Pixels:
+    """The part in its own colours on the faded photograph."""
+    return np.where(np.asarray(mask)[..., None], pixels, faded(pixels, 0.72))
+
+
+def limits(saliency: Tensor) -> tuple[float, float]:
+    """The range that the colours span: from 0 where no value is negative, else symmetric about 0."""
+    low, high = float(saliency.min()), float(saliency.max())
+    if low >= 0:
+        return 0.0, high or 1.0
+    peak = max(-low, high)
+    return -peak, peak
+
+
+def outline(mask: Tensor) -> Segments:
+    """The exact border of a mask along pixel edges: segments ((x0, y0), (x1, y1)), shape (S, 2, 2).
+
+    Pixel (row, column) covers the square from (column − ½, row − ½) to (column + ½, row + ½), as in ``imshow``.
+    """
+    framed = np.pad(np.asarray(mask, dtype=bool), 1)
+    y, x = np.nonzero(framed[1:, 1:-1] != framed[:-1, 1:-1])
+    flat = np.stack([np.stack([x, y], 1), np.stack([x + 1, y], 1)], 1)
+    y, x = np.nonzero(framed[1:-1, 1:] != framed[1:-1, :-1])
+    upright = np.stack([np.stack([x, y], 1), np.stack([x, y + 1], 1)], 1)
+    return np.concatenate([flat, upright]) - 0.5
+
+
+def overlay(image: Tensor, saliency: Tensor) -> Pixels:
+    """The map over the faded photograph, shape (H, W, 3): the further from 0, the darker and the more opaque."""
+    return _blend(faded(photograph(image), 0.55), np.asarray(saliency.detach()), *limits(saliency))
+
+
+def ramp(low: float, high: float) -> Pixels:
+    """The colours of :func:`overlay` from ``low`` to ``high`` over near-white, shape (1, 256, 3): its colour bar."""
+    return _blend(np.full((1, 256, 3), 0.97, np.float32), np.linspace(low, high, 256)[None], low, high)
+
+
+def _blend(below: Pixels, values: NDArray[Any], low: float, high: float) -> Pixels:
+    from matplotlib import colormaps
+
+    share = (values - low) / (high - low)
+    if low < 0:
+        colours, distance = colormaps[DIVERGING](share), np.abs(2 * share - 1)
+    else:
+        colours, distance = colormaps[SEQUENTIAL](0.1 + 0.8 * share), share
+    opacity = (0.8 * distance**0.8)[..., None]
+    return np.asarray(below * (1 - opacity) + colours[..., :3] * opacity, dtype=np.float32)
