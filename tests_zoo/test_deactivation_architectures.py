@@ -14,14 +14,14 @@ from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation import ActivationDeactivation
 
-SIZE = 96
-CROP = (slice(32, 96), slice(0, 64))  # aligned to a stride of 32
+SIZE = 64
+LARGE = 96
+CROP = (slice(32, 96), slice(0, 64))  # of a large image, aligned to a stride of 32
 
 THRESHOLDS = (0.0, 0.3, 0.5, 0.9, 0.99)
 FEW: tuple[dict[str, Any], ...] = (
-    {"threshold": 0.5, "join": "and"},
+    {"threshold": 0.5, "join": "and", "fill": "neighbour", "pooling": "all"},
     {"travel": "pooled", "threshold": 0.9, "fill": "neighbour"},
-    {"fill": "neighbour", "pooling": "all"},
 )
 ALL = (*({"travel": t, "threshold": x} for t in ("dilating", "pooled") for x in THRESHOLDS if x), *FEW)
 
@@ -35,17 +35,17 @@ REQUIRED = [
 REQUIRED_BUT_NOT_A_CROP = ["tv:vgg16", "tv:inception_v3"]
 
 MORE = [
-    "tv:efficientnet_b0", "tv:mobilenet_v2", "tv:mnasnet0_5", "tv:resnext50_32x4d",
+    "tv:mobilenet_v2",
     "timm:resnet50d", "timm:efficientnet_lite0", "timm:tf_efficientnetv2_b0", "timm:regnety_002", "timm:convnext_atto",
-    "timm:convnextv2_atto", "timm:mobilenetv3_small_050", "timm:densenet121", "timm:skresnet18", "timm:ecaresnet26t",
-    "timm:rexnet_100", "timm:ghostnet_100", "timm:hardcorenas_a", "timm:dla34", "timm:hrnet_w18_small", "timm:xception41",
-    "timm:repvgg_a0", "timm:mobileone_s0", "timm:res2net50_26w_4s", "timm:resnest14d", "timm:cspresnet50",
+    "timm:convnextv2_atto", "timm:mobilenetv3_small_050", "timm:skresnet18", "timm:ecaresnet26t",
+    "timm:rexnet_100", "timm:ghostnet_100", "timm:dla34", "timm:hrnet_w18_small", 
+    "timm:repvgg_a0", "timm:res2net50_26w_4s", "timm:resnest14d", "timm:cspresnet50",
     "timm:mixnet_s", "timm:starnet_s1", "timm:rdnet_tiny", "timm:inception_next_atto", "timm:mobilenetv4_conv_small",
     "hf:ResNet", "hf:RegNet", "hf:ConvNext", "hf:ConvNextV2", "hf:MobileNetV1", "hf:EfficientNet",
 ]  # fmt: skip
 
 NOT_A_CROP = [
-    "tv:squeezenet1_0", "tv:alexnet", "timm:vgg11_bn", "timm:selecsls42b", "timm:inception_v4", "timm:resnetblur18",
+    "tv:squeezenet1_0", "timm:resnetblur18",
     "timm:nf_regnet_b0",  # without normalisation, rounding is amplified
 ]  # fmt: skip
 
@@ -96,8 +96,12 @@ def quickly_initialised() -> Iterator[None]:
     slow = [name for name in vars(nn.init) if name.endswith("_") and name not in ("zeros_", "ones_", "constant_")]
     with pytest.MonkeyPatch.context() as patch:
         for name in slow:
-            patch.setattr(nn.init, name, lambda tensor, *args, **kwargs: tensor)
+            patch.setattr(nn.init, name, _unchanged)
         yield
+
+
+def _unchanged(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
+    return tensor
 
 
 def randomise(model: nn.Module, size: int) -> nn.Module:
@@ -126,7 +130,7 @@ def randomise(model: nn.Module, size: int) -> nn.Module:
 def masks_for(size: int) -> Tensor:
     """Everything, nothing, a rectangle."""
     masks = torch.zeros(3, size, size)
-    masks[0], masks[2, CROP[0], CROP[1]] = 1, 1
+    masks[0], masks[2, size // 4 : size // 2, size // 5 : size // 2] = 1, 1
     return masks
 
 
@@ -151,8 +155,10 @@ def assert_sound(classifier: Classifier, image: Tensor, policies: tuple[dict[str
         assert torch.equal(hidden.float(), got), policy
 
 
-def assert_cut_out(classifier: Classifier, image: Tensor) -> None:
-    got = ActivationDeactivation("pooled").bind(classifier, image)(masks_for(SIZE)[2:])
+def assert_cut_out(classifier: Classifier) -> None:
+    image, mask = torch.rand(3, LARGE, LARGE, generator=torch.Generator().manual_seed(2)), torch.zeros(1, LARGE, LARGE)
+    mask[0, CROP[0], CROP[1]] = 1
+    got = ActivationDeactivation("pooled").bind(classifier, image)(mask)
     crop = classifier.logits(image[None, :, CROP[0], CROP[1]])
     torch.testing.assert_close(got, crop, rtol=1e-5, atol=1e-5 * float(crop.abs().max()))
 
@@ -161,12 +167,12 @@ def assert_cut_out(classifier: Classifier, image: Tensor) -> None:
 def test_required_architectures(name: str) -> None:
     classifier, image = prepared(name)
     assert_sound(classifier, image, ALL)
-    assert_cut_out(classifier, image)
+    assert_cut_out(classifier)
 
 
 @pytest.mark.parametrize("name", REQUIRED_BUT_NOT_A_CROP)
 def test_required_architectures_whose_crops_differ(name: str) -> None:
-    classifier, image = prepared(name, 160 if "inception" in name else 64)
+    classifier, image = prepared(name, 96 if "inception" in name else 64)
     assert_sound(classifier, image, ALL)
 
 
@@ -174,21 +180,19 @@ def test_required_architectures_whose_crops_differ(name: str) -> None:
 def test_more_architectures(name: str) -> None:
     classifier, image = prepared(name)
     assert_sound(classifier, image, FEW)
-    assert_cut_out(classifier, image)
+    assert_cut_out(classifier)
 
 
 @pytest.mark.parametrize("name", NOT_A_CROP)
 def test_more_architectures_whose_crops_differ(name: str) -> None:
-    assert_sound(*prepared(name), FEW)
+    assert_sound(*prepared(name, 96 if "inception" in name else SIZE), FEW)
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_architectures_without_rules_are_refused_by_name(name: str) -> None:
-    size = 224 if name == "tv:vit_b_16" else SIZE
-    with quickly_initialised():
-        classifier = Classifier(build(name).eval(), Preprocessing((size, size), None), name=name)
+    classifier, image = prepared(name, 224 if name == "tv:vit_b_16" else SIZE)
     with pytest.raises(NotApplicableError, match=REFUSED[name]):
-        ActivationDeactivation().bind(classifier, torch.rand(3, size, size))
+        ActivationDeactivation().bind(classifier, image)
 
 
 @pytest.mark.parametrize("name", ["tv:resnet18", "tv:densenet121", "tv:mobilenet_v3_small"])
@@ -206,4 +210,4 @@ def test_gradients_vanish_exactly_where_pixels_are_hidden(name: str) -> None:
     (gradient,) = torch.autograd.grad(bound.forward(pixels, masks)[:, 0].sum(), pixels)
     assert torch.isfinite(gradient).all()
     assert torch.equal(gradient * (1 - masks[:, None]), torch.zeros_like(gradient))
-    assert bool((gradient[2][:, CROP[0], CROP[1]] != 0).any())
+    assert bool((gradient[2] != 0).any())

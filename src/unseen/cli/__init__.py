@@ -22,7 +22,7 @@ and explanation.json. An earlier explanation there is replaced.
 
   unseen explain cat.jpg
   unseen explain cat.jpg dog.jpg holiday/ --out results
-  unseen explain cat.jpg --target "tabby cat"
+  unseen explain cat.jpg --target "tiger cat"
   unseen explain cat.jpg --confidence 0.5 --confidence 0.9
   unseen explain cat.jpg --removal ad:pooled --json
 """

@@ -15,14 +15,14 @@ from weakref import WeakKeyDictionary
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal.deactivation.grid import Travel, Traveller
-from unseen.removal.deactivation.interception import Constants, Interception, Semantics, State, tensors_in
+from unseen.removal.deactivation.interception import Interception, Semantics, State, tensors_in
 from unseen.removal.deactivation.layout import LAYOUT_RULES
 from unseen.removal.deactivation.pointwise import POINTWISE_RULES
+from unseen.removal.deactivation.tensor_table import TensorTable
 from unseen.removal.deactivation.windows import WINDOW_RULES
 from unseen.removal.masked import MaskedForward, Removal
 
@@ -117,7 +117,7 @@ class ActivationDeactivation(Removal):
 class _Known:
     """What is known of a classifier: its tensors that are no activations, and the removals that were verified."""
 
-    constants: Constants = field(default_factory=WeakTensorKeyDictionary)
+    constants: TensorTable[State] = field(default_factory=TensorTable)
     verified: set[ActivationDeactivation] = field(default_factory=set)
 
 

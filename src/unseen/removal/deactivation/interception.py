@@ -9,7 +9,7 @@ that meets positions is handled by its rule, or refused by name: no position is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import FrameType
@@ -18,15 +18,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.fill import neighbour_fill
 from unseen.removal.deactivation.grid import Grid, Traveller
+from unseen.removal.deactivation.tensor_table import TensorTable
 
 Function = Callable[..., Any]
 Rule = Callable[["Interception", Function, tuple[Any, ...], dict[str, Any]], Any]
-Constants = MutableMapping[Tensor, "State"]
 
 _ABOUT_TENSORS = frozenset(  # tell nothing of a tensor's values, unlike item, tolist or numpy
     [
@@ -118,7 +117,7 @@ class Interception(TorchFunctionMode):
         traveller: Traveller,
         semantics: Semantics,
         model: nn.Module,
-        constants: Constants,
+        constants: TensorTable[State],
         *,
         learning: bool = False,
     ) -> None:
@@ -126,7 +125,7 @@ class Interception(TorchFunctionMode):
         self.rules, self.traveller, self.semantics = rules, traveller, semantics
         self.model, self.constants, self.learning = model, constants, learning
         self.count = len(traveller.origin.active)
-        self._states: MutableMapping[Tensor, Positions | State] = WeakTensorKeyDictionary()
+        self._states: TensorTable[Positions | State] = TensorTable()
 
     # ---- tensors and their states -----------------------------------------------------------------------------
 
@@ -159,7 +158,8 @@ class Interception(TorchFunctionMode):
                     f"a tensor {tuple(tensor.shape)}",
                     "was made by a scripted, compiled or custom operation or by numpy, where the mask is lost",
                 )
-            state = self.constants[tensor] = State.CONSTANT
+            state = State.CONSTANT
+            self.constants[tensor] = state
         if state is State.STALE:
             raise self.refusal("a tensor", "is used after its positions were changed in place through a view of it")
         return state
@@ -233,7 +233,7 @@ class Interception(TorchFunctionMode):
             return output
         if func.__name__ in _ABOUT_TENSORS:
             output = func(*args, **kwargs)
-            if not any(True for _ in tensors_in(output)):
+            if not tensors_in(output):
                 return output
         raise self.refusal(name_of(func), "takes positions in a way for which there is no rule")
 
@@ -262,16 +262,17 @@ def times(tensor: Tensor, mask: Tensor) -> Tensor:
     return tensor * mask if torch.is_grad_enabled() else tensor.mul_(mask)
 
 
-def tensors_in(value: Any) -> Iterable[Tensor]:
+def tensors_in(value: Any) -> list[Tensor]:
     """All tensors in nested arguments."""
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from tensors_in(item)
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from tensors_in(item)
+        return [value]
+    found: list[Tensor] = []
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ():
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif isinstance(item, (tuple, list, dict)):
+            found.extend(tensors_in(item))
+    return found
 
 
 def _by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

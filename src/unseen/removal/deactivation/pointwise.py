@@ -12,14 +12,14 @@ from torch.nn import functional as F
 from unseen.removal.deactivation.interception import Function, Interception, Positions, Rule, State, name_of, tensors_in
 
 _ELEMENTWISE = (
-    "abs absolute addcdiv addcmul alpha_dropout bernoulli bfloat16 bool celu ceil clamp clamp_max clamp_min clip clone contiguous cos "
-    "cpu cuda detach double dropout dropout1d dropout2d dropout3d elu eq erf exp expm1 feature_alpha_dropout "
-    "feature_dropout float floor fmax fmin ge gelu gt half hardshrink hardsigmoid hardswish hardtanh hardtanh_ "
-    "isfinite isnan le leaky_relu lerp log log10 log1p log2 log_sigmoid logical_not logsigmoid lt masked_fill maximum "
-    "minimum mish nan_to_num ne neg negative ones_like pow prelu rand_like reciprocal relu relu6 requires_grad_ round "
-    "rrelu rsqrt selu sigmoid sign silu sin softplus softshrink softsign sqrt square tanh tanhshrink tensor_like "
-    "threshold to type type_as where zeros_like __neg__ __abs__ __invert__ __pow__ __rpow__ __eq__ __ne__ __lt__ "
-    "__le__ __gt__ __ge__"
+    "abs absolute addcdiv addcmul alpha_dropout bernoulli bfloat16 bool ceil celu clamp clamp_max clamp_min clip "
+    "clone contiguous cos cpu cuda detach double dropout dropout1d dropout2d dropout3d elu eq erf exp expm1 "
+    "feature_alpha_dropout feature_dropout float floor fmax fmin ge gelu gt half hardshrink hardsigmoid hardswish "
+    "hardtanh hardtanh_ isfinite isnan le leaky_relu lerp log log10 log1p log2 log_sigmoid logical_not logsigmoid lt "
+    "masked_fill maximum minimum mish nan_to_num ne neg negative ones_like pow prelu rand_like reciprocal relu relu6 "
+    "requires_grad_ round rrelu rsqrt selu sigmoid sign silu sin softplus softshrink softsign sqrt square tanh "
+    "tanhshrink tensor_like threshold to type type_as where zeros_like __abs__ __eq__ __ge__ __gt__ __invert__ __le__ "
+    "__lt__ __ne__ __neg__ __pow__ __rpow__"
 ).split()
 _SUMS = ["add", "sub", "subtract", "rsub", "__add__", "__radd__", "__iadd__", "__sub__", "__rsub__", "__isub__"]
 _PRODUCTS = (
