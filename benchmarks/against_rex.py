@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _shared import mean_interval
 
 from unseen import load_classifier
 from unseen.causal import Causal
@@ -91,10 +92,10 @@ def report(gamma: float, rows: list[dict[str, Any]]) -> None:
     print(f"\nγ = {gamma:g}, {len(rows)} photographs")
     for tool in TOOLS:
         values = {key: np.array([row[tool][key] for row in rows], float) for key in rows[0][tool]}
-        low, high = interval(values["fraction"] * 100)
+        size, low, high = mean_interval(values["fraction"] * 100)
         print(
             f"  {tool:7} {values['evaluations'].mean():7.0f} evaluations  {values['seconds'].mean():6.1f} CPU-s  "
-            f"part {values['fraction'].mean() * 100:5.1f} % [{low:.1f}, {high:.1f}]  "
+            f"part {size:5.1f} % [{low:.1f}, {high:.1f}]  "
             f"{int(values['passes'].sum())} of {len(rows)} pass alone"
         )
     ratio = {
@@ -102,18 +103,11 @@ def report(gamma: float, rows: list[dict[str, Any]]) -> None:
         for key in ("evaluations", "seconds")
     }
     difference = np.array([(r["unseen"]["fraction"] - r["rex"]["fraction"]) * 100 for r in rows])
-    low, high = interval(difference)
+    mean, low, high = mean_interval(difference)
     print(
         f"  {ratio['evaluations']:.1f} × fewer evaluations, {ratio['seconds']:.1f} × less processor time; "
-        f"size {difference.mean():+.1f} points [{low:+.1f}, {high:+.1f}], smaller on {(difference < 0).sum()}"
+        f"size {mean:+.1f} points [{low:+.1f}, {high:+.1f}], smaller on {(difference < 0).sum()}"
     )
-
-
-def interval(values: np.ndarray, draws: int = 10_000) -> tuple[float, float]:
-    """95 % percentile bootstrap of the mean over photographs."""
-    picks = np.random.default_rng(0).integers(len(values), size=(draws, len(values)))
-    low, high = np.percentile(values[picks].mean(axis=1), (2.5, 97.5))
-    return float(low), float(high)
 
 
 if __name__ == "__main__":

@@ -16,20 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from _shared import mean_interval, spread
 
 from unseen import load_classifier, open_photo
 from unseen.methods import METHODS
 from unseen.removal import REMOVALS
 from unseen.runtime import tune_allocator
-
-EXTENSIONS = {".jpg", ".jpeg", ".png"}
-
-
-def select(folder: Path, limit: int) -> list[Path]:
-    """`limit` files spread evenly over the sorted names."""
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in EXTENSIONS)
-    count = min(limit, len(files))
-    return [files[i * len(files) // count] for i in range(count)]
 
 
 def measure(path: Path, spec: str, gamma: float, classifier: Any, removal: str, seed: int) -> dict[str, Any]:
@@ -53,13 +45,6 @@ def measure(path: Path, spec: str, gamma: float, classifier: Any, removal: str, 
         "model_seconds": masked.seconds,
         "overhead": seconds / masked.seconds - 1,
     }
-
-
-def mean_interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean and 95 % percentile bootstrap interval."""
-    sample = np.array(values)
-    draws = np.random.default_rng(0).choice(sample, (10_000, len(sample))).mean(axis=1)
-    return float(sample.mean()), *(float(q) for q in np.quantile(draws, (0.025, 0.975)))
 
 
 def table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -97,7 +82,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     classifier = load_classifier(options.model).optimised()
     rows = []
-    for path in select(options.folder, options.limit):
+    for path in spread([options.folder], options.limit):
         for spec in options.method:
             for gamma in options.confidence:
                 row = measure(path, spec, gamma, classifier, options.removal, options.seed)

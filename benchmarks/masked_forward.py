@@ -1,6 +1,6 @@
 """What hiding costs: a masked forward pass against the plain forward pass of the same batch.
 
-    python benchmarks/masked_forward.py [--models efficientnet-lite0,torchvision:resnet50] [--removals zero,ad]
+    python benchmarks/masked_forward.py [--models efficientnet-lite0 zoo] [--removals zero ad]
         [--batch 16] [--rounds 7] [--out masked_forward.json]
 
 For every model and removal it prints the ratio of processor time, masked over plain, measured pair by pair in
@@ -42,20 +42,20 @@ ZOO = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default=",".join(BUNDLED), help="comma-separated; 'zoo' adds torchvision's CNNs")
-    parser.add_argument("--removals", default="zero,ad,ad:pooled,ad:pooled,fill=neighbour".replace(",fill", ";fill"))
+    parser.add_argument("--models", nargs="+", default=list(BUNDLED), help="names; 'zoo' stands for torchvision's CNNs")
+    parser.add_argument("--removals", nargs="+", default=["zero", "ad", "ad:pooled", "ad:pooled,fill=neighbour"])
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     allocator = tune_allocator()
-    names = [n for name in options.models.split(",") for n in (ZOO if name == "zoo" else (name,))]
+    names = [n for name in options.models for n in (ZOO if name == "zoo" else (name,))]
     rows = []
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batch {options.batch}, allocator {allocator}")
     for name in names:
         classifier = model_named(name)
-        for removal in options.removals.split(","):
-            row = {"model": name, **measure(classifier, removal.replace(";", ","), options.batch, options.rounds)}
+        for removal in options.removals:
+            row = {"model": name, **measure(classifier, removal, options.batch, options.rounds)}
             rows.append(row)
             low, high = row["range"]
             print(f"{name:22} {row['removal']:26} {row['ratio']:.3f}  [{low:.3f}, {high:.3f}]", flush=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from unseen import Classifier, Preprocessing
 from unseen.classifier import resolve_device
 from unseen.errors import ModelError, ParameterError, PhotoError, UnknownNameError
+from unseen.fingerprint import fingerprint
 from unseen.photo import to_tensor
 
 TINY = Preprocessing(size=(8, 8), resize=None)
@@ -197,6 +198,32 @@ def test_real_photographs_are_recognised(classifier: Classifier, photo_paths: di
     assert named["chelsea"] in {"tabby", "tiger cat", "Egyptian cat"}
 
 
+@pytest.mark.parametrize("error", [RuntimeError("mat1 and mat2\nmore"), ValueError("mat1 and mat2"), KeyError()])
+def test_a_network_that_fails_in_its_own_code_is_named(error: Exception) -> None:
+    class Failing(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:  # noqa: ARG002
+            raise error
+
+    reason = "KeyError" if isinstance(error, KeyError) else "mat1 and mat2"
+    with pytest.raises(ModelError, match=rf"^mine fails on images of shape \(2, 3, 8, 8\) \({reason}\); ") as caught:
+        Classifier(Failing(), TINY, name="mine").logits(torch.rand(2, 3, 8, 8))
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA"), RuntimeError("can't allocate memory"), MemoryError(), UnknownNameError("ours")],
+)
+def test_errors_that_others_handle_pass_through(error: Exception) -> None:
+    class Failing(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:  # noqa: ARG002
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        Classifier(Failing(), TINY).logits(torch.rand(2, 3, 8, 8))
+    assert caught.value is error
+
+
 # ---- labels ----------------------------------------------------------------------------------------------------------
 
 LABELS = Classifier(
@@ -238,6 +265,22 @@ def test_targets(target: str | int, index: int) -> None:
 def test_wrong_targets(target: str | int, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         LABELS.target_index(target)
+
+
+def test_numbers_as_labels() -> None:
+    swapped = Classifier(Constant(None), labels=["1", "0"])
+    for text in ("0", "1"):
+        with pytest.raises(UnknownNameError, match=f"'{text}' may be an index or the label of"):
+            swapped.target_index(text)
+        assert swapped.target_index(int(text)) == int(text)
+    digits = Classifier(Constant(None), labels=["0", "1", "2"])
+    assert [digits.target_index(text) for text in ("0", "1", "2")] == [0, 1, 2]
+    years = Classifier(Constant(None), labels=["1999", "2000", "2000"])
+    assert years.target_index("1999") == 0
+    with pytest.raises(UnknownNameError, match=r"label of \[1, 2\]"):
+        years.target_index("2000")
+    with pytest.raises(ParameterError, match="outside 0 … 2"):
+        years.target_index(1999)
 
 
 def test_without_labels_only_indices_mean_something() -> None:
@@ -309,6 +352,41 @@ def test_optimised_refuses_a_network_that_is_not_a_function() -> None:
 
     with pytest.raises(ModelError, match="logits differ"):
         Classifier(Moody(), TINY).optimised()
+
+
+def test_a_network_that_cannot_be_copied_is_not_optimised() -> None:
+    class Unique(nn.Linear):
+        def __deepcopy__(self, memo: object) -> "Unique":
+            raise TypeError("cannot be copied")
+
+    with pytest.raises(ModelError, match="cannot be optimised"):
+        Classifier(nn.Sequential(nn.Flatten(), Unique(3 * 8 * 8, 2)), TINY).optimised()
+
+
+# ---- identity --------------------------------------------------------------------------------------------------------
+
+
+def test_optimised_copies_keep_what_records_say() -> None:
+    classifier = Classifier(convolutional(), TINY, list("abcd"), name="mine")
+    classifier.labels_file = "letters.txt"
+    fast = classifier.optimised()
+    assert (classifier.is_optimised, fast.is_optimised) == (False, True)
+    assert fast.fingerprint == classifier.fingerprint
+    assert (fast.name, fast.labels, fast.labels_file) == ("mine", tuple("abcd"), "letters.txt")
+    assert fast.optimised().fingerprint == classifier.fingerprint
+
+
+def test_the_fingerprint_follows_the_weights_and_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[nn.Module] = []
+    monkeypatch.setattr("unseen.classifier.fingerprint", lambda n: (computed.append(n), fingerprint(n))[1])
+    classifier = Classifier(convolutional(), TINY)
+    first = classifier.fingerprint
+    classifier.logits(torch.rand(1, 3, 8, 8))
+    assert classifier.fingerprint == first == Classifier(convolutional(), TINY, name="another").fingerprint
+    assert len(computed) == 2
+    with torch.no_grad():
+        classifier.model[0].weight[0, 0, 0, 0] += 1
+    assert classifier.fingerprint != first
 
 
 # ---- devices ---------------------------------------------------------------------------------------------------------

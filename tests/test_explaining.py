@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 import toys
 import unseen
@@ -82,7 +83,7 @@ def test_the_provenance_names_everything(half: np.ndarray[Any, Any]) -> None:
     assert (about["classifier"]["device"], about["classifier"]["dtype"]) == ("cpu", "float32")
     assert about["decision"]["top"][0]["label"] == "right"
     assert about["method"] == {"spec": "Toy:stretch=2", "stretch": 2, "wait": False}
-    assert about["removal"]["colour"] == "black"
+    assert about["removal"] == {"name": "black", "colour": "black"}
     assert about["request"] == {
         "target": None,
         "confidence": [0.1, 0.2],
@@ -92,7 +93,7 @@ def test_the_provenance_names_everything(half: np.ndarray[Any, Any]) -> None:
         "batch_size": 2,
     }
     assert about["search"] == {"seed": 5}
-    assert about["evaluations"] == 4
+    assert (about["evaluations"], about["batch"]) == (6, 2)
     assert 0 < about["model_seconds"] <= about["seconds"]
     assert about["command"] is None
 
@@ -101,10 +102,10 @@ def test_specs_and_objects_are_the_same(monkeypatch: pytest.MonkeyPatch, half: n
     monkeypatch.setitem(METHODS.entries, "toy", toys.METHOD)
     monkeypatch.setitem(MODELS.entries, "toy", toys.MODELS)
     by_name = explain(half, "toy:sides", method="toy:stretch=3", removal="grey")
-    by_hand = explain(half, sides(), method=toys.Toy(stretch=3), removal=ConstantFill("grey"))
-    assert (by_hand.method, by_hand.removal) == ("toy:stretch=3", "grey")
+    by_hand = explain(half, sides(), method=toys.Toy(stretch=3.0), removal=ConstantFill("grey"))
+    assert (by_hand.method, by_hand.removal) == ("toy:stretch=3.0", "grey")
     for explanation in (by_name, by_hand):
-        assert explanation.provenance["evaluations"] == 4
+        assert explanation.provenance["evaluations"] == 6
     assert torch.equal(by_name.saliency, by_hand.saliency)
     assert (by_name.method, by_name.parts, by_name.curve) == (by_hand.method, by_hand.parts, by_hand.curve)
 
@@ -116,12 +117,87 @@ def test_the_command_in_the_record_repeats_the_explanation(
     explanation = explain(photo_path, classifier.optimised(), **options)
     program, *words = shlex.split(explanation.provenance["command"])
     assert program == "unseen"
-    assert main([*words, "--device", "cpu", "--out", str(tmp_path), "--json"]) == 0
+    assert main([*words, "--out", str(tmp_path), "--json"]) == 0
     capsys.readouterr()
     again = Explanation.load(tmp_path / "coffee")
     assert torch.equal(again.saliency, explanation.saliency)
     assert again.parts == explanation.parts
     assert again.provenance["evaluations"] == explanation.provenance["evaluations"]
+
+
+@pytest.mark.slow
+def test_the_command_of_a_plain_call_repeats_it(
+    tmp_path: Path, photo_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explanation = explain(photo_path, method="causal:iterations=2", removal="grey")
+    _, *words = shlex.split(explanation.provenance["command"])
+    assert main([*words, "--out", str(tmp_path), "--json"]) == 0
+    capsys.readouterr()
+    again = Explanation.load(tmp_path / "coffee")
+    assert torch.equal(again.saliency, explanation.saliency)
+    assert [part.mask.tolist() for part in again.parts] == [part.mask.tolist() for part in explanation.parts]
+    assert again.provenance["command"] == explanation.provenance["command"]
+    one, other = explanation.provenance["classifier"], again.provenance["classifier"]
+    assert one["fingerprint"] == other["fingerprint"]
+    assert (one["optimised"], other["optimised"]) == (False, True)
+
+
+@pytest.mark.parametrize("spec", ["ad:pooled", "ad:travel=pooled", "ad:threshold=0.0,travel=pooled"])
+def test_specs_are_recorded_in_one_form(half: np.ndarray[Any, Any], spec: str) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    explanation = toy(half, classifier=Classifier(network, sides().preprocessing), removal=spec)
+    assert explanation.removal == explanation.provenance["removal"]["name"] == "ad:travel=pooled"
+    assert toy(half, method="causal:1,minimal").method == "causal:iterations=1"
+
+
+def test_a_network_that_looks_at_the_whole_batch_is_refused(half: np.ndarray[Any, Any]) -> None:
+    with pytest.raises(ModelError, match=r"when another is in the batch .* or batch size 1$"):
+        toy(half, classifier=sides("sociable"))
+    assert toy(half, classifier=sides("sociable"), batch_size=1).provenance["evaluations"] == 4
+    norm = nn.BatchNorm2d(3, track_running_stats=False)
+    network = nn.Sequential(norm, nn.Flatten(), nn.Linear(3 * 24 * 32, 3))
+    with pytest.raises(ModelError, match="when another is in the batch"):
+        toy(half, classifier=Classifier(network, sides().preprocessing))
+
+
+def test_memory_for_one_photograph_is_enough(half: np.ndarray[Any, Any]) -> None:
+    class Large(toys.Sides):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if len(x) > 1:
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+            return super().forward(x)
+
+    about = toy(half, classifier=Classifier(Large(), sides().preprocessing)).provenance
+    assert (about["evaluations"], about["batch"]) == (4, 1)
+
+
+@pytest.mark.parametrize("removal", ["ad", "mean"])
+def test_the_network_is_left_as_it_was(half: np.ndarray[Any, Any], removal: str) -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    ).train()
+    network[3].eval()
+    network[5].weight.requires_grad_(False)
+    network[5].bias.grad = torch.ones(3)
+    network[2].register_forward_hook(lambda *_: None)
+
+    def everything() -> tuple[Any, ...]:
+        return (
+            {name: tensor.clone() for name, tensor in network.state_dict().items()},
+            [(id(p), p.requires_grad, p.grad if p.grad is None else p.grad.tolist()) for p in network.parameters()],
+            [(id(m), m.training, list(m._forward_hooks), list(m._forward_pre_hooks)) for m in network.modules()],
+            [(sorted(vars(m)), vars(m).get("forward")) for m in network.modules()],
+            torch.get_rng_state().tolist(),
+            np.random.get_state()[1].tolist(),  # noqa: NPY002
+            (torch.is_grad_enabled(), torch.get_num_threads(), torch.get_default_dtype()),
+        )
+
+    before = everything()
+    classifier = Classifier(network, sides().preprocessing)
+    toy(half, classifier=classifier, method="causal:iterations=1", removal=removal)
+    after = everything()
+    assert all(torch.equal(value, after[0][name]) for name, value in before[0].items())
+    assert before[1:] == after[1:]
 
 
 def test_the_command_keeps_every_digit_and_is_there_only_if_it_works(
@@ -151,7 +227,7 @@ def test_progress_hears_of_every_evaluation(half: np.ndarray[Any, Any]) -> None:
         ({"parts": 0}, "parts 0 must be at least 1"),
         ({"batch_size": 0}, "batch size 0 must be at least 1"),
         ({"target": 3}, "target 3 is outside 0 … 2"),
-        ({"method": "causal:iterations=none"}, "'none' is not a int"),
+        ({"method": "causal:iterations=none"}, "'none' is not an integer"),
     ],
 )
 def test_requests_that_no_method_can_meet(half: np.ndarray[Any, Any], options: dict[str, Any], message: str) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from unseen import registry
 from unseen.errors import ParameterError, UnknownNameError
-from unseen.registry import Entry, Registry
+from unseen.methods import METHODS
+from unseen.registry import Entry, Option, Registry
 from unseen.removal import REMOVALS
 
 
@@ -63,9 +64,9 @@ def test_specs(spec: str, expected: object) -> None:
     [
         ("lamp:blue", "'blue' is not a choice; known: green, red"),
         ("lamp:gren", "did you mean 'green'"),
-        ("lamp:watts=many", "'many' is not a int"),
+        ("lamp:watts=many", "'many' is not an integer"),
         ("lamp:dimmed=yes", "neither 'true' nor 'false'"),
-        ("lamp:hours=x", "'x' is not a float"),
+        ("lamp:hours=x", "'x' is not a number$"),
         ("lamp:wats=3", "no option 'wats': did you mean 'watts'"),
         ("lamp:red,1,true,2,a,b", "takes 5 options"),
         ("lamp:red,colour=red", "given twice"),
@@ -76,6 +77,26 @@ def test_specs(spec: str, expected: object) -> None:
 def test_wrong_options_are_named(spec: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         LAMPS.create(spec)
+
+
+def test_options_say_what_a_spec_may_set() -> None:
+    assert LAMPS.options("lamp") == (
+        Option("colour", "red|green", "red"),
+        Option("watts", "an integer", "5"),
+        Option("dimmed", "true or false", "false"),
+        Option("hours", "a number or none", "1.5"),
+        Option("fixed", "text", "as made"),
+    )
+    assert "colour" not in [option.name for option in LAMPS.options("preset")]
+    assert LAMPS.options("plain") == ()
+    assert REMOVALS.options("black") == ()
+
+
+@pytest.mark.parametrize("registry", [REMOVALS, METHODS])
+def test_every_default_is_a_value_that_its_option_takes(registry: Registry[object]) -> None:
+    for name in registry:
+        for option in registry.options(name):
+            assert registry.create(f"{name}:{option.name}={option.default}") == registry.create(name)
 
 
 def test_unknown_name() -> None:

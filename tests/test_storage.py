@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,57 @@ def test_an_interruption_while_files_are_put_in_place_never_leaves_a_mixture(
         make_explanation().save(tmp_path)
     with pytest.raises(OutputError, match="holds no explanation"):
         Explanation.load(tmp_path)
+
+
+@pytest.mark.usefixtures("quick")
+def test_ctrl_c_waits_until_every_file_is_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_explanation(label="cup").save(tmp_path)
+    replace, calls = Path.replace, iter(range(10))
+
+    def slow(*args: Path) -> Path:
+        if next(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return replace(*args)
+
+    monkeypatch.setattr(Path, "replace", slow)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        make_explanation().save(tmp_path)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert Explanation.load(tmp_path) == make_explanation()
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+
+
+@pytest.mark.usefixtures("quick")
+def test_other_threads_save_too(tmp_path: Path) -> None:
+    thread = threading.Thread(target=make_explanation().save, args=(tmp_path / "coffee",))
+    thread.start()
+    thread.join()
+    assert Explanation.load(tmp_path / "coffee") == make_explanation()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("what", ["mkdir", "replace", "unlink"])
+def test_without_permission_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    make_explanation(label="cup").save(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, what, forbidden)
+        with pytest.raises(OutputError, match=r"\(Permission denied\); choose another folder"):
+            make_explanation().save(tmp_path)
+    assert not any(path.name.startswith(".unseen") for path in tmp_path.iterdir())
+    if what != "replace":
+        assert Explanation.load(tmp_path).label == "cup"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    for folder in (tmp_path, tmp_path / "new"):
+        with pytest.raises(OutputError, match=r"\(Permission denied\); choose another folder"):
+            storage.check_writable(folder)
 
 
 def test_no_explanation_there(tmp_path: Path) -> None:

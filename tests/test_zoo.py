@@ -4,7 +4,10 @@ import pickle
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -13,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unseen import Preprocessing, load_classifier
-from unseen.classifier import _plain
+from unseen.classifier import Interpolation, _plain
 from unseen.efficientnet_lite import VARIANTS, EfficientNetLite, bundled_weights
 from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError
 from unseen.photo import to_tensor
@@ -277,3 +280,16 @@ def test_preprocessing_is_compared_with_the_sources_own() -> None:
     for transform in unlike:
         with pytest.raises(ModelError, match="preprocessing of m is not"):
             verified(ours, transform, "m")
+
+
+@pytest.mark.parametrize(("size", "resize"), [(64, 72), (224, 256), (384, None)])
+def test_another_filter_is_noticed(size: int, resize: int | None) -> None:
+    mean, std = (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)
+    filters = [Preprocessing((size, size), resize, name, mean, std) for name in get_args(Interpolation)]
+    for ours, theirs in product(filters, repeat=2):
+
+        def reference(photo: Image.Image, theirs: Preprocessing = theirs) -> Tensor:
+            return to_tensor(theirs.crop(photo)).sub(0.5).div(0.2)
+
+        with nullcontext() if ours == theirs else pytest.raises(ModelError, match=f"not a {ours.interpolation} resize"):
+            verified(ours, reference, "m")

@@ -18,7 +18,7 @@ from unseen.removal import MaskedClassifier
 from unseen.zoo import Loaded
 
 METHOD = Entry("toys:Toy", "the left half", "nobody", "3 per photograph")
-MODELS = Entry("toys:load", "toy:sides, toy:nan or toy:short")
+MODELS = Entry("toys:load", "toy:sides, toy:nan, toy:short, toy:unique, toy:sociable or toy:failing")
 LABELS = ("left", "right", "neither")
 
 
@@ -65,7 +65,33 @@ class Sides(nn.Module):
         return self.scale * torch.stack([left, right, torch.zeros_like(left)], dim=1)
 
 
+class Failing(Sides):
+    """Fails on a dark photograph, in its own code."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if float(x.max()) < 0.1:
+            raise RuntimeError("too dark to see\nsecond line")
+        return super().forward(x)
+
+
+class Unique(Sides):
+    """Cannot be copied."""
+
+    def __deepcopy__(self, memo: object) -> Unique:
+        raise TypeError("cannot be copied")
+
+
+class Sociable(Sides):
+    """Judges a photograph by its batch, as a batch norm without statistics of its own does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x - x.mean(dim=0, keepdim=True) / 2)
+
+
 def load(name: str, weights: Path | None) -> Loaded:
     del weights
     preprocessing = Preprocessing((24, 32), None, mean=(0, 0, 0), std=(1, 1, 1))
-    return Loaded(Sides(broken=name == "nan"), preprocessing, LABELS[:2] if name == "short" else LABELS)
+    kinds = {"unique": Unique, "failing": Failing, "sociable": Sociable}
+    return Loaded(
+        kinds.get(name, Sides)(broken=name == "nan"), preprocessing, LABELS[:2] if name == "short" else LABELS
+    )

@@ -214,10 +214,30 @@ def test_transformers_from_a_folder(tmp_path: Path, kind: str) -> None:
     assert classifier.labels == ("ant", "bee", "cat")
 
 
+@pytest.mark.parametrize("resample", [0, 1, 2, 3])
+def test_every_filter_that_pillow_and_we_share_is_kept(tmp_path: Path, resample: int) -> None:
+    processor = ViTImageProcessorPil(size={"height": 64, "width": 64}, resample=resample)
+    small_convnext(tmp_path, processor)
+    classifier = load_classifier(f"hf:{tmp_path}", device="cpu")
+    expected = processor(PHOTO, return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(classifier.normalise(classifier.prepare(PHOTO)[None]), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("resample", [4, 5, None])
+def test_an_unknown_filter_is_refused(tmp_path: Path, resample: int | None) -> None:
+    import json
+
+    small_convnext(tmp_path)
+    file = tmp_path / "preprocessor_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "resample": resample}))
+    with pytest.raises(ModelError, match=rf"unknown filter \({resample}\)"):
+        load_classifier(f"hf:{tmp_path}", device="cpu")
+
+
 def test_a_processor_that_swaps_channels_is_refused(tmp_path: Path) -> None:
     processor = MobileViTImageProcessorPil(size={"shortest_edge": 72}, crop_size={"height": 64, "width": 64})
     small_convnext(tmp_path, processor)
-    with pytest.raises(ModelError, match="is not a resize, centre crop and normalisation"):
+    with pytest.raises(ModelError, match="is not a bicubic resize, centre crop and normalisation"):
         load_classifier(f"hf:{tmp_path}", device="cpu")
 
 

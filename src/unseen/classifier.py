@@ -7,11 +7,12 @@ unless a caller asks for the differentiable path.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Literal
 
 import torch
@@ -19,7 +20,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from unseen.errors import ModelError, ParameterError, UnknownNameError, nearest
+from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, nearest
+from unseen.fingerprint import fingerprint, revision
 from unseen.folding import fold_batch_norms
 from unseen.photo import PhotoSource, open_photo, to_tensor
 
@@ -96,6 +98,10 @@ class Classifier:
         labels: the K class names, in the order of the logits; ``None`` names them "class 0" and so on.
         name: what records call the model; the class name of the network by default.
 
+    Attributes:
+        is_optimised: whether :meth:`optimised` made this classifier.
+        labels_file: where the labels were read from, if they were; for records.
+
     Raises:
         ModelError: (on use) the network does not return finite logits of shape (N, K), or K differs from the
             number of labels.
@@ -125,6 +131,9 @@ class Classifier:
         stats = torch.tensor([self.preprocessing.mean, self.preprocessing.std], device=self.device)
         self._mean, self._std = stats.reshape(2, 3, 1, 1).unbind()
         self.memory_format = torch.contiguous_format
+        self.is_optimised = False
+        self.labels_file: str | PathLike[str] | None = None
+        self._fingerprint: tuple[Hashable, str] | None = None
 
     # ---- photographs in -------------------------------------------------------------------------------------
 
@@ -145,13 +154,30 @@ class Classifier:
 
     def forward(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
         """Logits of a batch on the network's device, differentiable in ``pixels``; one pass, no batching."""
-        with self.evaluating():
-            return self.check(self.model(self.normalise(pixels)), len(pixels))
+        return self.check(self.call(self.normalise(pixels)), len(pixels))
 
     @torch.no_grad()  # not inference_mode: what a network caches must stay usable for gradients
     def logits(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
         """Logits of a batch as float32 on the CPU, without gradients; one pass, no batching."""
         return self.forward(pixels).float().cpu()
+
+    def call(self, normalised: Float[Tensor, "N 3 H W"]) -> object:
+        """What the network returns for a normalised batch, in evaluation mode and not yet checked.
+
+        Raises:
+            ModelError: the network's own code fails; errors of memory come out as they are, for smaller batches may do.
+        """
+        try:
+            with self.evaluating():
+                return self.model(normalised)
+        except Exception as error:
+            if isinstance(error, UnseenError) or out_of_memory(error):
+                raise
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(
+                f"{self.name} fails on images of shape {tuple(normalised.shape)} ({reason}); "
+                "check the input size in its preprocessing, and its code"
+            ) from error
 
     def check(self, output: object, count: int) -> Float[Tensor, "N K"]:
         """``output`` if it is a batch of ``count`` finite logit vectors, a :class:`ModelError` otherwise."""
@@ -183,7 +209,7 @@ class Classifier:
             )
         return logits
 
-    @contextmanager
+    @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
         """Evaluation mode inside; every module's own train/eval flag afterwards, whatever happens."""
         flags = [(module, module.training) for module in self.model.modules() if module.training]
@@ -208,13 +234,22 @@ class Classifier:
         synonyms ("tabby, tabby cat") any one will do.
 
         Raises:
-            UnknownNameError: no label of that name (the nearest are offered), or an ambiguous one.
+            UnknownNameError: no label of that name (the nearest are offered), or an ambiguous one, such as the text of
+                an index that is also the label of another class.
             ParameterError: an index outside the model's classes.
         """
         text = str(target).strip()
         if re.fullmatch(r"-?[0-9]+", text):
             index = int(text)
-            if index < 0 or (self.labels is not None and index >= len(self.labels)):
+            namesakes = [i for i, label in enumerate(self.labels or ()) if label == text and isinstance(target, str)]
+            outside = index < 0 or (self.labels is not None and index >= len(self.labels))
+            if outside and len(namesakes) == 1:
+                return namesakes[0]
+            if any(other != index for other in namesakes):
+                raise UnknownNameError(
+                    f"{text!r} may be an index or the label of {namesakes}; give an int in Python, or other labels"
+                )
+            if outside:
                 last = len(self.labels) - 1 if self.labels is not None else "the number of classes − 1"
                 raise ParameterError(f"target {index} is outside 0 … {last}")
             return index
@@ -232,6 +267,22 @@ class Classifier:
 
     # ---- speed ----------------------------------------------------------------------------------------------
 
+    @property
+    def fingerprint(self) -> str:
+        """The :func:`~unseen.fingerprint.fingerprint` of the network, of an optimised copy that of its original.
+
+        It is kept until the weights are changed or replaced.
+        """
+        current = None if self.is_optimised else revision(self.model)
+        if self._fingerprint is None or self._fingerprint[0] != current:
+            self._fingerprint = (current, fingerprint(self.model))
+        return self._fingerprint[1]
+
+    def same(self, one: Tensor, other: Tensor) -> bool:
+        """Whether logits differ by no more than rounding in the network's dtype on its device."""
+        share = 0.1 if self.dtype.itemsize < 4 else 1e-3 if self.device.type == "cpu" else 1e-2
+        return float((one - other).abs().max()) <= share * max(1, float(one.abs().max()))
+
     def optimised(self) -> Classifier:
         """A copy of this classifier for fast inference: batch norms folded into convolutions, channels last.
 
@@ -239,23 +290,38 @@ class Classifier:
         logits are compared with the original's on a random image before it is returned.
 
         Raises:
-            ModelError: the copy's logits differ from the original's by more than rounding.
+            ModelError: the network cannot be copied, or the copy's logits differ from the original's by more than
+                rounding.
         """
         probe = torch.rand(2, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0))
         expected = self.logits(probe)
-        tolerance = (1e-3 if self.dtype == torch.float32 else 0.1) * max(1, float(expected.abs().max()))
         for copied in (fold_batch_norms, copy.deepcopy):
-            network = copied(self.model).eval().requires_grad_(False)
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            fast = Classifier(network, self.preprocessing, self.labels, name=self.name)
-            fast.memory_format = torch.channels_last
-            if float((expected - fast.logits(probe)).abs().max()) <= tolerance:
-                return fast
-        raise ModelError(f"{self.name}: a copy's logits differ from the original's; do not optimise it")
+            with contextlib.suppress(Exception):  # a copy that cannot be made or used fails in any way it likes
+                fast = self._fast(copied(self.model))
+                if self.same(expected, fast.logits(probe)):
+                    return fast
+        raise ModelError(f"{self.name} cannot be optimised, because a copy fails or its logits differ; use it as it is")
+
+    def _fast(self, network: nn.Module) -> Classifier:
+        network = network.eval().requires_grad_(False)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fast = Classifier(network, self.preprocessing, self.labels, name=self.name)
+        fast.memory_format = torch.channels_last
+        fast.is_optimised, fast.labels_file = True, self.labels_file
+        fast._fingerprint = (None, self.fingerprint)
+        return fast
 
 
 def _plain(label: str) -> str:
     return " ".join(label.lower().replace("_", " ").replace("-", " ").split())
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: torch has several, on several devices."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in ("out of memory", "can't allocate memory", "not enough memory"))
 
 
 def resolve_device(device: str | torch.device | None = "auto") -> torch.device:

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 import unseen
-from unseen.classifier import Classifier
-from unseen.errors import ParameterError
+from unseen.classifier import Classifier, out_of_memory
+from unseen.errors import ModelError, ParameterError
 from unseen.explanation import Explanation
 from unseen.methods import METHODS, Method, spec_of
 from unseen.photo import PhotoSource
@@ -52,10 +52,11 @@ def explain(
         target: class index or label; by default the model's top class on the full photograph.
         confidence: thresholds γ in [0, 1]: a part suffices if the target stays on top with at least γ times its
             probability on the full photograph. One part is searched for each γ, from one shared search.
-        seed: of everything random; the result does not depend on ``batch_size``.
+        seed: of everything random.
         parts: how many disjoint parts to look for, at least 1.
         contrastive: ask also that hiding the part changes the class.
-        batch_size: masks per pass; chosen from the device by default.
+        batch_size: masks per pass; chosen from the device by default. Results do not depend on it beyond
+            floating-point rounding.
         progress: told of every batch: (stage, evaluations done, evaluations expected or ``None``).
 
     Returns:
@@ -74,7 +75,8 @@ def explain(
     model = load_classifier(classifier) if isinstance(classifier, str) else classifier
     began = time.perf_counter()
     image = model.prepare(photo)
-    decision = model.logits(image[None])[0].softmax(0)
+    logits, spent = _decide(model, image, batch_size)
+    decision = logits.softmax(0)
     index = int(decision.argmax()) if target is None else _target(model, target, len(decision))
     masked = hide.bind(model, image, batch_size=batch_size, progress=progress)
     findings = search(masked, index, confidence=tuple(confidence), seed=seed, parts=parts, contrastive=contrastive)
@@ -86,8 +88,7 @@ def explain(
         "contrastive": contrastive,
         "batch_size": batch_size,
     }
-    method_spec = method if isinstance(method, str) else spec_of(method)
-    removal_spec = removal if isinstance(removal, str) else removal.name
+    method_spec = spec_of(search)
     return Explanation(
         image=image,
         saliency=findings.saliency,
@@ -95,7 +96,7 @@ def explain(
         label=model.label(index),
         probability=float(decision[index]),
         method=method_spec,
-        removal=removal_spec,
+        removal=hide.name,
         parts=tuple(findings.parts),
         curve=findings.curve,
         notes=(*_another_on_top(model, decision, index), *findings.notes),
@@ -105,11 +106,12 @@ def explain(
             "classifier": _classifier_record(model, len(decision)),
             "decision": {"top": _top(model, decision)},
             "method": {"spec": method_spec, **_parameters(search)},
-            "removal": {"spec": removal_spec, **hide.to_dict()},
+            "removal": hide.to_dict(),
             "request": request,
-            "command": _command(photo, model, method_spec, removal_spec, request),
+            "command": _command(photo, model, method_spec, hide.name, request),
             "search": dict(findings.record),
-            "evaluations": masked.evaluations + 1,
+            "batch": masked.batch,
+            "evaluations": masked.evaluations + spent,
             "seconds": time.perf_counter() - began,
             "model_seconds": masked.seconds,
         },
@@ -135,6 +137,25 @@ def check_request(confidence: Sequence[float], seed: int, parts: int, batch_size
         raise ParameterError(f"parts {parts} must be at least 1")
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch size {batch_size} must be at least 1")
+
+
+def _decide(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[Tensor, int]:
+    """Logits of the photograph alone, and the evaluations spent on them and on seeing that company changes nothing."""
+    alone = model.logits(image[None])[0]
+    if batch_size == 1:  # nothing is ever in company
+        return alone, 1
+    try:
+        accompanied = model.logits(torch.stack([image, torch.zeros_like(image)]))[0]
+    except Exception as error:
+        if out_of_memory(error):  # as before
+            return alone, 1
+        raise
+    if not model.same(alone, accompanied):
+        raise ModelError(
+            f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
+            "batch, or is random); use a model in evaluation mode with statistics of its own, or batch size 1"
+        )
+    return alone, 3
 
 
 def _target(model: Classifier, target: str | int, classes: int) -> int:
@@ -181,6 +202,8 @@ def _photo_record(photo: PhotoSource, image: Tensor) -> dict[str, Any]:
 def _classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
     return {
         "name": model.name,
+        "fingerprint": model.fingerprint,
+        "optimised": model.is_optimised,
         "classes": classes,
         "preprocessing": asdict(model.preprocessing),
         "device": str(model.device),
@@ -201,6 +224,9 @@ def _command(photo: PhotoSource, model: Classifier, method: str, removal: str, r
     if not known or not isinstance(photo, (str, os.PathLike)):
         return None
     words = ["unseen", "explain", os.fspath(photo), "--model", model.name, "--method", method, "--removal", removal]
+    words += ["--device", str(model.device)]
+    if model.labels_file is not None:
+        words += ["--labels", os.fspath(model.labels_file)]
     if request["target"] is not None:
         words += ["--target", str(request["target"])]
     for gamma in request["confidence"]:

@@ -31,7 +31,8 @@ class Part:
             that, and hiding it from the photograph changes the class.
         confidence_threshold: the asked γ: confidence at least γ times the confidence on the full photograph.
         confidence: probability of the target with only this part visible, evaluated alone (batch of one).
-        verified: the verdict was the same when evaluated alone and in a batch.
+        verified: evaluated afresh when the search was over, it passed alone and in a batch with other visible sets;
+            where the model takes one set at a time (batch size 1), alone only.
         minimal_block: side in pixels of the square blocks with respect to which the part is proved minimal (taking
             any one block away from it breaks it), or ``None`` when that was not proved.
         first_passing: fraction of pixels of the shortest prefix of the ranking that was seen to pass.

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from unseen.registry import Entry, Registry
+from unseen.registry import Entry, Registry, written
 
 if TYPE_CHECKING:
     from unseen.explanation import Findings
@@ -60,9 +60,5 @@ def spec_of(method: object) -> str:
     if not dataclasses.is_dataclass(method):
         return name
     values = {f.name: (getattr(method, f.name), f.default) for f in dataclasses.fields(method) if f.init}
-    options = ",".join(f"{key}={_text(value)}" for key, (value, default) in values.items() if value != default)
+    options = ",".join(f"{key}={written(value)}" for key, (value, default) in values.items() if value != default)
     return f"{name}:{options}" if options else name
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -22,6 +22,8 @@ from unseen.errors import ParameterError, UnknownNameError, nearest
 
 T = TypeVar("T")
 
+_SAID = {int: "an integer", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -45,6 +47,21 @@ class Entry:
         """Import and return the object that ``target`` names."""
         module, _, attribute = self.target.partition(":")
         return getattr(importlib.import_module(module), attribute)
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a spec may set.
+
+    Attributes:
+        name: of the dataclass's field.
+        values: what it takes, in words.
+        default: its value if the spec does not set it, as a spec would write it; ``None`` if it must be set.
+    """
+
+    name: str
+    values: str
+    default: str | None
 
 
 class Registry(Generic[T]):
@@ -107,11 +124,24 @@ class Registry(Generic[T]):
         arguments.update(self._parse(name, factory, options, preset=entry.arguments))
         return typing.cast(T, factory(**arguments))
 
+    def options(self, name: str) -> tuple[Option, ...]:
+        """What a spec of ``name`` may set, in order; imports it.
+
+        Raises:
+            UnknownNameError: no such name.
+        """
+        entry = self[name]
+        factory = entry.load()
+        hints = typing.get_type_hints(factory)
+        return tuple(
+            Option(f.name, _in_words(hints[f.name]), None if f.default is dataclasses.MISSING else written(f.default))
+            for f in _settable(factory, entry.arguments)
+        )
+
     def _parse(self, name: str, factory: Any, options: str, preset: Mapping[str, Any]) -> dict[str, Any]:
         if not options:
             return {}
-        every = dataclasses.fields(factory) if dataclasses.is_dataclass(factory) else ()
-        fields = [f for f in every if f.init and f.name not in preset]
+        fields = _settable(factory, preset)
         hints = typing.get_type_hints(factory)
         given: dict[str, Any] = {}
         for position, option in enumerate(options.split(",")):
@@ -127,6 +157,24 @@ class Registry(Generic[T]):
                 raise ParameterError(f"{self.kind} {name!r}: option {key!r} is given twice in {options!r}")
             given[key] = _convert(text, hints[key], f"{self.kind} {name!r}, option {key!r}")
         return given
+
+
+def written(value: object) -> str:
+    """An option's value as a spec writes it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _settable(factory: Any, preset: Mapping[str, Any]) -> list[dataclasses.Field[Any]]:
+    every = dataclasses.fields(factory) if dataclasses.is_dataclass(factory) else ()
+    return [f for f in every if f.init and f.name not in preset]
+
+
+def _in_words(kind: Any) -> str:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(map(_in_words, typing.get_args(kind)))
+    if typing.get_origin(kind) is typing.Literal:
+        return "|".join(map(str, typing.get_args(kind)))
+    return _SAID.get(kind, getattr(kind, "__name__", str(kind)))
 
 
 def _convert(text: str, kind: Any, where: str) -> Any:
@@ -147,4 +195,4 @@ def _convert(text: str, kind: Any, where: str) -> Any:
     try:
         return kind(text)
     except (TypeError, ValueError):
-        raise ParameterError(f"{where}: {text!r} is not a {kind.__name__}") from None
+        raise ParameterError(f"{where}: {text!r} is not {_in_words(kind)}") from None

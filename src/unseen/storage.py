@@ -11,7 +11,9 @@ import hashlib
 import json
 import secrets
 import shutil
+import signal
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +45,8 @@ def save(explanation: Explanation, folder: Path) -> dict[str, Path]:
     try:
         with _scratch(folder) as scratch:
             _write(explanation, scratch)
-            _publish(scratch, folder)
+            with _uninterrupted():
+                _publish(scratch, folder)
     except OSError as error:
         raise OutputError(f"cannot write {folder} ({error.strerror or error}); choose another folder") from None
     return {what: folder / name for what, name in FILES.items()}
@@ -95,8 +98,8 @@ def _nearest_existing(folder: Path) -> Path:
 def _scratch(folder: Path) -> Iterator[Path]:
     """A hidden folder on the file system of ``folder``; inside it if it is there, so that its parent is not needed."""
     scratch = _nearest_existing(folder) / f".unseen-{secrets.token_hex(4)}"
-    scratch.mkdir()
     try:
+        scratch.mkdir()
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -124,6 +127,23 @@ def _publish(scratch: Path, folder: Path) -> None:
     (folder / FILES["record"]).unlink(missing_ok=True)
     for name in FILES.values():
         (scratch / name).replace(folder / name)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is done; in the main thread, the only one that it reaches."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    waiting: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: waiting.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if waiting:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _read_record(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from cells import SIZE, Cells, cell, conjunction, disjunction, graded, masked, show
 from hypothesis import given
@@ -87,10 +88,54 @@ def test_verification_is_of_the_set_alone_and_in_a_batch() -> None:
     assert not bool(calm.verify(cell(1)).passes)
 
 
+@pytest.mark.parametrize("contrastive", [False, True])
+def test_verification_is_in_the_company_of_other_sets(contrastive: bool) -> None:
+    """The network leaks: each image is judged with the mean of its batch."""
+
+    class Leaking(Cells):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward((x + 2 * x.mean(dim=0)) / 3)
+
+    for model, passes in ((Leaking, False), (Cells, True)):
+        network = model(conjunction(0))
+        criterion = Criterion(Evaluator(masked(network.rule, model=network), 0), 0.0, contrastive)
+        assert bool(criterion([cell(0)]).passes)
+        assert bool(criterion.verify(cell(0)).passes) == passes
+
+
+@pytest.mark.parametrize(("batch_size", "batches"), [(1, [1, 1]), (2, [1, 1, 2]), (3, [1, 1, 3]), (64, [1, 1, 8])])
+def test_verification_keeps_to_the_batch_size(batch_size: int, batches: list[int]) -> None:
+    class Counting(Cells):
+        def forward(self, x: Tensor) -> Tensor:
+            sizes.append(len(x))
+            return super().forward(x)
+
+    sizes: list[int] = []
+    network = Counting(disjunction(0, 5))
+    model = masked(network.rule, model=network, batch_size=batch_size)
+    assert bool(Criterion(Evaluator(model, 0), 0.0, contrastive=True).verify(show(0, 5)).passes)
+    assert sizes == batches
+    assert not bool(Criterion(Evaluator(model, 0), 0.0, contrastive=True).verify(show(0)).passes)
+    assert not bool(Criterion(Evaluator(model, 0), 0.0).verify(show(1)).passes)
+
+
 def test_verification_of_a_contrastive_set_looks_at_both_sides() -> None:
     criterion = Criterion(Evaluator(masked(disjunction(0, 5)), 0), 0.0, contrastive=True)
     assert bool(criterion.verify(show(0, 5)).passes)
     assert not bool(criterion.verify(show(0)).passes)
+
+
+@pytest.mark.parametrize("moody_alone", [True, False])
+def test_the_hidden_side_is_verified_alone_and_in_a_batch(moody_alone: bool) -> None:
+    class Moody(Cells):
+        def forward(self, x: Tensor) -> Tensor:
+            self.rule = disjunction(0, 5) if (len(x) == 1) == moody_alone else conjunction(0)
+            return super().forward(x)
+
+    moody = Moody(conjunction(0))
+    evaluate = Evaluator(masked(moody.rule, model=moody), 0)
+    assert bool(Criterion(evaluate, 0.0).verify(cell(0)).passes)
+    assert not bool(Criterion(evaluate, 0.0, contrastive=True).verify(cell(0)).passes)
 
 
 @given(st.lists(st.integers()), st.integers(1, 5))

@@ -29,7 +29,7 @@ def assert_equal(one: Findings, other: Findings) -> None:
     assert torch.equal(one.saliency, other.saliency)
     assert one.parts == other.parts
     assert one.notes == other.notes
-    assert one.record == other.record
+    assert one.record["full_probability"] == other.record["full_probability"]
     assert one.curve is not None
     assert other.curve is not None
     assert one.curve.insertion == pytest.approx(other.curve.insertion)
@@ -96,6 +96,9 @@ def test_every_evaluation_is_accounted_for() -> None:
     findings = SEARCH(model, 0, confidence=(0.5, 0.9), parts=2)
     assert set(findings.record["evaluations"]) == {"responsibility", "curves", "parts"}
     assert sum(findings.record["evaluations"].values()) == model.evaluations
+    costs = findings.record["evaluations_by_threshold"]
+    assert set(costs) == {"0.5", "0.9"}
+    assert sum(costs.values()) == findings.record["evaluations"]["parts"]
 
 
 def test_only_the_verification_evaluates_a_set_again() -> None:
@@ -111,7 +114,8 @@ def test_only_the_verification_evaluates_a_set_again() -> None:
     model = masked(network.rule, model=network)
     SEARCH(model, 0)
     assert len(network.seen) == model.evaluations
-    assert len(network.seen) == len(set(network.seen)) + 9
+    searched = network.seen[:-9]  # what follows is the part alone and in a batch of eight
+    assert len(searched) == len(set(searched))
 
 
 def test_the_result_belongs_to_the_seed_and_not_to_the_batch() -> None:
@@ -167,6 +171,28 @@ def test_a_contrastive_part_holds_every_way_to_the_class() -> None:
     assert cells_of(only(find(conjunction(1, 14), contrastive=True)).mask) == {1, 14}
 
 
+def test_contrastive_parts_of_several_thresholds() -> None:
+    findings = find(graded(0, 5, 6, 9), confidence=(0.6, 0.97), contrastive=True)
+    low, high = findings.parts
+    assert [part.confidence_threshold for part in (low, high)] == [0.6, 0.97]
+    for part in (low, high):
+        assert part.role == "contrastive"
+        assert part.verified
+        assert part.confidence >= part.confidence_threshold * findings.record["full_probability"]
+        assert cells_of(part.mask) == {0, 5, 6, 9}  # any one that stays visible keeps the class
+
+
+def test_contrastive_parts_grow_with_the_threshold() -> None:
+    def rule(visible: Tensor) -> Tensor:
+        return 2.0 * visible[:, 0] + 2.0 * (visible[:, 0] & visible[:, 15]) - 1
+
+    low, high = find(rule, confidence=(0.5, 0.99), contrastive=True).parts
+    assert cells_of(low.mask) == {0}
+    assert cells_of(high.mask) == {0, 15}
+    assert low.verified
+    assert high.verified
+
+
 def test_no_contrastive_part_where_hiding_all_keeps_the_class() -> None:
     findings = find(lambda visible: visible[:, 0] | True, contrastive=True)
     assert findings.parts == ()
@@ -196,7 +222,7 @@ def test_a_part_that_never_passes_twice_is_reported() -> None:
     moody = Moody(conjunction(0))
     findings = SEARCH(masked(moody.rule, model=moody), 0)
     assert not only(findings).verified
-    assert any("not verified" in note for note in findings.notes)
+    assert any("not verified" in note and "last and largest" in note for note in findings.notes)
 
 
 def test_first_passing_and_stable_describe_the_ranking() -> None:

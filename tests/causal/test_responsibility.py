@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unseen.causal import Evaluator, responsibility
 from unseen.causal.evaluation import Verdicts
+from unseen.causal.responsibility import _Job
 
 SHAPE = (SIZE, SIZE)
 PROPER = [subset for size in (1, 2, 3) for subset in combinations(range(4), size)]
@@ -33,7 +34,7 @@ def degree_by_definition(box: int, passing: set[tuple[int, ...]]) -> float:
     sizes = []
     for visible in [*PROPER, (0, 1, 2, 3)]:
         after = tuple(b for b in visible if b != box)
-        if box in visible and (len(visible) == 4 or visible in passing) and after not in passing:
+        if box in visible and visible in passing and after not in passing:
             sizes.append(4 - len(visible))
     return 1 / (1 + min(sizes)) if sizes else 0.0
 
@@ -41,8 +42,9 @@ def degree_by_definition(box: int, passing: set[tuple[int, ...]]) -> float:
 tables = st.sets(st.sampled_from(PROPER), min_size=1)
 
 
-@given(tables)
-def test_definition_is_the_degree_of_responsibility(passing: set[tuple[int, ...]]) -> None:
+@given(tables, st.booleans())
+def test_definition_is_the_degree_of_responsibility(passing: set[tuple[int, ...]], whole: bool) -> None:
+    passing = passing | {(0, 1, 2, 3)} if whole else passing
     saliency = responsibility(quarter_table(passing, []), (2, 2), iterations=1, credit="definition", min_side=1)
     assert saliency.flatten().tolist() == pytest.approx([degree_by_definition(b, passing) for b in range(4)])
 
@@ -69,7 +71,7 @@ def test_nothing_passes_nothing_is_responsible() -> None:
         model = masked(lambda visible: visible.any(dim=1) & False)
         saliency = responsibility(Evaluator(model, 0), SHAPE, iterations=2, credit=credit, min_side=4)
         assert not saliency.any()
-        assert model.evaluations <= 28
+        assert model.evaluations <= 28 + 1
 
 
 @pytest.mark.parametrize("credit", ["minimal", "rex", "definition"])
@@ -101,6 +103,14 @@ def test_the_map_belongs_to_the_seed_and_not_to_the_batch() -> None:
     assert torch.equal(run(0, 1), run(0, 7))
     assert torch.equal(run(0, None), run(0, 7))
     assert not torch.equal(run(0, None), run(1, None))
+
+
+def test_boxes_of_any_level_are_split_by_streams_of_their_own() -> None:
+    box = (0, 0, 1000, 1000)
+    jobs = [_Job(iteration, path, box) for iteration in (0, 1) for path in [(), (0,), (0, 0), (1,)]]
+    seeds = [seed + k for seed in (0, 2**32, 2**64) for k in range(3)]
+    points = [job.quarters(seed, 1)[0] for job in jobs for seed in seeds]
+    assert len(set(points)) == len(points)
 
 
 def test_iterations_do_not_depend_on_each_other() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_json_is_one_object_per_photograph_and_nothing_else(
     assert part["fraction"] == 0.5
     assert part["confidence"] == pytest.approx(1)
     assert part["verified"] is True
-    assert first["evaluations"] == 4
+    assert first["evaluations"] == 6
     assert first["seconds"] > 0
     assert {what: Path(path).name for what, path in first["files"].items()} == {
         "saliency": "saliency.npy",
@@ -76,7 +77,7 @@ def test_people_get_a_table_and_the_pictures(
 ) -> None:
     assert explain(bright_left, *TOY, "--out", tmp_path / "out") == 0
     printed = capsys.readouterr()
-    for text in ("half.png  (4 evaluations", "left", "50.0 %", "yes", "note: only a toy"):
+    for text in ("half.png  (6 evaluations", "left", "50.0 %", "yes", "note: only a toy"):
         assert text in printed.out
     assert f"pictures: {tmp_path / 'out' / 'half' / 'panel.png'}" in printed.out
     assert printed.err == ""
@@ -94,6 +95,59 @@ def test_one_bad_photograph_does_not_stop_the_others(
     assert ["error" in record for record in records] == [True, True, False]
     assert [line.startswith("unseen: error: ") for line in captured.err.splitlines()] == [True, True]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["half"]
+
+
+def test_a_network_that_fails_on_one_photograph_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (50, 50), "black").save(tmp_path / "dark.png")
+    Image.new("RGB", (50, 50), "white").save(tmp_path / "bright.png")
+    model = ["--model", "toy:failing", "--method", "toy", "--removal", "white", "--batch-size", "1"]
+    assert explain(tmp_path / "dark.png", tmp_path / "bright.png", *model, "--out", tmp_path / "out", "--json") == 1
+    captured = capsys.readouterr()
+    assert "error" in json.loads(captured.out.splitlines()[0])
+    assert Explanation.load(tmp_path / "out" / "bright").label == "left"
+    (line,) = captured.err.splitlines()
+    assert "dark.png: toy:failing fails on images of shape (1, 3, 24, 32) (too dark to see);" in line
+
+
+def test_a_network_that_cannot_be_optimised_is_used_as_it_is(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--model", "toy:unique", "--method", "toy", "--removal", "black", "--device", "cpu"]
+    assert explain(bright_left, *words, "--out", tmp_path / "out", "--json") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("unseen: note: toy:unique cannot be optimised")
+    assert not Explanation.load(tmp_path / "out" / "half").provenance["classifier"]["optimised"]
+
+
+def test_the_command_in_the_record_has_device_and_labels(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "names.txt").write_text("links\nrechts\nkeins\n")
+    words = ["--model", "toy:sides", "--method", "toy", "--removal", "black", "--labels", tmp_path / "names.txt"]
+    assert explain(bright_left, *words, "--target", "links", "--device", "cpu", "--out", tmp_path / "out") == 0
+    first = Explanation.load(tmp_path / "out" / "half")
+    _, *again = shlex.split(first.provenance["command"])
+    assert again[again.index("--device") + 1] == "cpu"
+    assert main([*again, "--out", str(tmp_path / "again")]) == 0
+    second = Explanation.load(tmp_path / "again" / "half")
+    assert (second.label, second.parts) == ("links", first.parts)
+    assert second.provenance["command"] == first.provenance["command"]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("place", ["tempfile.TemporaryFile", "pathlib.Path.mkdir"])
+def test_an_output_folder_without_permission(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(place, forbidden)
+    assert explain(bright_left, *TOY, "--out", tmp_path / "out") == 2
+    assert_one_line(capsys, "(Permission denied); choose another folder")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_stands_for_its_photographs(
@@ -141,8 +195,6 @@ def test_bad_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str], nam
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--model": "toy:nan"}, "NaN or infinite logits"),
-        ({"--model": "toy:short"}, "3 outputs but 2 labels"),
         ({"--model": "eficientnet-lite0"}, "did you mean 'efficientnet-lite0'"),
         ({"--method": "casual"}, "did you mean 'causal'"),
         ({"--method": "toy:strech=2"}, "no option 'strech': did you mean 'stretch'"),
@@ -169,6 +221,21 @@ def test_bad_options(
     words = [word for pair in {**options, **change}.items() for word in pair]
     assert explain(bright_left, *words) == 2
     assert_one_line(capsys, message)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"), [("toy:nan", "NaN or infinite logits"), ("toy:short", "3 outputs but 2 labels")]
+)
+def test_networks_that_do_not_classify(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str], model: str, message: str
+) -> None:
+    words = ["--model", model, "--method", "toy", "--removal", "black", "--device", "cpu"]
+    assert explain(bright_left, *words, "--out", tmp_path / "out") == 2
+    note, error = capsys.readouterr().err.splitlines()
+    assert note.startswith("unseen: note: ")
+    assert error.startswith("unseen: error: half.png: ")
+    assert message in error
     assert not (tmp_path / "out").exists()
 
 

@@ -27,8 +27,26 @@ def test_people_read_names_in_a_column(
     monkeypatch.setenv("COLUMNS", "70")
     assert main(["list", what]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if line[0] != " "] == list(REGISTRIES[what])
+    hint = [] if what == "models" else ["", f"Options of one: unseen list {what} NAME"]
+    assert lines[len(lines) - len(hint) :] == hint
+    entries = lines[: len(lines) - len(hint)]
+    assert [line.split()[0] for line in entries if line[0] != " "] == list(REGISTRIES[what])
     assert max(map(len, lines)) <= 70
+
+
+def test_one_name_comes_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "removals", "ad"]) == 0
+    text = capsys.readouterr().out
+    assert "  travel=dilating|pooled (default dilating)\n" in text
+    assert "  threshold=a number (default 0.0)\n" in text
+    assert main(["list", "methods", "causal", "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described["name"] == "causal"
+    assert {"name": "iterations", "values": "an integer", "default": "12"} in described["options"]
+    assert main(["list", "removals", "black"]) == 0
+    assert "It takes no options." in capsys.readouterr().out
+    assert main(["list", "removals", "blck"]) == 2
+    assert "did you mean 'black'" in capsys.readouterr().err
 
 
 def test_something_else_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,8 +32,11 @@ def test_help_and_lists_start_without_torch(words: str) -> None:
 def test_help_teaches_with_examples() -> None:
     done = unseen("explain", "--help")
     assert done.returncode == 0
-    for text in ("PHOTO...", "unseen explain cat.jpg --target", "panel.png", "--confidence", "Exit codes"):
-        assert text in done.stdout
+    shown = " ".join(done.stdout.replace("│", " ").split())
+    for text in ("PHOTO...", "unseen explain cat.jpg --target", "panel.png", "--confidence FLOAT ", "Exit codes"):
+        assert text in shown
+    for what in ("methods", "removals"):
+        assert f'"unseen list {what} NAME" shows them' in shown
 
 
 def test_version() -> None:

@@ -42,7 +42,7 @@ def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
         "9.4 % of the pixels alone → espresso 61.0 %",
         "on top with at least 47.5 %",
         "verified alone and in a batch",
-        "no 8 × 8 block can be left out",
+        "minimal: no block of the 8-pixel grid can be left out",
         "area under insertion 0.688, deletion 0.288",
     ):
         assert phrase in said
@@ -52,7 +52,7 @@ def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
     ("change", "phrase"),
     [
         ({"parts": ()}, "found no part that suffices for espresso"),
-        ({"parts": (make_part(verified=False),)}, "NOT verified"),
+        ({"parts": (make_part(verified=False),)}, "NOT verified: fails alone, in a batch or both"),
         ({"parts": (make_part(role="contrastive"),)}, "hiding it takes espresso off the top"),
         ({"parts": (make_part(rank=1),)}, "Part no. 2 that suffices"),
         ({"parts": tuple(make_part() for _ in range(5))}, "2 further parts are in the record"),

@@ -68,12 +68,12 @@ def test_memory_for_not_even_one_image() -> None:
         build(Network(0), 4)(masks(4))
 
 
-def test_other_errors_pass_through() -> None:
+def test_a_fault_of_the_network_is_named() -> None:
     class Broken(nn.Module):
         def forward(self, images: Tensor) -> Tensor:  # noqa: ARG002
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    with pytest.raises(RuntimeError, match="mat1"):
+    with pytest.raises(ModelError, match="mat1"):
         build(Broken())(masks(2))
 
 

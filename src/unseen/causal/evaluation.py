@@ -139,16 +139,22 @@ class Criterion:
         return Trial(torch.cat([t.passes for t in trials]), torch.cat([t.confidence for t in trials]))
 
     def verify(self, visible: Bool[Tensor, "H W"]) -> Trial:
-        """One trial from fresh evaluations: passes only if it does alone *and* in a batch; confidence alone."""
-        passing = True
-        confidence = torch.zeros(1)
-        for copies in (_COMPANY, 1):
-            shown = self.evaluator.fresh(visible.expand(copies, -1, -1))
-            passing &= bool(shown.reach(self.floor).all())
-            confidence = shown.probability
-            if self.contrastive:
-                passing &= not bool(self.evaluator.fresh(~visible.expand(copies, -1, -1)).top.any())
-        return Trial(torch.tensor([passing]), confidence)
+        """One trial from fresh evaluations: passes only if it does alone *and* in a batch; confidence alone.
+
+        Its company in the batch is its complement and shifted copies of it. A model that takes one set at a time
+        (``batch`` 1) has no batch to try: there the set is evaluated alone only.
+        """
+        fresh = self.evaluator.fresh
+        shifts = (visible.roll(visible.shape[1] * i // _COMPANY, dims=1) for i in range(2, _COMPANY))
+        company = torch.stack([visible, ~visible, *shifts])[: self.evaluator.masked.batch]
+        shown = fresh(visible[None])
+        passing = bool(shown.reach(self.floor))
+        if self.contrastive:
+            passing &= not bool(fresh(~visible[None]).top)
+        if len(company) > 1:
+            together = fresh(company)
+            passing &= bool(together.reach(self.floor)[0]) and not (self.contrastive and bool(together.top[1]))
+        return Trial(torch.tensor([passing]), shown.probability)
 
 
 def chunks(items: Iterable[T], size: int = 512) -> Iterator[list[T]]:

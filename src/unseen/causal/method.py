@@ -111,16 +111,23 @@ class _Search:
         else:
             self.notes.append(f"no set of boxes alone keeps {self.label} on top: the responsibility map is empty")
         found: dict[float, list[Part]] = {}
+        costs: dict[str, int] = {}
         for index, gamma in enumerate(wanted):
             with self._stage("parts", maps=count - 1, parts=count * (len(wanted) - index)):
+                before = self.masked.evaluations
                 larger = [parts[0].mask for parts in found.values() if parts]
                 found[gamma] = list(self._parts(gamma, count, ranking, sizes, larger[-1:]))
+                costs[str(gamma)] = self.masked.evaluations - before
         return Findings(
             saliency,
             tuple(part for gamma in dict.fromkeys(confidence) for part in found[gamma]),
             line,
             tuple(self.notes),
-            {"evaluations": self.spent, "full_probability": float(self.evaluate.full.probability)},
+            {
+                "evaluations": self.spent,
+                "evaluations_by_threshold": costs,
+                "full_probability": float(self.evaluate.full.probability),
+            },
         )
 
     def _map(self, domain: Bool[Tensor, "H W"] | None) -> tuple[Tensor, Ranking, list[int]]:
@@ -176,7 +183,10 @@ class _Search:
             if verified:
                 break
         else:
-            self.notes.append(f"γ = {gamma:g}: the part passes in one batch and fails in another; it is not verified")
+            self.notes.append(
+                f"γ = {gamma:g}: the part is not verified: none of the {len(trail)} sets tried passes both alone and "
+                "in a batch; it is the last and largest of them"
+            )
         if not bool(visible.any()):
             self.notes.append(
                 f"γ = {gamma:g}: the part is empty, because with everything hidden the model still says {self.label}"

@@ -40,7 +40,7 @@ class _Job:
 
     def quarters(self, seed: int, min_side: int) -> tuple[_Box, ...]:
         """The four boxes around a random point; the stream belongs to (seed, iteration, path) alone."""
-        stream = np.random.default_rng(np.random.SeedSequence((seed, self.iteration, *self.path)))
+        stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(self.iteration, *self.path)))
         top, left, bottom, right = self.box
         y = int(stream.integers(top + min_side, bottom - min_side, endpoint=True))
         x = int(stream.integers(left + min_side, right - min_side, endpoint=True))
@@ -85,6 +85,7 @@ def responsibility(
     saliency = torch.zeros(shape)
     height, width = shape
     jobs = [_Job(i, (), (0, 0, height, width)) for i in range(iterations) if min(shape) >= 2 * min_side]
+    whole = credit != "definition" or bool(evaluate([_paint(shape, [(0, 0, height, width)], domain)]).top)
     while jobs:
         quarters = [job.quarters(seed, min_side) for job in jobs]
         passing = _passing(evaluate, jobs, quarters, shape, by_size=credit == "minimal", domain=domain)
@@ -92,7 +93,9 @@ def responsibility(
         for job, boxes, found in zip(jobs, quarters, passing, strict=True):
             if not found:
                 continue
-            shares = _witness_shares(found) if credit == "definition" else _subset_shares(found)
+            shares = (
+                _witness_shares(found, whole or bool(job.path)) if credit == "definition" else _subset_shares(found)
+            )
             for (top, left, bottom, right), share in zip(boxes, shares, strict=True):
                 saliency[top:bottom, left:right] += share
             kept = min(found, key=lambda subset: (len(subset), -found[subset]))
@@ -135,15 +138,15 @@ def _subset_shares(passing: Mapping[_Subset, float]) -> list[float]:
     return [sum(1 / len(subset) for subset in passing if box in subset) for box in range(4)]
 
 
-def _witness_shares(passing: Mapping[_Subset, float]) -> list[float]:
-    return [_degree(box, passing) for box in range(4)]
+def _witness_shares(passing: Mapping[_Subset, float], whole: bool) -> list[float]:
+    return [_degree(box, passing, whole) for box in range(4)]
 
 
-def _degree(box: int, passing: Mapping[_Subset, float]) -> float:
-    """1/(1 + k); all four boxes visible keep the class (the job's parent passed), none visible lose it."""
+def _degree(box: int, passing: Mapping[_Subset, float], whole: bool) -> float:
+    """1/(1 + k); ``whole``: all four boxes visible keep the class; none visible lose it."""
 
     def holds(visible: frozenset[int]) -> bool:
-        return len(visible) == 4 or tuple(sorted(visible)) in passing
+        return whole if len(visible) == 4 else tuple(sorted(visible)) in passing
 
     others = [other for other in range(4) if other != box]
     for size in range(4):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json as json_text
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from cyclopts import Parameter
 
 from unseen.cli.messages import complain
 from unseen.cli.progress import Listener, progress
-from unseen.errors import UnseenError
+from unseen.errors import ModelError, UnseenError
 from unseen.runtime import tune_allocator, wait_passively
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from unseen.explanation import Explanation
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+Repeatable = Annotated[list[float] | None, Parameter(negative="", metavar="FLOAT", show_default=lambda _: "0.5")]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def explain(
     method: str = "causal",
     removal: str = "ad",
     target: str | None = None,
-    confidence: Annotated[list[float] | None, Parameter(negative="", show_default=lambda _: "0.5")] = None,
+    confidence: Repeatable = None,
     seed: int = 0,
     parts: int = 1,
     contrastive: Flag = False,
@@ -66,9 +68,10 @@ def explain(
     labels
         Text file with one class name a line, for a model that brings none.
     method
-        A name from "unseen list methods", with options after a colon.
+        A name from "unseen list methods", with options after a colon; "unseen list methods NAME" shows them.
     removal
-        How parts are hidden: from "unseen list removals", with options after a colon.
+        How parts are hidden: a name from "unseen list removals", with options after a colon; "unseen list removals
+        NAME" shows them.
     target
         Label or index of the class to explain; by default the model's top class.
     confidence
@@ -158,7 +161,13 @@ def _ready(model: str, device: str, labels: Path | None, target: str | None) -> 
         classifier = load_classifier(model, device=device, labels=labels)
         if target is not None:
             classifier.target_index(target)
-        return classifier.optimised() if classifier.device.type == "cpu" else classifier
+        if classifier.device.type != "cpu":
+            return classifier
+        try:
+            return classifier.optimised()
+        except ModelError as error:
+            print(f"unseen: note: {error}", file=sys.stderr)
+            return classifier
 
 
 def _explain_one(

@@ -6,17 +6,20 @@ import importlib
 import json
 import shutil
 import textwrap
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from unseen.registry import Registry
+from unseen.registry import Entry, Registry
 
 _HOMES = {"models": "unseen.zoo:MODELS", "methods": "unseen.methods:METHODS", "removals": "unseen.removal:REMOVALS"}
 
 
 def listing(
     what: Literal["models", "methods", "removals"],
+    name: str | None = None,
     /,
     *,
     json: Annotated[bool, Parameter(negative="", show_default=False)] = False,
@@ -27,28 +30,53 @@ def listing(
     ----------
     what
         What to list.
+    name
+        Only this one, with the options that it takes after a colon.
     json
-        Print one JSON array of objects: name, summary, cost, citation.
+        Print JSON: an array of objects (name, summary, cost, citation), or the object of NAME, with its options.
     """
-    module, _, name = _HOMES[what].partition(":")
-    registry: Registry[Any] = getattr(importlib.import_module(module), name)
-    print(_as_json(registry) if json else _as_text(registry))
+    module, _, attribute = _HOMES[what].partition(":")
+    registry: Registry[Any] = getattr(importlib.import_module(module), attribute)
+    if name is not None:
+        print(_one_as_json(registry, name) if json else _one_as_text(registry, name))
+    elif json:
+        print(_dump([_about(name, entry) for name, entry in registry.entries.items()]))
+    else:
+        print(_as_text(registry.entries))
+        if what != "models":
+            print(f"\nOptions of one: unseen list {what} NAME")
     return 0
 
 
-def _as_json(registry: Registry[Any]) -> str:
-    entries = [
-        {"name": name, "summary": entry.summary, "cost": entry.cost, "citation": entry.citation}
-        for name, entry in registry.entries.items()
+def _about(name: str, entry: Entry) -> dict[str, Any]:
+    return {"name": name, "summary": entry.summary, "cost": entry.cost, "citation": entry.citation}
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _one_as_json(registry: Registry[Any], name: str) -> str:
+    options = [asdict(option) for option in registry.options(name)]
+    return _dump({**_about(name, registry[name]), "options": options})
+
+
+def _one_as_text(registry: Registry[Any], name: str) -> str:
+    options = registry.options(name)
+    rows = [
+        f"  {option.name}={option.values}" + (f" (default {option.default})" if option.default is not None else "")
+        for option in options
     ]
-    return json.dumps(entries, indent=2, ensure_ascii=False)
+    example = ",".join(f"{option.name}=…" for option in options[:2])
+    title = f"Options, as in {name}:{example}" if rows else "It takes no options."
+    return "\n".join([_as_text({name: registry[name]}), "", title, *rows])
 
 
-def _as_text(registry: Registry[Any]) -> str:
-    column = max(len(name) for name in registry) + 2
+def _as_text(entries: Mapping[str, Entry]) -> str:
+    column = max(map(len, entries)) + 2
     room = max(40, shutil.get_terminal_size((110, 24)).columns - column)
     lines = []
-    for name, entry in registry.entries.items():
+    for name, entry in entries.items():
         cost = f"cost: {entry.cost}" if entry.cost else ""
         about = [entry.summary, "; ".join(filter(None, [cost, entry.citation]))]
         wrapped = [line for text in about for line in textwrap.wrap(text, room)]

@@ -74,7 +74,7 @@ def saliency(explanation: Explanation, outlined: tuple[Part, ...]) -> Column:
 def part(explanation: Explanation, found: Part) -> Column:
     """The part in colour on the faded photograph, and what the model says when it sees the part alone."""
     asked = percent(found.confidence_threshold * explanation.probability)
-    verdict = "verified alone and in a batch" if found.verified else "NOT verified: alone and in a batch differ"
+    verdict = "verified alone and in a batch" if found.verified else "NOT verified: fails alone, in a batch or both"
     lines = [
         f"{percent(found.fraction)} of the pixels alone → {explanation.label} {percent(found.confidence)}",
         f"asked: on top with at least {asked}",
@@ -83,7 +83,7 @@ def part(explanation: Explanation, found: Part) -> Column:
     if found.role == "contrastive":
         lines.append(f"hiding it takes {explanation.label} off the top")
     if found.minimal_block is not None:
-        lines.append(f"minimal: no {found.minimal_block} × {found.minimal_block} block can be left out")
+        lines.append(f"minimal: no block of the {found.minimal_block}-pixel grid can be left out")
 
     def draw(axes: Axes) -> None:
         axes.imshow(pixels.cut_out(pixels.photograph(explanation.image), found.mask), interpolation="nearest")

@@ -81,7 +81,9 @@ def load_classifier(
     with fork_rng(devices=[]):  # networks draw initial weights before they get the trained ones
         loaded: Loaded = loader(name, weights)
     model = loaded.model.eval().requires_grad_(False).to(place)
-    return Classifier(model, loaded.preprocessing, loaded.labels if given is None else given, name=spec)
+    classifier = Classifier(model, loaded.preprocessing, loaded.labels if given is None else given, name=spec)
+    classifier.labels_file = labels if isinstance(labels, str | PathLike) else None
+    return classifier
 
 
 def _resolve(spec: str) -> tuple[Loader, str, Path | None]:

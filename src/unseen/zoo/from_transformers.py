@@ -8,13 +8,13 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from unseen.classifier import Preprocessing
+from unseen.classifier import Interpolation, Preprocessing
 from unseen.errors import ModelError
 from unseen.zoo.source import Loaded, require, verified
 from unseen.zoo.weights import download_from_hub, downloading
 
 _FILES = ["config.json", "preprocessor_config.json", "processor_config.json", "model*.safetensors", "*.index.json"]
-_FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+_FILTERS: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
 def load(name: str, weights: Path | None) -> Loaded:
@@ -72,6 +72,11 @@ def _preprocessing(processor: Any, name: str) -> Preprocessing:
     else:
         resize = side = int(size["shortest_edge"])
         target = (crop.get("height", side), crop.get("width", side))
+    resample = settings.get("resample", 2)
+    if resample not in _FILTERS:
+        raise ModelError(
+            f"hf:{name} resizes with an unknown filter ({resample}); give Classifier your own preprocessing"
+        )
     scale = 255 * settings.get("rescale_factor", 1 / 255) if settings.get("do_rescale", True) else 255
     mean, std = settings.get("image_mean"), settings.get("image_std")
     if not settings.get("do_normalize", True) or mean is None or std is None:
@@ -79,7 +84,7 @@ def _preprocessing(processor: Any, name: str) -> Preprocessing:
     return Preprocessing(
         size=target,
         resize=resize,
-        interpolation=_FILTERS.get(int(settings.get("resample", 2)), "bilinear"),  # type: ignore[arg-type]
+        interpolation=_FILTERS[resample],
         mean=tuple(m / scale for m in mean),  # type: ignore[arg-type]
         std=tuple(s / scale for s in std),  # type: ignore[arg-type]
     )

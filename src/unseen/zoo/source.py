@@ -17,6 +17,8 @@ from unseen.classifier import Preprocessing
 from unseen.errors import ModelError
 from unseen.photo import to_tensor
 
+_CONTRAST = 0.03  # of noise, as a logarithm: bicubic and Lanczos filters differ by three times that
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -61,10 +63,12 @@ def imagenet_labels() -> tuple[str, ...]:
 
 
 def verified(preprocessing: Preprocessing, reference: Callable[[Image.Image], Tensor], name: str) -> Preprocessing:
-    """``preprocessing``, once it is seen to do what the source's own transform does to a photograph of ramps.
+    """``preprocessing``, once it is seen to do what the source's own transform does to photographs.
 
     Sources describe crops, padding, channel orders and second normalisations in many ways; rather than know them
-    all, compare. A shift of one and a half pixels is allowed: sources round crops differently.
+    all, compare. Of a photograph of ramps every pixel must agree but for a shift of one and a half pixels, since
+    sources round crops differently; of one of noise the contrast that is left, which no shift changes and every
+    resampling filter makes another.
 
     Args:
         preprocessing: read from the source's metadata.
@@ -77,16 +81,23 @@ def verified(preprocessing: Preprocessing, reference: Callable[[Image.Image], Te
     across = torch.linspace(0, 255, 500).expand(375, 500)
     down = torch.linspace(0, 255, 375)[:, None].expand(375, 500)
     ramps = torch.stack([across, down, 255 - (across + down) / 2], dim=2)
-    photo = Image.fromarray(ramps.round().to(torch.uint8).numpy())
-    expected = reference(photo)
+    noise = torch.rand(ramps.shape, generator=torch.Generator().manual_seed(0)) * 127 + 64
     mean, std = torch.tensor([preprocessing.mean, preprocessing.std]).reshape(2, 3, 1, 1).unbind()
-    ours = (to_tensor(preprocessing.crop(photo)) - mean) / std
+
+    def both(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        photo = Image.fromarray(pixels.round().to(torch.uint8).numpy())
+        return (to_tensor(preprocessing.crop(photo)) - mean) / std, reference(photo)
+
+    ours, expected = both(ramps)
     same = ours.shape == expected.shape
     if same:
         same = float(((ours - expected) * std).abs().max()) <= 1.5 / min(preprocessing.size) + 1 / 255
+    if same:
+        ours, expected = (normal.std(dim=(1, 2)) for normal in both(noise))
+        same = bool(((ours / expected).log().abs() <= _CONTRAST).all())
     if not same:
         raise ModelError(
-            f"the preprocessing of {name} is not a resize, centre crop and normalisation of RGB pixels; "
-            "give Classifier a module that does the rest itself"
+            f"the preprocessing of {name} is not a {preprocessing.interpolation} resize, centre crop and "
+            "normalisation of RGB pixels; give Classifier a module that does the rest itself"
         )
     return preprocessing

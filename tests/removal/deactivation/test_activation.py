@@ -197,7 +197,7 @@ def test_the_network_is_left_exactly_as_found(travel: Any) -> None:
         pixels = image.expand(5, -1, -1, -1).clone().requires_grad_()
         torch.autograd.grad(bound.forward(pixels, masks).sum(), pixels)
     model.fails = True
-    with untouched(model), pytest.raises(RuntimeError, match="in the middle"):
+    with untouched(model), pytest.raises(ModelError, match="in the middle"):
         bound(masks)
     model.fails = False
     model.shortcut = nn.Sequential(nn.GroupNorm(2, 16), model.shortcut).double()
