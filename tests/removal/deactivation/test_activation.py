@@ -81,7 +81,7 @@ def test_nothing_visible_gives_the_bias_of_the_head() -> None:
 
 def test_results_do_not_depend_on_the_other_masks_of_the_batch() -> None:
     model, image, masks = randomise(Everything()), photo(SIZE), masks_for(SIZE)
-    for policy in (policy for policy in every_policy() if policy["threshold"] in (0, 0.5)):
+    for policy in (policy for policy in every_policy() if policy["threshold"] == 0.5):
         together = logits(model, image, masks, **policy)
         alone = torch.cat([logits(model, image, mask[None], **policy) for mask in masks])
         torch.testing.assert_close(together, alone, rtol=1e-6, atol=1e-6)

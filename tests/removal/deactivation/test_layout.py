@@ -368,6 +368,29 @@ def test_what_loses_positions_is_refused_by_name(name: str) -> None:
         logits(randomise(model), photo((8, 8)), torch.ones(2, 8, 8))
 
 
+class Ghost(Toy):
+    """GhostNet: a slice of a concatenation, to which another branch is added in place; the rest is never read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.narrow, self.wide = nn.Conv2d(3, 2, 3, padding=1), nn.Conv2d(3, 3, 5, padding=2)
+        self.mix, self.head = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ghost = torch.cat([self.narrow(x), self.narrow(x)], 1)[:, :3]
+        ghost += self.wide(x)
+        return self.head(self.mix(ghost).mean((2, 3)))
+
+    def slow(self, r: Reference, x: Map) -> Tensor:
+        ghost = r.cat([r.conv(x, self.narrow)] * 2)
+        ghost = Map(ghost.values[:3], ghost.on[:3], ghost.valid)
+        return self.head(r.mean(r.conv(r.add(ghost, r.conv(x, self.wide)), self.mix)))
+
+
+def test_a_change_in_place_of_a_view_whose_source_is_not_read_again() -> None:
+    assert_reference(Ghost())
+
+
 @pytest.mark.parametrize("batch", [1, 2, 4, 8])
 def test_a_batch_as_large_as_an_axis_confuses_nothing(batch: int) -> None:
     """N = C = 4 and N = h = w = 8."""
