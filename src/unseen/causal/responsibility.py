@@ -70,9 +70,9 @@ def responsibility(
         evaluate: verdicts on visible sets.
         shape: (H, W) of the photograph, in pixels.
         iterations: random refinements of the whole photograph.
-        credit: what the four boxes of a split earn. ``minimal``: each smallest passing subset S gives 1/|S| to its
+        credit: what the four boxes of a split earn. ``minimal``: each smallest passing subset S gives ``1/|S|`` to its
             boxes; larger subsets are evaluated only when no smaller one passes. ``rex``: each of the 14 proper
-            subsets that passes gives 1/|S|, as in the ReX tool. ``definition``: 1/(1 + k), k the size of the
+            subsets that passes gives ``1/|S|``, as in the ReX tool. ``definition``: 1/(1 + k), k the size of the
             smallest witness, a set of other boxes that can be hidden without losing the class such that hiding the
             box as well loses it (Chockler & Halpern, "Responsibility and Blame", JAIR 2004); 0 without a witness.
         min_side: no box gets a shorter side, in pixels.
