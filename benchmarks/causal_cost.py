@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import statistics
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,21 +71,23 @@ def measure(photos: list[Path], limit: int, model: str, removal: str, configurat
     for path in spread(photos, limit):
         image = classifier.prepare(path)
         target = int(classifier.logits(image[None]).argmax())
-        masked = REMOVALS.create(removal).bind(classifier, image)
+        passes: list[int] = []
+        masked = REMOVALS.create(removal).bind(
+            classifier, image, progress=lambda _, done, __, seen=passes: seen.append(done)
+        )
         began = time.process_time()
         Causal()(masked, target)
         search = time.process_time() - began
-        bare = bare_seconds(classifier, image, masked.evaluations, masked.batch)
-        rows.append(
-            {"photo": path.name, "evaluations": masked.evaluations, "search_seconds": search, "bare_seconds": bare}
-        )
+        bare = bare_seconds(classifier, image, [after - before for before, after in pairwise([0, *passes])])
+        seconds = {"search_seconds": search, "bare_seconds": bare}
+        rows.append({"photo": path.name, "evaluations": masked.evaluations, **seconds})
     return rows
 
 
-def bare_seconds(classifier: Any, image: Any, count: int, batch: int) -> float:
+def bare_seconds(classifier: Any, image: Any, batches: list[int]) -> float:
     began = time.process_time()
-    for start in range(0, count, batch):
-        classifier.logits(image.expand(min(batch, count - start), -1, -1, -1))
+    for size in filter(None, batches):
+        classifier.logits(image.expand(size, -1, -1, -1))
     return time.process_time() - began
 
 
