@@ -13,10 +13,9 @@ _NEVER = 2**31 - 1
 def tune_allocator() -> bool:
     """Keep freed memory in the process instead of handing every large block back to the system.
 
-    glibc maps and unmaps each large activation, and the page faults cost more than the convolutions: on two cores
-    EfficientNet-Lite0 at batch 32 goes from 36 to 98 photographs a second without them. The price is that the
-    process keeps its largest memory. Call it before the first large tensor, once a process: the command line,
-    the workers and the benchmarks do. Nothing calls it on import.
+    glibc maps and unmaps each large activation, and the page faults cost a good part of a pass (the last two lines of
+    ``benchmarks/causal_cost.py`` show how much). The price is that the process keeps its largest memory. Call it before
+    the first large tensor, once a process: the command line and the benchmarks do. Nothing calls it on import.
 
     Returns:
         Whether it took effect: true with glibc, false elsewhere, where nothing is changed.
@@ -33,9 +32,9 @@ def tune_allocator() -> bool:
 def wait_passively() -> bool:
     """Let threads sleep while they wait for each other, instead of spinning.
 
-    Spinning threads are somewhat faster on idle cores and ruinous on busy ones: with two jobs beside it on two cores,
-    EfficientNet-Lite0 at batch 16 makes 4 to 9 passes a second spinning and 41 to 68 sleeping. Call it before torch is
-    imported; the user's own ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT`` is left as it is.
+    Spinning threads are somewhat faster on idle cores and ruinous on busy ones, where each wait lasts until the other
+    job gives way. Call it before torch is imported; the user's own ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT`` is left as
+    it is.
 
     Returns:
         Whether it took effect: false when torch is imported already, or the user has decided.

@@ -197,10 +197,7 @@ def run_input(run: Interception, args: tuple[Any, ...]) -> tuple[Tensor, Positio
 
 
 def _uniform(run: Interception, features: Tensor) -> tuple[Tensor, Positions]:
-    features, positions = run_input(run, (features,))
-    if not positions.grid.per_channel:
-        return features, positions
-    return run.switched_off(features, positions), Positions(positions.grid.collapsed(), positions.axes)
+    return run.uniform(*run_input(run, (features,)))
 
 
 def _flattened(features: Tensor, positions: Positions) -> Positions:

@@ -119,8 +119,7 @@ def over_axes(
     features, positions = args[0], run.positions(args[0])
     if positions is None or set(axes) & set(positions.axes):
         raise run.refusal(name_of(func), "works along an axis of positions, for which there is no rule")
-    if positions.grid.per_channel:
-        features, positions = run.switched_off(features, positions), Positions(positions.grid.collapsed())
+    features, positions = run.uniform(features, positions)
     return run.mark(func(features, *args[1:], **kwargs), positions)
 
 

@@ -21,9 +21,8 @@ def convolution(run: Interception, func: Function, args: tuple[Any, ...], kwargs
     features, positions = feature_map(run, func, call["input"])
     window = call["window"]
     if window.pointwise:
-        if positions.grid.per_channel:
-            features = run.switched_off(features, positions)
-        return run.mark(func(features, *args[1:], **kwargs), Positions(positions.grid.collapsed()))
+        features, positions = run.uniform(features, positions)
+        return run.mark(func(features, *args[1:], **kwargs), positions)
     features = run.filled(features, positions, _rings(run, window))
     output = func(features, *args[1:], **kwargs)
     return run.mark(output, Positions(run.traveller.through_window(positions.grid, window, size_of(output))))
@@ -98,8 +97,7 @@ def padding(run: Interception, func: Function, args: tuple[Any, ...], kwargs: di
     call = _pad(*args, **kwargs)
     features, positions = feature_map(run, func, call["input"])
     spatial, mode = tuple(call["pad"][:4]), call["mode"]
-    if positions.grid.per_channel:
-        features, positions = run.switched_off(features, positions), Positions(positions.grid.collapsed())
+    features, positions = run.uniform(features, positions)
     output = func(features, *args[1:], **kwargs)
     if not any(spatial):
         return run.mark(output, positions)
