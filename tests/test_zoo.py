@@ -19,9 +19,10 @@ from unseen import Preprocessing, load_classifier
 from unseen.classifier import Interpolation, _plain
 from unseen.efficientnet_lite import VARIANTS, EfficientNetLite, bundled_weights
 from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError
+from unseen.optional import require
 from unseen.photo import to_tensor
 from unseen.zoo import MODELS
-from unseen.zoo.source import imagenet_labels, require, verified
+from unseen.zoo.source import imagenet_labels, verified
 from unseen.zoo.weights import count_classes, downloading, fit, read_weights
 
 LITE0 = "efficientnet-lite0"

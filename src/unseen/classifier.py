@@ -13,6 +13,7 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, nearest
 from unseen.fingerprint import fingerprint, revision
 from unseen.folding import fold_batch_norms
+from unseen.inference import OnnxNetwork, export
 from unseen.photo import PhotoSource, open_photo, to_tensor
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -99,7 +101,7 @@ class Classifier:
         name: what records call the model; the class name of the network by default.
 
     Attributes:
-        is_optimised: whether :meth:`optimised` made this classifier.
+        is_optimised: whether :meth:`optimised` or :meth:`accelerated` made this classifier.
         labels_file: where the labels were read from, if they were; for records.
 
     Raises:
@@ -302,14 +304,45 @@ class Classifier:
                     return fast
         raise ModelError(f"{self.name} cannot be optimised, because a copy fails or its logits differ; use it as it is")
 
+    def accelerated(self, folder: str | PathLike[str]) -> Classifier:
+        """A copy of this classifier on ONNX Runtime, for many passes without gradients on a CPU.
+
+        It is a black box: removals and methods that look inside the network refuse it. The copy's logits are compared
+        with the original's on random images, in two batch sizes, before it is returned.
+
+        Args:
+            folder: keeps the exported network, under the fingerprint of its weights, for the next time.
+
+        Raises:
+            ModelError: the extra ``onnx`` is not installed; the network is not float32 on the CPU, has an operation
+                without an ONNX form, or its copy's logits differ from its own by more than rounding.
+        """
+        if (self.device.type, self.dtype) != ("cpu", torch.float32):
+            raise ModelError(
+                f"{self.name} is {self.dtype} on {self.device}; ONNX Runtime takes float32 on the CPU here"
+            )
+        path = Path(folder) / f"{self.fingerprint}-{'x'.join(map(str, self.preprocessing.size))}.onnx"
+        probe = torch.rand(3, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0))
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self.evaluating():
+                export(self.model, self.normalise(probe[:2]), path)
+        fast = self._copy(OnnxNetwork(path, torch.get_num_threads()))
+        if not all(self.same(self.logits(probe[:count]), fast.logits(probe[:count])) for count in (1, 3)):
+            raise ModelError(f"{self.name} says something else on ONNX Runtime; use it as it is, or delete {path}")
+        return fast
+
     def _fast(self, network: nn.Module) -> Classifier:
         network = network.eval().requires_grad_(False)
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        fast = Classifier(network, self.preprocessing, self.labels, name=self.name)
+        fast = self._copy(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
         fast.memory_format = torch.channels_last
-        fast.is_optimised, fast.labels_file = True, self.labels_file
-        fast._fingerprint = (None, self.fingerprint)
         return fast
+
+    def _copy(self, network: nn.Module) -> Classifier:
+        copied = Classifier(network, self.preprocessing, self.labels, name=self.name)
+        copied.is_optimised, copied.labels_file = True, self.labels_file
+        copied._fingerprint = (None, self.fingerprint)
+        return copied
 
 
 def _plain(label: str) -> str:

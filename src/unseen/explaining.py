@@ -204,6 +204,7 @@ def _classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
         "name": model.name,
         "fingerprint": model.fingerprint,
         "optimised": model.is_optimised,
+        "network": type(model.model).__name__,
         "classes": classes,
         "preprocessing": asdict(model.preprocessing),
         "device": str(model.device),

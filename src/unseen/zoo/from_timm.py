@@ -10,7 +10,8 @@ from torch import nn
 
 from unseen.classifier import Preprocessing
 from unseen.errors import UnknownNameError, nearest
-from unseen.zoo.source import Loaded, imagenet_labels, require, verified
+from unseen.optional import require
+from unseen.zoo.source import Loaded, imagenet_labels, verified
 from unseen.zoo.weights import count_classes, download_from_hub, downloading, fit, read_weights
 
 

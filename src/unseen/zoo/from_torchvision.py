@@ -10,7 +10,8 @@ from torch import nn
 
 from unseen.classifier import Preprocessing
 from unseen.errors import ModelError, UnknownNameError, nearest
-from unseen.zoo.source import Loaded, require, verified
+from unseen.optional import require
+from unseen.zoo.source import Loaded, verified
 from unseen.zoo.weights import Weights, count_classes, downloading, fit, read_weights
 
 

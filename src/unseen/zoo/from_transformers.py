@@ -10,7 +10,8 @@ from torch import Tensor
 
 from unseen.classifier import Interpolation, Preprocessing
 from unseen.errors import ModelError
-from unseen.zoo.source import Loaded, require, verified
+from unseen.optional import require
+from unseen.zoo.source import Loaded, verified
 from unseen.zoo.weights import download_from_hub, downloading
 
 _FILES = ["config.json", "preprocessor_config.json", "processor_config.json", "model*.safetensors", "*.index.json"]

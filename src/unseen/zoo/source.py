@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from PIL import Image
@@ -37,23 +35,6 @@ class Loaded:
 
 Loader = Callable[[str, Path | None], Loaded]
 """(name, weights file or ``None`` for the published ones) → model; entries of ``MODELS`` name such a function."""
-
-
-def require(module: str, extra: str) -> ModuleType:
-    """Import an optional package.
-
-    Raises:
-        ModelError: it is not installed, or it does not work with the installed torch.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise ModelError(f"{module} is not installed: pip install 'unseen[{extra}]'") from None
-    except (RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(
-            f"{module} fails to import ({reason}); install the builds of torch and torchvision that belong together"
-        ) from None
 
 
 def imagenet_labels() -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from unseen.classifier import Classifier
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.inference import OnnxNetwork
 from unseen.removal.deactivation.grid import Travel, Traveller
 from unseen.removal.deactivation.interception import Interception, Semantics, State
 from unseen.removal.deactivation.layout import LAYOUT_RULES
@@ -163,8 +164,8 @@ def _kept_tensors(model: nn.Module) -> Iterator[Tensor]:
 def _refuse_compiled(model: nn.Module) -> None:
     for name, module in model.named_modules():
         compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
-        if compiled or isinstance(module, torch.jit.ScriptModule):
+        if compiled or isinstance(module, torch.jit.ScriptModule | OnnxNetwork):
             raise NotApplicableError(
                 f"ad cannot follow the compiled module {name or type(module).__name__!r}; "
-                "pass the original nn.Module (before torch.jit or torch.compile)"
+                "pass the original nn.Module (before torch.jit, torch.compile or ONNX Runtime)"
             )
