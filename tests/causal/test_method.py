@@ -156,6 +156,16 @@ def test_without_a_map_the_whole_photograph_is_minimised() -> None:
     assert part.first_passing == 1.0
 
 
+def test_without_blocks_the_part_is_the_shortest_prefix_that_passes() -> None:
+    rule = majority(0, 3, 6, 9, 15)
+    whole = only(Causal(iterations=6, min_box=0.125, block=0, steps=12)(masked(rule), 0))
+    minimal = only(find(rule))
+    assert whole.verified
+    assert whole.minimal_block is None
+    assert whole.fraction == whole.first_passing == minimal.first_passing
+    assert whole.fraction >= minimal.fraction
+
+
 def test_a_part_that_shows_nothing_is_pointed_out() -> None:
     findings = find(lambda visible: visible[:, 0] | True, target=0)
     assert only(findings).fraction == 0
@@ -251,7 +261,16 @@ def test_progress_is_told_stage_by_stage() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"iterations": 0}, {"steps": 1}, {"min_box": 0.0}, {"min_box": 0.6}, {"block": 0.0}, {"blur": -0.1}]
+    "bad",
+    [
+        {"iterations": 0},
+        {"steps": 1},
+        {"min_box": 0.0},
+        {"min_box": 0.6},
+        {"block": -0.1},
+        {"block": 0.6},
+        {"blur": -0.1},
+    ],
 )
 def test_parameters_out_of_range_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(bad))):
