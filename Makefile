@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-core test-zoo lint docs bench constraints clean
+.PHONY: help demo test test-core test-zoo lint docs bench matrix constraints clean
 
 PHOTO = examples/espresso.jpg
 OUT = demo
@@ -39,6 +39,9 @@ docs: .venv/.ready-docs ## the manual, in docs/_build/html
 bench: .venv/.ready-test ## measurements of benchmarks/ on PHOTOS=file or folder
 	.venv/bin/python benchmarks/masked_forward.py
 	.venv/bin/python benchmarks/causal_cost.py $(PHOTOS)
+
+matrix: .venv-zoo/.ready ## which architectures ad follows, and at what cost: docs/architectures.md
+	OMP_NUM_THREADS=1 .venv-zoo/bin/python benchmarks/architectures.py --out docs/architectures.md
 
 constraints: .venv/.ready ## choose the tested versions anew (constraints.txt)
 	scripts/constraints.sh

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import jaxtyping
 import pytest
 import torch
 from torch import Tensor, nn
+from zoo import build, randomise
 
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
@@ -47,26 +47,27 @@ MORE = [
 
 NOT_A_CROP = ["tv:squeezenet1_0", "timm:resnetblur18"]
 
-REFUSED = {
-    "tv:vit_b_16": "torch.cat",
-    "tv:swin_t": "pad",
-    "timm:tresnet_m": "torch.Tensor.view",
-    "timm:gcresnet33ts": "softmax",
-    "timm:poolformer_s12": "group_norm",
-    "timm:mobilevit_xxs": "torch.Tensor.reshape",
-    "timm:edgenext_xx_small": "torch.Tensor.permute",
-    "hf:FocalNet": "only one of height and width",
-}
+# Attention, position-mixing layers and normalisation over positions, by the size they are tried at.
+MIXING = {
+    **dict.fromkeys([
+        "timm:vit_tiny_patch16_224", "timm:deit_tiny_distilled_patch16_224", "timm:eva02_tiny_patch14_224",
+        "timm:deit3_small_patch16_224", "timm:cait_xxs24_224", "timm:xcit_nano_12_p16_224",
+        "timm:swin_tiny_patch4_window7_224", "timm:swinv2_tiny_window8_256", "timm:swinv2_cr_tiny_224",
+        "timm:twins_svt_small", "timm:pvt_v2_b0", "timm:nest_tiny", "timm:coatnet_nano_rw_224", "timm:maxvit_pico_rw_256",
+        "timm:mixer_s32_224", "timm:resmlp_12_224", "timm:gmlp_s16_224", "timm:poolformer_s12", "timm:mobilevit_xxs",
+        "timm:edgenext_xx_small", "timm:focalnet_tiny_srf", "timm:resnetv2_50x1_bit", "timm:gcresnet33ts",
+        "timm:tresnet_m", "tv:vit_b_16", "tv:swin_t", "tv:swin_v2_t",
+        "hf:ViT", "hf:DeiT", "hf:Beit", "hf:Dinov2", "hf:PoolFormer", "hf:MobileViT",
+    ], SIZE),
+    **dict.fromkeys(["hf:Swin", "hf:Swinv2"], 128),
+    **dict.fromkeys(["timm:levit_128s", "timm:efficientvit_b0", "timm:efficientformer_l1"], 224),
+}  # fmt: skip
 
-SMALL: dict[str, Any] = {"hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 2, 1]}
-HF: dict[str, dict[str, Any]] = {
-    "ResNet": {**SMALL, "embedding_size": 16},
-    "RegNet": {**SMALL, "embedding_size": 16, "groups_width": 8},
-    "ConvNext": SMALL,
-    "ConvNextV2": SMALL,
-    "MobileNetV1": {"depth_multiplier": 0.5},
-    "EfficientNet": {"image_size": SIZE, "hidden_dim": 640, "width_coefficient": 0.5, "depth_coefficient": 0.5},
-    "FocalNet": {"image_size": SIZE, "embed_dim": 32, "depths": [1, 1, 1, 1]},
+REFUSED = {
+    "timm:coat_tiny": "laid out differently",
+    "timm:volo_d1_224": "unfold",
+    "timm:hiera_tiny_224": "only one of height and width",
+    "hf:FocalNet": "only one of height and width",
 }
 
 
@@ -79,61 +80,6 @@ def unchecked_types() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", before)
 
 
-def build(name: str) -> nn.Module:
-    source, _, model = name.partition(":")
-    with quickly_initialised():
-        if source == "timm":
-            import timm
-
-            return timm.create_model(model, pretrained=False)
-        if source == "hf":
-            import transformers
-
-            config = getattr(transformers, f"{model}Config")(num_labels=10, **HF[model])
-            return getattr(transformers, f"{model}ForImageClassification")(config)
-        import torchvision
-
-        extra = {"init_weights": False} if model in ("googlenet", "inception_v3", "vgg16") else {}
-        return getattr(torchvision.models, model)(weights=None, **extra)
-
-
-@contextmanager
-def quickly_initialised() -> Iterator[None]:
-    """Random weights are drawn once, by `randomise`."""
-    slow = [name for name in vars(nn.init) if name.endswith("_") and name not in ("zeros_", "ones_", "constant_")]
-    with pytest.MonkeyPatch.context() as patch:
-        for name in slow:
-            patch.setattr(nn.init, name, _unchanged)
-        yield
-
-
-def _unchanged(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
-    return tensor
-
-
-def randomise(model: nn.Module, size: int) -> nn.Module:
-    """Weights that keep the scale; running statistics near those of random images, so that signs vary everywhere."""
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(like: Tensor) -> Tensor:
-        return torch.randn(like.shape, generator=generator)
-
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    model.eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.ndim > 1:
-                parameter.copy_(normal(parameter) * (2 / max(1, parameter[0].numel())) ** 0.5)
-            else:
-                parameter.copy_(normal(parameter) * 0.2 + 0.8 * name.endswith("weight"))
-        for module in norms:
-            module.momentum, module.training = 1.0, True
-        model(normal(torch.empty(2, 3, size, size)))
-        for module in norms:
-            module.running_mean.add_(0.3 * normal(module.running_mean) * module.running_var.sqrt())
-    return model.eval()
-
-
 def masks_for(size: int) -> Tensor:
     """Everything, nothing, a rectangle."""
     masks = torch.zeros(3, size, size)
@@ -142,7 +88,7 @@ def masks_for(size: int) -> Tensor:
 
 
 def prepared(name: str, size: int = SIZE) -> tuple[Classifier, Tensor]:
-    classifier = Classifier(randomise(build(name), size), Preprocessing((size, size), None), name=name)
+    classifier = Classifier(randomise(build(name, size), size), Preprocessing((size, size), None), name=name)
     return classifier, torch.rand(3, size, size, generator=torch.Generator().manual_seed(1))
 
 
@@ -199,9 +145,56 @@ def test_more_architectures_whose_crops_differ(name: str) -> None:
     assert_sound(*prepared(name, 96 if "inception" in name else SIZE), FEW)
 
 
+@pytest.mark.parametrize("name", MIXING)
+def test_architectures_that_mix_positions(name: str) -> None:
+    assert_sound(*prepared(name, MIXING[name]), FEW)
+
+
+def drop_tokens(model: nn.Module, kept: Tensor, tokens: int) -> Any:
+    """A hook on the first block of a vision transformer that drops patch tokens; class tokens come first."""
+
+    def hook(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        first = args[0].shape[1] - tokens
+        return (torch.cat([args[0][:, :first], args[0][:, first:][:, kept]], dim=1), *args[1:])
+
+    names = (
+        "encoder.layers.encoder_layer_0",
+        "blocks.0",
+        "vit.layers.0",
+        "vit.encoder.layer.0",
+        "dinov2.encoder.layer.0",
+    )
+    (block,) = [module for name, module in model.named_modules() if name in names]
+    return block.register_forward_pre_hook(hook)
+
+
+@pytest.mark.parametrize("travel", ["dilating", "pooled"])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("tv:vit_b_16", 64), ("timm:vit_tiny_patch16_224", 96), ("timm:deit_tiny_distilled_patch16_224", 96),
+     ("timm:vit_base_patch16_reg4_gap_256", 64), ("hf:ViT", 96)],
+)  # fmt: skip
+def test_for_a_plain_vision_transformer_it_is_dropping_tokens(name: str, size: int, travel: Any) -> None:
+    """In float64: whatever the hidden tokens are, the others attend to each other as if they were not there."""
+    model = randomise(build(name, size), size).double()
+    classifier = Classifier(model, Preprocessing((size, size), None), name=name)
+    image = torch.rand(3, size, size, generator=torch.Generator().manual_seed(1)).double()
+    patches = torch.rand(size // 16, size // 16, generator=torch.Generator().manual_seed(2)) > 0.6
+    mask = patches.repeat_interleave(16, 0).repeat_interleave(16, 1)[None].float()
+    bound = ActivationDeactivation(travel).bind(classifier, image)
+    with torch.no_grad():
+        got = bound.forward(image[None], mask)
+        handle = drop_tokens(model, patches.flatten().nonzero().flatten(), patches.numel())
+        expected = classifier.forward(image[None])
+        handle.remove()
+        whole = classifier.forward(image[None])
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-9 * float(expected.abs().max()))
+    assert not torch.allclose(got, whole, atol=1e-3)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_architectures_without_rules_are_refused_by_name(name: str) -> None:
-    classifier, image = prepared(name, 224 if name == "tv:vit_b_16" else SIZE)
+    classifier, image = prepared(name, 224 if "hiera" in name else SIZE)
     with pytest.raises(NotApplicableError, match=REFUSED[name]):
         ActivationDeactivation().bind(classifier, image)
 
@@ -222,3 +215,15 @@ def test_gradients_vanish_exactly_where_pixels_are_hidden(name: str) -> None:
     assert torch.isfinite(gradient).all()
     assert torch.equal(gradient * (1 - masks[:, None]), torch.zeros_like(gradient))
     assert bool((gradient[2] != 0).any())
+
+
+def test_windows_that_shrink_with_the_image_are_left_as_they_were() -> None:
+    """transformers' Swin keeps the window that fitted the last image; a look at a smaller one must not reach it."""
+    size = 128
+    model = randomise(build("hf:Swin", size), size)
+    classifier = Classifier(model, Preprocessing((size, size), None))
+    image = torch.rand(3, size, size, generator=torch.Generator().manual_seed(0))
+    before = classifier.logits(image[None])
+    masked = ActivationDeactivation("pooled").bind(classifier, image)
+    masked(torch.zeros(1, size, size))
+    assert torch.equal(classifier.logits(image[None]), before)

@@ -213,13 +213,20 @@ class Classifier:
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Evaluation mode inside; every module's own train/eval flag afterwards, whatever happens."""
+        """Evaluation mode inside; every module's own train/eval flag afterwards, whatever happens.
+
+        Torch's fused attention is off inside: it rounds otherwise than the functions that it stands for, and runs only
+        where no gradient is asked for, so that a network's logits would depend on who asks.
+        """
         flags = [(module, module.training) for module in self.model.modules() if module.training]
+        fused = torch.backends.mha.get_fastpath_enabled()
         for module, _ in flags:
             module.training = False
+        torch.backends.mha.set_fastpath_enabled(False)
         try:
             yield
         finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
             for module, training in flags:
                 module.training = training
 

@@ -41,6 +41,9 @@ class Removal(ABC):
     soft: ClassVar[bool] = False
     """Whether masks may take values between 0 (hidden) and 1 (visible)."""
 
+    inside: ClassVar[bool] = False
+    """Whether it follows the pass through the network, which must then be torch's own modules."""
+
     @property
     @abstractmethod
     def name(self) -> str:
@@ -174,10 +177,13 @@ class MaskedClassifier:
             )
         if masks.dtype == torch.bool:
             return
-        if not bool(((masks >= 0) & (masks <= 1)).all()):
-            raise ParameterError("masks must lie in [0, 1]; 1 is visible, 0 is hidden")
-        if not self.removal.soft and not bool(((masks == 0) | (masks == 1)).all()):
-            raise ParameterError(f"removal {self.removal.name!r} takes masks of 0 and 1 only; threshold yours first")
+        for some in torch.split(masks, self.batch):
+            if not bool(((some >= 0) & (some <= 1)).all()):
+                raise ParameterError("masks must lie in [0, 1]; 1 is visible, 0 is hidden")
+            if not self.removal.soft and not bool(((some == 0) | (some == 1)).all()):
+                raise ParameterError(
+                    f"removal {self.removal.name!r} takes masks of 0 and 1 only; threshold yours first"
+                )
 
     def _report(self) -> None:
         if self.progress is not None:

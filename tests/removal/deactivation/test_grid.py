@@ -97,7 +97,7 @@ def test_dilating_counts_valid_positions(mask: Tensor, window: Window, threshold
 def _near(row: Tensor, window: Window, threshold: float) -> Tensor:
     """Windows whose share is the threshold itself, up to its rounding."""
     size = output_size(window, (row.shape[0], row.shape[1]))
-    count, total = (window.count(m[None, None], size)[0, 0] for m in (row, torch.ones_like(row)))
+    count, total = (window.visible(m[None, None], size)[0, 0] for m in (row, torch.ones_like(row)))
     return (count - threshold * total).abs() < 1e-3
 
 
@@ -121,7 +121,7 @@ def test_counts_are_those_of_a_convolution_with_ones(mask: Tensor, window: Windo
         size = output_size(window, (mask.shape[1], mask.shape[2]))
         ones = torch.ones(1, 1, *window.kernel)
         expected = F.conv2d(mask[:, None], ones, None, window.stride, window.padding, window.dilation)
-        assert torch.equal(window.count(mask[:, None], size), expected.round())
+        assert torch.equal(window.visible(mask[:, None], size), expected.round())
 
 
 def grid(rows: list[list[int]], padding: list[list[int]] | None = None) -> Grid:

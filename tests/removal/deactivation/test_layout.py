@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checks import POLICIES, Toy, assert_reference, logits, masks_for, photo, randomise
+from checks import (
+    POLICIES,
+    Toy,
+    assert_hidden_pixels_do_not_matter,
+    assert_reference,
+    logits,
+    masks_for,
+    photo,
+    randomise,
+)
 from reference import Map, Reference
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -162,7 +171,9 @@ class Sliced(Toy):
 
 @pytest.mark.parametrize("spelling", ["option A", "focus", "patch merging"])
 def test_slices_of_positions(spelling: str) -> None:
-    assert_reference(Sliced(spelling), (8, 10), [p for p in POLICIES if "travel" not in p])
+    """With a threshold, merged patches follow the rule of a window, see test_merging."""
+    policies = [p for p in POLICIES if "travel" not in p and not (spelling == "patch merging" and "threshold" in p)]
+    assert_reference(Sliced(spelling), (8, 10), policies)
 
 
 class Stacked(Toy):
@@ -289,35 +300,20 @@ def multiplied_through_a_view(x: Tensor) -> Tensor:
 
 
 MIXING: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
-    "roll": (lambda x: torch.roll(x, 1, 2), "roll"),
-    "flip": (lambda x: x.flip(3), "flip"),
     "rot90": (lambda x: torch.rot90(x, 1, (2, 3)), "rot90"),
-    "transposed square": (lambda x: x.transpose(2, 3), "transpose"),
-    "permuted square": (lambda x: x.permute(0, 1, 3, 2), "permute"),
-    "mT": (lambda x: x.mT, "mT"),
-    "T": (lambda x: x[:, 0].flatten(1).T.T, "T"),
     "data": (lambda x: x.data, "data"),
     "cumsum": (lambda x: x.cumsum(3), "cumsum"),
     "sort": (lambda x: x.sort(2)[0], "sort"),
     "topk": (lambda x: x.flatten(2).topk(3)[0], "topk"),
     "gather": (lambda x: x.gather(2, torch.zeros(len(x), 4, 1, 8, dtype=torch.long)), "gather"),
-    "index_select": (lambda x: x.index_select(2, torch.arange(8)), "index_select"),
-    "index by tensor": (lambda x: x[:, :, torch.arange(8)], "__getitem__"),
-    "index by mask": (lambda x: x[:, :, torch.ones(8, dtype=torch.bool)], "__getitem__"),
-    "one position": (lambda x: x[:, :, 0, 0], "__getitem__"),
-    "one photograph": (lambda x: x[0:1] + x, "__getitem__"),
-    "new axis": (lambda x: x[:, None, 0], "__getitem__"),
-    "unbind": (lambda x: torch.cat([y[None] for y in x]), "unbind"),
+    "one position": (lambda x: x[:, :, 0, 0], "still has positions"),
+    "one photograph": (lambda x: x[0:1] + x, "laid out differently"),
     "unfold": (lambda x: F.unfold(x, 3), "unfold"),
     "Tensor.unfold": (lambda x: x.unfold(2, 2, 2).mean(-1), "unfold"),
     "pixel_shuffle": (lambda x: F.pixel_shuffle(x, 2), "pixel_shuffle"),
     "pixel_unshuffle": (lambda x: F.pixel_unshuffle(x, 2), "pixel_unshuffle"),
-    "space to depth": (lambda x: x.view(len(x), 4, 4, 2, 4, 2).permute(0, 1, 3, 5, 2, 4).reshape(len(x), 16, 4, 4), "view"),
+    "space to depth": (lambda x: x.view(len(x), 4, 4, 2, 4, 2).permute(0, 1, 3, 5, 2, 4).reshape(len(x), 16, 4, 4), "only one of height and width"),
     "grid_sample": (lambda x: F.grid_sample(x, torch.zeros(len(x), 2, 2, 2, dtype=x.dtype), align_corners=False), "grid_sample"),
-    "einsum": (lambda x: torch.einsum("nchw,dc->ndhw", x, torch.ones(4, 4, dtype=x.dtype)), "einsum"),
-    "matmul": (lambda x: x @ x, "matmul"),
-    "bmm": (lambda x: torch.bmm(x.flatten(2), x.flatten(2).transpose(1, 2)), "bmm"),
-    "attention": (lambda x: F.scaled_dot_product_attention(*[x.flatten(2).transpose(1, 2)] * 3), "scaled_dot_product_attention"),
     "conv1d": (lambda x: F.conv1d(x.flatten(2), torch.ones(4, 4, 1, dtype=x.dtype)), "conv1d"),
     "conv3d": (lambda x: F.conv3d(x.unsqueeze(1), torch.ones(1, 1, 3, 3, 3, dtype=x.dtype), padding=1).squeeze(1), "conv3d"),
     "aten": (lambda x: torch.ops.aten.relu(x), "relu"),
@@ -331,17 +327,11 @@ MIXING: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "mean by two steps": (lambda x: x.mean(3).mean(2), "only one of height and width"),
     "mean over everything": (lambda x: x - x.mean(), "mean"),
     "sum over photographs": (lambda x: x + x.sum(0, keepdim=True), "photographs"),
-    "cat of positions": (lambda x: torch.cat([x, x], 2), "cat"),
-    "cat of photographs": (lambda x: torch.cat([x, x]).unflatten(0, (2, -1)).mean(0), "cat"),
-    "chunks of positions": (lambda x: x.chunk(2, 3)[0], "chunk"),
-    "repeat": (lambda x: x.repeat(1, 1, 2, 1), "repeat"),
-    "batch into channels": (lambda x: x.view(1, -1, 8, 8).view(x.shape), "view"),
-    "channels into batch": (lambda x: x.view(-1, 1, 8, 8).view(x.shape), "view"),
-    "channels into height": (lambda x: x.flatten(1, 2), "flatten"),
-    "channels and positions swapped": (lambda x: x.permute(0, 2, 1, 3).reshape(x.shape), "reshape"),
-    "reshaped without permuting": (lambda x: x.reshape(len(x), 8, 8, 4).permute(0, 3, 1, 2), "reshape"),
-    "width into channels": (lambda x: x.view(len(x), 8, 8, 4), "view"),
-    "local windows": (lambda x: x.view(len(x), 4, 2, 4, 2, 4).mean((3, 5)), "view"),
+    "cat of photographs": (lambda x: torch.cat([x, x]).unflatten(0, (2, -1)).mean(0), "photographs"),
+    "channels and positions swapped": (lambda x: x.permute(0, 2, 1, 3).reshape(x.shape), "only one of height and width"),
+    "reshaped without permuting": (lambda x: x.reshape(len(x), 8, 8, 4).permute(0, 3, 1, 2), "only one of height and width"),
+    "width into channels": (lambda x: x.view(len(x), 8, 8, 4), "only one of height and width"),
+    "local windows": (lambda x: x.view(len(x), 4, 2, 4, 2, 4).mean((3, 5)), "only one of height and width"),
     "padded batch": (lambda x: F.pad(x, (0, 0, 0, 0, 0, 0, 0, 1))[:-1], "pad"),
     "written into another": (written, "__setitem__"),
     "copied into another": (lambda x: torch.zeros(x.shape, dtype=x.dtype).copy_(x), "copy_"),
@@ -356,6 +346,47 @@ MIXING: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "bool": (lambda x: x if torch.equal(x, x) else -x, "equal"),
     "deepcopy": (lambda x: x.__deepcopy__({}), "deepcopy"),
 }  # fmt: skip
+
+
+MOVING: dict[str, Callable[[Tensor], Tensor]] = {
+    "roll": lambda x: torch.roll(x, 1, 2),
+    "flip": lambda x: x.flip(3),
+    "transposed square": lambda x: x.transpose(2, 3),
+    "permuted square": lambda x: x.permute(0, 1, 3, 2),
+    "mT": lambda x: x.mT,
+    "T": lambda x: x[:, 0].flatten(1).T.T,
+    "index_select": lambda x: x.index_select(2, torch.arange(8)),
+    "index by tensor": lambda x: x[:, :, torch.arange(8)],
+    "index by mask": lambda x: x[:, :, torch.ones(8, dtype=torch.bool)],
+    "new axis": lambda x: x[:, None, 0],
+    "unbind": lambda x: torch.cat([y[None] for y in x]),
+    "einsum": lambda x: torch.einsum("nchw,dc->ndhw", x, torch.ones(4, 4, dtype=x.dtype)),
+    "matmul": lambda x: x @ x,
+    "bmm": lambda x: torch.bmm(x.flatten(2), x.flatten(2).transpose(1, 2)),
+    "attention": lambda x: F.scaled_dot_product_attention(*[x.flatten(2).transpose(1, 2)] * 3),
+    "cat of positions": lambda x: torch.cat([x, x], 2),
+    "chunks of positions": lambda x: x.chunk(2, 3)[0],
+    "repeat": lambda x: x.repeat(1, 1, 2, 1),
+    "batch into channels": lambda x: x.view(1, -1, 8, 8).view(x.shape),
+    "channels into batch": lambda x: x.view(-1, 1, 8, 8).view(x.shape),
+    "channels into height": lambda x: x.flatten(1, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_what_moves_positions_is_followed(name: str) -> None:
+    """Wherever positions go, hidden pixels do not matter, and with nothing hidden nothing changes."""
+    model, image, masks = After(MOVING[name]), photo((8, 8)), masks_for((8, 8))
+    with torch.no_grad():
+        model(torch.rand(2, 3, 8, 8))
+        randomise(model)
+        assert_hidden_pixels_do_not_matter(model, (8, 8))
+        plain = model(image.expand(len(masks), -1, -1, -1))
+        for policy in POLICIES:
+            got = logits(model, image, masks, **policy)
+            assert torch.equal(got[0], plain[0])
+            assert torch.isfinite(got).all()
+            assert not torch.allclose(got[2], plain[2])
 
 
 @pytest.mark.parametrize("name", MIXING)

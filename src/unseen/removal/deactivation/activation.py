@@ -17,26 +17,30 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier import Classifier
-from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
 from unseen.inference import OnnxNetwork
+from unseen.removal.deactivation.attention import MIXING_RULES, SCORE_RULES
+from unseen.removal.deactivation.crop import STEP, around
 from unseen.removal.deactivation.grid import Travel, Traveller
 from unseen.removal.deactivation.interception import Interception, Semantics, State
 from unseen.removal.deactivation.layout import LAYOUT_RULES
+from unseen.removal.deactivation.normalisation import NORMALISATION_RULES
+from unseen.removal.deactivation.places import Layouts
 from unseen.removal.deactivation.pointwise import POINTWISE_RULES
 from unseen.removal.deactivation.tensor_table import TensorTable
 from unseen.removal.deactivation.windows import WINDOW_RULES
 from unseen.removal.masked import MaskedForward, Removal
 
-RULES = {**POINTWISE_RULES, **LAYOUT_RULES, **WINDOW_RULES}
+RULES = {**POINTWISE_RULES, **LAYOUT_RULES, **WINDOW_RULES, **MIXING_RULES, **NORMALISATION_RULES}
 
 
 @dataclass(frozen=True)
 class ActivationDeactivation(Removal):
     """Switch off the activations that depend on the hidden part; paint nothing.
 
-    Works in any trained convolutional network, without retraining and without touching it. With nothing hidden the
-    logits are bit-equal to the plain network's (Theorem 1), which is checked on the photograph when a classifier is
-    first bound. Hidden pixels never reach the network: changing them changes nothing.
+    Works in any trained network of convolutions, attention or layers that mix tokens, untouched. With nothing hidden
+    the logits are bit-equal to the plain network's (Theorem 1), which is checked on the photograph when a classifier
+    is first bound. Hidden pixels never reach the network: changing them changes nothing.
 
     Args:
         travel: ``dilating`` — a position is on as soon as its window holds more than ``threshold`` of positions that
@@ -68,6 +72,7 @@ class ActivationDeactivation(Removal):
     fill: Literal["zero", "neighbour"] = "zero"
     pooling: Literal["active", "all"] = "active"
     join: Literal["or", "and"] = "or"
+    inside = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold < 1:
@@ -89,6 +94,10 @@ class ActivationDeactivation(Removal):
         changed = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
         return "ad" + (":" + ",".join(changed) if changed else "")
 
+    def traveller(self, masks: Tensor, dtype: torch.dtype) -> Traveller:
+        """What carries masks (N, H, W) from layer to layer in one pass."""
+        return Traveller(masks, self.travel, self.threshold, dtype)
+
     def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
         """One intercepted pass; verified on this photograph when the classifier is new."""
         _refuse_compiled(classifier.model)
@@ -97,29 +106,52 @@ class ActivationDeactivation(Removal):
         for tensor in _kept_tensors(classifier.model):
             known.constants[tensor] = State.CONSTANT
 
-        def passed(pixels: Tensor, masks: Tensor, *, learning: bool = False) -> Tensor:
+        def passed(pixels: Tensor, masks: Tensor, *, learning: bool = False, whole: bool = False) -> Tensor:
+            boxes = None if whole or learning or self not in known.cut else around(masks)
+            if boxes is not None:
+                pixels, masks = boxes.of(pixels), boxes.of(masks)
             normalised = classifier.normalise(pixels)
-            traveller = Traveller(masks.to(classifier.device), self.travel, self.threshold, classifier.dtype)
-            run = Interception(RULES, traveller, semantics, classifier.model, known.constants, learning=learning)
+            traveller = self.traveller(masks.to(classifier.device), classifier.dtype)
+            known.layouts.tidy()
+            run = Interception(
+                RULES,
+                SCORE_RULES,
+                traveller,
+                semantics,
+                classifier.model,
+                known.constants,
+                known.layouts,
+                learning=learning,
+            )
             entered = run.enter(normalised)
             with run:
                 output = classifier.call(entered)
+            known.followed |= run.followed
             if not learning:
                 run.leave(output)
             return classifier.check(output, len(pixels))
 
         if self not in known.verified:
             _verify(classifier, image, passed)
+            alone = (self.travel, self.fill, self.pooling) == ("pooled", "zero", "active")
+            if alone and known.followed.isdisjoint(MIXING_RULES):  # attention may keep the size that it saw last
+                known.cut.add(self)
+                if not _can_be_cut(classifier, image, passed):
+                    known.cut.discard(self)
             known.verified.add(self)
         return passed
 
 
 @dataclass
 class _Known:
-    """What is known of a classifier: its tensors that are no activations, and the removals that were verified."""
+    """What is known of a classifier: constant tensors, layouts, functions that met positions, removals verified."""
 
     constants: TensorTable[State] = field(default_factory=TensorTable)
+    layouts: Layouts = field(default_factory=Layouts)
+    followed: set[Callable[..., object]] = field(default_factory=set)
     verified: set[ActivationDeactivation] = field(default_factory=set)
+    cut: set[ActivationDeactivation] = field(default_factory=set)
+    """Those whose passes may run on a part of the photograph."""
 
 
 _KNOWN: WeakKeyDictionary[Classifier, _Known] = WeakKeyDictionary()
@@ -146,6 +178,36 @@ def _verify(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor]
             "hidden; the network is not deterministic or depends on the other photographs of a batch: "
             "choose another removal"
         )
+
+
+@torch.no_grad()
+def _can_be_cut(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor]) -> bool:
+    """Whether the network says the same of a part of this photograph when it runs on a box around it."""
+    if min(image.shape[1:]) < 3 * STEP:
+        return False
+    side = 2 * STEP
+    masks = torch.zeros(2, *image.shape[1:], device=classifier.device)
+    masks[0, STEP : STEP + side, :side] = 1
+    masks[1, -side:, -side - STEP : -STEP // 2] = (torch.arange(side)[:, None] + torch.arange(side + STEP // 2)) % 3 > 0
+    pixels = image.to(classifier.device).expand(2, -1, -1, -1)
+    if around(masks) is None:
+        return False
+    settings = [(module, _settings(module)) for module in classifier.model.modules()]
+    try:
+        same = classifier.same(passed(pixels, masks, whole=True), passed(pixels, masks))
+    except UnseenError:  # a network for images of one size
+        same = False
+    for module, before in settings:
+        if _settings(module) != before:  # it remembers the size that it saw
+            same = False
+            vars(module).update(before)
+    return same
+
+
+def _settings(module: nn.Module) -> dict[str, object]:
+    """A module's own attributes that are plain values."""
+    plain = (int, float, str, tuple, torch.Size, type(None))
+    return {name: value for name, value in vars(module).items() if isinstance(value, plain)}
 
 
 def _kept_tensors(model: nn.Module) -> Iterator[Tensor]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from unseen.removal.deactivation.places import Layout
 
 Travel = Literal["dilating", "pooled"]
 
@@ -28,13 +31,16 @@ class Grid:
             different positions were concatenated.
         padding: 1 on explicit padding, shape (1, 1, h, w), or ``None``. Padding is not part of the photograph: it is
             never switched on nor off, never filled, and does not count in a window.
+        notes: what others find out about this grid and want to find out once.
     """
 
     active: Tensor
     padding: Tensor | None = None
+    notes: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _derived: dict[Hashable, Grid] = field(default_factory=dict, init=False, repr=False)
+    _gathered: dict[Hashable, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False)
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """(h, w)."""
         return int(self.active.shape[-2]), int(self.active.shape[-1])
@@ -73,6 +79,14 @@ class Grid:
         if key not in self._derived:
             self._derived[key] = make()
         return self._derived[key]
+
+    def gathered(self, values: Tensor, layout: Layout, outside: float) -> Tensor:
+        """``values`` of this grid, (N, 1, h, w), at the places of a layout; once per layout."""
+        key = (id(values), layout, outside)
+        if key not in self._gathered:
+            padded = torch.cat([values.reshape(-1), values.new_full((1,), outside)])
+            self._gathered[key] = (values, padded[layout.places])
+        return self._gathered[key][1]
 
     def collapsed(self) -> Grid:
         """One mask for all channels: a position is on if it is on in any channel."""
@@ -134,8 +148,13 @@ class Grid:
         return torch.minimum(self.padding, other.padding)
 
 
-@dataclass(frozen=True)
-class Window:
+def times(tensor: Tensor, mask: Tensor) -> Tensor:
+    """``tensor * mask``, in place where no gradient is recorded."""
+    mask = mask.to(tensor.dtype)
+    return tensor * mask if torch.is_grad_enabled() else tensor.mul_(mask)
+
+
+class Window(NamedTuple):
     """The sliding window of a convolution or pooling; pairs are (vertical, horizontal)."""
 
     kernel: tuple[int, int]
@@ -161,7 +180,7 @@ class Window:
         reach = [d * (k - 1) if self.padding == "same" else 0 for d, k in zip(self.dilation, self.kernel, strict=True)]
         return reach[0] // 2, reach[1] // 2
 
-    def count(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
+    def visible(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
         """Number of ones of ``mask`` (N, 1, h, w) in each window of an output of ``size``, exact, float32.
 
         The sum over a window is a sum over its columns, then over its rows.
@@ -208,7 +227,7 @@ class Traveller:
         if self.travel == "pooled":
             return self.at_size(size)
         source = grid.collapsed()
-        return self._spread(spread(source.active.float()), spread(source.valid.float()))
+        return self.spread(spread(source.active.float()), spread(source.valid.float()))
 
     def at_size(self, size: tuple[int, int]) -> Grid:
         """The photograph's own mask, average-pooled to ``size``; one grid per size."""
@@ -220,10 +239,13 @@ class Traveller:
     def _dilate(self, source: Grid, window: Window, size: tuple[int, int]) -> Grid:
         if source.full:
             return Grid.all_on(source.active, len(source.active), size)
-        return self._spread(window.count(source.active, size), window.count(source.valid, size))
+        return self.spread(window.visible(source.active, size), window.visible(source.valid, size))
 
-    def _spread(self, on: Tensor, valid: Tensor) -> Grid:
-        """On where the share of valid positions that are on exceeds the threshold; padding where none is valid."""
+    def spread(self, on: Tensor, valid: Tensor) -> Grid:
+        """The grid of windows that hold so many positions that are on, and valid ones; shape (N or 1, 1, h, w).
+
+        On where the share of valid positions that are on exceeds the threshold; padding where none is valid.
+        """
         above = on.sign() if self.threshold == 0 else valid - on < (1 - self.threshold) * (valid - _ROUNDING)
         outside = valid == 0
         return Grid(above.to(self.dtype), outside.to(self.dtype) if bool(outside.any()) else None)

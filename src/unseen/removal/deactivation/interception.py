@@ -21,7 +21,8 @@ from torch.overrides import TorchFunctionMode, resolve_name
 
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.fill import neighbour_fill
-from unseen.removal.deactivation.grid import Grid, Traveller
+from unseen.removal.deactivation.grid import Traveller, times
+from unseen.removal.deactivation.places import Layouts, Positions, Scores
 from unseen.removal.deactivation.tensor_table import TensorTable
 
 Function = Callable[..., Any]
@@ -56,28 +57,7 @@ _ABOUT_TENSORS = frozenset(  # tell nothing of a tensor's values, unlike item, t
 )
 
 
-@dataclass(frozen=True)
-class Positions:
-    """Where a tensor keeps the photograph's positions.
-
-    Attributes:
-        grid: which of them are switched on.
-        axes: the axes of (h, w), counted from the end; one axis where h and w are flattened into one.
-    """
-
-    grid: Grid
-    axes: tuple[int, ...] = (-2, -1)
-
-    def mask(self, values: Tensor, ndim: int) -> Tensor:
-        """``values`` (N, 1 or C, h, w) of the grid, laid out to broadcast against a tensor of ``ndim`` axes."""
-        if self.axes == (-2, -1) and ndim == 4:
-            return values
-        shape = [1] * ndim
-        shape[0] = len(values)
-        extents = values.shape[-2:] if len(self.axes) == 2 else (values.shape[-2] * values.shape[-1],)
-        for axis, extent in zip(self.axes, extents, strict=True):
-            shape[axis] = extent
-        return values.reshape(shape)
+_OF_A_KIND = frozenset(["new_zeros", "new_ones", "new_full", "new_empty"])  # take the type of a tensor, not its values
 
 
 class State(Enum):
@@ -103,10 +83,12 @@ class Interception(TorchFunctionMode):
 
     Args:
         rules: what to do with each torch function that meets positions.
+        score_rules: the same for pairs of positions.
         traveller: carries the masks of this pass.
         semantics: decisions that the rules consult.
         model: the network, for naming the module in errors.
         constants: the tensors that do not depend on the photograph; what the network makes of them alone is added.
+        layouts: where functions were seen to move positions.
         learning: take every tensor of unknown origin for a constant: for a plain pass, which finds those that are
             neither parameters nor buffers.
     """
@@ -114,18 +96,22 @@ class Interception(TorchFunctionMode):
     def __init__(
         self,
         rules: Mapping[Function, Rule],
+        score_rules: Mapping[Function, Rule],
         traveller: Traveller,
         semantics: Semantics,
         model: nn.Module,
         constants: TensorTable[State],
+        layouts: Layouts,
         *,
         learning: bool = False,
     ) -> None:
         super().__init__()
-        self.rules, self.traveller, self.semantics = rules, traveller, semantics
-        self.model, self.constants, self.learning = model, constants, learning
+        self.rules, self.score_rules, self.traveller, self.semantics = rules, score_rules, traveller, semantics
+        self.model, self.constants, self.layouts, self.learning = model, constants, layouts, learning
         self.count = len(traveller.origin.active)
-        self._states: TensorTable[Positions | State] = TensorTable()
+        self.followed: set[Function] = set()
+        """The functions that met positions in this pass."""
+        self._states: TensorTable[Positions | Scores | State] = TensorTable()
 
     # ---- tensors and their states -----------------------------------------------------------------------------
 
@@ -144,12 +130,12 @@ class Interception(TorchFunctionMode):
         if not isinstance(logits, Tensor):
             return  # the classifier's own check says it better
         state = self._states.get(logits)
-        if isinstance(state, Positions):
+        if isinstance(state, Positions | Scores):
             raise self.refusal("the output", "still has positions; a classifier reduces or flattens them")
         if state is not State.GLOBAL:
             raise self.refusal("the output", "was made outside torch's Python functions, so the mask was lost")
 
-    def state(self, tensor: Tensor) -> Positions | State:
+    def state(self, tensor: Tensor) -> Positions | Scores | State:
         """The state of a tensor; refuses one that comes from nowhere."""
         state = self._states.get(tensor) or self.constants.get(tensor)
         if state is None:
@@ -169,10 +155,15 @@ class Interception(TorchFunctionMode):
         state = self.state(tensor) if isinstance(tensor, Tensor) else None
         return state if isinstance(state, Positions) else None
 
-    def mark(self, output: Tensor, state: Positions | State) -> Tensor:
+    def scores(self, tensor: object) -> Scores | None:
+        """The pairs of positions of a tensor, ``None`` if it has none."""
+        state = self.state(tensor) if isinstance(tensor, Tensor) else None
+        return state if isinstance(state, Scores) else None
+
+    def mark(self, output: Tensor, state: Positions | Scores | State) -> Tensor:
         """Record the state of an operation's output; after a change in place its views must not be used again."""
         before = self._states.get(output) or self.constants.get(output)
-        if before is not None and before != state and Positions in (type(before), type(state)):
+        if before is not None and before != state and not (isinstance(before, State) and isinstance(state, State)):
             self._forget_views(output)
         if state is State.CONSTANT:
             self.constants[output] = state
@@ -224,16 +215,24 @@ class Interception(TorchFunctionMode):
         self, func: Function, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        states = [self.state(tensor) for tensor in tensors_in((args, kwargs))]
-        if not any(isinstance(state, Positions) for state in states):
+        followed, located, paired = State.CONSTANT, False, False
+        for tensor in operands_of(args, kwargs):
+            state = self.state(tensor)
+            if isinstance(state, Positions):
+                located = True
+            elif isinstance(state, Scores):
+                paired = True
+            elif state is State.GLOBAL:
+                followed = state
+        if not located and not paired:
             output = func(*args, **kwargs)
-            followed = State.GLOBAL if State.GLOBAL in states else State.CONSTANT
             for tensor in tensors_in(args[0] if func is Tensor.__setitem__ else output):
                 self.mark(tensor, followed)
             return output
-        rule = self.rules.get(func)
+        rule = (self.score_rules if paired else self.rules).get(func)
         if rule is not None and kwargs.get("out") is None:
-            output = rule(self, func, *_by_position(args, kwargs))
+            self.followed.add(func)
+            output = rule(self, func, *(_by_position(args, kwargs) if kwargs else (args, kwargs)))
             for tensor in tensors_in(output):
                 self._check_shape(func, tensor)
             return output
@@ -241,16 +240,19 @@ class Interception(TorchFunctionMode):
             output = func(*args, **kwargs)
             if not tensors_in(output):
                 return output
+        if func.__name__ in _OF_A_KIND:
+            return self.mark(func(*args, **kwargs), State.CONSTANT)
         raise self.refusal(name_of(func), "takes positions in a way for which there is no rule")
 
     def _check_shape(self, func: Function, output: Tensor) -> None:
         positions = self._states.get(output)
-        if not isinstance(positions, Positions):
-            return
-        height, width = positions.grid.size
-        extents = (height, width) if len(positions.axes) == 2 else (height * width,)
-        if len(output) != self.count or tuple(output.shape[axis] for axis in positions.axes) != extents:
+        if isinstance(positions, Positions) and not positions.fits(output, self.count):
+            height, width = positions.grid.size
             raise self.refusal(name_of(func), f"turns {height}×{width} positions into a tensor {tuple(output.shape)}")
+
+    def call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
+        """Call a torch function as the network would, for rules that are made of several."""
+        return self.__torch_function__(func, (), args, kwargs)
 
     def refusal(self, what: str, why: str) -> NotApplicableError:
         """The error that names the operation, the module that called it, and what to do."""
@@ -262,31 +264,31 @@ class Interception(TorchFunctionMode):
         )
 
 
-def times(tensor: Tensor, mask: Tensor) -> Tensor:
-    """``tensor * mask``, in place where no gradient is recorded."""
-    mask = mask.to(tensor.dtype)
-    return tensor * mask if torch.is_grad_enabled() else tensor.mul_(mask)
-
-
 def tensors_in(value: Any) -> list[Tensor]:
     """All tensors in nested arguments."""
     if isinstance(value, Tensor):
         return [value]
     found: list[Tensor] = []
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ():
-        if isinstance(item, Tensor):
-            found.append(item)
-        elif isinstance(item, (tuple, list, dict)):
-            found.extend(tensors_in(item))
+    if isinstance(value, (tuple, list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, Tensor):
+                found.append(item)
+            elif item and isinstance(item, (tuple, list, dict)):
+                found += tensors_in(item)
     return found
+
+
+def operands_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
+    """All tensors that a function is called with."""
+    return tensors_in((*args, kwargs) if kwargs else args)
 
 
 def _by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The same call with its tensors by position, whatever they were called by."""
-    kwargs = dict(kwargs)
     for place, names in enumerate((("input", "tensors", "tensor"), ("other",))):
-        if len(args) == place:
-            args = (*args, *(kwargs.pop(name) for name in names if name in kwargs))
+        if len(args) == place and not kwargs.keys().isdisjoint(names):
+            args = (*args, *(kwargs[name] for name in names if name in kwargs))
+            kwargs = {name: value for name, value in kwargs.items() if name not in names}
     return args, kwargs
 
 

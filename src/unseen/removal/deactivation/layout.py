@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import torch
@@ -12,13 +14,16 @@ from unseen.removal.deactivation.grid import Grid
 from unseen.removal.deactivation.interception import (
     Function,
     Interception,
-    Positions,
     Rule,
     State,
     name_of,
 )
+from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.pointwise import elementwise, functions
+from unseen.removal.deactivation.rearranging import rearranging
 from unseen.removal.deactivation.windows import accurate, divide_by_share, lowered, raised
+
+_MOST_KEPT = 4096  # answers about shapes
 
 # ---- shapes -----------------------------------------------------------------------------------------------------
 
@@ -26,6 +31,8 @@ from unseen.removal.deactivation.windows import accurate, divide_by_share, lower
 def reshaping(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``view``, ``reshape``, ``flatten`` …: positions stay together, or are flattened away into the head."""
     features, positions = _uniform(run, args[0])
+    if isinstance(positions, Scattered):
+        return rearranging(run, func, args, kwargs)
     output = func(features, *args[1:], **kwargs)
     if output.shape == features.shape:
         return run.mark(output, positions)
@@ -33,51 +40,56 @@ def reshaping(run: Interception, func: Function, args: tuple[Any, ...], kwargs: 
         if positions.grid.size == (1, 1):
             return run.mark(func(run.switched_off(features, positions), *args[1:], **kwargs), State.GLOBAL)
         return run.mark(output, _flattened(features, positions))
-    axes = _axes_after_reshape(features, output, positions, run.count)
+    before, after = tuple(features.shape), tuple(output.shape)
+    axes = _axes_after_reshape(before, after, positions.axes, positions.grid.size, run.count)
     if axes is None:
-        raise run.refusal(name_of(func), f"turns {tuple(features.shape)} into {tuple(output.shape)}, mixing positions")
+        return rearranging(run, func, args, kwargs)
     return run.mark(output, Positions(positions.grid, axes))
 
 
 def permuting(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``permute``, ``transpose``: the positions' axes follow."""
     features, positions = _uniform(run, args[0])
+    if isinstance(positions, Scattered):
+        return rearranging(run, func, args, kwargs)
     output = func(features, *args[1:], **kwargs)
-    order = func(torch.empty(tuple(range(2, 2 + features.ndim)), device="meta"), *args[1:], **kwargs).shape
-    places = {size - 2: place - features.ndim for place, size in enumerate(order)}
+    order = _order(func, features.ndim, _hashable(args[1:]), _hashable(tuple(kwargs.items())))
+    places = {axis: place - features.ndim for place, axis in enumerate(order)}
     axes = tuple(places[axis + features.ndim] for axis in positions.axes)
     if places[0] != -features.ndim or (len(axes) == 2 and axes[0] > axes[1]):
-        raise run.refusal(name_of(func), "moves the batch or swaps height and width")
+        return rearranging(run, func, args, kwargs)
     return run.mark(output, Positions(positions.grid, axes))
 
 
 def indexing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``tensor[…]`` with slices and whole numbers outside the batch; slices of positions take the same positions."""
+    """``tensor[…]``; slices of a map outside the batch take a part of the map."""
     features, positions = run_input(run, args)
     entries = list(args[1]) if isinstance(args[1], tuple) else [args[1]]
-    if not all(isinstance(entry, (slice, int)) or entry is Ellipsis for entry in entries):
-        raise run.refusal(name_of(func), f"takes positions by {args[1]!r}, for which there is no rule")
+    sliced = all(isinstance(entry, (slice, int)) or entry is Ellipsis for entry in entries)
+    if isinstance(positions, Scattered) or not sliced:
+        return rearranging(run, func, args, kwargs)
     if Ellipsis in entries:
         gap = entries.index(Ellipsis)
         entries[gap : gap + 1] = [slice(None)] * (features.ndim - len(entries) + 1)
     entries += [slice(None)] * (features.ndim - len(entries))
     spatial = [entries[axis] for axis in positions.axes]
-    if entries[0] != slice(None) or any(isinstance(entry, int) for entry in spatial):
-        raise run.refusal(name_of(func), "selects photographs or single positions")
+    cut = any(entry != slice(None) for entry in spatial)
+    if entries[0] != slice(None) or (cut and (positions.axes != (-2, -1) or features.ndim != 4)):
+        return rearranging(run, func, args, kwargs)
+    if any(isinstance(entry, int) for entry in spatial):
+        return rearranging(run, func, args, kwargs)
     if positions.grid.per_channel:
         channels = entries[1] if isinstance(entries[1], slice) else slice(entries[1], entries[1] + 1 or None)
         positions = Positions(positions.grid.narrowed(channels))
     axes = tuple(axis + sum(isinstance(entry, int) for entry in entries[axis:]) for axis in positions.axes)
     grid = positions.grid
-    if any(entry != slice(None) for entry in spatial):
-        if len(spatial) != 2:
-            raise run.refusal(name_of(func), "slices flattened positions")
+    if cut:
         if run.traveller.travel == "pooled" and any(map(_crops, spatial, grid.size)):
             raise run.refusal(name_of(func), "crops the feature map, which travel='pooled' takes for the whole")
         rows, columns = spatial
         border = None if grid.padding is None else grid.padding[..., rows, columns]
-        cut = ((rows.start, rows.stop, rows.step), (columns.start, columns.stop, columns.step))
-        grid = positions.grid.derive(("slice", cut), lambda: Grid(positions.grid.active[..., rows, columns], border))
+        where = ((rows.start, rows.stop, rows.step), (columns.start, columns.stop, columns.step))
+        grid = positions.grid.derive(("slice", where), lambda: Grid(positions.grid.active[..., rows, columns], border))
     return run.mark(func(features, args[1]), Positions(grid, axes))
 
 
@@ -97,8 +109,9 @@ def concatenation(run: Interception, func: Function, args: tuple[Any, ...], kwar
 
     if ndim == 2 and axis == -1:
         return run.mark(func(zeroed(), *args[1:], **kwargs), State.GLOBAL)
-    if any(state.axes != known[0].axes for state in known) or axis in known[0].axes or axis == -ndim:
-        raise run.refusal(name_of(func), "joins positions or photographs, not channels")
+    scattered = any(isinstance(state, Scattered) or state.axes != known[0].axes for state in known)
+    if scattered or axis in known[0].axes or axis == -ndim:
+        return rearranging(run, func, args, kwargs)
     everywhere = Grid.all_on(known[0].grid.active, run.count, known[0].grid.size)
     grids = [state.grid if state is not None else everywhere for state in states]
     if run.semantics.join == "and":
@@ -116,6 +129,8 @@ def concatenation(run: Interception, func: Function, args: tuple[Any, ...], kwar
 def stacking(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``stack``: a new axis for every branch, then ``cat`` along it."""
     axis, pieces = kwargs.get("dim", args[1] if len(args) > 1 else 0), []
+    if any(isinstance(run.positions(piece), Scattered) for piece in args[0]):
+        return rearranging(run, func, args, kwargs)
     for piece in args[0]:
         if run.positions(piece) is None:
             pieces.append(run.mark(piece.unsqueeze(axis), run.state(piece)))
@@ -129,8 +144,8 @@ def splitting(run: Interception, func: Function, args: tuple[Any, ...], kwargs: 
     features, positions = run_input(run, args)
     axis = kwargs.get("dim", args[2] if len(args) > 2 else 0)
     axis = axis if axis < 0 else axis - features.ndim
-    if axis in positions.axes or axis == -features.ndim:
-        raise run.refusal(name_of(func), "divides positions or photographs, not channels")
+    if isinstance(positions, Scattered) or axis in positions.axes or axis == -features.ndim:
+        return rearranging(run, func, args, kwargs)
     outputs, start = func(*args, **kwargs), 0
     for output in outputs:
         stop = start + output.shape[axis]
@@ -149,8 +164,23 @@ def averaging(run: Interception, func: Function, args: tuple[Any, ...], kwargs: 
         return _over_channels(run, func, args, kwargs, positions)
     output = func(run.switched_off(features, positions), *args[1:], **kwargs)
     if run.semantics.pooling == "active" and not positions.grid.full:
-        share = accurate(positions.mask(positions.grid.keep, features.ndim), features).expand(features.shape)
+        share = accurate(positions.mask(positions.grid.keep, features.ndim), features)
         output = divide_by_share(output, func(share, *args[1:], **kwargs))
+    return run.mark(output, State.GLOBAL)
+
+
+def averaging_tokens(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``adaptive_avg_pool1d`` of (N, C, tokens) to one value."""
+    size = kwargs.get("output_size", args[1] if len(args) > 1 else None)
+    if size not in (1, (1,), [1]):
+        raise run.refusal(name_of(func), "pools tokens in a row, for which there is no rule")
+    features, positions = run_input(run, args)
+    if positions.held_by(features.ndim, run.count) != {-1}:
+        raise run.refusal(name_of(func), "meets positions that are not the last axis")
+    output = func(run.switched_off(features, positions), 1)
+    if run.semantics.pooling == "active" and not positions.grid.full:
+        share = accurate(positions.mask(positions.grid.keep, features.ndim), features)
+        output = divide_by_share(output, func(share, 1))
     return run.mark(output, State.GLOBAL)
 
 
@@ -217,24 +247,36 @@ def _crops(entry: slice, extent: int) -> bool:
     return not taken or taken[0] + extent - 1 - taken[-1] > 2 * taken.step
 
 
-def _axes_after_reshape(before: Tensor, after: Tensor, positions: Positions, count: int) -> tuple[int, ...] | None:
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
+
+
+@lru_cache(_MOST_KEPT)
+def _axes_after_reshape(
+    before: tuple[int, ...], after: tuple[int, ...], held: tuple[int, ...], size: tuple[int, int], count: int
+) -> tuple[int, ...] | None:
     """The positions' axes in ``after`` if each axis of positions, or both as one, is still whole; else ``None``."""
-    adjacent = positions.axes[-1] - positions.axes[0] == len(positions.axes) - 1
-    if after.ndim < 3 or len(after) != count or not adjacent:
+    adjacent = held[-1] - held[0] == len(held) - 1
+    if len(after) < 3 or after[0] != count or not adjacent:
         return None
-    height, width = positions.grid.size
-    tail = 1
-    for axis in range(positions.axes[-1] + 1, 0):
-        tail *= before.shape[axis]
+    height, width = size
+    tail = prod(before[axis] for axis in range(held[-1] + 1, 0))
     for axes, extents in (((-2, -1), (height, width)), ((-1,), (height * width,))):
         behind = 1
-        for last in range(-1, -after.ndim, -1):
+        for last in range(-1, -len(after), -1):
             if behind == tail:
                 found = tuple(axis + last + 1 for axis in axes)
-                if found[0] > -after.ndim and tuple(after.shape[axis] for axis in found) == extents:
+                if found[0] > -len(after) and tuple(after[axis] for axis in found) == extents:
                     return found
-            behind *= after.shape[last]
+            behind *= after[last]
     return None
+
+
+@lru_cache(_MOST_KEPT)
+def _order(func: Function, ndim: int, args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...]) -> tuple[int, ...]:
+    """Where a function that permutes the axes of a tensor takes each of them from."""
+    sizes = func(torch.empty(tuple(range(2, 2 + ndim)), device="meta"), *args, **dict(kwargs)).shape
+    return tuple(size - 2 for size in sizes)
 
 
 def _reduced_axes(
@@ -258,8 +300,9 @@ def _reduces_positions(
     axes = set(_reduced_axes(run, func, args, kwargs, features.ndim))
     if -features.ndim in axes:
         raise run.refusal(name_of(func), "mixes the photographs of a batch")
-    met = axes & set(positions.axes)
-    if met and met != set(positions.axes):
+    held = positions.held_by(features.ndim, run.count)
+    met = axes & held
+    if met and met != held:
         raise run.refusal(name_of(func), "reduces only one of height and width")
     return bool(met)
 
@@ -270,12 +313,33 @@ def _over_channels(
     """A reduction over channels: positions stay."""
     features, positions = _uniform(run, args[0])
     output = func(features, *args[1:], **kwargs)
+    if isinstance(positions, Scattered):
+        return _over_scattered_channels(run, func, args, kwargs, positions, output)
     tensors = [output] if isinstance(output, Tensor) else list(output)
     lost = features.ndim - tensors[0].ndim
     reduced = _reduced_axes(run, func, args, kwargs, features.ndim)
     axes = tuple(axis + (sum(r > axis for r in reduced) if lost else 0) for axis in positions.axes)
     for tensor in tensors:
         run.mark(tensor, Positions(positions.grid, axes))
+    return output
+
+
+def _over_scattered_channels(
+    run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], positions: Scattered, output: Any
+) -> Any:
+    tensors = [output] if isinstance(output, Tensor) else list(output)
+    before, after = args[0].ndim, tensors[0].ndim
+    reduced = _reduced_axes(run, func, args, kwargs, before)
+
+    def move() -> list[Tensor]:
+        places = positions.index(before, run.count)
+        places = places.squeeze(tuple(reduced)) if after < before else places
+        return [places.expand(tensors[0].shape)]
+
+    key = ("reduced", positions.layout, reduced, tuple(tensors[0].shape), run.count)
+    (found,) = run.layouts.moved(key, move, positions.grid, run.count)
+    for tensor in tensors:
+        run.mark(tensor, State.GLOBAL if found is None else found)
     return output
 
 
@@ -290,8 +354,14 @@ LAYOUT_RULES: Mapping[Function, Rule] = {
     torch.stack: stacking,
     **dict.fromkeys(functions(("chunk", "split", "tensor_split")), splitting),
     **dict.fromkeys(functions(("mean",)), averaging),
+    torch.adaptive_avg_pool1d: averaging_tokens,
     **dict.fromkeys(functions(("sum",)), summing),
     **dict.fromkeys((torch.norm, torch.Tensor.norm, torch.linalg.vector_norm), norm),
     **dict.fromkeys(functions(("amax", "max")), maximising),
+    **dict.fromkeys((vars(torch._C.TensorBase)[name].__get__ for name in ("mT", "T")), permuting),
+    **dict.fromkeys(
+        _moving("flip index_select narrow repeat repeat_interleave roll select tile unbind"),
+        rearranging,
+    ),
     torch.Tensor.__getitem__: indexing,
 }

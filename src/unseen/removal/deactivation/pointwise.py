@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unseen.removal.deactivation.interception import Function, Interception, Positions, Rule, State, name_of, tensors_in
+from unseen.removal.deactivation.interception import Function, Interception, Rule, name_of, operands_of
+from unseen.removal.deactivation.merging import linear_over_positions
+from unseen.removal.deactivation.places import Positions, Scattered
 
-_ELEMENTWISE = (
+ELEMENTWISE = (
     "abs absolute addcdiv addcmul alpha_dropout bernoulli bfloat16 bool ceil celu clamp clamp_max clamp_min clip "
     "clone contiguous cos cpu cuda detach double dropout dropout1d dropout2d dropout3d elu eq erf exp expm1 "
     "feature_alpha_dropout feature_dropout float floor fmax fmin ge gelu gt half hardshrink hardsigmoid hardswish "
@@ -21,8 +23,8 @@ _ELEMENTWISE = (
     "tanhshrink tensor_like threshold to type type_as where zeros_like __abs__ __eq__ __ge__ __gt__ __invert__ __le__ "
     "__lt__ __ne__ __neg__ __pow__ __rpow__"
 ).split()
-_SUMS = ["add", "sub", "subtract", "rsub", "__add__", "__radd__", "__iadd__", "__sub__", "__rsub__", "__isub__"]
-_PRODUCTS = (
+SUMS = ["add", "sub", "subtract", "rsub", "__add__", "__radd__", "__iadd__", "__sub__", "__rsub__", "__isub__"]
+PRODUCTS = (
     "mul multiply div divide true_divide __mul__ __rmul__ __imul__ __truediv__ __rtruediv__ __itruediv__ __div__ "
     "__rdiv__ __idiv__"
 ).split()
@@ -54,8 +56,10 @@ def addition(run: Interception, func: Function, args: tuple[Any, ...], kwargs: d
     if not second.grid.covers(joined):
         right = run.switched_off(right, second)
     if not first.grid.covers(joined):
-        mask = first.mask(first.grid.keep, left.ndim).to(left.dtype)
-        left = left.mul_(mask) if is_in_place(func) else left * mask
+        if is_in_place(func):
+            left = left.mul_(first.mask(first.grid.keep, left.ndim).to(left.dtype))
+        else:
+            left = run.switched_off(left, first)
     return run.mark(func(left, right, *args[2:], **kwargs), Positions(joined, first.axes))
 
 
@@ -72,6 +76,8 @@ def multiplication(run: Interception, func: Function, args: tuple[Any, ...], kwa
 def expanding(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``expand`` and ``expand_as``: the first tensor keeps what it has; the other only lends its shape."""
     state = run.state(args[0])
+    if isinstance(state, Scattered):
+        return run.mark(func(*args, **kwargs).clone(), state)
     output = func(*args, **kwargs)
     return run.mark(output.clone() if isinstance(state, Positions) else output, state)
 
@@ -84,24 +90,16 @@ def batch_normalisation(run: Interception, func: Function, args: tuple[Any, ...]
 
 
 def linear(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``linear`` over channels in the last axis, or over a flattened feature map."""
+    """``linear`` over channels in the last axis, over merged positions, or over all of them."""
     features, positions = args[0], run.positions(args[0])
-    if positions is None or features.ndim > 2:
-        return over_axes(run, func, args, kwargs, (-1,))
-    return run.mark(func(run.switched_off(features, positions), *args[1:], **kwargs), State.GLOBAL)
-
-
-def layer_normalisation(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``layer_norm`` over channels in the last axes; over positions it has no rule."""
-    shape = kwargs["normalized_shape"] if "normalized_shape" in kwargs else args[1]
-    return over_axes(run, func, args, kwargs, tuple(range(-len(shape), 0)))
+    if positions is not None and -1 in positions.held_by(features.ndim, run.count):
+        return linear_over_positions(run, func, args, kwargs, positions)
+    return over_axes(run, func, args, kwargs, (-1,))
 
 
 def over_channels(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``softmax``, ``normalize`` and the like along one axis that holds no positions."""
-    default = {"normalize": 1, "glu": -1}.get(func.__name__)
-    place = 2 if func.__name__ == "normalize" else 1
-    axis = kwargs.get("dim", args[place] if len(args) > place else default)
+    """``log_softmax`` and ``glu`` along one axis that holds no positions."""
+    axis = kwargs.get("dim", args[1] if len(args) > 1 else -1 if func.__name__ == "glu" else None)
     if not isinstance(axis, int):
         raise run.refusal(name_of(func), "is called without the axis that it works along")
     return over_axes(run, func, args, kwargs, (axis if axis < 0 else axis - args[0].ndim,))
@@ -117,7 +115,7 @@ def over_axes(
 ) -> Any:
     """An operation along ``axes`` (counted from the end), which must hold no positions."""
     features, positions = args[0], run.positions(args[0])
-    if positions is None or set(axes) & set(positions.axes):
+    if positions is None or set(axes) & positions.held_by(features.ndim, run.count):
         raise run.refusal(name_of(func), "works along an axis of positions, for which there is no rule")
     features, positions = run.uniform(features, positions)
     return run.mark(func(features, *args[1:], **kwargs), positions)
@@ -130,13 +128,14 @@ def is_in_place(func: Function) -> bool:
 
 
 def _operands(run: Interception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Positions]:
-    found = (run.positions(tensor) for tensor in tensors_in((args, kwargs)))
-    return [positions for positions in found if positions is not None]
+    states = map(run.state, operands_of(args, kwargs))
+    return [state for state in states if isinstance(state, Positions)]
 
 
 def _alike(run: Interception, func: Function, left: Any, right: Any) -> tuple[Positions, Positions]:
     first, second = run.positions(left), run.positions(right)
-    if first is None or second is None or first.axes != second.axes or first.grid.size != second.grid.size:
+    scattered = isinstance(first, Scattered) or isinstance(second, Scattered)
+    if first is None or second is None or scattered or first.axes != second.axes or first.grid.size != second.grid.size:
         raise run.refusal(name_of(func), "joins branches whose positions are laid out differently")
     return first, second
 
@@ -165,13 +164,12 @@ def functions(names: Iterable[str], *, in_place: bool = True) -> Iterable[Functi
 
 
 POINTWISE_RULES: Mapping[Function, Rule] = {
-    **dict.fromkeys(functions(_ELEMENTWISE), elementwise),
-    **dict.fromkeys(functions(_SUMS), addition),
-    **dict.fromkeys(functions(_PRODUCTS), multiplication),
-    **dict.fromkeys(functions(("softmax", "log_softmax", "normalize", "glu")), over_channels),
+    **dict.fromkeys(functions(ELEMENTWISE), elementwise),
+    **dict.fromkeys(functions(SUMS), addition),
+    **dict.fromkeys(functions(PRODUCTS), multiplication),
+    **dict.fromkeys(functions(("log_softmax", "glu")), over_channels),
     **dict.fromkeys(functions(("expand", "expand_as")), expanding),
     **dict.fromkeys(functions(("linear",)), linear),
     F.batch_norm: batch_normalisation,
-    F.layer_norm: layer_normalisation,
     **dict.fromkeys(functions(("local_response_norm", "channel_shuffle")), over_second_axis),
 }

@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen.removal.deactivation.grid import Grid, Window
-from unseen.removal.deactivation.interception import Function, Interception, Positions, Rule, State
+from unseen.removal.deactivation.interception import Function, Interception, Rule, State
+from unseen.removal.deactivation.places import Positions, Scattered
+from unseen.removal.deactivation.rearranging import padding_tokens
 
 Pair = int | tuple[int, ...] | list[int]
 
@@ -95,6 +97,10 @@ def adaptive_average_pooling(
 def padding(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """``pad``: a constant border is padding, not photograph; a reflected or repeated one is on where its source is."""
     call = _pad(*args, **kwargs)
+    before = run.positions(call["input"])
+    if before is not None and (before.axes != (-2, -1) or call["input"].ndim != 4):
+        output: Tensor = padding_tokens(run, func, args, kwargs)
+        return output
     features, positions = feature_map(run, func, call["input"])
     spatial, mode = tuple(call["pad"][:4]), call["mode"]
     features, positions = run.uniform(features, positions)
@@ -132,10 +138,28 @@ def resizing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: d
 def feature_map(run: Interception, func: Function, value: Tensor) -> tuple[Tensor, Positions]:
     """The input and its positions; refuses inputs that are not (N, C, h, w) with positions in the last two axes."""
     positions = run.positions(value)
+    if isinstance(positions, Scattered) and value.ndim == 4 and len(value) == run.count:
+        positions = _map_of(run, func, value, positions)
     if positions is None or positions.axes != (-2, -1) or value.ndim != 4:
         raise run.refusal(func.__name__, "meets positions that are not the last two axes of (N, C, h, w)")
     run.require_gradients(value)
     return value, positions
+
+
+def _map_of(run: Interception, func: Function, value: Tensor, positions: Scattered) -> Positions:
+    """Positions that were moved into the channels (space to depth) as a map whose channels differ."""
+
+    def make() -> Grid:
+        active = positions.mask(positions.grid.active, 4, 0.0).expand(len(value), -1, *value.shape[2:])
+        outside = positions.mask(positions.grid.valid.expand_as(positions.grid.active), 4, 0.0) == 0
+        if not bool(outside.any()):
+            return Grid(active)
+        border = outside.expand(len(value), -1, *value.shape[2:])
+        if not bool((border == border[:1, :1]).all()):
+            raise run.refusal(func.__name__, "meets a border that differs between channels")
+        return Grid(active, border[:1, :1].to(active.dtype))
+
+    return Positions(positions.grid.derive(("map", positions.by), make))
 
 
 def size_of(tensor: Tensor) -> tuple[int, int]:

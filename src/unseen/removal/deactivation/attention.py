@@ -1,0 +1,287 @@
+"""Rules of attention: a switched-off position is neither key nor value, for any query.
+
+For a plain vision transformer this is the same as dropping its patch tokens after the position embedding (Jain et al.,
+*Missingness Bias in Model Debugging*, ICLR 2022). Products that sum over positions take a switched-off one for zero;
+products of queries and keys hold a score for each pair of positions, and a softmax over keys leaves those that are
+switched off without weight. Attention does not dilate the mask: a token is on where its patch is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unseen.removal.deactivation.grid import times
+from unseen.removal.deactivation.interception import Function, Interception, Rule, State, name_of, tensors_in
+from unseen.removal.deactivation.places import Positions, Scores
+from unseen.removal.deactivation.pointwise import ELEMENTWISE, PRODUCTS, SUMS, functions
+from unseen.removal.deactivation.rearranging import rearranging_pairs
+from unseen.removal.deactivation.windows import lowered
+
+# ---- products ---------------------------------------------------------------------------------------------------
+
+
+def matrix_product(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``matmul`` and ``bmm``."""
+    left, right = args[0], args[1]
+    if min(left.ndim, right.ndim) < 2 or not isinstance(right, Tensor):
+        raise run.refusal(name_of(func), "multiplies positions with a vector, for which there is no rule")
+    batch = "ABCDEFGH"[: max(left.ndim, right.ndim) - 2]
+    letters = [batch[len(batch) - tensor.ndim + 2 :] + ends for tensor, ends in ((left, "ik"), (right, "kj"))]
+    return contracted(run, lambda *pair: func(*pair, **kwargs), (left, right), letters, batch + "ij")
+
+
+def einstein_sum(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``einsum`` of two tensors."""
+    equation, *operands = args
+    operands = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    letters = inputs.split(",")
+    if len(operands) != 2 or "." in equation or not output:
+        raise run.refusal(f"einsum {equation!r}", "has no rule; two operands without '...' have one")
+    return contracted(run, lambda *pair: func(equation, *pair), operands, letters, output)
+
+
+def contracted(
+    run: Interception,
+    product: Callable[..., Tensor],
+    operands: Sequence[Tensor],
+    letters: Sequence[str],
+    output: str,
+) -> Tensor:
+    """A product of two tensors, summed over every axis whose letter is not in ``output``.
+
+    Positions along such an axis are summed over: those that are off count as zero. All others go on.
+    """
+    given: list[Tensor] = []
+    going: list[Positions] = []
+    for tensor, axes in zip(operands, letters, strict=True):
+        for side in sides_of(run, tensor):
+            held = {axes[axis] for axis in side.held_by(tensor.ndim, run.count)}
+            if held <= set(output):
+                going.append(_carried(run, side, tensor.ndim, axes, output))
+            elif not side.grid.full:
+                run.require_gradients(tensor)
+                tensor = times(tensor, side.mask(side.grid.collapsed().keep, tensor.ndim))
+        given.append(tensor)
+    result = product(*given)
+    distinct = list(dict.fromkeys(going))
+    if len(distinct) > 2:
+        raise run.refusal("a product", "relates more than two positions, for which there is no rule")
+    if len(distinct) == 2:
+        return run.mark(result, Scores((distinct[0], distinct[1])))
+    return run.mark(result, distinct[0] if distinct else State.GLOBAL)
+
+
+def _carried(run: Interception, side: Positions, ndim: int, axes: str, output: str) -> Positions:
+    """The same positions in the output, where axes may lie elsewhere."""
+
+    def move() -> list[Tensor]:
+        index = side.index(ndim, run.count)
+        kept = [letter for letter in output if letter in axes]
+        summed = [axis for axis, letter in enumerate(axes) if letter not in kept]
+        moved = index.permute([axes.index(letter) for letter in kept] + summed)
+        moved = moved.reshape(moved.shape[: len(kept)])
+        return [moved.reshape([moved.shape[kept.index(letter)] if letter in kept else 1 for letter in output])]
+
+    key = ("carried", side.layout, side.grid.size, ndim, axes, output, run.count)
+    (found,) = run.layouts.moved(key, move, side.grid, run.count)
+    assert found is not None
+    return found
+
+
+def sides_of(run: Interception, tensor: Tensor) -> tuple[Positions, ...]:
+    """The positions that a tensor holds: none, one, or a pair."""
+    state = run.state(tensor)
+    if isinstance(state, Scores):
+        return state.pair
+    return (state,) if isinstance(state, Positions) else ()
+
+
+# ---- softmax ----------------------------------------------------------------------------------------------------
+
+
+def softmax(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``softmax`` along one axis; positions along it that are off get no weight, unless none is on."""
+    tensor, axis = args[0], kwargs.get("dim", args[1] if len(args) > 1 else None)
+    if not isinstance(axis, int):
+        raise run.refusal(name_of(func), "is called without the axis that it works along")
+    axis = axis if axis < 0 else axis - tensor.ndim
+    state = run.state(tensor)
+    if isinstance(state, Positions):
+        tensor, state = run.uniform(tensor, state)
+        run.mark(tensor, state)
+    along = [side for side in sides_of(run, tensor) if axis in side.held_by(tensor.ndim, run.count)]
+    if len(along) > 1:
+        raise run.refusal(name_of(func), "works along an axis of two positions")
+    for side in along:
+        tensor = _without_keys(run, tensor, side)
+    return run.mark(func(tensor, *args[1:], **kwargs), state)
+
+
+def _without_keys(run: Interception, scores: Tensor, side: Positions) -> Tensor:
+    run.require_gradients(scores)
+    grid = side.grid.collapsed()
+    return scores if grid.full else lowered(scores, side.mask(grid.keep, scores.ndim).to(scores.dtype))
+
+
+def scaled_dot_product(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """``scaled_dot_product_attention``: switched-off keys are masked; queries keep their positions."""
+    call = _attention(*args, **kwargs)
+    query, key, value = (call.pop(name) for name in ("query", "key", "value"))
+    if call["is_causal"] or call["dropout_p"]:
+        raise run.refusal("scaled_dot_product_attention", "is causal or drops at random, for which there is no rule")
+    queries, keys = run.positions(query), run.positions(key)
+    if keys is None or keys.grid.full or -2 not in keys.held_by(key.ndim, run.count):
+        output = func(query, key, _zeroed(run, value), **call)
+    else:
+        run.require_gradients(key)
+        keep = keys.mask(keys.grid.collapsed().keep, key.ndim).transpose(-2, -1)
+        output = _masked(func, query, key, _zeroed(run, value), keep.to(query.dtype), call)
+    return run.mark(output, State.GLOBAL if queries is None else queries)
+
+
+def _zeroed(run: Interception, value: Tensor) -> Tensor:
+    positions = run.positions(value)
+    return value if positions is None else run.switched_off(value, positions)
+
+
+def _masked(func: Function, query: Tensor, key: Tensor, value: Tensor, keep: Tensor, call: dict[str, Any]) -> Tensor:
+    """Attention with a mask where a key is off; where none is, as the network calls it, for a mask changes rounding."""
+    full = keep.flatten(1).amin(1) > 0
+    mask = (keep - 1) * (torch.finfo(query.dtype).max / 2)
+    own = call["attn_mask"]
+    if own is not None and own.dtype == torch.bool:
+        own = torch.zeros_like(own, dtype=query.dtype).masked_fill(~own, -torch.inf)
+    bias = mask if own is None else mask + own
+
+    def attended(which: Tensor, bias: Tensor | None) -> Tensor:
+        if bias is not None and bias.ndim == query.ndim and len(bias) == len(query):
+            bias = bias[which]
+        return func(query[which], key[which], value[which], **{**call, "attn_mask": bias})  # type: ignore[no-any-return]
+
+    if not bool(full.any()):
+        return func(query, key, value, **{**call, "attn_mask": bias})  # type: ignore[no-any-return]
+    masked = attended(~full, bias)
+    output = masked.new_empty(len(query), *masked.shape[1:])
+    output[~full], output[full] = masked, attended(full, call["attn_mask"])
+    return output
+
+
+def multi_head_attention(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``multi_head_attention_forward`` of one sequence with itself, by the steps of torch's own code."""
+    call = _multi_head(*args, **kwargs)
+    query, heads = call["query"], call["num_heads"]
+    plain = call["query"] is call["key"] is call["value"] and query.ndim == 3 and call["in_proj_weight"] is not None
+    if not plain or any(call[name] is not None for name in ("bias_k", "bias_v", "key_padding_mask", "attn_mask")):
+        raise run.refusal("multi_head_attention_forward", "is no plain self-attention, the only one with a rule")
+    if call["need_weights"] or (call["training"] and call["dropout_p"]):
+        raise run.refusal("multi_head_attention_forward", "returns weights or drops at random; it has no rule then")
+    length, batch, width = query.shape
+    projected = run.call(F.linear, query, call["in_proj_weight"], call["in_proj_bias"])
+    parts = []
+    for part in run.call(torch.Tensor.chunk, projected, 3, dim=-1):
+        part = run.call(torch.Tensor.contiguous, part)
+        part = run.call(torch.Tensor.view, part, length, batch * heads, width // heads)
+        part = run.call(torch.Tensor.transpose, part, 0, 1)
+        parts.append(run.call(torch.Tensor.view, part, batch, heads, length, width // heads))
+    mixed = run.call(F.scaled_dot_product_attention, *parts)
+    mixed = run.call(torch.Tensor.contiguous, run.call(torch.Tensor.permute, mixed, 2, 0, 1, 3))
+    mixed = run.call(torch.Tensor.view, mixed, length * batch, width)
+    mixed = run.call(F.linear, mixed, call["out_proj_weight"], call["out_proj_bias"])
+    return run.call(torch.Tensor.view, mixed, length, batch, width), None
+
+
+# ---- pairs of positions -----------------------------------------------------------------------------------------
+
+
+def each_pair(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A function of each score alone, with operands that hold no positions or the same pairs."""
+    states = [run.state(tensor) for tensor in tensors_in((args, kwargs))]
+    pairs = list(dict.fromkeys(state for state in states if not isinstance(state, State)))
+    if len(pairs) != 1:
+        raise run.refusal(name_of(func), "joins pairs of positions with others, for which there is no rule")
+    return run.mark(func(*args, **kwargs), pairs[0])
+
+
+def across_heads(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``linear`` along an axis without positions, such as that of the heads."""
+    state = run.scores(args[0])
+    if state is None or any(-1 in side.held_by(args[0].ndim, run.count) for side in state.pair):
+        raise run.refusal(name_of(func), "mixes pairs of positions, for which there is no rule")
+    return run.mark(func(*args, **kwargs), state)
+
+
+def over_heads(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``conv2d`` with a 1 × 1 kernel, whose channels are heads."""
+    scores, weight = args[0], args[1] if len(args) > 1 else kwargs["weight"]
+    state = run.scores(scores)
+    if state is None or tuple(weight.shape[2:]) != (1, 1) or any(-3 in s.held_by(4, run.count) for s in state.pair):
+        raise run.refusal("conv2d", "mixes pairs of positions, for which there is no rule")
+    return run.mark(func(*args, **kwargs), state)
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> dict[str, Any]:
+    named = {"query": query, "key": key, "value": value, "attn_mask": attn_mask, "dropout_p": dropout_p}
+    return {**named, "is_causal": is_causal, "scale": scale, "enable_gqa": enable_gqa}
+
+
+def _multi_head(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    return dict(locals())
+
+
+MIXING_RULES: Mapping[Function, Rule] = {
+    **dict.fromkeys(functions(("matmul", "bmm", "__matmul__")), matrix_product),
+    torch.einsum: einstein_sum,
+    **dict.fromkeys(functions(("softmax",)), softmax),
+    F.scaled_dot_product_attention: scaled_dot_product,
+    F.multi_head_attention_forward: multi_head_attention,
+}
+
+SCORE_RULES: Mapping[Function, Rule] = {
+    **MIXING_RULES,
+    **dict.fromkeys(functions((*ELEMENTWISE, *SUMS, *PRODUCTS)), each_pair),
+    **dict.fromkeys(functions(("linear",)), across_heads),
+    torch.conv2d: over_heads,
+    **dict.fromkeys(
+        functions(
+            "view reshape permute transpose flatten unflatten squeeze unsqueeze expand __getitem__ chunk split unbind "
+            "movedim roll".split(),
+            in_place=False,
+        ),
+        rearranging_pairs,
+    ),
+}

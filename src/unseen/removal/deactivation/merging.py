@@ -1,0 +1,64 @@
+"""Products over an axis that holds several positions: patches that merge, and layers that mix all tokens.
+
+A switched-off position counts as zero, as in the window of a convolution. Where groups of positions merge into one
+(Swin's patch merging), the merged position is on as the mask travels; where an axis of tokens is mixed whole
+(MLP-Mixer), what comes out belongs to no position until it is added to tokens again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unseen.removal.deactivation.grid import Grid
+from unseen.removal.deactivation.interception import Function, Interception, State, name_of
+from unseen.removal.deactivation.places import ALWAYS, Layout, Positions, Scattered
+
+
+def linear_over_positions(
+    run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], positions: Positions
+) -> Tensor:
+    """``linear`` whose last axis holds positions."""
+    features: Tensor = args[0]
+    others = sorted(positions.held_by(features.ndim, run.count) - {-1})
+    output: Tensor = func(run.switched_off(features, positions), *args[1:], **kwargs)
+    if not others:
+        return run.mark(output, State.GLOBAL)
+    if len(features) != run.count or len(others) > 2 or not isinstance(positions, Scattered):
+        raise run.refusal(name_of(func), "merges positions of windows, for which there is no rule")
+    return run.mark(output, Positions(_merged(run, positions, features, others), tuple(others)))
+
+
+def _merged(run: Interception, positions: Scattered, features: Tensor, axes: list[int]) -> Grid:
+    """The grid whose positions are the groups along the last axis."""
+    grid, by = positions.grid, positions.by
+    assert by is not None
+    key = (by, grid.size)
+    if key not in run.layouts.merged:
+        run.layouts.merged[key] = _groups(by, grid, features, axes)
+    groups, size = run.layouts.merged[key]
+
+    def make() -> Grid:
+        if run.traveller.travel == "pooled":
+            return run.traveller.at_size(size)
+        valid = grid.valid.expand_as(grid.active)
+        on, there = (grid.gathered(values, groups, 0.0).float().sum(-1) for values in (grid.active, valid))
+        return run.traveller.spread(on.reshape(-1, 1, *size), there.reshape(-1, 1, *size))
+
+    return grid.derive(("merged", by), make)
+
+
+def _groups(by: Layout, grid: Grid, features: Tensor, axes: list[int]) -> tuple[Layout, tuple[int, int]]:
+    """The distinct places of each group, (N, groups, places), and how many rows and columns of groups there are."""
+    places = by.places.reshape([1] * (features.ndim - by.places.ndim) + list(by.places.shape))
+    flat = places.reshape(-1, places.shape[-1])
+    distinct: Tensor = torch.unique(flat, dim=1)
+    groups = distinct.reshape(len(features), -1, distinct.shape[1])
+    if len(axes) == 2:
+        return Layout(groups), (places.shape[axes[0]], places.shape[axes[1]])
+    _, width = grid.size
+    first = torch.where(groups[0] == ALWAYS, groups[0].max(), groups[0]).amin(1)
+    rows = len(torch.unique(first // width))
+    return Layout(groups), (rows, groups.shape[1] // rows)

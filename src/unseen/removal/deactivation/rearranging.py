@@ -1,0 +1,137 @@
+"""The rule of every function that only moves elements, wherever it puts them: positions move in the same way.
+
+The function is called once more on a tensor that holds, instead of features, the place of every element. What comes out
+is the layout of its output. This is done once for every function, arguments and shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unseen.removal.deactivation.grid import Grid
+from unseen.removal.deactivation.interception import Function, Interception, State, name_of, tensors_in
+from unseen.removal.deactivation.places import ALWAYS, Positions, Scores
+
+_WHATEVER_THE_STRIDES: Mapping[Function, Function] = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}
+
+
+def rearranging(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A function that moves, repeats or joins elements and changes none."""
+    held = [tensor for tensor in tensors_in((args, kwargs)) if run.positions(tensor) is not None]
+    switched = {id(tensor): run.uniform(tensor, positions) for tensor in held if (positions := run.positions(tensor))}
+    if any(p.grid.size == (1, 1) for _, p in switched.values()):  # the only position: off means zero from here on
+        switched = {key: (run.switched_off(t, p), p) for key, (t, p) in switched.items()}
+        output = func(*_replaced(args, switched), **_replaced(kwargs, switched))
+        return _marked(run, output, [State.GLOBAL] * len(tensors_in(output)))
+    grids = {id(positions.grid): positions.grid for _, positions in switched.values()}
+    if len(grids) > 1:
+        raise run.refusal(name_of(func), "joins parts of different maps, for which there is no rule")
+    output = func(*_replaced(args, switched), **_replaced(kwargs, switched))
+    (grid,) = grids.values()
+    found = moved(run, func, args, kwargs, grid, {id(t): switched[id(t)][1] for t in held})
+    return _marked(run, output, [State.GLOBAL if positions is None else positions for positions in found])
+
+
+def rearranging_pairs(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The same for pairs of positions: the layouts of both move."""
+    (tensor, *others) = [t for t in tensors_in((args, kwargs)) if not isinstance(run.state(t), State)]
+    scores = run.scores(tensor)
+    if others or scores is None:
+        raise run.refusal(name_of(func), "joins pairs of positions with others, for which there is no rule")
+    output = func(*args, **kwargs)
+    sides = [moved(run, func, args, kwargs, side.grid, {id(tensor): side}) for side in scores.pair]
+    states = [_paired(one, other) for one, other in zip(*sides, strict=True)]
+    return _marked(run, output, states)
+
+
+def moved(
+    run: Interception,
+    func: Function,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    grid: Grid,
+    held: Mapping[int, Positions],
+) -> tuple[Positions | None, ...]:
+    """The positions of every output; ``held`` are those of the arguments, by their identity."""
+
+    def signature(value: Any) -> Hashable:
+        if isinstance(value, Tensor):
+            if id(value) in held:
+                return "held", held[id(value)].layout, tuple(value.shape)
+            if value.is_floating_point():
+                return "other", tuple(value.shape)
+            return "index", run.layouts.keep(value)
+        if isinstance(value, (list, tuple)):
+            return type(value).__name__, *map(signature, value)
+        if isinstance(value, dict):
+            return tuple((name, signature(item)) for name, item in sorted(value.items()))
+        if isinstance(value, slice):
+            return "slice", value.start, value.stop, value.step
+        return value if isinstance(value, Hashable) else repr(value)
+
+    def places(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            if id(value) in held:
+                return held[id(value)].index(value.ndim, run.count).expand(value.shape)
+            if value.is_floating_point():
+                return torch.full((), ALWAYS, device=value.device).expand(value.shape)
+            return value
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(places, value))
+        return value
+
+    def outputs() -> list[Tensor]:
+        move: Function = _WHATEVER_THE_STRIDES.get(func, func)
+        return tensors_in(move(*places(args), **{name: places(value) for name, value in kwargs.items()}))
+
+    key = (func, run.count, grid.size, signature(args), signature(kwargs))
+    return run.layouts.moved(key, outputs, grid, run.count)
+
+
+def padding_tokens(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``pad`` with a constant where positions do not form an (N, C, h, w) map: the border belongs to no position."""
+    call = _pad(*args, **kwargs)
+    tensor, positions = call["input"], run.positions(call["input"])
+    if call["mode"] != "constant" or positions is None:
+        raise run.refusal("pad", f"repeats positions (mode={call['mode']!r}) outside an (N, C, h, w) map")
+    padded = {-1 - i // 2 for i, amount in enumerate(call["pad"]) if amount}
+    index = positions.index(tensor.ndim, run.count)
+    if all(index.shape[axis] == 1 for axis in padded):  # channels
+        return run.mark(func(*args, **kwargs), positions)
+    output = func(*args, **kwargs)
+    tensor, positions = run.uniform(tensor, positions)
+    (found,) = moved(
+        run, F.pad, (tensor, tuple(call["pad"]), "constant", ALWAYS), {}, positions.grid, {id(tensor): positions}
+    )
+    return run.mark(output, State.GLOBAL if found is None else found)
+
+
+def _pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> dict[str, Any]:
+    return {"input": input, "pad": pad, "mode": mode}
+
+
+def _paired(one: Positions | None, other: Positions | None) -> Positions | Scores | State:
+    if one is not None and other is not None:
+        return Scores((one, other))
+    return one or other or State.GLOBAL
+
+
+def _replaced(value: Any, switched: Mapping[int, tuple[Tensor, Positions]]) -> Any:
+    if isinstance(value, Tensor):
+        return switched[id(value)][0] if id(value) in switched else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_replaced(item, switched) for item in value)
+    if isinstance(value, dict):
+        return {name: _replaced(item, switched) for name, item in value.items()}
+    return value
+
+
+def _marked(run: Interception, output: Any, states: Iterable[Positions | Scores | State]) -> Any:
+    for tensor, state in zip(tensors_in(output), states, strict=True):
+        run.mark(tensor, state)
+    return output
