@@ -6,10 +6,11 @@ import pytest
 
 from unseen.cli import main
 from unseen.methods import METHODS
+from unseen.metrics import METRICS
 from unseen.removal import REMOVALS
 from unseen.zoo import MODELS
 
-REGISTRIES = {"models": MODELS, "methods": METHODS, "removals": REMOVALS}
+REGISTRIES = {"models": MODELS, "methods": METHODS, "removals": REMOVALS, "metrics": METRICS}
 
 
 @pytest.mark.parametrize("what", REGISTRIES)
@@ -27,7 +28,7 @@ def test_people_read_names_in_a_column(
     monkeypatch.setenv("COLUMNS", "70")
     assert main(["list", what]) == 0
     lines = capsys.readouterr().out.splitlines()
-    hint = [] if what == "models" else ["", f"Options of one: unseen list {what} NAME"]
+    hint = [] if what in ("models", "metrics") else ["", f"Options of one: unseen list {what} NAME"]
     assert lines[len(lines) - len(hint) :] == hint
     entries = lines[: len(lines) - len(hint)]
     assert [line.split()[0] for line in entries if line[0] != " "] == list(REGISTRIES[what])
@@ -50,7 +51,7 @@ def test_one_name_comes_with_its_options(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_something_else_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "metrics"]) == 2
+    assert main(["list", "judges"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     (line,) = captured.err.splitlines()

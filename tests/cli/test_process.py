@@ -22,7 +22,10 @@ def unseen(*words: str | Path, timeout: float = 120) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
 
-@pytest.mark.parametrize("words", ["--help", "explain --help", "list models", "list methods", "list removals"])
+@pytest.mark.parametrize(
+    "words",
+    ["--help", "explain --help", "list models", "list methods", "list removals", "list metrics", "evaluate --help"],
+)
 def test_help_and_lists_start_without_torch(words: str) -> None:
     code = "import sys; from unseen.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The command line: ``unseen explain`` and ``unseen list``. Heavy packages are imported when a command runs."""
+"""The command line: ``unseen explain``, ``evaluate`` and ``list``. Heavy packages are imported when a command runs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ and explanation.json. An earlier explanation there is replaced.
   unseen explain cat.jpg --confidence 0.5 --confidence 0.9
   unseen explain cat.jpg --removal ad:pooled --json
 """
+EVALUATE_HELP = """Judge explanations of many photographs, under every way of hiding.
+
+Parts that suffice are searched for every photograph, method, removal and γ, and
+judged: their size, their confidence, and how often the unmodified network still
+names their class when they are planted on solid colours and on photographs of
+other classes. OUT receives results.sqlite (query it), report.md, tables.csv and
+pictures. Stop it whenever you like: the same command goes on where it was, and
+more photographs, removals or backgrounds are added to what is there. Tests
+compare the other removals with ad, or with the first if ad is not among them.
+
+  unseen evaluate photos/ --limit 20 --workers 0
+  unseen evaluate photos/ --removals ad,grey,ad:pooled --confidence 0.5,0.9
+  unseen evaluate photos/ --metrics size,robustness-colours --backgrounds 25
+  unseen evaluate photos/ --backend onnxruntime --out results
+"""
 EXIT_CODES = """Exit codes: 0 all explained; 1 some photographs failed, the others are
 explained; 2 nothing was explained; 130 interrupted. Every error is one line
 on stderr."""
@@ -47,9 +62,16 @@ app.command(
     help_epilogue=EXIT_CODES,
 )
 app.command(
+    "unseen.cli.evaluate:evaluate",
+    name="evaluate",
+    help=EVALUATE_HELP,
+    usage="Usage: unseen evaluate PHOTO... [OPTIONS]",
+    help_epilogue="",
+)
+app.command(
     "unseen.cli.listing:listing",
     name="list",
-    help="List the models, methods or removals that can be chosen by name.",
+    help="List the models, methods, removals or metrics that can be chosen by name.",
     help_epilogue="",
 )
 

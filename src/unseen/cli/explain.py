@@ -70,8 +70,8 @@ def explain(
     method
         A name from "unseen list methods", with options after a colon; "unseen list methods NAME" shows them.
     removal
-        How parts are hidden: a name from "unseen list removals", with options after a colon; "unseen list removals
-        NAME" shows them.
+        How parts are hidden: a name from "unseen list removals", also with options;
+        "unseen list removals NAME" shows them.
     target
         Label or index of the class to explain; by default the model's top class.
     confidence

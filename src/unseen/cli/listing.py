@@ -14,17 +14,22 @@ from cyclopts import Parameter
 
 from unseen.registry import Entry, Registry
 
-_HOMES = {"models": "unseen.zoo:MODELS", "methods": "unseen.methods:METHODS", "removals": "unseen.removal:REMOVALS"}
+_HOMES = {
+    "models": "unseen.zoo:MODELS",
+    "methods": "unseen.methods:METHODS",
+    "removals": "unseen.removal:REMOVALS",
+    "metrics": "unseen.metrics:METRICS",
+}
 
 
 def listing(
-    what: Literal["models", "methods", "removals"],
+    what: Literal["models", "methods", "removals", "metrics"],
     name: str | None = None,
     /,
     *,
     json: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
-    """List the models, methods or removals that can be chosen by name.
+    """List the models, methods, removals or metrics that can be chosen by name.
 
     Parameters
     ----------
@@ -43,7 +48,7 @@ def listing(
         print(_dump([_about(name, entry) for name, entry in registry.entries.items()]))
     else:
         print(_as_text(registry.entries))
-        if what != "models":
+        if what in ("methods", "removals"):
             print(f"\nOptions of one: unseen list {what} NAME")
     return 0
 

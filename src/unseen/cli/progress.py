@@ -1,4 +1,4 @@
-"""Progress on stderr: evaluations done and expected, their rate and the time left; nothing unless a terminal."""
+"""Progress on stderr: what is done and expected, the rate and the time left; nothing unless a terminal."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ Listener = Callable[[str, int, "int | None"], None]
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Listener]:
-    """A listener that draws a bar for ``label`` while the block runs, and leaves no trace of it."""
+def progress(label: str, *, unit: str = "evaluations") -> Iterator[Listener]:
+    """A listener that draws a bar for ``label`` while the block runs, counts in ``unit``, and leaves no trace."""
     if not sys.stderr.isatty():
         yield _ignore
         return
@@ -33,8 +33,8 @@ def progress(label: str) -> Iterator[Listener]:
             bar.update(task, description=f"{label}: {stage}", completed=done, total=total)
             speed = next(t for t in bar.tasks if t.id == task).speed
             of = f"{done:,}" if total is None else f"{done:,} of {total:,}"
-            rate = f", {speed:,.0f}/s" if speed else ""
-            bar.update(task, count=f"{of} evaluations{rate}")
+            rate = f", {speed:,.{0 if speed >= 10 else 2}f}/s" if speed else ""
+            bar.update(task, count=f"{of} {unit}{rate}")
 
         yield listen
 

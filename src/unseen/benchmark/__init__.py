@@ -1,0 +1,1 @@
+"""Photographs × methods × removals × metrics: plan, ledger, engine, report."""

@@ -1,0 +1,232 @@
+"""Results on disk: one SQLite file, written one photograph × method × removal at a time.
+
+Every write is one transaction, so a run that is killed loses what was in progress and nothing else, and goes on where
+it was. The tables are plain: ``explanations`` (one a photograph, method and removal), ``parts`` (one for each γ, its
+mask packed and compressed) and ``measurements`` (one for each γ and metric; robustness with its hits).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unseen.benchmark.plan import Plan
+from unseen.errors import OutputError
+
+FILE = "results.sqlite"
+FORMAT = "unseen evaluation 1"
+
+_SCHEMA = """
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE explanations (
+    photo TEXT, method TEXT, removal TEXT, reason TEXT, target INTEGER, label TEXT, probability REAL,
+    evaluations INTEGER, seconds REAL, PRIMARY KEY (photo, method, removal));
+CREATE TABLE parts (
+    photo TEXT, method TEXT, removal TEXT, confidence REAL, reason TEXT, verified INTEGER,
+    height INTEGER, width INTEGER, mask BLOB, PRIMARY KEY (photo, method, removal, confidence));
+CREATE TABLE measurements (
+    photo TEXT, method TEXT, removal TEXT, confidence REAL, metric TEXT, value REAL, n INTEGER, hits INTEGER,
+    asked INTEGER, PRIMARY KEY (photo, method, removal, confidence, metric));
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement.
+
+    Attributes:
+        photo: file name.
+        method: spec.
+        removal: spec.
+        metric: name.
+        confidence: the γ that was asked for; ``None`` for what belongs to the whole explanation.
+        value: ``None`` where there is none.
+        n: contexts that it averages, else 1.
+        detail: why there is no value, else empty.
+    """
+
+    photo: str
+    method: str
+    removal: str
+    metric: str
+    confidence: float | None
+    value: float | None
+    n: int = 1
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A value; of a share also the hits among ``n`` contexts, of ``asked`` that were asked for."""
+
+    value: float | None
+    n: int = 1
+    hits: int = 0
+    asked: int = 1
+
+
+@dataclass(eq=False)
+class JudgedPart:
+    """The part for one γ, bool mask (H, W), or the reason why there is none."""
+
+    confidence: float
+    mask: Tensor | None
+    verified: bool = False
+    reason: str = ""
+    measurements: dict[str, Measurement] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Outcome:
+    """What came of one photograph, method and removal; ``reason`` tells why nothing came of it."""
+
+    photo: str
+    method: str
+    removal: str
+    reason: str = ""
+    target: int = -1
+    label: str = ""
+    probability: float = 0.0
+    evaluations: int = 0
+    seconds: float = 0.0
+    parts: list[JudgedPart] = field(default_factory=list)
+
+
+class Ledger:
+    """The results of a plan in ``folder/results.sqlite``, made or continued.
+
+    Args:
+        folder: where the file lies.
+        plan: what is evaluated. Results that lie there already must have the same model, thresholds, contexts and seed;
+            photographs, methods, removals, metrics and the number of backgrounds may differ.
+        fingerprint: of the model's weights.
+
+    Raises:
+        OutputError: the file belongs to another plan or program, is damaged, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, plan: Plan, fingerprint: str) -> None:
+        self.path = folder / FILE
+        identity = json.dumps({"format": FORMAT, "fingerprint": fingerprint, **plan.identity}, sort_keys=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(self.path)
+            with self._writing():
+                if not self._database.execute("SELECT name FROM sqlite_master").fetchall():
+                    for statement in _SCHEMA.split(";"):
+                        self._database.execute(statement)
+                    self._database.execute("INSERT INTO about VALUES ('identity', ?)", (identity,))
+                self._database.execute("INSERT OR REPLACE INTO about VALUES ('plan', ?)", (json.dumps(plan.to_dict()),))
+            (found,) = self._database.execute("SELECT value FROM about WHERE key = 'identity'").fetchone()
+        except (sqlite3.Error, TypeError) as error:
+            raise OutputError(f"{self.path} is no evaluation of unseen or is damaged ({error}); move it away") from None
+        except OSError as error:
+            raise OutputError(f"cannot write into {folder} ({error.strerror}); choose another folder") from None
+        if found != identity:
+            before, now = json.loads(found), json.loads(identity)
+            other = next(key for key in now if before.get(key) != now[key])
+            raise OutputError(
+                f"{folder} holds an evaluation with another {other} ({_short(before.get(other))}, now "
+                f"{_short(now[other])}); choose another --out"
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield
+
+    def write(self, outcome: Outcome) -> None:
+        """Put one outcome in the place of what was known of its photograph, method and removal."""
+        unit = (outcome.photo, outcome.method, outcome.removal)
+        try:
+            with self._writing():
+                for table in ("explanations", "parts", "measurements"):
+                    self._database.execute(f"DELETE FROM {table} WHERE photo = ? AND method = ? AND removal = ?", unit)
+                self._database.execute(
+                    "INSERT INTO explanations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*unit, outcome.reason, outcome.target, outcome.label, outcome.probability, outcome.evaluations,
+                     outcome.seconds),
+                )  # fmt: skip
+                for part in outcome.parts:
+                    key = (*unit, part.confidence)
+                    about = (part.reason, part.verified, *_packed(part.mask))
+                    self._database.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *about))
+                    self._database.executemany(
+                        "INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        [(*key, metric, m.value, m.n, m.hits, m.asked) for metric, m in part.measurements.items()],
+                    )
+        except sqlite3.Error as error:
+            raise OutputError(f"{self.path} cannot be written ({error}); what was written before is kept") from None
+
+    def outcome(self, photo: str, method: str, removal: str) -> Outcome | None:
+        """What is known of one photograph, method and removal."""
+        unit = (photo, method, removal)
+        where = "WHERE photo = ? AND method = ? AND removal = ?"
+        found = self._database.execute(
+            f"SELECT reason, target, label, probability, evaluations, seconds FROM explanations {where}", unit
+        ).fetchone()
+        if found is None:
+            return None
+        outcome = Outcome(*unit, *found)
+        for confidence, reason, verified, height, width, mask in self._database.execute(
+            f"SELECT confidence, reason, verified, height, width, mask FROM parts {where}", unit
+        ).fetchall():
+            measured = self._database.execute(
+                f"SELECT metric, value, n, hits, asked FROM measurements {where} AND confidence = ?",
+                (*unit, confidence),
+            )
+            measurements = {metric: Measurement(*values) for metric, *values in measured}
+            visible = _unpacked(mask, height, width)
+            outcome.parts.append(JudgedPart(confidence, visible, bool(verified), reason, measurements))
+        return outcome
+
+    def rows(self) -> list[Row]:
+        """Every measurement, in the order in which photographs, methods and removals were evaluated."""
+        rows: list[Row] = []
+        query = "SELECT photo, method, removal, reason, evaluations, seconds FROM explanations ORDER BY rowid"
+        for photo, method, removal, reason, evaluations, seconds in self._database.execute(query).fetchall():
+            unit = (photo, method, removal)
+            values = {"evaluations": evaluations, "seconds": seconds}
+            rows += [Row(*unit, name, None, None if reason else v, 1, reason) for name, v in values.items()]
+            rows += [
+                Row(*unit, metric, confidence, value, n, missing or ("" if n else "there is no context"))
+                for confidence, metric, value, n, missing in self._database.execute(
+                    "SELECT m.confidence, m.metric, m.value, m.n, p.reason FROM measurements m "
+                    "JOIN parts p USING (photo, method, removal, confidence) "
+                    "WHERE photo = ? AND method = ? AND removal = ? ORDER BY m.rowid",
+                    unit,
+                )
+            ]
+        return rows
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def _packed(mask: Tensor | None) -> tuple[int | None, int | None, bytes | None]:
+    if mask is None:
+        return None, None, None
+    return mask.shape[0], mask.shape[1], zlib.compress(np.packbits(mask.numpy()).tobytes())
+
+
+def _unpacked(packed: bytes | None, height: int | None, width: int | None) -> Tensor | None:
+    if packed is None or height is None or width is None:
+        return None
+    bits = np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=height * width)
+    return torch.from_numpy(bits.astype(bool)).reshape(height, width)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"

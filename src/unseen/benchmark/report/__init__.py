@@ -1,0 +1,70 @@
+"""What an evaluation shows: tables for the terminal and for the manual, pictures, and all means as one CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from unseen.benchmark.ledger import Row
+from unseen.benchmark.report.tables import Table, tables_of
+from unseen.benchmark.report.values import ROBUSTNESS, Values
+from unseen.errors import OutputError
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """All tables, for a terminal."""
+    return "\n\n".join(table.as_text() for values in per_method(rows) for table in tables_of(values))
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """All tables, for a manual."""
+    return "\n\n".join(table.as_markdown() for values in per_method(rows) for table in tables_of(values)) + "\n"
+
+
+def write(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Write ``report.md``, ``tables.csv`` and pictures for each metric and method; return the files.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    from unseen.benchmark.report.figures import by_size, curves
+    from unseen.plotting import png
+
+    files = {"report.md": as_markdown(rows).encode(), "tables.csv": as_csv(rows).encode()}
+    methods = per_method(rows)
+    for values in methods:
+        suffix = f"-{''.join(c if c.isalnum() else '-' for c in values.method)}" if len(methods) > 1 else ""
+        for metric in values.drawn:
+            files[f"{metric}{suffix}.png"] = png(curves(values, metric))
+            if metric in ROBUSTNESS and values.has("size"):
+                files[f"{metric}-by-size{suffix}.png"] = png(by_size(values, metric))
+    try:
+        for name, content in files.items():
+            unfinished = folder / f".{name}"
+            unfinished.write_bytes(content)
+            unfinished.replace(folder / name)
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder} ({error.strerror}); choose another folder") from None
+    return [folder / name for name in files]
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """One line per method, removal, metric and γ: mean, interval and number of photographs."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["method", "removal", "metric", "confidence", "mean", "low", "high", "photographs"])
+    for values in per_method(rows):
+        for removal, metric, gamma in values.cells():
+            mean = values.mean(removal, metric, gamma)
+            lines.writerow([values.method, removal, metric, gamma, mean.value, mean.low, mean.high, mean.n])
+    return text.getvalue()
+
+
+def per_method(rows: Sequence[Row]) -> list[Values]:
+    """The rows by method, in their order."""
+    return [Values(method, rows) for method in dict.fromkeys(row.method for row in rows)]
+
+
+__all__ = ["Table", "as_csv", "as_markdown", "as_text", "per_method", "tables_of", "write"]

@@ -1,0 +1,105 @@
+"""How sure a mean over photographs is, and whether two ways of hiding differ on the same photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+DRAWS = 10_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95 % percentile bootstrap interval over ``n`` photographs."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two ways of hiding on the photographs that both have.
+
+    Attributes:
+        difference: mean of the first minus the second.
+        wins: photographs where the first is larger.
+        ties: where both are equal.
+        losses: where the second is larger.
+        p: of Wilcoxon's signed-rank test, two-sided, zero differences dropped; 1 where all are zero.
+    """
+
+    difference: Interval
+    wins: int
+    ties: int
+    losses: int
+    p: float
+
+
+def mean_interval(values: Sequence[float] | Values, seed: int = 0) -> Interval:
+    """The mean; photographs are resampled.
+
+    Raises:
+        ValueError: no values.
+    """
+    sample = np.asarray(values, float)
+    if not len(sample):
+        raise ValueError("the mean of nothing")
+    low, high = np.percentile(_resampled(len(sample), seed) @ sample, (2.5, 97.5))
+    return Interval(float(sample.mean()), float(low), float(high), len(sample))
+
+
+def ratio_to_best(
+    first: Sequence[float] | Values, others: Sequence[Sequence[float]] | Values, seed: int = 0
+) -> Interval:
+    """Mean of ``first`` over the largest mean among ``others``, which every resample chooses anew.
+
+    Args:
+        first: one value a photograph, n of them.
+        others: shape (k, n), on the same photographs.
+        seed: of the resampling.
+    """
+    one, rest = np.asarray(first, float), np.asarray(others, float)
+    weights = _resampled(len(one), seed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = (weights @ one) / (weights @ rest.T).max(axis=1)
+        value = one.mean() / rest.mean(axis=1).max()
+    low, high = np.percentile(ratios, (2.5, 97.5))
+    return Interval(float(value), float(low), float(high), len(one))
+
+
+def compare(first: Sequence[float] | Values, second: Sequence[float] | Values, seed: int = 0) -> Comparison:
+    """A paired comparison, value by value."""
+    from scipy.stats import wilcoxon
+
+    differences = np.asarray(first, float) - np.asarray(second, float)
+    unequal = differences[differences != 0]
+    p = float(wilcoxon(unequal).pvalue) if len(unequal) else 1.0
+    wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
+    return Comparison(mean_interval(differences, seed), wins, len(differences) - len(unequal), losses, p)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's adjustment of several p-values, in their order (Holm, Scandinavian Journal of Statistics 1979)."""
+    adjusted = [0.0] * len(p)
+    largest = 0.0
+    for rank, index in enumerate(np.argsort(p, kind="stable").tolist()):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+@lru_cache(maxsize=8)  # a report asks for the same number of photographs hundreds of times
+def _resampled(n: int, seed: int) -> Values:
+    """Shape (draws, n): the weight of every photograph in every resample; not to be written to."""
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=DRAWS)
+    weights: Values = counts / n
+    weights.flags.writeable = False
+    return weights

@@ -1,0 +1,164 @@
+"""``unseen evaluate``: photographs × methods × removals × metrics, into a folder that can be continued."""
+
+from __future__ import annotations
+
+import json as json_text
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from cyclopts import Parameter
+
+from unseen.cli.messages import complain
+from unseen.cli.progress import progress
+from unseen.errors import ParameterError, UnseenError
+from unseen.runtime import tune_allocator, wait_passively
+
+if TYPE_CHECKING:
+    from unseen.registry import Registry
+
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+Listed = Annotated[list[str] | None, Parameter(negative="", metavar="LIST", show_default=False)]
+
+
+def evaluate(
+    photos: Annotated[list[Path], Parameter(name="PHOTO", negative="")],
+    /,
+    *,
+    model: str = "efficientnet-lite0",
+    labels: Path | None = None,
+    methods: Listed = None,
+    removals: Listed = None,
+    confidence: Listed = None,
+    metrics: Listed = None,
+    backgrounds: int = 100,
+    backgrounds_from: Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    device: str = "auto",
+    backend: Literal["torch", "onnxruntime"] = "torch",
+    out: Path = Path("evaluation"),
+    json: Flag = False,
+) -> int:
+    """Judge explanations of many photographs, under every way of hiding.
+
+    Parameters
+    ----------
+    photos
+        Files, or folders whose photographs are taken.
+    model
+        A name from "unseen list models".
+    labels
+        Text file with one class name a line, for a model that brings none.
+    methods
+        Names from "unseen list methods", separated by commas; by default causal.
+    removals
+        Names from "unseen list removals", separated by commas; by default ad,min,max,zero,mean.
+    confidence
+        Thresholds γ, separated by commas; by default 0,0.1,0.3,0.5,0.7,0.9.
+    metrics
+        Names from "unseen list metrics", separated by commas; by default all.
+    backgrounds
+        How many colours, and how many photographs of other classes, each part is planted on.
+    backgrounds_from
+        Folder of the photographs to plant on; by default those that are given.
+    limit
+        Take only so many of the photographs, at random; a larger limit adds to a smaller one.
+    seed
+        Of everything random.
+    workers
+        Processes; 0 takes one per core.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    backend
+        What runs the passes that need only logits; onnxruntime (of "unseen[onnx]") is faster on a CPU.
+    out
+        Folder of the results; what is there already is not done again.
+    json
+        Print one JSON object a line for each measurement, and nothing else, on stdout.
+    """  # noqa: D405, D411, D416
+    wait_passively()
+    from unseen.benchmark import engine, report
+    from unseen.benchmark.ledger import FILE
+    from unseen.benchmark.plan import Plan
+    from unseen.methods import METHODS
+    from unseen.metrics import METRICS
+    from unseen.photo import find_photos
+    from unseen.removal import REMOVALS
+    from unseen.storage import check_writable
+
+    if workers < 0 or (limit is not None and limit < 1):
+        raise ParameterError("workers must be at least 0 and limit at least 1")
+    if backgrounds_from is not None and not backgrounds_from.is_dir():
+        raise ParameterError(f"{backgrounds_from} is no folder; --backgrounds-from names a folder of photographs")
+    found = find_photos(photos)
+    given: dict[str, Any] = {
+        "methods": _specs(methods, METHODS),
+        "removals": _specs(removals, REMOVALS),
+        "metrics": _specs(metrics, METRICS),
+        "confidence": _numbers(confidence),
+    }
+    plan = Plan(
+        photos=chosen(found, limit, seed),
+        model=model,
+        contexts=tuple(find_photos([backgrounds_from]) if backgrounds_from else found),
+        backgrounds=backgrounds,
+        seed=seed,
+        device=device,
+        labels=labels,
+        backend=backend,
+        **{name: values for name, values in given.items() if values},
+    )
+    check_writable(out)
+    tune_allocator()
+    with progress("evaluating", unit="explanations") as listener:
+        rows = engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listener)
+    names = {path.name for path in plan.photos}
+    missing = [row for row in rows if row.confidence is None and row.detail and row.photo in names]
+    failed = {(row.photo, row.method, row.removal): row.detail for row in missing}
+    for reason, photo in {reason: photo for (photo, _, _), reason in failed.items()}.items():
+        complain(UnseenError(reason), photo)
+    if json:
+        for row in rows:
+            print(json_text.dumps(asdict(row), allow_nan=False))
+    if len(failed) == len(plan.photos) * len(plan.methods) * len(plan.removals):
+        return 2
+    files = report.write(rows, out)
+    if not json:
+        print(report.as_text(rows))
+        print("\n".join(f"  {path}" for path in (out / FILE, *files)))
+    return 1 if failed else 0
+
+
+def chosen(photos: list[Path], limit: int | None, seed: int) -> tuple[Path, ...]:
+    """``limit`` photographs in a random order; a larger limit begins with those of a smaller one."""
+    order = np.random.default_rng(seed).permutation(len(photos)).tolist()
+    return tuple(photos[index] for index in order[:limit])
+
+
+def _specs(lists: list[str] | None, registry: Registry[Any]) -> tuple[str, ...]:
+    """Specs of comma-separated lists; a comma inside a spec is one that no registered name follows."""
+    specs: list[str] = []
+    for listed in lists or ():
+        first = True
+        for piece in listed.split(","):
+            name = piece.partition(":")[0]
+            if first or name in registry.entries or not specs or ":" not in specs[-1]:
+                specs.append(piece)
+            else:
+                specs[-1] += f",{piece}"
+            first = False
+    return tuple(dict.fromkeys(specs))
+
+
+def _numbers(lists: list[str] | None) -> tuple[float, ...]:
+    try:
+        numbers = [float(piece) for listed in lists or () for piece in listed.split(",")]
+    except ValueError as error:
+        raise ParameterError(
+            f"a confidence is a number from 0 to 1, or several separated by commas ({error})"
+        ) from None
+    return tuple(dict.fromkeys(numbers))

@@ -1,0 +1,21 @@
+"""What can be said of a part that suffices without asking the model again."""
+
+from __future__ import annotations
+
+from unseen.explanation import Explanation, Part
+
+
+def size(explanation: Explanation, part: Part) -> float:
+    """Share of the photograph's pixels that the part shows, in [0, 1] (seed 001, section 5.3)."""
+    del explanation
+    return part.fraction
+
+
+def confidence(explanation: Explanation, part: Part) -> float:
+    """Probability of the class with only the part visible, over that of the full photograph; ≥ 0, may exceed 1."""
+    return part.confidence / explanation.probability
+
+
+def confidence_distance(explanation: Explanation, part: Part) -> float:
+    """Distance of the confidence from the threshold γ that was asked for (seed 001, section 5.4)."""
+    return abs(confidence(explanation, part) - part.confidence_threshold)

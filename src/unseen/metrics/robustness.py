@@ -1,0 +1,140 @@
+"""ρ-robustness: in how many other contexts does a part still make the network name its class?
+
+Source: Chanchal, Kelly & Chockler, *Activation-Deactivation*, Definition 2 and sections 5.1 and 5.2. The part's pixels
+are painted onto each context, and the *unmodified* network judges: how the part was found does not matter here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import PhotoError
+
+Context = Tensor
+"""What a part is planted on: a picture in [0, 1] of shape (3, H, W), or (3, 1, 1) for one colour."""
+
+
+@runtime_checkable
+class Contexts(Protocol):
+    """An endless or finite sequence of contexts, the same whenever it is asked for."""
+
+    def of(self, photo: str, target: int) -> Iterator[Context]:
+        """The contexts of one photograph, in order.
+
+        Args:
+            photo: its name, which decides the order.
+            target: the class of its parts, which no context shows.
+        """
+
+
+@dataclass(frozen=True)
+class SolidColours:
+    """K1: colours drawn uniformly from all of RGB, the same for every photograph.
+
+    Args:
+        seed: of the colours.
+    """
+
+    seed: int = 0
+
+    def of(self, photo: str, target: int) -> Iterator[Context]:
+        """Endless; each of shape (3, 1, 1)."""
+        del photo, target
+        stream = np.random.default_rng(self.seed)
+        while True:
+            yield torch.from_numpy(stream.random(3, dtype=np.float32)).reshape(3, 1, 1)
+
+
+@dataclass(frozen=True)
+class OtherPhotographs:
+    """K2: photographs that the unmodified network takes for another class.
+
+    Args:
+        classifier: the unmodified network, which names their classes.
+        photos: files to draw from, without replacement and in an order of its own for every photograph; one that cannot
+            be opened is left out.
+        seed: of the order.
+    """
+
+    classifier: Classifier
+    photos: Sequence[Path]
+    seed: int = 0
+    _known: dict[Path, tuple[Tensor, int] | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def of(self, photo: str, target: int) -> Iterator[Context]:
+        """At most one per file; each of shape (3, H, W)."""
+        name = int.from_bytes(hashlib.sha256(photo.encode("utf-8", "surrogateescape")).digest()[:8], "big")
+        for index in np.random.default_rng([self.seed, name]).permutation(len(self.photos)).tolist():
+            found = self._seen(self.photos[index])
+            if found is not None and found[1] != target:
+                yield found[0].float() / 255
+
+    def _seen(self, path: Path) -> tuple[Tensor, int] | None:
+        """The crop in bytes, and its class; a photograph has no more than eight bits."""
+        if path not in self._known:
+            try:
+                image = self.classifier.prepare(path)
+            except PhotoError:
+                self._known[path] = None
+            else:
+                top = int(self.classifier.logits(image[None]).argmax())
+                self._known[path] = ((image * 255).round().to(torch.uint8), top)
+        return self._known[path]
+
+
+def plant(
+    image: Float[Tensor, "3 H W"], part: Bool[Tensor, "H W"], context: Float[Tensor, "3 _ _"]
+) -> Float[Tensor, "3 H W"]:
+    """The part's pixels on the context."""
+    return torch.where(part, image, context)
+
+
+def robustness(
+    classifier: Classifier,
+    image: Float[Tensor, "3 H W"],
+    parts: Bool[Tensor, "P H W"],
+    contexts: Iterable[Context],
+    target: int,
+    *,
+    batch_size: int = 16,
+) -> tuple[Int[Tensor, " P"], int]:
+    """On how many contexts each part makes the network name ``target``.
+
+    Args:
+        classifier: the unmodified network.
+        image: the photograph that the parts are taken from, in [0, 1].
+        parts: their pixels.
+        contexts: see :class:`Contexts`; finite.
+        target: class index.
+        batch_size: pictures a pass; passes are filled across parts and contexts.
+
+    Returns:
+        Hits per part, and the number of contexts; ρ is their ratio.
+    """
+    hits = torch.zeros(len(parts), dtype=torch.long)
+    used = 0
+
+    def pictures() -> Iterator[tuple[int, Tensor]]:
+        nonlocal used
+        for context in contexts:
+            used += 1
+            for index, part in enumerate(parts):
+                yield index, plant(image, part, context)
+
+    waiting = pictures()
+    while batch := list(islice(waiting, batch_size)):
+        indices, planted = zip(*batch, strict=True)
+        named = classifier.logits(torch.stack(planted)).argmax(1) == target
+        hits.index_add_(0, torch.tensor(indices), named.long())
+    return hits, used

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from unseen.cli import main
+from unseen.cli.evaluate import _specs, chosen
+from unseen.removal import REMOVALS
+
+TOY = ["--model", "toy:sides", "--methods", "toy", "--removals", "black,grey", "--confidence", "0.5,0.9"]
+
+
+def evaluate(*words: str | Path) -> int:
+    return main(["evaluate", *map(str, words)])
+
+
+def test_tables_and_files(tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert evaluate(bright_left, *TOY, "--backgrounds", "4", "--out", out) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "robustness on solid colours" in captured.out
+    assert str(out / "results.sqlite") in captured.out
+    names = {path.name for path in out.iterdir()}
+    assert {"results.sqlite", "report.md", "tables.csv", "robustness-colours.png", "size.png"} <= names
+    assert "| black |" in (out / "report.md").read_text()
+
+
+def test_json_is_one_object_per_measurement(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = ["--metrics", "size,robustness-colours", "--json"]
+    assert evaluate(bright_left, *TOY, "--backgrounds", "4", "--out", tmp_path / "out", *metrics) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = {(row["removal"], row["metric"], row["confidence"]): row for row in rows}
+    assert found["black", "size", 0.5]["value"] == 0.5
+    assert found["grey", "robustness-colours", 0.9]["n"] == 4
+    assert not any(row["metric"] == "robustness-photos" for row in rows)
+
+
+def test_some_failures_are_exit_code_1_and_nothing_but_failures_2(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.touch()
+    options = [*TOY, "--backgrounds", "2", "--metrics", "robustness-colours", "--json"]
+    assert evaluate(bright_left, broken, *options, "--out", tmp_path / "some") == 1
+    assert evaluate(broken, *options, "--out", tmp_path / "none") == 2
+    printed = capsys.readouterr()
+    assert "is empty" in printed.out
+    assert [line for line in printed.err.splitlines() if "is empty" in line]
+    assert not (tmp_path / "none" / "report.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--removals", "gray"], "did you mean 'grey'"),
+        (["--confidence", "0.5,high"], "a number from 0 to 1"),
+        (["--confidence", "2"], "outside"),
+        (["--metrics", "sizes"], "did you mean 'size'"),
+        (["--limit", "0"], "at least"),
+        (["--workers", "-1"], "at least"),
+        (["--backgrounds-from", "nowhere"], "is no folder"),
+        (["--model", "resnet"], "unknown model"),
+        (["--backgrounds", "many"], "many"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    words: list[str], said: str, bright_left: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(bright_left, *words, "--out", tmp_path / "out") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("unseen: error: ")
+    assert said in line
+
+
+def test_a_folder_with_another_evaluation_is_left_alone(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*TOY, "--backgrounds", "2", "--out", tmp_path / "out"]
+    assert evaluate(bright_left, *options) == 0
+    assert evaluate(bright_left, *options, "--seed", "1") == 2
+    assert "another seed" in capsys.readouterr().err
+
+
+def test_lists_of_specs_keep_the_commas_of_a_spec_together() -> None:
+    assert _specs(["ad,ad:pooled,fill=neighbour,grey", "ad:pooled,0.5"], REMOVALS) == (
+        "ad",
+        "ad:pooled,fill=neighbour",
+        "grey",
+        "ad:pooled,0.5",
+    )
+    assert _specs(["grey,gray"], REMOVALS) == ("grey", "gray")
+    assert _specs(None, REMOVALS) == ()
+
+
+def test_a_larger_choice_begins_with_a_smaller_one() -> None:
+    photos = [Path(f"{n}.jpg") for n in range(30)]
+    assert chosen(photos, 20, seed=3)[:10] == chosen(photos, 10, seed=3)
+    assert set(chosen(photos, None, seed=3)) == set(photos)
+    assert chosen(photos, 10, seed=4) != chosen(photos, 10, seed=3)
