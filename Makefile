@@ -38,7 +38,7 @@ docs: .venv/.ready-docs ## the manual, in docs/_build/html
 
 bench: .venv/.ready-test ## measurements of benchmarks/ on PHOTOS=file or folder
 	.venv/bin/python benchmarks/masked_forward.py
-	.venv/bin/python benchmarks/causal_cost.py $(PHOTOS)
+	.venv/bin/python benchmarks/method_cost.py $(PHOTOS)
 
 matrix: .venv-zoo/.ready ## which architectures ad follows, and at what cost: docs/architectures.md
 	OMP_NUM_THREADS=1 .venv-zoo/bin/python benchmarks/architectures.py --out docs/architectures.md

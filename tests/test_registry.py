@@ -135,3 +135,9 @@ def test_every_removal_is_created_under_its_name() -> None:
         if name != "ad":
             assert REMOVALS.create(name).name == name
         assert REMOVALS[name].summary
+
+
+def test_fields_without_a_place_come_last() -> None:
+    assert [option.name for option in METHODS.options("causal")][:1] == ["iterations"]
+    assert METHODS.create("causal:7") == METHODS.create("causal:iterations=7")
+    assert METHODS.options("rise")[-1].name == "steps"

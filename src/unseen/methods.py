@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from unseen.registry import Entry, Registry, written
+from unseen.registry import Entry, Registry, settable, written
 
 if TYPE_CHECKING:
     from unseen.explanation import Findings
@@ -49,6 +48,18 @@ METHODS: Registry[Method] = Registry(
             "Chockler, Kelly & Kroening, Causal Explanations for Image Classifiers (ReX), 2024",
             "about 300 per photograph with a fill, 600 with ad",
         ),
+        "occlusion": Entry(
+            "unseen.attribution:Occlusion",
+            "how far the score falls when a sliding window hides a part",
+            "Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
+            "about 200 per photograph, and 70 for curves and parts",
+        ),
+        "rise": Entry(
+            "unseen.attribution:Rise",
+            "the mean score of random masks that show a pixel",
+            "Petsiuk, Das & Saenko, RISE: Randomized Input Sampling for Explanation of Black-box Models, BMVC 2018",
+            "2000 per photograph, and 70 for curves and parts",
+        ),
     },
 )
 
@@ -57,8 +68,6 @@ def spec_of(method: object) -> str:
     """The spec that makes ``METHODS.create`` build ``method`` again; its class's name if it is not registered."""
     kind = type(method)
     name = next((name for name in METHODS if METHODS[name].load() is kind), kind.__name__)
-    if not dataclasses.is_dataclass(method):
-        return name
-    values = {f.name: (getattr(method, f.name), f.default) for f in dataclasses.fields(method) if f.init}
+    values = {f.name: (getattr(method, f.name), f.default) for f in settable(method)}
     options = ",".join(f"{key}={written(value)}" for key, (value, default) in values.items() if value != default)
     return f"{name}:{options}" if options else name

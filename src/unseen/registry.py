@@ -135,13 +135,13 @@ class Registry(Generic[T]):
         hints = typing.get_type_hints(factory)
         return tuple(
             Option(f.name, _in_words(hints[f.name]), None if f.default is dataclasses.MISSING else written(f.default))
-            for f in _settable(factory, entry.arguments)
+            for f in _free(factory, entry.arguments)
         )
 
     def _parse(self, name: str, factory: Any, options: str, preset: Mapping[str, Any]) -> dict[str, Any]:
         if not options:
             return {}
-        fields = _settable(factory, preset)
+        fields = _free(factory, preset)
         hints = typing.get_type_hints(factory)
         given: dict[str, Any] = {}
         for position, option in enumerate(options.split(",")):
@@ -164,9 +164,14 @@ def written(value: object) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def _settable(factory: Any, preset: Mapping[str, Any]) -> list[dataclasses.Field[Any]]:
+def settable(factory: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a dataclass, or of an object of one, that a spec may set: those that have a place come first."""
     every = dataclasses.fields(factory) if dataclasses.is_dataclass(factory) else ()
-    return [f for f in every if f.init and f.name not in preset]
+    return sorted((f for f in every if f.init), key=lambda f: bool(f.kw_only))
+
+
+def _free(factory: Any, preset: Mapping[str, Any]) -> list[dataclasses.Field[Any]]:
+    return [f for f in settable(factory) if f.name not in preset]
 
 
 def _in_words(kind: Any) -> str:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from cells import Cells, Rule, cells_of, conjunction, disjunction, graded, majority, masked
 from torch import Tensor
 
+from cells import Cells, Rule, cells_of, conjunction, disjunction, graded, majority, masked
 from unseen import Classifier
 from unseen.causal import Causal
 from unseen.errors import ParameterError

@@ -5,14 +5,15 @@ from itertools import combinations, pairwise
 
 import pytest
 import torch
-from cells import SIZE, cell, conjunction, disjunction, graded, masked, show
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unseen.causal import Evaluator, responsibility
-from unseen.causal.evaluation import Verdicts
+from cells import SIZE, cell, conjunction, disjunction, graded, masked, show
+from unseen.causal import responsibility
 from unseen.causal.responsibility import _Job
+from unseen.sufficient import Evaluator
+from unseen.sufficient.evaluation import Verdicts
 
 SHAPE = (SIZE, SIZE)
 PROPER = [subset for size in (1, 2, 3) for subset in combinations(range(4), size)]

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.causal.evaluation import Evaluate
+from unseen.sufficient.evaluation import Evaluate
 
 Credit = Literal["minimal", "rex", "definition"]
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unseen.causal import minimise
-from unseen.causal.evaluation import Trial
+from unseen.sufficient import minimise
+from unseen.sufficient.evaluation import Trial
 
 ALL = frozenset(range(9))
 SUBSETS = [frozenset(s) for s in chain.from_iterable(combinations(range(9), n) for n in range(10))]

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 import torch
-from cells import SIZE, cell, disjunction, graded, masked
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from unseen.causal import Criterion, Evaluator, curve, rank, shortest_prefix
-from unseen.causal.evaluation import Trial
-from unseen.causal.extraction import boundary
+from cells import SIZE, cell, disjunction, graded, masked
+from unseen.sufficient import Criterion, Evaluator, curve, rank, shortest_prefix
+from unseen.sufficient.evaluation import Trial
+from unseen.sufficient.extraction import boundary
 
 maps = st.lists(st.integers(0, 3), min_size=12, max_size=12).map(
     lambda values: torch.tensor(values, dtype=torch.float32).reshape(3, 4)

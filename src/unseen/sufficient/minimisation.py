@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from unseen.causal.evaluation import Test
-from unseen.causal.extraction import boundary
+from unseen.sufficient.evaluation import Test
+from unseen.sufficient.extraction import boundary
 
 
 def minimise(test: Test, part: Bool[Tensor, "H W"], sides: Sequence[int]) -> list[Bool[Tensor, "H W"]]:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cells import SIZE, Cells, cell, conjunction, disjunction, graded, masked, show
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unseen.causal.evaluation import Criterion, Evaluator, chunks
+from cells import SIZE, Cells, cell, conjunction, disjunction, graded, masked, show
+from unseen.sufficient.evaluation import Criterion, Evaluator, chunks
 
 
 def random_masks(count: int, seed: int = 0) -> Tensor:

@@ -1,12 +1,12 @@
-"""What the causal search costs beyond the model: its processor time over that of the bare forward passes it spends.
+"""What a method costs beyond the model: its processor time over that of the bare forward passes it spends.
 
-    python benchmarks/causal_cost.py PHOTO_OR_FOLDER [--limit 5] [--removal ad] [--out causal_cost.json]
+    python benchmarks/method_cost.py PHOTO_OR_FOLDER [--method causal] [--limit 5] [--removal ad] [--out cost.json]
 
 Four configurations are measured, each in a process of its own: the network as it comes; with channels last; with batch
 norms folded into convolutions as well; and with the allocator kept from returning memory too, which is how the command
 line runs. For each, every photograph is explained (γ = 0.5), then the same number of unmasked images goes through the
 same network in the same batches. Printed: the ratio of the two, evaluations, and bare images per processor second. The
-ratio holds what hiding costs, too: with --removal zero it is the search alone.
+ratio holds what hiding costs, too: with --removal zero it is the method alone.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ def main() -> None:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--limit", type=int, default=5)
     parser.add_argument("--model", default="efficientnet-lite0")
+    parser.add_argument("--method", default="causal", help="a spec, as in `unseen list methods`")
     parser.add_argument("--removal", default="ad")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     results = {}
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         for configuration in CONFIGURATIONS:
-            rows = pool.apply(measure, (options.photos, options.limit, options.model, options.removal, configuration))
+            chosen = (options.model, options.method, options.removal)
+            rows = pool.apply(measure, (options.photos, options.limit, *chosen, configuration))
             results[configuration] = rows
-            ratios = [row["search_seconds"] / row["bare_seconds"] for row in rows]
+            ratios = [row["method_seconds"] / row["bare_seconds"] for row in rows]
             evaluations = sum(row["evaluations"] for row in rows)
             rate = evaluations / sum(row["bare_seconds"] for row in rows)
             print(
@@ -46,10 +48,14 @@ def main() -> None:
                 flush=True,
             )
     if options.out:
-        options.out.write_text(json.dumps({"removal": options.removal, "configurations": results}, indent=1))
+        options.out.write_text(
+            json.dumps({"method": options.method, "removal": options.removal, "configurations": results}, indent=1)
+        )
 
 
-def measure(photos: list[Path], limit: int, model: str, removal: str, configuration: str) -> list[dict[str, Any]]:
+def measure(
+    photos: list[Path], limit: int, model: str, method: str, removal: str, configuration: str
+) -> list[dict[str, Any]]:
     from unseen.runtime import tune_allocator
 
     if "allocator" in configuration:
@@ -58,7 +64,7 @@ def measure(photos: list[Path], limit: int, model: str, removal: str, configurat
     from _shared import spread
 
     from unseen import load_classifier
-    from unseen.causal import Causal
+    from unseen.methods import METHODS
     from unseen.removal import REMOVALS
 
     classifier = load_classifier(model)
@@ -76,10 +82,10 @@ def measure(photos: list[Path], limit: int, model: str, removal: str, configurat
             classifier, image, progress=lambda _, done, __, seen=passes: seen.append(done)
         )
         began = time.process_time()
-        Causal()(masked, target)
-        search = time.process_time() - began
+        METHODS.create(method)(masked, target)
+        spent = time.process_time() - began
         bare = bare_seconds(classifier, image, [after - before for before, after in pairwise([0, *passes])])
-        seconds = {"search_seconds": search, "bare_seconds": bare}
+        seconds = {"method_seconds": spent, "bare_seconds": bare}
         rows.append({"photo": path.name, "evaluations": masked.evaluations, **seconds})
     return rows
 

@@ -17,8 +17,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import conv1d
 
-from unseen.causal.evaluation import Evaluate, Test
 from unseen.explanation import Curve
+from unseen.sufficient.evaluation import Evaluate, Test
 
 _ARITY = 8
 

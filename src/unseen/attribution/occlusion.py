@@ -1,0 +1,129 @@
+"""Occlusion: how far the score falls when a sliding window hides a part.
+
+Source: Zeiler & Fergus, *Visualizing and Understanding Convolutional Networks*, ECCV 2014, section 4.2; the colour of
+the window is any removal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.attribution.scores import Score, check_score, scored
+from unseen.errors import ParameterError
+from unseen.removal import MaskedClassifier
+from unseen.sufficient import Evaluator, FromMap
+
+
+def occlusion(
+    masked: MaskedClassifier, target: int, *, window: int, stride: int, score: Score = "logit"
+) -> Float[Tensor, "H W"]:
+    """The mean drop of the score over the windows that hide a pixel.
+
+    Windows begin at every multiple of the stride; the last one of a row or column is moved inside, so that every pixel
+    is hidden by at least one. Coverage differs between pixels, which is why it is a mean and not a sum.
+
+    Args:
+        masked: the classifier and its photograph.
+        target: class index.
+        window: side of the square window in pixels.
+        stride: pixels between windows, at most ``window``.
+        score: ``logit`` or ``probability``.
+
+    Returns:
+        Signed: positive where hiding lowers the score; float32.
+
+    Raises:
+        ParameterError: a window that is larger than the photograph, or a stride larger than the window.
+    """
+    check_score(score)
+    height, width = masked.shape
+    if not 1 <= window <= min(height, width):
+        raise ParameterError(f"window {window} must lie in 1 … {min(height, width)} pixels")
+    if not 1 <= stride <= window:
+        raise ParameterError(f"stride {stride} must lie in 1 … {window} pixels; a larger one would leave pixels out")
+    corners = [(top, left) for top in _starts(height, window, stride) for left in _starts(width, window, stride)]
+
+    def masks(first: int, last: int) -> Tensor:
+        some = torch.ones(last - first, height, width)
+        for mask, (top, left) in zip(some, corners[first:last], strict=True):
+            mask[top : top + window, left : left + window] = 0
+        return some
+
+    ((_, whole),) = scored(masked, lambda first, last: torch.ones(last - first, height, width), 1, [target], score)
+    drops = torch.zeros(height + 1, width + 1, dtype=torch.float64)
+    cover = torch.zeros_like(drops)
+    number = 0
+    for _, values in scored(masked, masks, len(corners), [target], score):
+        for drop in (whole[0] - values[:, 0]).tolist():
+            top, left = corners[number]
+            for total, amount in ((drops, drop), (cover, 1.0)):
+                _add_box(total, top, left, window, amount)
+            number += 1
+    return (_filled(drops) / _filled(cover)).float()
+
+
+@dataclass(frozen=True)
+class Occlusion(FromMap):
+    """Hide a sliding window; a pixel's saliency is the mean drop of the score over the windows that hide it.
+
+    Source: Zeiler & Fergus, ECCV 2014. Lengths are shares of the photograph's shorter side.
+
+    Args:
+        window: side of the window (0.2 is 45 pixels of 224).
+        stride: between windows; the cost is about (1 / stride)² evaluations.
+        score: ``logit`` or ``probability``.
+        blur: see :class:`unseen.sufficient.FromMap`, as are the next two.
+        block: 0 keeps the shortest prefix of the ranking.
+        steps: prefix sizes evaluated for the curves.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    window: float = 0.2
+    stride: float = 0.06
+    score: Score = "logit"
+    stage = "occlusion"
+    empty = "hiding a window never changes the score of {label}: the map is empty"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.window <= 1:
+            raise ParameterError(f"window {self.window} must lie in (0, 1]; it is a share of the shorter side")
+        if not 0 < self.stride <= self.window:
+            raise ParameterError(f"stride {self.stride} must lie in (0, {self.window}], the window's side")
+        check_score(self.score)
+
+    def saliency(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Tensor:
+        """See :func:`occlusion`."""
+        del seed, domain
+        window, stride = self._pixels(evaluate.masked.shape)
+        return occlusion(evaluate.masked, evaluate.target, window=window, stride=stride, score=self.score)
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        window, stride = self._pixels(shape)
+        return 1 + len(_starts(shape[0], window, stride)) * len(_starts(shape[1], window, stride))
+
+    def _pixels(self, shape: tuple[int, int]) -> tuple[int, int]:
+        window, stride = (max(1, round(share * min(shape))) for share in (self.window, self.stride))
+        return window, stride
+
+
+def _starts(side: int, window: int, stride: int) -> list[int]:
+    starts = list(range(0, side - window + 1, stride))
+    return starts if starts[-1] == side - window else [*starts, side - window]
+
+
+def _add_box(total: Tensor, top: int, left: int, side: int, amount: float) -> None:
+    """A box in a 2-D difference array: four corners instead of its area."""
+    for y, x, sign in ((top, left, 1), (top + side, left, -1), (top, left + side, -1), (top + side, left + side, 1)):
+        total[y, x] += sign * amount
+
+
+def _filled(differences: Tensor) -> Tensor:
+    return differences.cumsum(0).cumsum(1)[:-1, :-1]

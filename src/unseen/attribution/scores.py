@@ -1,0 +1,51 @@
+"""What perturbation methods ask of a masked classifier: a number for each mask, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.errors import ParameterError
+from unseen.removal import MaskedClassifier
+
+Score = Literal["logit", "probability"]
+SCORES: tuple[Score, ...] = ("logit", "probability")
+
+
+def check_score(score: str) -> None:
+    """Refuse a score that there is not.
+
+    Raises:
+        ParameterError: neither ``logit`` nor ``probability``.
+    """
+    if score not in SCORES:
+        raise ParameterError(f"score {score!r} must be {' or '.join(map(repr, SCORES))}")
+
+
+def scored(
+    masked: MaskedClassifier,
+    masks: Callable[[int, int], Float[Tensor, "N H W"]],
+    count: int,
+    targets: Sequence[int],
+    score: Score,
+) -> Iterator[tuple[Float[Tensor, "N H W"], Float[Tensor, "N T"]]]:
+    """Masks with the scores of the classes under them, a chunk at a time: memory does not grow with their number.
+
+    Args:
+        masked: masks → logits.
+        masks: the masks from one number up to another.
+        count: how many there are.
+        targets: class indices.
+        score: the logit, or the softmax probability in float32.
+    """
+    start = 0
+    while start < count:
+        some = masks(start, min(count, start + masked.batch))
+        logits = masked(some)
+        values = logits if score == "logit" else logits.softmax(1)
+        yield some, values[:, torch.as_tensor(list(targets))]
+        start += len(some)
