@@ -119,7 +119,7 @@ def evaluate(
     names = {path.name for path in plan.photos}
     missing = [row for row in rows if row.confidence is None and row.detail and row.photo in names]
     failed = {(row.photo, row.method, row.removal): row.detail for row in missing}
-    for reason, photo in {reason: photo for (photo, _, _), reason in failed.items()}.items():
+    for photo, reason in dict.fromkeys((row.photo, row.detail) for row in missing):
         complain(UnseenError(reason), photo)
     if json:
         for row in rows:
