@@ -8,7 +8,7 @@ at its own size, with random weights whose activations keep their scale; no weig
 which the mask travels: a photograph of which nothing is hidden, in a batch with others of which something is, must have
 the plain network's logits to the last bit; other pixels where the mask hides must leave the logits equal to the last
 bit. The cost is the median, over the rounds, of the processor time of a masked pass over that of a plain pass just
-before, in batches of 16 with the masks of a causal search, on one thread. A run that was stopped goes on after the
+after, in batches of 16 with the masks of a causal search, on one thread. A run that was stopped goes on after the
 rows in --json.
 """
 
@@ -18,13 +18,11 @@ import argparse
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from masked_forward import split_masks
+from masked_forward import seconds, split_masks
 
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
@@ -123,18 +121,12 @@ def judge(classifier: Classifier, policy: str, rounds: int) -> dict[str, Any]:
     def pass_masked() -> object:
         return bound.forward(pixels, searched)
 
-    ratios = [1 / (seconds(pass_plain) / seconds(pass_masked)) for _ in range(rounds)]
+    ratios = [seconds(pass_masked) / seconds(pass_plain) for _ in range(rounds)]
     return {
         "exact": torch.equal(masked[0], plain[0]),
         "blind": torch.equal(bound.forward(changed, masks), masked) and not torch.equal(masked[2], plain[2]),
         "cost": statistics.median(ratios),
     }
-
-
-def seconds(run: Callable[[], object]) -> float:
-    began = time.process_time()
-    run()
-    return time.process_time() - began
 
 
 def table(found: dict[str, dict[str, Any]], rounds: int) -> str:

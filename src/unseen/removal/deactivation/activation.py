@@ -106,8 +106,8 @@ class ActivationDeactivation(Removal):
         for tensor in _kept_tensors(classifier.model):
             known.constants[tensor] = State.CONSTANT
 
-        def passed(pixels: Tensor, masks: Tensor, *, learning: bool = False, whole: bool = False) -> Tensor:
-            boxes = None if whole or learning or self not in known.cut else around(masks)
+        def passed(pixels: Tensor, masks: Tensor, *, learning: bool = False, whole: bool | None = None) -> Tensor:
+            boxes = None if (self not in known.cut if whole is None else whole) else around(masks)
             if boxes is not None:
                 pixels, masks = boxes.of(pixels), boxes.of(masks)
             normalised = classifier.normalise(pixels)
@@ -134,10 +134,9 @@ class ActivationDeactivation(Removal):
         if self not in known.verified:
             _verify(classifier, image, passed)
             alone = (self.travel, self.fill, self.pooling) == ("pooled", "zero", "active")
-            if alone and known.followed.isdisjoint(MIXING_RULES):  # attention may keep the size that it saw last
+            mixing = not known.followed.isdisjoint(MIXING_RULES)  # attention may keep the size that it saw last
+            if alone and not mixing and _can_be_cut(classifier, image, passed):
                 known.cut.add(self)
-                if not _can_be_cut(classifier, image, passed):
-                    known.cut.discard(self)
             known.verified.add(self)
         return passed
 
@@ -194,7 +193,7 @@ def _can_be_cut(classifier: Classifier, image: Tensor, passed: Callable[..., Ten
         return False
     settings = [(module, _settings(module)) for module in classifier.model.modules()]
     try:
-        same = classifier.same(passed(pixels, masks, whole=True), passed(pixels, masks))
+        same = classifier.same(passed(pixels, masks, whole=True), passed(pixels, masks, whole=False))
     except UnseenError:  # a network for images of one size
         same = False
     for module, before in settings:
@@ -206,7 +205,7 @@ def _can_be_cut(classifier: Classifier, image: Tensor, passed: Callable[..., Ten
 
 def _settings(module: nn.Module) -> dict[str, object]:
     """A module's own attributes that are plain values."""
-    plain = (int, float, str, tuple, torch.Size, type(None))
+    plain = (int, float, str, tuple, type(None))
     return {name: value for name, value in vars(module).items() if isinstance(value, plain)}
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen.removal.deactivation.grid import times
-from unseen.removal.deactivation.interception import Function, Interception, Rule, State, name_of, tensors_in
+from unseen.removal.deactivation.interception import Function, Interception, Rule, State, name_of, operands_of
 from unseen.removal.deactivation.places import Positions, Scores
 from unseen.removal.deactivation.pointwise import ELEMENTWISE, PRODUCTS, SUMS, functions
 from unseen.removal.deactivation.rearranging import rearranging_pairs
@@ -201,7 +201,7 @@ def multi_head_attention(run: Interception, func: Function, args: tuple[Any, ...
 
 def each_pair(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A function of each score alone, with operands that hold no positions or the same pairs."""
-    states = [run.state(tensor) for tensor in tensors_in((args, kwargs))]
+    states = [run.state(tensor) for tensor in operands_of(args, kwargs)]
     pairs = list(dict.fromkeys(state for state in states if not isinstance(state, State)))
     if len(pairs) != 1:
         raise run.refusal(name_of(func), "joins pairs of positions with others, for which there is no rule")

@@ -37,7 +37,7 @@ def _merged(run: Interception, positions: Scattered, features: Tensor, axes: lis
     assert by is not None
     key = (by, grid.size)
     if key not in run.layouts.merged:
-        run.layouts.merged[key] = _groups(by, grid, features, axes)
+        run.layouts.merged[key] = _groups(positions.index(features.ndim, run.count), grid, features, axes)
     groups, size = run.layouts.merged[key]
 
     def make() -> Grid:
@@ -50,9 +50,8 @@ def _merged(run: Interception, positions: Scattered, features: Tensor, axes: lis
     return grid.derive(("merged", by), make)
 
 
-def _groups(by: Layout, grid: Grid, features: Tensor, axes: list[int]) -> tuple[Layout, tuple[int, int]]:
+def _groups(places: Tensor, grid: Grid, features: Tensor, axes: list[int]) -> tuple[Layout, tuple[int, int]]:
     """The distinct places of each group, (N, groups, places), and how many rows and columns of groups there are."""
-    places = by.places.reshape([1] * (features.ndim - by.places.ndim) + list(by.places.shape))
     flat = places.reshape(-1, places.shape[-1])
     distinct: Tensor = torch.unique(flat, dim=1)
     groups = distinct.reshape(len(features), -1, distinct.shape[1])

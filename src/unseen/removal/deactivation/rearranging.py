@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen.removal.deactivation.grid import Grid
-from unseen.removal.deactivation.interception import Function, Interception, State, name_of, tensors_in
+from unseen.removal.deactivation.interception import Function, Interception, State, name_of, operands_of, tensors_in
 from unseen.removal.deactivation.places import ALWAYS, Positions, Scores
 
 _WHATEVER_THE_STRIDES: Mapping[Function, Function] = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}
@@ -22,7 +22,7 @@ _WHATEVER_THE_STRIDES: Mapping[Function, Function] = {Tensor.view: Tensor.reshap
 
 def rearranging(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A function that moves, repeats or joins elements and changes none."""
-    held = [tensor for tensor in tensors_in((args, kwargs)) if run.positions(tensor) is not None]
+    held = [tensor for tensor in operands_of(args, kwargs) if run.positions(tensor) is not None]
     switched = {id(tensor): run.uniform(tensor, positions) for tensor in held if (positions := run.positions(tensor))}
     if any(p.grid.size == (1, 1) for _, p in switched.values()):  # the only position: off means zero from here on
         switched = {key: (run.switched_off(t, p), p) for key, (t, p) in switched.items()}
@@ -39,7 +39,7 @@ def rearranging(run: Interception, func: Function, args: tuple[Any, ...], kwargs
 
 def rearranging_pairs(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The same for pairs of positions: the layouts of both move."""
-    (tensor, *others) = [t for t in tensors_in((args, kwargs)) if not isinstance(run.state(t), State)]
+    (tensor, *others) = [t for t in operands_of(args, kwargs) if not isinstance(run.state(t), State)]
     scores = run.scores(tensor)
     if others or scores is None:
         raise run.refusal(name_of(func), "joins pairs of positions with others, for which there is no rule")
@@ -95,7 +95,7 @@ def moved(
 
 def padding_tokens(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``pad`` with a constant where positions do not form an (N, C, h, w) map: the border belongs to no position."""
-    call = _pad(*args, **kwargs)
+    call = padding_call(*args, **kwargs)
     tensor, positions = call["input"], run.positions(call["input"])
     if call["mode"] != "constant" or positions is None:
         raise run.refusal("pad", f"repeats positions (mode={call['mode']!r}) outside an (N, C, h, w) map")
@@ -111,7 +111,8 @@ def padding_tokens(run: Interception, func: Function, args: tuple[Any, ...], kwa
     return run.mark(output, State.GLOBAL if found is None else found)
 
 
-def _pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> dict[str, Any]:
+def padding_call(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> dict[str, Any]:
+    """The arguments of ``pad`` by name."""
     return {"input": input, "pad": pad, "mode": mode}
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from unseen.removal.deactivation.grid import Grid, Window
 from unseen.removal.deactivation.interception import Function, Interception, Rule, State
 from unseen.removal.deactivation.places import Positions, Scattered
-from unseen.removal.deactivation.rearranging import padding_tokens
+from unseen.removal.deactivation.rearranging import padding_call, padding_tokens
 
 Pair = int | tuple[int, ...] | list[int]
 
@@ -96,7 +96,7 @@ def adaptive_average_pooling(
 
 def padding(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """``pad``: a constant border is padding, not photograph; a reflected or repeated one is on where its source is."""
-    call = _pad(*args, **kwargs)
+    call = padding_call(*args, **kwargs)
     before = run.positions(call["input"])
     if before is not None and (before.axes != (-2, -1) or call["input"].ndim != 4):
         output: Tensor = padding_tokens(run, func, args, kwargs)
@@ -286,10 +286,6 @@ def _avg_pool2d(
 
 def _adaptive(input: Tensor, output_size: Any, return_indices: bool = False) -> dict[str, Any]:
     return {"input": input, "size": output_size, "return_indices": return_indices}
-
-
-def _pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> dict[str, Any]:
-    return {"input": input, "pad": pad, "mode": mode}
 
 
 def _interpolate(
