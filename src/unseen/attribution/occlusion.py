@@ -14,6 +14,7 @@ from torch import Tensor
 
 from unseen.attribution.scores import Score, check_score, scored
 from unseen.errors import ParameterError
+from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
 from unseen.sufficient import Evaluator, FromMap
 
@@ -98,11 +99,12 @@ class Occlusion(FromMap):
             raise ParameterError(f"stride {self.stride} must lie in (0, {self.window}], the window's side")
         check_score(self.score)
 
-    def saliency(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Tensor:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`occlusion`."""
         del seed, domain
         window, stride = self._pixels(evaluate.masked.shape)
-        return occlusion(evaluate.masked, evaluate.target, window=window, stride=stride, score=self.score)
+        found = occlusion(evaluate.masked, evaluate.target, window=window, stride=stride, score=self.score)
+        return Findings(found)
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""

@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 
 from unseen.attribution.scores import Score, check_score, scored
 from unseen.errors import ParameterError
+from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
 from unseen.sufficient import Evaluator, FromMap
 
@@ -142,7 +143,7 @@ class Rise(FromMap):
         super().__post_init__()
         _check(self.masks, self.grid, self.visible, self.score)
 
-    def saliency(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Tensor:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`rise`."""
         del domain
         maps = rise(
@@ -155,7 +156,7 @@ class Rise(FromMap):
             score=self.score,
             seed=seed,
         )
-        return maps[0]
+        return Findings(maps[0])
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""

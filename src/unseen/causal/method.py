@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unseen.causal.responsibility import Credit, responsibility
 from unseen.errors import ParameterError
+from unseen.explanation import Findings
 from unseen.sufficient import Evaluator, FromMap
 
 _EVALUATIONS_OF_ITERATION = {"minimal": 12, "rex": 28, "definition": 28}
@@ -56,10 +57,10 @@ class Causal(FromMap):
         if not 0 < self.min_box <= 0.5:
             raise ParameterError(f"min_box {self.min_box} must lie in (0, 0.5]; it is a share of the shorter side")
 
-    def saliency(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Tensor:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`responsibility`."""
         shape = evaluate.masked.shape
-        return responsibility(
+        found = responsibility(
             evaluate,
             shape,
             iterations=self.iterations,
@@ -68,6 +69,7 @@ class Causal(FromMap):
             seed=seed,
             domain=domain,
         )
+        return Findings(found)
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""

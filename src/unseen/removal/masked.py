@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -26,6 +26,8 @@ It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth
 """
 
 Masks = Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
+
+T = TypeVar("T")
 
 ProgressListener = Callable[[str, int, int | None], None]
 """Called as (stage, model evaluations done, model evaluations expected or None)."""
@@ -135,30 +137,44 @@ class MaskedClassifier:
             ModelError: the model returned something else than finite logits, or one mask alone exceeds memory.
         """
         self._check_masks(masks)
-        outputs: list[Tensor] = []
+        if not len(masks):
+            raise ParameterError("no masks were given")
+
+        def evaluate(first: int, last: int) -> Tensor:
+            some = masks[first:last].to(self.classifier.device, torch.float32)
+            return self.forward(self._pixels.expand(len(some), -1, -1, -1), some).float().cpu()
+
+        return torch.cat(list(self.in_batches(len(masks), evaluate)))
+
+    def in_batches(self, count: int, evaluate: Callable[[int, int], T]) -> Iterator[T]:
+        """Evaluate ``count`` images in batches that fit into memory; they are counted, timed and reported.
+
+        Methods that look inside the network, or need its gradients, evaluate through this; all others by masks.
+
+        Args:
+            count: how many images.
+            evaluate: those from one number up to another, in one pass.
+
+        Raises:
+            ModelError: one image alone exceeds memory.
+        """
         start = 0
-        while start < len(masks):
-            batch = masks[start : start + self.batch]
+        while start < count:
+            size = min(self.batch, count - start)
+            began = time.perf_counter()
             try:
-                outputs.append(self._one_batch(batch))
-                start += len(batch)
-                continue
+                result = evaluate(start, start + size)
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
-            self._back_off(len(batch))  # only here does nothing hold the failed pass's tensors any more
-        if not outputs:
-            raise ParameterError("no masks were given")
-        return torch.cat(outputs)
-
-    def _one_batch(self, masks: Tensor) -> Tensor:
-        began = time.perf_counter()
-        masks = masks.to(self.classifier.device, torch.float32)
-        logits = self.forward(self._pixels.expand(len(masks), -1, -1, -1), masks).float().cpu()
-        self.seconds += time.perf_counter() - began
-        self.evaluations += len(masks)
-        self._report()
-        return logits
+            else:
+                self.seconds += time.perf_counter() - began
+                self.evaluations += size
+                self._report()
+                start += size
+                yield result
+                continue
+            self._back_off(size)  # only here does nothing hold the failed pass's tensors any more
 
     def _back_off(self, tried: int) -> None:
         if tried == 1:

@@ -58,8 +58,8 @@ class FromMap(ABC):
             raise ParameterError(f"block {self.block} must lie in [0, 0.5]; it is a share of the shorter side")
 
     @abstractmethod
-    def saliency(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Tensor:
-        """The map (H, W), signed and unscaled; pixels outside ``domain`` are not ranked."""
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """The map with its notes and its own evidence, no parts yet; pixels outside ``domain`` are not ranked."""
 
     @abstractmethod
     def cost(self, shape: tuple[int, int]) -> int:
@@ -102,7 +102,9 @@ class _Search:
         """The map with its curve, and for each γ, in the order asked, ``count`` disjoint parts or a note."""
         wanted = sorted(set(confidence), reverse=True)
         with self._stage(self.method.stage, maps=1, parts=count * len(wanted)):
-            saliency = self.method.saliency(self.evaluate, self.seed, None)
+            made = self.method.attribute(self.evaluate, self.seed, None)
+            saliency = made.saliency
+            self.notes += made.notes
             ranking, sizes = self._ranked(saliency, None)
         line = None
         if bool(saliency.any()):
@@ -117,7 +119,7 @@ class _Search:
             with self._stage("parts", maps=maps, parts=count * (len(wanted) - index)):
                 before = self.masked.evaluations
                 larger = [parts[0].mask for parts in found.values() if parts]
-                found[gamma] = list(self._parts(gamma, count, saliency, (ranking, sizes), larger[-1:]))
+                found[gamma] = list(self._parts(gamma, count, made, (ranking, sizes), larger[-1:]))
                 costs[str(gamma)] = self.masked.evaluations - before
         return Findings(
             saliency,
@@ -128,6 +130,7 @@ class _Search:
                 "evaluations": self.spent,
                 "evaluations_by_threshold": costs,
                 "full_probability": float(self.evaluate.full.probability),
+                **({"map": dict(made.record)} if made.record else {}),
             },
         )
 
@@ -140,7 +143,7 @@ class _Search:
         self,
         gamma: float,
         count: int,
-        saliency: Tensor,
+        made: Findings,
         ranked: tuple[Ranking, list[int]],
         larger: Sequence[Tensor],
     ) -> Iterator[Part]:
@@ -156,8 +159,8 @@ class _Search:
                         f"what is left of the photograph does not {self._asked(gamma)}"
                     )
                     return
-                again = self.method.saliency(self.evaluate, self.seed, rest) if self.method.renewed else saliency
-                ranking, sizes = self._ranked(again, rest)
+                again = self.method.attribute(self.evaluate, self.seed, rest) if self.method.renewed else made
+                ranking, sizes = self._ranked(again.saliency, rest)
             prefix = shortest_prefix(criterion, ranking, sizes)
             if prefix is None:
                 self.notes.append(f"no part found: nothing that was tried is seen to {self._asked(gamma)}")
