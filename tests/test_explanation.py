@@ -117,3 +117,9 @@ def test_a_notebook_shows_the_panel() -> None:
     assert html.startswith('<img alt="&lt;cup&gt; &amp; &quot;saucer&quot;: causal')
     assert explanation._repr_png_().startswith(b"\x89PNG\r\n")
     assert "data:image/png;base64,iVBOR" in html
+
+
+def test_areas_under_a_curve_are_those_of_trapeziums() -> None:
+    curve = Curve((0.0, 0.25, 1.0), (0.0, 0.8, 1.0), (1.0, 0.2, 0.0))
+    assert curve.insertion_area == pytest.approx(0.25 * 0.4 + 0.75 * 0.9)
+    assert curve.deletion_area == pytest.approx(0.25 * 0.6 + 0.75 * 0.1)

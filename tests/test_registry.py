@@ -141,3 +141,14 @@ def test_fields_without_a_place_come_last() -> None:
     assert [option.name for option in METHODS.options("causal")][:1] == ["iterations"]
     assert METHODS.create("causal:7") == METHODS.create("causal:iterations=7")
     assert METHODS.options("rise")[-1].name == "steps"
+
+
+def test_lists_of_specs_keep_the_commas_of_a_spec_together() -> None:
+    assert REMOVALS.split(["ad,ad:pooled,fill=neighbour,grey", "ad:pooled,0.5"]) == (
+        "ad",
+        "ad:pooled,fill=neighbour",
+        "grey",
+        "ad:pooled,0.5",
+    )
+    assert REMOVALS.split(["grey,gray"]) == ("grey", "gray")
+    assert REMOVALS.split(None) == ()

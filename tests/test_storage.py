@@ -19,6 +19,7 @@ from PIL import Image
 from synthetic import make_explanation, make_part
 from unseen import Explanation, plotting, storage
 from unseen.errors import OutputError
+from unseen.storage import distinct_names
 
 FILES = {"arrays.npz", "explanation.json", "overlay.png", "panel.png", "part.png", "saliency.npy"}
 
@@ -285,3 +286,31 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch:
 
 def _interrupt(*_: object) -> bytes:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("stems", "names"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a", "a-2", "a-3"]),
+        (["a", "a-2", "a"], ["a", "a-2", "a-3"]),
+        (["a", "a", "a-2"], ["a", "a-2", "a-2-2"]),
+        (["Cat", "cat"], ["Cat", "cat-2"]),
+    ],
+)
+def test_names_of_folders_are_distinct(stems: list[str], names: list[str]) -> None:
+    assert distinct_names(stems) == names
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new" / "a.json"
+    storage.replace_file(path, b"one")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(OutputError, match=r"a\.json \(No space left on device\); choose another folder"):
+        storage.replace_file(path, b"another")
+    assert path.read_bytes() == b"one"
+    assert list(path.parent.iterdir()) == [path]

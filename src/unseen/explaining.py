@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import platform
@@ -15,11 +14,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import unseen
-from unseen.classifier import Classifier, out_of_memory
-from unseen.errors import ModelError, ParameterError
+from unseen.classifier import Classifier
+from unseen.decision import Decision, decide
+from unseen.errors import ParameterError
 from unseen.explanation import Explanation
 from unseen.methods import METHODS, Method, spec_of
 from unseen.photo import PhotoSource
@@ -73,46 +72,74 @@ def explain(
     search = METHODS.create(method) if isinstance(method, str) else method
     hide = REMOVALS.create(removal) if isinstance(removal, str) else removal
     model = load_classifier(classifier) if isinstance(classifier, str) else classifier
+    return explain_decision(
+        decide(photo, model, target, batch_size=batch_size),
+        search,
+        hide,
+        confidence=confidence,
+        seed=seed,
+        parts=parts,
+        contrastive=contrastive,
+        batch_size=batch_size,
+        progress=progress,
+    )
+
+
+def explain_decision(
+    decision: Decision,
+    method: Method,
+    removal: Removal,
+    *,
+    confidence: Sequence[float] = (0.5,),
+    seed: int = 0,
+    parts: int = 1,
+    contrastive: bool = False,
+    batch_size: int | None = None,
+    progress: ProgressListener | None = None,
+) -> Explanation:
+    """Explain what a model said; :func:`explain` decides, then calls this.
+
+    The explanation's evaluations and seconds include those of the decision.
+    """
     began = time.perf_counter()
-    image = model.prepare(photo)
-    logits, spent = _decide(model, image, batch_size)
-    decision = logits.softmax(0)
-    index = int(decision.argmax()) if target is None else _target(model, target, len(decision))
-    masked = hide.bind(model, image, batch_size=batch_size, progress=progress)
-    findings = search(masked, index, confidence=tuple(confidence), seed=seed, parts=parts, contrastive=contrastive)
+    model, image = decision.classifier, decision.image
+    masked = removal.bind(model, image, batch_size=batch_size, progress=progress)
+    findings = method(
+        masked, decision.target, confidence=tuple(confidence), seed=seed, parts=parts, contrastive=contrastive
+    )
     request = {
-        "target": target,
+        "target": decision.asked,
         "confidence": list(confidence),
         "seed": seed,
         "parts": parts,
         "contrastive": contrastive,
         "batch_size": batch_size,
     }
-    method_spec = spec_of(search)
+    method_spec = spec_of(method)
     return Explanation(
         image=image,
         saliency=findings.saliency,
-        target=index,
-        label=model.label(index),
-        probability=float(decision[index]),
+        target=decision.target,
+        label=decision.label,
+        probability=decision.probability,
         method=method_spec,
-        removal=hide.name,
+        removal=removal.name,
         parts=tuple(findings.parts),
         curve=findings.curve,
-        notes=(*_another_on_top(model, decision, index), *findings.notes),
+        notes=(*decision.notes, *findings.notes),
         provenance={
             "versions": _versions(),
-            "photo": _photo_record(photo, image),
-            "classifier": _classifier_record(model, len(decision)),
-            "decision": {"top": _top(model, decision)},
-            "method": {"spec": method_spec, **_parameters(search)},
-            "removal": hide.to_dict(),
+            "photo": decision.photo_record,
+            "classifier": _classifier_record(model, len(decision.probabilities)),
+            "decision": {"top": decision.top},
+            "method": {"spec": method_spec, **_parameters(method)},
+            "removal": removal.to_dict(),
             "request": request,
-            "command": _command(photo, model, method_spec, hide.name, request),
+            "command": _command(decision.photo, model, method_spec, removal.name, request),
             "search": dict(findings.record),
             "batch": masked.batch,
-            "evaluations": masked.evaluations + spent,
-            "seconds": time.perf_counter() - began,
+            "evaluations": masked.evaluations + decision.evaluations,
+            "seconds": time.perf_counter() - began + decision.seconds,
             "model_seconds": masked.seconds,
         },
     )
@@ -139,50 +166,6 @@ def check_request(confidence: Sequence[float], seed: int, parts: int, batch_size
         raise ParameterError(f"batch size {batch_size} must be at least 1")
 
 
-def _decide(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[Tensor, int]:
-    """Logits of the photograph alone, and the evaluations spent on them and on seeing that company changes nothing."""
-    alone = model.logits(image[None])[0]
-    if batch_size == 1:  # nothing is ever in company
-        return alone, 1
-    try:
-        accompanied = model.logits(torch.stack([image, torch.zeros_like(image)]))[0]
-    except Exception as error:
-        if out_of_memory(error):  # as before
-            return alone, 1
-        raise
-    if not model.same(alone, accompanied):
-        raise ModelError(
-            f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
-            "batch, or is random); use a model in evaluation mode with statistics of its own, or batch size 1"
-        )
-    return alone, 3
-
-
-def _target(model: Classifier, target: str | int, classes: int) -> int:
-    index = model.target_index(target)
-    if index >= classes:
-        raise ParameterError(f"target {index} is outside 0 … {classes - 1}")
-    return index
-
-
-def _another_on_top(model: Classifier, decision: Tensor, index: int) -> tuple[str, ...]:
-    top = int(decision.argmax())
-    if top == index:
-        return ()
-    return (
-        f"on the full photograph the model's top class is {model.label(top)} ({100 * float(decision[top]):.1f} %), "
-        f"not {model.label(index)} ({100 * float(decision[index]):.1f} %), which this explanation is about",
-    )
-
-
-def _top(model: Classifier, decision: Tensor) -> list[dict[str, Any]]:
-    best = decision.topk(min(5, len(decision)))
-    return [
-        {"index": int(i), "label": model.label(int(i)), "probability": float(p)}
-        for p, i in zip(best.values, best.indices, strict=True)
-    ]
-
-
 def _versions() -> dict[str, str]:
     found = {"unseen": unseen.__version__, "python": platform.python_version()}
     for package in ("torch", "numpy", "pillow"):
@@ -191,12 +174,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "unknown"
     return found
-
-
-def _photo_record(photo: PhotoSource, image: Tensor) -> dict[str, Any]:
-    pixels = image.contiguous().numpy().tobytes()
-    source = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else type(photo).__name__
-    return {"source": source, "shape": list(image.shape), "sha256": hashlib.sha256(pixels).hexdigest()}
 
 
 def _classifier_record(model: Classifier, classes: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -91,6 +92,20 @@ class Curve:
             raise ParameterError("a curve has one insertion and one deletion value per fraction")
         if list(self.fractions) != sorted(self.fractions):
             raise ParameterError("a curve's fractions must ascend")
+
+    @property
+    def insertion_area(self) -> float:
+        """Area under the insertion curve, by the trapezium rule; the larger the better."""
+        return self._area(self.insertion)
+
+    @property
+    def deletion_area(self) -> float:
+        """Area under the deletion curve, by the trapezium rule; the smaller the better."""
+        return self._area(self.deletion)
+
+    def _area(self, heights: tuple[float, ...]) -> float:
+        x, y = pairwise(self.fractions), pairwise(heights)
+        return sum((right - left) * (before + after) / 2 for (left, right), (before, after) in zip(x, y, strict=True))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import importlib
 import types
 import typing
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -123,6 +123,26 @@ class Registry(Generic[T]):
         arguments = dict(entry.arguments)
         arguments.update(self._parse(name, factory, options, preset=entry.arguments))
         return typing.cast(T, factory(**arguments))
+
+    def split(self, lists: Iterable[str] | None) -> tuple[str, ...]:
+        """The specs of comma-separated lists, each once; a comma inside a spec is one that no name follows.
+
+        Example:
+            >>> from unseen.removal import REMOVALS
+            >>> REMOVALS.split(["ad,ad:pooled,fill=neighbour,grey"])
+            ('ad', 'ad:pooled,fill=neighbour', 'grey')
+        """
+        specs: list[str] = []
+        for listed in lists or ():
+            first = True
+            for piece in listed.split(","):
+                name = piece.partition(":")[0]
+                if first or name in self.entries or not specs or ":" not in specs[-1]:
+                    specs.append(piece)
+                else:
+                    specs[-1] += f",{piece}"
+                first = False
+        return tuple(dict.fromkeys(specs))
 
     def options(self, name: str) -> tuple[Option, ...]:
         """What a spec of ``name`` may set, in order; imports it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import secrets
 import shutil
@@ -15,7 +16,7 @@ import signal
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,36 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise OutputError(f"cannot write into {folder} ({error.strerror}); choose another folder") from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; its folder is created.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        with _scratch(path.parent) as scratch:
+            (scratch / path.name).write_bytes(content)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (scratch / path.name).replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror or error}); choose another folder") from None
+
+
+def distinct_names(stems: Iterable[str]) -> list[str]:
+    """The stems as folder names; a name that is taken gets the first free number: cat, cat-2, cat-3.
+
+    Case does not make names distinct, because not every file system tells it apart.
+    """
+    taken: set[str] = set()
+    names = []
+    for stem in stems:
+        candidates = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+        name = next(candidate for candidate in candidates if candidate.lower() not in taken)
+        taken.add(name.lower())
+        names.append(name)
+    return names
 
 
 def _nearest_existing(folder: Path) -> Path:

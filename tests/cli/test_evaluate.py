@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from unseen.cli import main
-from unseen.cli.evaluate import _specs, chosen
-from unseen.removal import REMOVALS
+from unseen.cli.evaluate import chosen
 
 TOY = ["--model", "toy:sides", "--methods", "toy", "--removals", "black,grey", "--confidence", "0.5,0.9"]
 
@@ -86,17 +85,6 @@ def test_a_folder_with_another_evaluation_is_left_alone(
     assert evaluate(bright_left, *options) == 0
     assert evaluate(bright_left, *options, "--seed", "1") == 2
     assert "another seed" in capsys.readouterr().err
-
-
-def test_lists_of_specs_keep_the_commas_of_a_spec_together() -> None:
-    assert _specs(["ad,ad:pooled,fill=neighbour,grey", "ad:pooled,0.5"], REMOVALS) == (
-        "ad",
-        "ad:pooled,fill=neighbour",
-        "grey",
-        "ad:pooled,0.5",
-    )
-    assert _specs(["grey,gray"], REMOVALS) == ("grey", "gray")
-    assert _specs(None, REMOVALS) == ()
 
 
 def test_a_larger_choice_begins_with_a_smaller_one() -> None:

@@ -11,7 +11,6 @@ from PIL import Image
 
 from unseen import Explanation
 from unseen.cli import main
-from unseen.cli.explain import distinct_names
 
 TOY = ["--model", "toy:sides", "--method", "toy", "--removal", "black"]
 
@@ -268,20 +267,6 @@ def test_a_photograph_whose_name_is_not_utf8(
 def test_no_photograph(capsys: pytest.CaptureFixture[str]) -> None:
     assert explain() == 2
     assert_one_line(capsys, "PHOTO")
-
-
-@pytest.mark.parametrize(
-    ("stems", "names"),
-    [
-        (["a", "b"], ["a", "b"]),
-        (["a", "a", "a"], ["a", "a-2", "a-3"]),
-        (["a", "a-2", "a"], ["a", "a-2", "a-3"]),
-        (["a", "a", "a-2"], ["a", "a-2", "a-2-2"]),
-        (["Cat", "cat"], ["Cat", "cat-2"]),
-    ],
-)
-def test_names_of_folders_are_distinct(stems: list[str], names: list[str]) -> None:
-    assert distinct_names(stems) == names
 
 
 def assert_one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_text
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from cyclopts import Parameter
 
-from unseen.cli.messages import complain
+from unseen.cli.messages import complain, print_json
+from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
 from unseen.runtime import tune_allocator, wait_passively
-
-if TYPE_CHECKING:
-    from unseen.registry import Registry
-
-Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-Listed = Annotated[list[str] | None, Parameter(negative="", metavar="LIST", show_default=False)]
 
 
 def evaluate(
@@ -96,9 +90,9 @@ def evaluate(
         raise ParameterError(f"{backgrounds_from} is no folder; --backgrounds-from names a folder of photographs")
     found = find_photos(photos)
     given: dict[str, Any] = {
-        "methods": _specs(methods, METHODS),
-        "removals": _specs(removals, REMOVALS),
-        "metrics": _specs(metrics, METRICS),
+        "methods": METHODS.split(methods),
+        "removals": REMOVALS.split(removals),
+        "metrics": METRICS.split(metrics),
         "confidence": _numbers(confidence),
     }
     plan = Plan(
@@ -123,7 +117,7 @@ def evaluate(
         complain(UnseenError(reason), photo)
     if json:
         for row in rows:
-            print(json_text.dumps(asdict(row), allow_nan=False))
+            print_json(asdict(row))
     if len(failed) == len(plan.photos) * len(plan.methods) * len(plan.removals):
         return 2
     files = report.write(rows, out)
@@ -137,21 +131,6 @@ def chosen(photos: list[Path], limit: int | None, seed: int) -> tuple[Path, ...]
     """``limit`` photographs in a random order; a larger limit begins with those of a smaller one."""
     order = np.random.default_rng(seed).permutation(len(photos)).tolist()
     return tuple(photos[index] for index in order[:limit])
-
-
-def _specs(lists: list[str] | None, registry: Registry[Any]) -> tuple[str, ...]:
-    """Specs of comma-separated lists; a comma inside a spec is one that no registered name follows."""
-    specs: list[str] = []
-    for listed in lists or ():
-        first = True
-        for piece in listed.split(","):
-            name = piece.partition(":")[0]
-            if first or name in registry.entries or not specs or ":" not in specs[-1]:
-                specs.append(piece)
-            else:
-                specs[-1] += f",{piece}"
-            first = False
-    return tuple(dict.fromkeys(specs))
 
 
 def _numbers(lists: list[str] | None) -> tuple[float, ...]:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
-import json as json_text
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from unseen.cli.messages import complain
+from unseen.cli.loading import ready
+from unseen.cli.messages import complain, print_json
+from unseen.cli.options import Flag
 from unseen.cli.progress import Listener, progress
-from unseen.errors import ModelError, UnseenError
-from unseen.runtime import tune_allocator, wait_passively
+from unseen.errors import UnseenError
+from unseen.runtime import wait_passively
 
 if TYPE_CHECKING:
     from unseen.classifier import Classifier
     from unseen.explanation import Explanation
 
-Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 Repeatable = Annotated[list[float] | None, Parameter(negative="", metavar="FLOAT", show_default=lambda _: "0.5")]
 
 
@@ -95,7 +93,7 @@ def explain(
     from unseen.explaining import check_request
     from unseen.methods import METHODS
     from unseen.removal import REMOVALS
-    from unseen.storage import check_writable
+    from unseen.storage import check_writable, distinct_names
 
     request = Request(method, removal, target, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
     check_request(request.confidence, seed, parts, batch_size)
@@ -108,7 +106,7 @@ def explain(
     for folder in folders:
         check_writable(folder)
     if found:
-        classifier = _ready(model, device, labels, target)
+        classifier = ready(model, device, labels, target)
     for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):
         label = photo.name if len(found) == 1 else f"[{number}/{len(found)}] {photo.name}"
         try:
@@ -124,21 +122,6 @@ def explain(
     return 1 if failed < total else 2
 
 
-def distinct_names(stems: Sequence[str]) -> list[str]:
-    """The stems as folder names; a name that is taken gets the first free number: cat, cat-2, cat-3.
-
-    Case does not make names distinct, because not every file system tells it apart.
-    """
-    taken: set[str] = set()
-    names = []
-    for stem in stems:
-        candidates = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
-        name = next(candidate for candidate in candidates if candidate.lower() not in taken)
-        taken.add(name.lower())
-        names.append(name)
-    return names
-
-
 def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], int]:
     from unseen.photo import find_photos
 
@@ -151,23 +134,6 @@ def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], int]:
             failed += 1
             _report_failure(path, error, json)
     return found, failed
-
-
-def _ready(model: str, device: str, labels: Path | None, target: str | None) -> Classifier:
-    from unseen.zoo import load_classifier
-
-    tune_allocator()
-    with progress(f"loading {model}"):
-        classifier = load_classifier(model, device=device, labels=labels)
-        if target is not None:
-            classifier.target_index(target)
-        if classifier.device.type != "cpu":
-            return classifier
-        try:
-            return classifier.optimised()
-        except ModelError as error:
-            print(f"unseen: note: {error}", file=sys.stderr)
-            return classifier
 
 
 def _explain_one(
@@ -185,7 +151,7 @@ def _report(photo: Path, explanation: Explanation, files: Mapping[str, Path], js
     from unseen.cli import report
 
     if json:
-        _print_line(report.as_object(photo, explanation, files))
+        print_json(report.as_object(photo, explanation, files))
     else:
         print(report.as_table(photo, explanation, files), flush=True)
 
@@ -193,8 +159,4 @@ def _report(photo: Path, explanation: Explanation, files: Mapping[str, Path], js
 def _report_failure(photo: Path, error: UnseenError, json: bool) -> None:
     complain(error, about=photo.name)
     if json:
-        _print_line({"photo": str(photo), "error": str(error)})
-
-
-def _print_line(fields: Mapping[str, Any]) -> None:
-    print(json_text.dumps(fields, allow_nan=False), flush=True)
+        print_json({"photo": str(photo), "error": str(error)})

@@ -1,8 +1,11 @@
-"""One-line messages on stderr."""
+"""What commands print in one line: errors on stderr, objects for scripts on stdout."""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from cyclopts import CycloptsError
 
@@ -19,3 +22,8 @@ def complain(error: Exception, about: str = "") -> int:
     hint = "; see unseen --help" if isinstance(error, CycloptsError) else ""
     print(f"unseen: error: {where}{text}{hint}", file=sys.stderr)
     return 2
+
+
+def print_json(fields: Mapping[str, Any]) -> None:
+    """Print one JSON object as one line on stdout."""
+    print(json.dumps(fields, allow_nan=False), flush=True)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import Tensor
 
 from unseen.explanation import Curve, Explanation, Part
 from unseen.plotting import pixels
+from unseen.plotting.page import SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INSERTION, DELETION = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe & Ito: told apart with any colour-vision deficiency; dashes tell them apart in grey."""
-SMALL = 8.5
-"""Points: ticks and captions."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,13 @@ class Column:
     foot: float = 0.0
 
 
-def photograph(explanation: Explanation) -> Column:
-    """The photograph as the model saw it, and what the model said."""
-    height, width = explanation.saliency.shape
-    top = explanation.provenance.get("decision", {}).get("top", [])
+def photograph(image: Tensor, top: Sequence[Mapping[str, Any]]) -> Column:
+    """The photograph as the model saw it, and what the model said: the likeliest classes, best first."""
+    height, width = image.shape[1:]
     said = ", ".join(f"{guess['label']} {percent(guess['probability'])}" for guess in top[:3])
 
     def draw(axes: Axes) -> None:
-        axes.imshow(pixels.photograph(explanation.image), interpolation="nearest")
+        axes.imshow(pixels.photograph(image), interpolation="nearest")
 
     return Column("Photograph", f"as the model sees it, {width} × {height} pixels\n{said}", draw)
 
@@ -60,15 +59,23 @@ def saliency(explanation: Explanation, outlined: tuple[Part, ...]) -> Column:
             _outline(axes, part)
         span = pixels.limits(explanation.saliency)
         inch = _inch(axes)
-        bar = axes.inset_axes((0, -0.24 * inch, 1, 0.15 * inch))
-        bar.imshow(pixels.ramp(*span), aspect="auto", extent=(*span, 0, 1))
-        bar.set_yticks([])
-        bar.tick_params(labelsize=SMALL, length=2.5, pad=2)
+        colour_bar(axes.inset_axes((0, -0.24 * inch, 1, 0.15 * inch)), span)
 
-    signed = pixels.limits(explanation.saliency)[0] < 0
-    reading = "orange: speaks for it; purple: against" if signed else "darker: more responsible"
+    reading = reading_of(pixels.limits(explanation.saliency))
     outlines = {0: "", 1: "\noutlined: the part", 2: "\noutlined: the parts"}[min(len(outlined), 2)]
     return Column("Saliency map", f"{reading} (values unscaled){outlines}", draw, foot=0.5)
+
+
+def colour_bar(axes: Axes, span: tuple[float, float]) -> None:
+    """Fill the axes with the colours of a map that spans ``span``, with ticks below."""
+    axes.imshow(pixels.ramp(*span), aspect="auto", extent=(*span, 0, 1))
+    axes.set_yticks([])
+    axes.tick_params(labelsize=SMALL, length=2.5, pad=2)
+
+
+def reading_of(span: tuple[float, float]) -> str:
+    """What the colours of a map that spans ``span`` mean."""
+    return "orange: speaks for it; purple: against" if span[0] < 0 else "darker: more responsible"
 
 
 def part(explanation: Explanation, found: Part) -> Column:
@@ -128,8 +135,7 @@ def curve(explanation: Explanation, steps: Curve) -> Column:
             ncols=2, frameon=False, borderaxespad=0, handlelength=1.8, columnspacing=1,
         )  # fmt: skip
 
-    above, below = (float((np.diff(share) * (y[1:] + y[:-1]) / 2).sum()) for y in (shown, hidden))
-    areas = f"area under insertion {above:.3f}, deletion {below:.3f}"
+    areas = f"area under insertion {steps.insertion_area:.3f}, deletion {steps.deletion_area:.3f}"
     return Column("Insertion and deletion", areas, draw, left=0.5, foot=0.85)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import textwrap
 import warnings
 from typing import TYPE_CHECKING
 
 from unseen.explanation import Explanation
 from unseen.plotting import columns
-from unseen.plotting.columns import SMALL, Column
+from unseen.plotting.columns import Column
+from unseen.plotting.page import EDGE, FACT, GAP, HEAD_LETTER, HEAD_LINE, LINE, NOTE, Page, facts_line, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,17 +18,14 @@ DOTS_PER_INCH = 160
 PARTS_SHOWN = 3
 """Parts that a picture shows at most; the record holds all."""
 
-_EDGE, _GAP, _TITLE = 0.25, 0.3, 0.5
-"""Inches: margin, between columns, for a column's title."""
-_LINE, _LETTER = 0.17, 0.0615
-"""Inches: height of a line of small text, and width of a letter of it."""
-_HEAD_LINE, _HEAD_LETTER = 0.27, 0.105
-"""The same of the headline."""
+_TITLE = 0.5
+"""Inches: for a column's title."""
 
 
 def panel(explanation: Explanation) -> Figure:
     """Photograph, saliency map, parts and (where there is one) deletion and insertion curve, side by side."""
-    row = [columns.photograph(explanation), _saliency(explanation), *_parts(explanation)]
+    top = explanation.provenance.get("decision", {}).get("top", [])
+    row = [columns.photograph(explanation.image, top), _saliency(explanation), *_parts(explanation)]
     if explanation.curve is not None:
         row.append(columns.curve(explanation, explanation.curve))
     return _sheet(explanation, row, side=3.2)
@@ -63,48 +60,35 @@ def _parts(explanation: Explanation) -> list[Column]:
 
 
 def _sheet(explanation: Explanation, row: list[Column], side: float) -> Figure:
-    from matplotlib.figure import Figure
-
     rows, cols = explanation.saliency.shape
     tall = side * rows / cols
-    width = 2 * _EDGE + _GAP * (len(row) - 1) + sum(side + column.left for column in row)
-    room = width - 2 * _EDGE
-    headline = _wrapped(_headline(explanation), room, _HEAD_LETTER)
-    facts = [(line, colour) for text, colour in _facts(explanation) for line in _wrapped(text, room)]
-    captions = [_wrapped(column.caption, side) for column in row]
-    feet = [column.foot + 0.1 + _LINE * len(lines) for column, lines in zip(row, captions, strict=True)]
+    width = 2 * EDGE + GAP * (len(row) - 1) + sum(side + column.left for column in row)
+    room = width - 2 * EDGE
+    headline = wrapped(headline_of(explanation.label, explanation.probability), room, HEAD_LETTER)
+    facts = [(line, colour) for text, colour in _facts(explanation) for line in wrapped(text, room)]
+    captions = [wrapped(column.caption, side) for column in row]
+    feet = [column.foot + 0.1 + LINE * len(lines) for column, lines in zip(row, captions, strict=True)]
     floor = max(feet) + 0.1
-    below_headline = floor + tall + _TITLE + _LINE * (len(facts) - 1)
-    height = below_headline + _HEAD_LINE * len(headline) + _EDGE
+    below_headline = floor + tall + _TITLE + LINE * (len(facts) - 1)
+    page = Page(width, below_headline + HEAD_LINE * len(headline) + EDGE)
 
-    figure = Figure(figsize=(width, height))
-
-    def write(x: float, y: float, text: str, size: float, colour: str, weight: str = "normal") -> None:
-        figure.text(
-            x / width, y / height, text, size=size, color=colour, weight=weight, va="top", linespacing=1.3,
-            parse_math=False,
-        )  # fmt: skip
-
-    write(_EDGE, height - _EDGE, "\n".join(headline), 13, "black", "bold")
+    page.headline(headline, page.height - EDGE)
     for number, (text, colour) in enumerate(facts):
-        write(_EDGE, below_headline - _LINE * number, text, SMALL, colour)
-    left = _EDGE
+        page.write(EDGE, below_headline - LINE * number, [text], colour=colour)
+    left = EDGE
     for column, lines in zip(row, captions, strict=True):
         left += column.left
-        axes = figure.add_axes((left / width, floor / height, side / width, tall / height))
+        axes = page.axes(left, floor, side, tall, bare=not column.left)
         column.draw(axes)
         axes.set_title(column.title, loc="left", size=10, weight="bold", pad=5)
-        if not column.left:
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_visible(False)
-        write(left, floor - column.foot - 0.08, "\n".join(lines), SMALL, "#222222")
-        left += side + _GAP
-    return figure
+        page.write(left, floor - column.foot - 0.08, lines)
+        left += side + GAP
+    return page.figure
 
 
-def _headline(explanation: Explanation) -> str:
-    return f"{explanation.label}: {columns.percent(explanation.probability)} on the full photograph"
+def headline_of(label: str, probability: float) -> str:
+    """What a figure is about: the class, and how sure the model is of it."""
+    return f"{label}: {columns.percent(probability)} on the full photograph"
 
 
 def _facts(explanation: Explanation) -> list[tuple[str, str]]:
@@ -120,9 +104,4 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
     notes = [*explanation.notes]
     if len(explanation.parts) > PARTS_SHOWN:
         notes.append(f"{len(explanation.parts) - PARTS_SHOWN} further parts are in the record")
-    unbroken = [fact.replace(" ", "\u00a0") for fact in facts if fact]
-    return [("\u00a0\u00a0·  ".join(unbroken), "#555555"), *((f"Note: {note}", "#A33B00") for note in notes)]
-
-
-def _wrapped(text: str, room: float, letter: float = _LETTER) -> list[str]:
-    return [piece for line in text.splitlines() for piece in textwrap.wrap(line, max(20, int(room / letter)))]
+    return [(facts_line(facts), FACT), *((f"Note: {note}", NOTE) for note in notes)]

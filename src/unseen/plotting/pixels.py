@@ -33,9 +33,9 @@ def cut_out(pixels: Pixels, mask: Tensor) -> Pixels:
     return np.where(np.asarray(mask)[..., None], pixels, faded(pixels, 0.72))
 
 
-def limits(saliency: Tensor) -> tuple[float, float]:
-    """The range that the colours span: from 0 where no value is negative, else symmetric about 0."""
-    low, high = float(saliency.min()), float(saliency.max())
+def limits(*maps: Tensor) -> tuple[float, float]:
+    """The range that the colours of all maps span: from 0 where no value is negative, else symmetric about 0."""
+    low, high = min(float(values.min()) for values in maps), max(float(values.max()) for values in maps)
     if low >= 0:
         return 0.0, high or 1.0
     peak = max(-low, high)
@@ -55,9 +55,15 @@ def outline(mask: Tensor) -> Segments:
     return np.concatenate([flat, upright]) - 0.5
 
 
-def overlay(image: Tensor, saliency: Tensor) -> Pixels:
-    """The map over the faded photograph, shape (H, W, 3): the further from 0, the darker and the more opaque."""
-    return _blend(faded(photograph(image), 0.55), np.asarray(saliency.detach()), *limits(saliency))
+def overlay(image: Tensor, saliency: Tensor, span: tuple[float, float] | None = None) -> Pixels:
+    """The map over the faded photograph, shape (H, W, 3): the further from 0, the darker and the more opaque.
+
+    Args:
+        image: the photograph, shape (3, H, W).
+        saliency: the map, shape (H, W).
+        span: the range that the colours span, one of :func:`limits`; by default that of this map alone.
+    """
+    return _blend(faded(photograph(image), 0.55), np.asarray(saliency.detach()), *(span or limits(saliency)))
 
 
 def ramp(low: float, high: float) -> Pixels:

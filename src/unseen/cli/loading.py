@@ -1,0 +1,32 @@
+"""The model that a command asks for, ready for many evaluations."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unseen.cli.progress import progress
+from unseen.errors import ModelError
+from unseen.runtime import tune_allocator
+
+if TYPE_CHECKING:
+    from unseen.classifier import Classifier
+
+
+def ready(model: str, device: str, labels: Path | None, target: str | None) -> Classifier:
+    """The named model on the device, optimised where that is possible; a target that it does not know is refused."""
+    from unseen.zoo import load_classifier
+
+    tune_allocator()
+    with progress(f"loading {model}"):
+        classifier = load_classifier(model, device=device, labels=labels)
+        if target is not None:
+            classifier.target_index(target)
+        if classifier.device.type != "cpu":
+            return classifier
+        try:
+            return classifier.optimised()
+        except ModelError as error:
+            print(f"unseen: note: {error}", file=sys.stderr)
+            return classifier
