@@ -7,17 +7,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from unseen import Curve, Part, Preprocessing
+from unseen.errors import NotApplicableError
 from unseen.explanation import Findings
 from unseen.registry import Entry
 from unseen.removal import MaskedClassifier
 from unseen.zoo import Loaded
 
 METHOD = Entry("toys:Toy", "the left half", "nobody", "3 per photograph")
+UNABLE = Entry("toys:Unable", "the left half, but not under one removal")
 MODELS = Entry("toys:load", "toy:sides, toy:nan, toy:short, toy:unique, toy:sociable or toy:failing")
 LABELS = ("left", "right", "neither")
 
@@ -51,6 +54,25 @@ class Toy:
         found = [Part(half, role, gamma, said[0], True, rank=rank) for gamma in confidence for rank in range(parts)]
         curve = Curve((0.0, 0.5, 1.0), (said[1], said[0], said[2]), (said[2], said[1], said[1]))
         return Findings(self.stretch * half.float(), tuple(found), curve, ("only a toy",), {"seed": seed})
+
+
+@dataclass(frozen=True)
+class Still(Toy):
+    """As :class:`Toy`; its map is said not to depend on the removal."""
+
+    uses_removal: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Unable(Toy):
+    """As :class:`Toy`, but it has no rule where parts are hidden by ``removal``."""
+
+    removal: str = "grey"
+
+    def __call__(self, masked: MaskedClassifier, target: int, **asked: Any) -> Findings:
+        if masked.removal.name == self.removal:
+            raise NotApplicableError(f"Unable has no rule for {self.removal}; " + "take another way of hiding " * 3)
+        return super().__call__(masked, target, **asked)
 
 
 class Sides(nn.Module):

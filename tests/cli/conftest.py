@@ -12,8 +12,9 @@ from unseen.zoo import MODELS
 
 @pytest.fixture(autouse=True)
 def toy_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The method and the models of ``toys`` can be chosen by name."""
+    """The methods and the models of ``toys`` can be chosen by name."""
     monkeypatch.setitem(METHODS.entries, "toy", toys.METHOD)
+    monkeypatch.setitem(METHODS.entries, "unable", toys.UNABLE)
     monkeypatch.setitem(MODELS.entries, "toy", toys.MODELS)
 
 

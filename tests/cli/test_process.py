@@ -24,7 +24,16 @@ def unseen(*words: str | Path, timeout: float = 120) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize(
     "words",
-    ["--help", "explain --help", "list models", "list methods", "list removals", "list metrics", "evaluate --help"],
+    [
+        "--help",
+        "explain --help",
+        "list models",
+        "list methods",
+        "list removals",
+        "list metrics",
+        "evaluate --help",
+        "compare --help",
+    ],
 )
 def test_help_and_lists_start_without_torch(words: str) -> None:
     code = "import sys; from unseen.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"

@@ -1,4 +1,4 @@
-"""The command line: ``unseen explain``, ``evaluate`` and ``list``. Heavy packages are imported when a command runs."""
+"""The command line, ``unseen explain`` and its sisters. Heavy packages are imported when a command runs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ and explanation.json. An earlier explanation there is replaced.
   unseen explain cat.jpg --confidence 0.5 --confidence 0.9
   unseen explain cat.jpg --removal ad:pooled --json
 """
+COMPARE_HELP = """Compare methods and ways of hiding on one photograph, on one sheet.
+
+OUT receives sheet.png (look at it first: a column for each method, a row for
+each removal), comparison.json, and for each cell the folder METHOD-REMOVAL with
+all that "unseen explain" writes. Each cell is saved as soon as it is done; stop
+it whenever you like. A cell that fails says why in its place on the sheet.
+Maps of one method share a colour scale; those of two methods differ in unit.
+
+  unseen compare cat.jpg
+  unseen compare cat.jpg --methods causal,occlusion,rise:masks=1000
+  unseen compare cat.jpg --removals ad,ad:pooled,fill=neighbour,grey
+  unseen compare cat.jpg --target "tiger cat" --out tiger --json
+"""
 EVALUATE_HELP = """Judge explanations of many photographs, under every way of hiding.
 
 Parts that suffice are searched for every photograph, method, removal and γ, and
@@ -42,6 +55,9 @@ compare the other removals with ad, or with the first if ad is not among them.
   unseen evaluate photos/ --backend onnxruntime --out results
 """
 EXIT_CODES = """Exit codes: 0 all explained; 1 some photographs failed, the others are
+explained; 2 nothing was explained; 130 interrupted. Every error is one line
+on stderr."""
+COMPARE_EXIT_CODES = """Exit codes: 0 all cells explained; 1 some cells failed, the others are
 explained; 2 nothing was explained; 130 interrupted. Every error is one line
 on stderr."""
 
@@ -62,6 +78,13 @@ app.command(
     help_epilogue=EXIT_CODES,
 )
 app.command(
+    "unseen.cli.compare:compare",
+    name="compare",
+    help=COMPARE_HELP,
+    usage="Usage: unseen compare PHOTO [OPTIONS]",
+    help_epilogue=COMPARE_EXIT_CODES,
+)
+app.command(
     "unseen.cli.evaluate:evaluate",
     name="evaluate",
     help=EVALUATE_HELP,
@@ -77,7 +100,7 @@ app.command(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit code: 0 done, 1 some photographs failed, 2 user error, 130 Ctrl-C.
+    """Run the command line; return its exit code: 0 done, 1 some of it failed, 2 user error, 130 Ctrl-C.
 
     Args:
         arguments: the words after ``unseen``; those of the process by default.

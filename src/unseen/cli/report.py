@@ -1,4 +1,4 @@
-"""What ``unseen explain`` prints on stdout: a table for people, or one JSON object per photograph."""
+"""What ``unseen explain`` and ``compare`` print on stdout: tables for people, JSON objects for scripts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unseen.plotting.columns import percent
 
 if TYPE_CHECKING:
+    from unseen.comparing import Comparison
     from unseen.explanation import Explanation, Part
 
 _HEADER = f"{'class':24} {'probability':>11}  {'part':13} {'γ':>5} {'pixels':>8} {'confidence':>10}  {'verified':>8}"
@@ -37,6 +38,32 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
         *(f"  {row}" for row in rows),
         *(f"  note: {note}" for note in explanation.notes),
         f"  pictures: {files['panel']}",
+    ])  # fmt: skip
+
+
+def as_comparison(photo: Path, comparison: Comparison, folder: Path) -> str:
+    """A short table for people: one row a cell, and where the sheet is; why a cell failed is told on stderr."""
+    from unseen.comparing import RECORD, SHEET
+
+    rows = [("method", "removal", "evaluations", "seconds", "insertion", "deletion")]
+    for cell in comparison.cells:
+        about = cell.to_dict()
+        areas = about["areas"]
+        measured = (f"{areas['insertion']:.3f}", f"{areas['deletion']:.3f}") if areas else ("–", "–")
+        spent = (
+            ("failed", "–") if cell.explanation is None else (f"{about['evaluations']:,}", f"{about['seconds']:.1f}")
+        )
+        rows.append((cell.method, cell.removal, *spent, *measured))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    decision = comparison.decision
+    return "\n".join([
+        f"{photo}  ({decision.label} {percent(decision.probability)})",
+        *(
+            "  " + "  ".join(f"{text:{'<' if place < 2 else '>'}{widths[place]}}" for place, text in enumerate(row))
+            for row in rows
+        ),
+        f"  sheet: {folder / SHEET}",
+        f"  record: {folder / RECORD}",
     ])  # fmt: skip
 
 

@@ -36,6 +36,7 @@ class FromMap(ABC):
         stage: what making a map is called while it goes on.
         empty: the note on a map of zeros; ``{label}`` stands for the class.
         renewed: whether further disjoint parts need a new map of what is left.
+        uses_removal: whether the map depends on the removal; parts and curves always do.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -48,6 +49,7 @@ class FromMap(ABC):
     stage: ClassVar[str]
     empty: ClassVar[str]
     renewed: ClassVar[bool] = False
+    uses_removal: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.steps < 2:

@@ -1,0 +1,97 @@
+"""``unseen compare``: one photograph, methods × removals, one sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unseen.cli.loading import ready
+from unseen.cli.messages import complain, print_json
+from unseen.cli.options import Flag, Listed
+from unseen.cli.progress import progress
+from unseen.runtime import wait_passively
+
+if TYPE_CHECKING:
+    from unseen.comparing import Cell
+
+
+def compare(
+    photo: Path,
+    /,
+    *,
+    methods: Listed = None,
+    removals: Listed = None,
+    model: str = "efficientnet-lite0",
+    labels: Path | None = None,
+    target: str | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    device: str = "auto",
+    out: Path = Path("comparison"),
+    json: Flag = False,
+) -> int:
+    """Compare methods and ways of hiding on one photograph, on one sheet.
+
+    Parameters
+    ----------
+    photo
+        A file.
+    methods
+        Names from "unseen list methods", with options, separated by commas; by default causal,occlusion.
+    removals
+        Names from "unseen list removals", with options, separated by commas; by default ad,grey.
+    model
+        A name from "unseen list models".
+    labels
+        Text file with one class name a line, for a model that brings none.
+    target
+        Label or index of the class to explain; by default the model's top class.
+    seed
+        Of everything random.
+    batch_size
+        Masks per pass; chosen from the device by default.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    out
+        Folder of the results; checked before the work.
+    json
+        Print one JSON object a line for each cell, and nothing else, on stdout.
+    """  # noqa: D405, D411, D416
+    wait_passively()
+    from unseen import comparing
+    from unseen.cli import report
+    from unseen.explaining import check_request
+    from unseen.methods import METHODS
+    from unseen.removal import REMOVALS
+    from unseen.storage import check_writable
+
+    specs = {"methods": METHODS.split(methods), "removals": REMOVALS.split(removals)}
+    given = {name: values for name, values in specs.items() if values}
+    for spec in specs["methods"]:
+        METHODS.create(spec)
+    for spec in specs["removals"]:
+        REMOVALS.create(spec)
+    check_request((0.5,), seed, 1, batch_size)
+    check_writable(out)
+
+    def finished(cell: Cell) -> None:
+        if cell.error is not None:
+            complain(cell.error, about=f"{cell.method} × {cell.removal}")
+        if json:
+            print_json({"photo": str(photo), **cell.to_dict()})
+
+    comparison = comparing.compare(
+        photo,
+        ready(model, device, labels, target),
+        **given,
+        target=target,
+        seed=seed,
+        batch_size=batch_size,
+        folder=out,
+        watch=progress,
+        finished=finished,
+    )
+    if not json:
+        print(report.as_comparison(photo, comparison, out))
+    failed = len(comparison.failures)
+    return 0 if not failed else 1 if failed < len(comparison.cells) else 2
