@@ -58,5 +58,5 @@ clean: ## remove what the other targets made
 	@touch $@
 
 .venv-zoo/.ready: $(SETUP)
-	scripts/environment.sh .venv-zoo test,torchvision,timm,transformers
+	scripts/environment.sh .venv-zoo test,torchvision,timm,transformers,oracles
 	@touch $@

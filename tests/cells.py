@@ -61,6 +61,12 @@ def show(*indices: int) -> Tensor:
     return mask
 
 
+def segments(*, cells: int = 1) -> Tensor:
+    """Segments of so many cells each, numbered row by row, int64."""
+    numbers = torch.arange(GRID * GRID).reshape(GRID, GRID) // cells
+    return numbers.repeat_interleave(SIDE, 0).repeat_interleave(SIDE, 1)
+
+
 def conjunction(*indices: int) -> Rule:
     return lambda visible: visible[:, list(indices)].all(dim=1)
 

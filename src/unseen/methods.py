@@ -48,6 +48,12 @@ METHODS: Registry[Method] = Registry(
             "Chockler, Kelly & Kroening, Causal Explanations for Image Classifiers (ReX), 2024",
             "about 300 per photograph with a fill, 600 with ad",
         ),
+        "lime": Entry(
+            "unseen.attribution:Lime",
+            "coefficients of a linear model of the score on which segments are shown",
+            "Ribeiro, Singh & Guestrin, Why Should I Trust You? Explaining the Predictions of Any Classifier, KDD 2016",
+            "1000 per photograph, and 70 for curves and parts",
+        ),
         "occlusion": Entry(
             "unseen.attribution:Occlusion",
             "how far the score falls when a sliding window hides a part",
@@ -59,6 +65,13 @@ METHODS: Registry[Method] = Registry(
             "the mean score of random masks that show a pixel",
             "Petsiuk, Das & Saenko, RISE: Randomized Input Sampling for Explanation of Black-box Models, BMVC 2018",
             "2000 per photograph, and 70 for curves and parts",
+        ),
+        "shapley": Entry(
+            "unseen.attribution:Shapley",
+            "fair shares of segments in the change of the score from all hidden to all shown",
+            "Lundberg & Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017; "
+            "Covert & Lee, Improving KernelSHAP, AISTATS 2021",
+            "at most 2000 per photograph, and 70 for curves and parts",
         ),
     },
 )

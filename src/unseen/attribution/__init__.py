@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from unseen.attribution.lime import Lime, lime
 from unseen.attribution.occlusion import Occlusion, occlusion
 from unseen.attribution.rise import Rise, rise
+from unseen.attribution.segments import superpixels
+from unseen.attribution.shapley import Shapley, shapley
 
-__all__ = ["Occlusion", "Rise", "occlusion", "rise"]
+__all__ = ["Lime", "Occlusion", "Rise", "Shapley", "lime", "occlusion", "rise", "shapley", "superpixels"]
