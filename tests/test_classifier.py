@@ -399,3 +399,19 @@ def test_devices() -> None:
     for wrong in ("cuda:99", "toaster"):
         with pytest.raises(ParameterError, match="try 'auto' or 'cpu'"):
             resolve_device(wrong)
+
+
+def test_frozen_parameters_get_their_flags_back() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.Linear(4, 2))
+    network[1].weight.requires_grad_(False)
+    before = [parameter.requires_grad for parameter in network.parameters()]
+    classifier = Classifier(network, Preprocessing((2, 2), None))
+
+    def fail() -> None:
+        with classifier.frozen():
+            assert not any(parameter.requires_grad for parameter in network.parameters())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert [parameter.requires_grad for parameter in network.parameters()] == before

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from unseen.autograd_graph import mend_batch_norms
 from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, nearest
 from unseen.fingerprint import fingerprint, revision
 from unseen.folding import fold_batch_norms
@@ -171,7 +172,7 @@ class Classifier:
         """
         try:
             with self.evaluating():
-                return self.model(normalised)
+                output = self.model(normalised)
         except Exception as error:
             if isinstance(error, UnseenError) or out_of_memory(error):
                 raise
@@ -180,6 +181,10 @@ class Classifier:
                 f"{self.name} fails on images of shape {tuple(normalised.shape)} ({reason}); "
                 "check the input size in its preprocessing, and its code"
             ) from error
+        logits = getattr(output, "logits", output)
+        if self.device.type == "cpu" and isinstance(logits, Tensor) and logits.requires_grad:
+            mend_batch_norms(logits)
+        return output
 
     def check(self, output: object, count: int) -> Float[Tensor, "N K"]:
         """``output`` if it is a batch of ``count`` finite logit vectors, a :class:`ModelError` otherwise."""
@@ -229,6 +234,22 @@ class Classifier:
             torch.backends.mha.set_fastpath_enabled(fused)
             for module, training in flags:
                 module.training = training
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside, no parameter needs a gradient, so that a tensor needs one if and only if it depends on the input.
+
+        Evaluation mode lasts as long, for a network with checkpoints runs once more in the backward pass.
+        """
+        needing = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        for parameter in needing:
+            parameter.requires_grad_(False)
+        try:
+            with self.evaluating():
+                yield
+        finally:
+            for parameter in needing:
+                parameter.requires_grad_(True)
 
     # ---- labels ---------------------------------------------------------------------------------------------
 
