@@ -4,6 +4,7 @@ import pytest
 
 import toys
 from unseen.causal import Causal
+from unseen.errors import ParameterError
 from unseen.methods import METHODS, Method, spec_of
 from unseen.registry import Entry
 
@@ -35,3 +36,15 @@ def test_every_method_has_a_source_and_a_cost() -> None:
         assert entry.citation
         assert entry.cost
         assert isinstance(entry.load()(), Method)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_every_name_is_the_spec_of_what_it_makes(name: str) -> None:
+    assert spec_of(METHODS.create(name)) == name
+
+
+def test_options_that_a_name_presets_are_left_out() -> None:
+    assert spec_of(METHODS.create("vargrad:samples=9")) == "vargrad:samples=9"
+    assert spec_of(METHODS.create("lrp-gamma:gamma=0.5")) == "lrp-gamma:gamma=0.5"
+    with pytest.raises(ParameterError, match="no option 'weights'"):
+        METHODS.create("grad-cam:weights=cam")

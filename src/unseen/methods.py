@@ -38,6 +38,20 @@ class Method(Protocol):
         """
 
 
+_CURVES = "and 70 for curves and parts"
+_SHRIKUMAR = (
+    "Shrikumar, Greenside & Kundaje, Learning Important Features Through Propagating Activation Differences, 2017"
+)
+
+
+def _gradient(name: str, summary: str, citation: str, cost: str = "1 with a gradient", **arguments: str) -> Entry:
+    return Entry(f"unseen.attribution:{name}", summary, citation, f"{cost}, {_CURVES}", arguments)
+
+
+def _cam(weights: str, summary: str, citation: str, cost: str = "1 with a gradient") -> Entry:
+    return Entry("unseen.attribution:ActivationMap", summary, citation, f"{cost}, {_CURVES}", {"weights": weights})
+
+
 METHODS: Registry[Method] = Registry(
     "method",
     "unseen.methods",
@@ -73,6 +87,138 @@ METHODS: Registry[Method] = Registry(
             "Covert & Lee, Improving KernelSHAP, AISTATS 2021",
             "at most 2000 per photograph, and 70 for curves and parts",
         ),
+        "saliency": _gradient(
+            "Saliency",
+            "the absolute gradient: how sensitive the score is to each pixel",
+            "Simonyan, Vedaldi & Zisserman, Deep Inside Convolutional Networks, 2014",
+        ),
+        "input-x-gradient": _gradient(
+            "InputXGradient", "gradient times input: what each pixel adds, to first order", _SHRIKUMAR
+        ),
+        "deconvnet": _gradient(
+            "RectifiedGradient",
+            "positive signals passed back through every ReLU",
+            "Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
+            rule="deconvnet",
+        ),
+        "guided-backprop": _gradient(
+            "RectifiedGradient",
+            "positive signals passed back through the ReLUs that were open",
+            "Springenberg et al., Striving for Simplicity: The All Convolutional Net, 2015",
+            rule="guided",
+        ),
+        "integrated-gradients": _gradient(
+            "IntegratedGradients",
+            "what the change from a baseline to the photograph adds, by gradients on the way",
+            "Sundararajan, Taly & Yan, Axiomatic Attribution for Deep Networks, ICML 2017",
+            "17 to 300 with a gradient",
+        ),
+        "expected-gradients": _gradient(
+            "ExpectedGradients",
+            "integrated gradients averaged over many baselines",
+            "Erion et al., Improving performance of deep learning models with axiomatic attribution priors, 2021",
+            "200 with a gradient and 201",
+        ),
+        "smoothgrad": _gradient(
+            "NoisyGradients",
+            "the mean gradient of noisy copies",
+            "Smilkov et al., SmoothGrad: removing noise by adding noise, 2017",
+            "50 with a gradient",
+            statistic="mean",
+        ),
+        "smoothgrad-squared": _gradient(
+            "NoisyGradients",
+            "the mean squared gradient of noisy copies",
+            "Hooker et al., A Benchmark for Interpretability Methods in Deep Neural Networks, 2019",
+            "50 with a gradient",
+            statistic="square",
+        ),
+        "vargrad": _gradient(
+            "NoisyGradients",
+            "the variance of the gradients of noisy copies",
+            "Adebayo et al., Local explanation methods lack sensitivity to parameter values, 2018",
+            "50 with a gradient",
+            statistic="variance",
+        ),
+        "lrp-epsilon": _gradient(
+            "Lrp",
+            "the logit handed back through the layers, in proportion to what each input contributed",
+            "Bach et al., On Pixel-Wise Explanations by Layer-Wise Relevance Propagation, 2015, equation 58",
+            variant="epsilon",
+        ),
+        "lrp-alpha-beta": _gradient(
+            "Lrp",
+            "the same, positive and negative contributions apart",
+            "Bach et al., On Pixel-Wise Explanations by Layer-Wise Relevance Propagation, 2015, equation 60",
+            variant="alpha-beta",
+        ),
+        "lrp-gamma": _gradient(
+            "Lrp",
+            "the same, positive contributions favoured",
+            "Montavon et al., Layer-Wise Relevance Propagation: An Overview, 2019",
+            variant="gamma",
+        ),
+        "deep-taylor": _gradient(
+            "Lrp",
+            "the same by Taylor expansions at the layers of a ReLU network",
+            "Montavon et al., Explaining nonlinear classification decisions with deep Taylor decomposition, 2017",
+            variant="deep-taylor",
+        ),
+        "deeplift": _gradient(
+            "DeepLift",
+            "how each pixel's difference from a baseline changes the logit, by differences of activations",
+            _SHRIKUMAR,
+            "1 and 1 with a gradient",
+        ),
+        "cam": _cam(
+            "cam",
+            "the last feature map, weighted by the head's own weights; needs average pooling and a linear head",
+            "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016",
+            "1 with a gradient and 2",
+        ),
+        "grad-cam": _cam(
+            "grad-cam",
+            "the last feature map, weighted by mean gradients",
+            "Selvaraju et al., Grad-CAM, ICCV 2017",
+        ),
+        "grad-cam++": _cam(
+            "grad-cam++",
+            "the last feature map, weighted by positive gradients of each position",
+            "Chattopadhay et al., Grad-CAM++, WACV 2018",
+        ),
+        "xgrad-cam": _cam(
+            "xgrad-cam",
+            "the last feature map, weighted by gradients where it is active",
+            "Fu et al., Axiom-based Grad-CAM, BMVC 2020",
+        ),
+        "layer-cam": _cam(
+            "layer-cam",
+            "the last feature map times its positive gradients, position by position",
+            "Jiang et al., LayerCAM, IEEE TIP 2021",
+        ),
+        "eigen-cam": _cam(
+            "eigen-cam",
+            "the first principal component of the last feature map; the same for every class",
+            "Muhammad & Yeasin, Eigen-CAM, IJCNN 2020",
+        ),
+        "ablation-cam": _cam(
+            "ablation-cam",
+            "the last feature map, weighted by how far the score falls without each channel",
+            "Desai & Ramaswamy, Ablation-CAM, WACV 2020",
+            "1 with a gradient and 1 per channel",
+        ),
+        "score-cam": Entry(
+            "unseen.attribution:ScoreCam",
+            "the last feature map, weighted by the score of the photograph seen through each channel",
+            "Wang et al., Score-CAM, CVPRW 2020",
+            f"1 per channel of the last feature map, {_CURVES}",
+        ),
+        "opti-cam": Entry(
+            "unseen.attribution:OptiCam",
+            "the mixture of channels through which the photograph keeps the highest score",
+            "Zhang et al., Opti-CAM: Optimizing saliency maps for interpretability, CVIU 2024",
+            f"100 with a gradient, {_CURVES}",
+        ),
     },
 )
 
@@ -80,7 +226,14 @@ METHODS: Registry[Method] = Registry(
 def spec_of(method: object) -> str:
     """The spec that makes ``METHODS.create`` build ``method`` again; its class's name if it is not registered."""
     kind = type(method)
-    name = next((name for name in METHODS if METHODS[name].load() is kind), kind.__name__)
-    values = {f.name: (getattr(method, f.name), f.default) for f in settable(method)}
-    options = ",".join(f"{key}={written(value)}" for key, (value, default) in values.items() if value != default)
+    own = {f.name: (getattr(method, f.name), f.default) for f in settable(method)}
+    for name in METHODS:
+        preset = METHODS[name].arguments
+        if METHODS[name].load() is kind and all(own[key][0] == value for key, value in preset.items()):
+            break
+    else:
+        name, preset = kind.__name__, {}
+    options = ",".join(
+        f"{key}={written(value)}" for key, (value, default) in own.items() if value != default and key not in preset
+    )
     return f"{name}:{options}" if options else name

@@ -63,6 +63,22 @@ def test_memory_back_off_loses_nothing(error: type[BaseException], limit: int) -
     assert [size for size in network.batches if size > limit][:2] == [16, 8] if limit < 8 else [16]
 
 
+def test_any_evaluation_is_batched_counted_and_retried_with_less() -> None:
+    told: list[int] = []
+    masked = build(Network(), 8, progress=lambda _, done, __: told.append(done))
+    tried: list[tuple[int, int]] = []
+
+    def evaluate(first: int, last: int) -> list[int]:
+        tried.append((first, last))
+        if last - first > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        return list(range(first, last))
+
+    assert [number for batch in masked.in_batches(7, evaluate) for number in batch] == list(range(7))
+    assert tried == [(0, 7), (0, 3), (3, 6), (6, 7)]
+    assert (masked.evaluations, told) == (7, [3, 6, 7])
+
+
 def test_memory_for_not_even_one_image() -> None:
     with pytest.raises(ModelError, match="single image"):
         build(Network(0), 4)(masks(4))

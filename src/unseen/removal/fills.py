@@ -7,13 +7,14 @@ in the network's *normalised* input, the same for all channels. The others are c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.errors import ParameterError
 from unseen.removal.masked import MaskedForward, Removal
 
 Colour = Literal["zero", "min", "max", "mean", "black", "white", "grey", "channel-mean"]
@@ -72,3 +73,13 @@ def fill_colour(colour: Colour, classifier: Classifier, image: Float[Tensor, "3 
         "mean": normalised.mean(),
     }[colour]
     return statistic * std + mean
+
+
+def check_colour(colour: str) -> None:
+    """Refuse a colour that there is not.
+
+    Raises:
+        ParameterError: none of :data:`Colour`.
+    """
+    if colour not in get_args(Colour):
+        raise ParameterError(f"colour {colour!r} must be one of {', '.join(get_args(Colour))}")

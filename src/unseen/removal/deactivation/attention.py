@@ -9,12 +9,13 @@ switched off without weight. Attention does not dilate the mask: a token is on w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.grid import times
 from unseen.removal.deactivation.interception import Function, Interception, Rule, State, name_of, operands_of
 from unseen.removal.deactivation.places import Positions, Scores
@@ -131,7 +132,7 @@ def _without_keys(run: Interception, scores: Tensor, side: Positions) -> Tensor:
 
 def scaled_dot_product(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """``scaled_dot_product_attention``: switched-off keys are masked; queries keep their positions."""
-    call = _attention(*args, **kwargs)
+    call = attention_call(*args, **kwargs)
     query, key, value = (call.pop(name) for name in ("query", "key", "value"))
     if call["is_causal"] or call["dropout_p"]:
         raise run.refusal("scaled_dot_product_attention", "is causal or drops at random, for which there is no rule")
@@ -172,7 +173,18 @@ def _masked(func: Function, query: Tensor, key: Tensor, value: Tensor, keep: Ten
     return output
 
 
-def multi_head_attention(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+@runtime_checkable
+class Steps(Protocol):
+    """What calls torch functions as a network would, each by its rule, and refuses those that it cannot follow."""
+
+    def call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
+        """Call a torch function."""
+
+    def refusal(self, what: str, why: str) -> NotApplicableError:
+        """The error that names the operation."""
+
+
+def multi_head_attention(run: Steps, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``multi_head_attention_forward`` of one sequence with itself, by the steps of torch's own code."""
     call = _multi_head(*args, **kwargs)
     query, heads = call["query"], call["num_heads"]
@@ -225,7 +237,7 @@ def over_heads(run: Interception, func: Function, args: tuple[Any, ...], kwargs:
     return run.mark(func(*args, **kwargs), state)
 
 
-def _attention(
+def attention_call(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -236,6 +248,7 @@ def _attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> dict[str, Any]:
+    """The arguments of ``scaled_dot_product_attention`` by name."""
     named = {"query": query, "key": key, "value": value, "attn_mask": attn_mask, "dropout_p": dropout_p}
     return {**named, "is_causal": is_causal, "scale": scale, "enable_gqa": enable_gqa}
 

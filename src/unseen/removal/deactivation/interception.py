@@ -26,9 +26,12 @@ from unseen.removal.deactivation.places import Layouts, Positions, Scores
 from unseen.removal.deactivation.tensor_table import TensorTable
 
 Function = Callable[..., Any]
+Watch = Callable[["Interception", Function, Tensor], "Tensor | None"]
+"""Shown a function and its output, which has positions; may give another tensor to go on with in its place."""
+
 Rule = Callable[["Interception", Function, tuple[Any, ...], dict[str, Any]], Any]
 
-_ABOUT_TENSORS = frozenset(  # tell nothing of a tensor's values, unlike item, tolist or numpy
+ABOUT_TENSORS = frozenset(  # tell nothing of a tensor's values, unlike item, tolist or numpy
     [
         "__get__",
         "__len__",
@@ -57,7 +60,7 @@ _ABOUT_TENSORS = frozenset(  # tell nothing of a tensor's values, unlike item, t
 )
 
 
-_OF_A_KIND = frozenset(["new_zeros", "new_ones", "new_full", "new_empty"])  # take the type of a tensor, not its values
+OF_A_KIND = frozenset(["new_zeros", "new_ones", "new_full", "new_empty"])  # take the type of a tensor, not its values
 
 
 class State(Enum):
@@ -89,6 +92,7 @@ class Interception(TorchFunctionMode):
         model: the network, for naming the module in errors.
         constants: the tensors that do not depend on the photograph; what the network makes of them alone is added.
         layouts: where functions were seen to move positions.
+        watch: shown every tensor that has positions, as it is made.
         learning: take every tensor of unknown origin for a constant: for a plain pass, which finds those that are
             neither parameters nor buffers.
     """
@@ -103,9 +107,11 @@ class Interception(TorchFunctionMode):
         constants: TensorTable[State],
         layouts: Layouts,
         *,
+        watch: Watch | None = None,
         learning: bool = False,
     ) -> None:
         super().__init__()
+        self.watch = watch
         self.rules, self.score_rules, self.traveller, self.semantics = rules, score_rules, traveller, semantics
         self.model, self.constants, self.layouts, self.learning = model, constants, layouts, learning
         self.count = len(traveller.origin.active)
@@ -232,17 +238,22 @@ class Interception(TorchFunctionMode):
         rule = (self.score_rules if paired else self.rules).get(func)
         if rule is not None and kwargs.get("out") is None:
             self.followed.add(func)
-            output = rule(self, func, *(_by_position(args, kwargs) if kwargs else (args, kwargs)))
+            output = rule(self, func, *(by_position(args, kwargs) if kwargs else (args, kwargs)))
             for tensor in tensors_in(output):
                 self._check_shape(func, tensor)
-            return output
-        if func.__name__ in _ABOUT_TENSORS:
+            return output if self.watch is None else self._watched(self.watch, func, output)
+        if func.__name__ in ABOUT_TENSORS:
             output = func(*args, **kwargs)
             if not tensors_in(output):
                 return output
-        if func.__name__ in _OF_A_KIND:
+        if func.__name__ in OF_A_KIND:
             return self.mark(func(*args, **kwargs), State.CONSTANT)
         raise self.refusal(name_of(func), "takes positions in a way for which there is no rule")
+
+    def _watched(self, watch: Watch, func: Function, output: Any) -> Any:
+        positions = self.positions(output)
+        instead = None if positions is None else watch(self, func, output)
+        return output if instead is None or positions is None else self.mark(instead, positions)
 
     def _check_shape(self, func: Function, output: Tensor) -> None:
         positions = self._states.get(output)
@@ -256,7 +267,7 @@ class Interception(TorchFunctionMode):
 
     def refusal(self, what: str, why: str) -> NotApplicableError:
         """The error that names the operation, the module that called it, and what to do."""
-        where = _calling_module(self.model)
+        where = calling_module(names_of(self.model))
         place = f" in module {where!r}" if where else ""
         return NotApplicableError(
             f"ad cannot follow {type(self.model).__name__}: {what}{place} {why}; "
@@ -283,7 +294,7 @@ def operands_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
     return tensors_in((*args, kwargs) if kwargs else args)
 
 
-def _by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The same call with its tensors by position, whatever they were called by."""
     for place, names in enumerate((("input", "tensors", "tensor"), ("other",))):
         if len(args) == place and not kwargs.keys().isdisjoint(names):
@@ -297,8 +308,13 @@ def name_of(func: Function) -> str:
     return str(resolve_name(func) or getattr(func, "__qualname__", repr(func)))
 
 
-def _calling_module(model: nn.Module) -> str:
-    names: dict[int, str] = {id(module): name for name, module in model.named_modules()}
+def names_of(model: nn.Module) -> dict[int, str]:
+    """The names of a network's modules, by their identity."""
+    return {id(module): name for name, module in model.named_modules()}
+
+
+def calling_module(names: Mapping[int, str]) -> str:
+    """The name of the innermost module whose code is running, "" if it is none but the network itself."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         owner = frame.f_locals.get("self")

@@ -124,7 +124,13 @@ def over_axes(
 def is_in_place(func: Function) -> bool:
     """Whether the function changes its first argument."""
     name = func.__name__
-    return (name.endswith("_") and not name.endswith("__")) or name in ("__iadd__", "__isub__", "__imul__")
+    return (name.endswith("_") and not name.endswith("__")) or name in (
+        "__iadd__",
+        "__isub__",
+        "__imul__",
+        "__itruediv__",
+        "__idiv__",
+    )
 
 
 def _operands(run: Interception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Positions]:

@@ -1,0 +1,305 @@
+"""Backward passes by other rules than the chain rule, through an untouched network.
+
+Every torch function that the network calls passes through :class:`Propagation`. A function for which there is another
+rule returns the value that the network expects, with another derivative: that of *surrogates*, functions that are
+linear in what comes from the photograph, each times a ratio that is held constant. Autograd then carries the rule
+backwards, through additions, concatenations and branches as they are. What the rule assigns to a tensor is the tensor
+times its modified derivative, so that linear functions need no rule. Functional, in-place and reused layers are met
+like any other; a function without a rule is refused by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from unseen.errors import NotApplicableError
+from unseen.removal.deactivation.interception import (
+    ABOUT_TENSORS,
+    OF_A_KIND,
+    Function,
+    by_position,
+    calling_module,
+    name_of,
+    names_of,
+    operands_of,
+    tensors_in,
+)
+from unseen.removal.deactivation.pointwise import functions
+from unseen.removal.deactivation.tensor_table import TensorTable
+
+Rule = Callable[["Propagation", Function, tuple[Any, ...], dict[str, Any]], Any]
+
+_OF_A_KIND = OF_A_KIND | {"zeros_like", "ones_like", "full_like", "empty_like"}
+
+
+class State(Enum):
+    """What a tensor that depends on the photograph is to the rules."""
+
+    SIGNAL = "signal"
+    GATE = "gate"
+    """Held constant: it says how much of a signal passes (attention weights, sigmoid gates, standard deviations)."""
+
+
+class Propagation(TorchFunctionMode):
+    """One pass by other rules: enter the input, run the network inside, differentiate the output.
+
+    Args:
+        rules: what to do with each torch function that meets a signal.
+        gated: functions that may take a gate beside a signal.
+        model: the network, for naming the module in errors; its parameters must need no gradients.
+        method: what errors call the method.
+
+    Attributes:
+        absorbed: after the backward pass, what constants (biases, class tokens) were assigned.
+    """
+
+    def __init__(
+        self, rules: Mapping[Function, Rule], gated: frozenset[Function], model: nn.Module, method: str
+    ) -> None:
+        super().__init__()
+        self.rules, self.gated, self.model, self.method = rules, gated, model, method
+        self.absorbed = 0.0
+        self._states: TensorTable[State] = TensorTable()
+
+    def enter(self, tensor: Tensor) -> Tensor:
+        """Register the network's input."""
+        self._states[tensor] = State.SIGNAL
+        return tensor
+
+    def gate(self, tensor: Tensor) -> Tensor:
+        """Register a tensor that is held constant."""
+        held = tensor.detach()
+        self._states[held] = State.GATE
+        return held
+
+    def state(self, tensor: Tensor) -> State | None:
+        """The state of a tensor, ``None`` of one that does not depend on the photograph."""
+        state = self._states.get(tensor)
+        if state is None and tensor.requires_grad:
+            raise self.refusal(
+                f"a tensor {tuple(tensor.shape)}", "was made by a scripted, compiled or custom operation"
+            )
+        return state
+
+    def is_signal(self, value: object) -> bool:
+        """Whether a value is a tensor that carries what is passed backwards."""
+        return isinstance(value, Tensor) and self.state(value) is State.SIGNAL
+
+    def through(self, value: Tensor, *terms: tuple[Tensor, Tensor | float]) -> Tensor:
+        """``value`` with the derivative of Σ ratio · surrogate; what the surrogates lack to it is absorbed.
+
+        Args:
+            value: what the network expects.
+            terms: surrogates, linear in the signals, each with its ratio.
+        """
+        output = rest = value.detach()
+        for surrogate, ratio in terms:
+            plain = surrogate.detach()
+            output = output + ratio * (surrogate - plain)
+            rest = rest - ratio * plain
+        self.absorb(output, rest)
+        return output
+
+    def absorb(self, output: Tensor, constant: Tensor) -> None:
+        """Keep account of what a constant that was added to ``output`` is assigned."""
+        if not output.requires_grad or not bool(constant.any()):
+            return
+
+        def settle(derivative: Tensor) -> None:
+            self.absorbed += float((derivative.double() * constant).sum())
+
+        output.register_hook(settle)  # type: ignore[no-untyped-call]
+
+    def call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
+        """Call a torch function as the network would, for rules that are made of several."""
+        return self.__torch_function__(func, (), args, kwargs)
+
+    def refusal(self, what: str, why: str) -> NotApplicableError:
+        """The error that names the operation, the module that called it, and what to do."""
+        where = calling_module(names_of(self.model))
+        place = f" in module {where!r}" if where else ""
+        return NotApplicableError(
+            f"{self.method} cannot pass {type(self.model).__name__}: {what}{place} {why}; "
+            "choose another method, such as 'integrated-gradients'"
+        )
+
+    def __torch_function__(
+        self, func: Function, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        operands = operands_of(args, kwargs)
+        states = {self.state(tensor) for tensor in operands} - {None}
+        if not states or func.__name__ in _OF_A_KIND:
+            return func(*args, **kwargs)
+        if states == {State.GATE}:
+            output = func(*args, **kwargs)
+            for tensor in tensors_in(output):
+                self._states[tensor] = State.GATE
+            return output
+        rule = self.rules.get(func)
+        if rule is None and func.__name__ in ABOUT_TENSORS:
+            output = func(*args, **kwargs)
+            if not tensors_in(output):
+                return output
+        if rule is None or kwargs.get("out") is not None:
+            raise self.refusal(name_of(func), "is a function for which there is no rule")
+        if State.GATE in states and func not in self.gated:
+            raise self.refusal(
+                name_of(func), "joins a signal with what only weighs signals, for which there is no rule"
+            )
+        if not torch.is_grad_enabled():
+            raise self.refusal(name_of(func), "is called without gradients (no_grad, or a custom autograd.Function)")
+        output = rule(self, func, *(by_position(args, kwargs) if kwargs else (args, kwargs)))
+        for tensor in tensors_in(args[0] if func is Tensor.__setitem__ else output):
+            if tensor.requires_grad and self._states.get(tensor) is None:  # not a constant in the dtype of a signal
+                self._states[tensor] = State.SIGNAL
+        return output
+
+
+# ---- rules that the methods share -------------------------------------------------------------------------------
+
+
+def linear(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A function that is linear in its signals: passed backwards as it is."""
+    del run
+    return func(*args, **kwargs)
+
+
+def affine(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A function that is affine in its signals: its constant, the value at signals of 0, is accounted for."""
+
+    def silent(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return torch.zeros_like(value) if run.is_signal(value) else value
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(silent, value))
+        return value
+
+    with torch.no_grad():
+        at_zero = [*map(silent, args)]
+        constant = func(*at_zero, **{name: silent(value) for name, value in kwargs.items()})
+        constant = at_zero[0] if constant is None else constant  # an assignment to a part
+        constant = constant.clone() if constant is args[0] else constant
+    output = func(*args, **kwargs)
+    result = args[0] if output is None else output
+    run.absorb(result, constant)
+    return output
+
+
+def addition_of_product(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``addcmul`` and ``addcdiv`` with one factor that does not depend on the photograph."""
+    if run.is_signal(args[2]) and (run.is_signal(args[1]) or func.__name__.startswith("addcdiv")):
+        raise run.refusal(name_of(func), "multiplies two signals")
+    return affine(run, func, args, kwargs)
+
+
+def check_exact(run: Propagation, func: Function, kwargs: dict[str, Any]) -> None:
+    """Refuse a quotient that is rounded."""
+    if kwargs.get("rounding_mode") is not None:
+        raise run.refusal(name_of(func), "rounds, for which there is no rule")
+
+
+def dropout(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Dropout that is off; in evaluation only code that asks for it by itself drops anything."""
+    training = kwargs.get("training", args[2] if len(args) > 2 else True)
+    if training and kwargs.get("p", args[1] if len(args) > 1 else 0.5):
+        raise run.refusal(name_of(func), "drops at random, for which there is no rule")
+    return func(*args, **kwargs)
+
+
+def out_of_place(
+    func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Callable[[Tensor], Tensor], bool]:
+    """A function of its first argument that leaves it as it is, and whether the original changes it."""
+    name = func.__name__
+    rest, options, changes = list(args[1:]), dict(kwargs), False
+    if name.endswith("_") and not name.endswith("__"):
+        changes = True
+        func = next(iter(functions([name[:-1]], in_place=False)))
+    elif "inplace" in _parameters(func):
+        place = _parameters(func).index("inplace") - 1
+        if place < len(rest):
+            changes, rest[place] = bool(rest[place]), False
+        else:
+            changes = bool(options.pop("inplace", False))
+    return lambda tensor: func(tensor, *rest, **options), changes
+
+
+def arguments(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a Python function by name, defaults included."""
+    bound = inspect.signature(func).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+@lru_cache(256)
+def _parameters(func: Function) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(func).parameters)
+    except (TypeError, ValueError):  # a builtin
+        return ()
+
+
+def pointwise(
+    rule: Callable[[Propagation, Function, Callable[[Tensor], Tensor], Tensor], Tensor],
+) -> Rule:
+    """The rule of a function of each value alone, whether or not it works in place."""
+
+    def applied(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        if any(run.is_signal(value) for value in (*args[1:], *kwargs.values())):
+            raise run.refusal(name_of(func), "has a parameter that depends on the photograph")
+        plain, changes = out_of_place(func, args, kwargs)
+        output = rule(run, func, plain, args[0])
+        return args[0].copy_(output) if changes else output
+
+    return applied
+
+
+def operands_of_product(
+    func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[list[Tensor], Callable[..., Tensor]]:
+    """The factors of a matrix product, and the product as a function of them."""
+    if func is torch.einsum:
+        equation, *operands = args
+        operands = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+        return operands, lambda *factors: torch.einsum(equation, *factors)
+    return [args[0], args[1]], lambda *factors: func(*factors, **kwargs)
+
+
+LINEAR = """
+view view_as reshape reshape_as flatten unflatten squeeze unsqueeze ravel permute transpose movedim moveaxis swapaxes
+swapdims contiguous clone to float double half bfloat16 type_as expand expand_as repeat repeat_interleave tile chunk
+split tensor_split unbind narrow select index_select gather take_along_dim flip roll rot90 mean sum avg_pool1d
+avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d pixel_shuffle pixel_unshuffle
+channel_shuffle unfold fold interpolate upsample neg negative __neg__ cumsum diagonal
+""".split()
+DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()
+AFFINE = """
+add sub subtract rsub __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ cat concat concatenate stack hstack vstack
+masked_fill pad
+""".split()
+
+SHARED_RULES: Mapping[Function, Rule] = {
+    **dict.fromkeys(functions(LINEAR, in_place=False), linear),
+    **dict.fromkeys((vars(torch._C.TensorBase)[name].__get__ for name in ("mT", "T")), linear),
+    torch.Tensor.__getitem__: linear,
+    **dict.fromkeys(functions(AFFINE), affine),
+    **dict.fromkeys(functions(DROPOUTS), dropout),
+    torch.Tensor.__setitem__: affine,
+    **dict.fromkeys(functions(("addcmul", "addcdiv")), addition_of_product),
+}
+PRODUCTS = frozenset(
+    functions("mul multiply div divide true_divide __mul__ __rmul__ __imul__ __truediv__ __itruediv__".split())
+)
+MATRIX_PRODUCTS = frozenset([*functions(("matmul", "bmm", "__matmul__")), torch.einsum])
+RECTIFIERS = frozenset(functions(("relu",)))
+LAYER_NORMS = (F.layer_norm, F.group_norm, F.instance_norm)

@@ -1,0 +1,173 @@
+"""Every method leaves the user's model, and everything global, exactly as found: whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from networks import bound
+from unseen import Classifier
+from unseen.errors import UnseenError
+from unseen.methods import METHODS
+from unseen.removal import REMOVALS
+
+CHEAP = {
+    "causal": "causal:iterations=1", "rise": "rise:masks=8", "occlusion": "occlusion",
+    "integrated-gradients": "integrated-gradients:most=17,tolerance=0.9", "expected-gradients": "expected-gradients:samples=2",
+    "smoothgrad": "smoothgrad:samples=2", "smoothgrad-squared": "smoothgrad-squared:samples=2", "vargrad": "vargrad:samples=2",
+    "opti-cam": "opti-cam:rounds=2", "lime": "lime:samples=8", "shapley": "shapley:segments=9,budget=60", "iassa": "iassa:budget=20",
+}  # fmt: skip
+TRAINED = ("saliency", "guided-backprop", "lrp-gamma", "deeplift", "grad-cam", "opti-cam", "cam", "smoothgrad")
+"""Those that are tried on the bundled network, too: one of each kind."""
+
+
+@pytest.fixture(autouse=True)
+def unchecked_types() -> Iterator[None]:
+    """The checks draw from Python's random numbers themselves."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
+
+
+class Fragile(nn.Module):
+    """Layers of every sort that remembers something; it can be told to fail, or to be what no method looks into."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Conv2d(4, 4, 3, 2, 1),
+        )
+        self.norm, self.head = nn.BatchNorm2d(4, momentum=None), nn.Linear(4, 3)
+        self.passes_left: int | None = None
+        self.strange = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = self.norm(self.features(x)).relu()
+        if self.passes_left is not None:
+            self.passes_left -= 1
+            if self.passes_left < 0:
+                raise RuntimeError("the lights went out")
+        if self.strange:
+            values = torch.fft.fft2(torch.nn.functional.silu(values)).abs()
+        return self.head(values.mean((2, 3)))
+
+
+@contextlib.contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """What is inside must leave everything as it is."""
+    before = state(model)
+    tensors = [
+        (tensor, tensor.detach().clone(), tensor.grad, None if tensor.grad is None else tensor.grad.clone())
+        for tensor in [*model.parameters(), *model.buffers()]
+    ]
+    chance = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    yield
+    assert state(model) == before
+    for tensor, value, grad, slopes in tensors:
+        assert torch.equal(tensor, value)
+        assert tensor.grad is grad
+        assert slopes is None or torch.equal(tensor.grad, slopes)
+    assert torch.equal(torch.get_rng_state(), chance[0])
+    assert np.array_equal(np.random.get_state()[1], chance[1])  # noqa: NPY002
+    assert random.getstate() == chance[2]
+
+
+def state(model: nn.Module) -> list[Any]:
+    """Everything but numbers: tensors by identity, flags, hooks, and switches of torch."""
+    modules = [
+        (name, module.training, sorted(key for key in vars(module) if not key.startswith("_compiled")),
+         [len(getattr(module, key)) for key in vars(module) if "hooks" in key and hasattr(getattr(module, key), "__len__")])
+        for name, module in model.named_modules()
+    ]  # fmt: skip
+    tensors = [
+        (name, id(tensor), tensor.requires_grad, tensor._version, tensor.dtype, tensor._backward_hooks)
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]
+    ]
+    switches = torch.is_grad_enabled(), torch.backends.mha.get_fastpath_enabled(), torch.get_default_dtype()
+    return [modules, tensors, switches, len(torch.overrides._get_current_function_mode_stack())]
+
+
+def fragile() -> Fragile:
+    torch.manual_seed(0)
+    model = Fragile()
+    model.head.bias.requires_grad_(False)
+    with torch.no_grad():
+        model.head.bias += 1
+    model(torch.rand(4, 3, 16, 16))[:, 0].sum().backward()  # gradients and running statistics of their own
+    model.features[0].weight.grad = None
+    model.features[1].eval()
+    return model
+
+
+def ask(name: str, masked: Any) -> None:
+    METHODS.create(CHEAP.get(name, name))(masked, 1, confidence=(0.5,), seed=1)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_a_small_network_is_left_as_found(name: str) -> None:
+    model = fragile()
+    masked = bound(model, double=False)
+    with untouched(model):
+        ask(name, masked)
+    assert masked.evaluations > 0
+
+
+@pytest.mark.parametrize("passes", [0, 2])
+@pytest.mark.parametrize("name", list(METHODS))
+def test_also_if_it_raises(name: str, passes: int) -> None:
+    model = fragile()
+    masked = bound(model, double=False)
+    model.passes_left = passes
+    with untouched(model), pytest.raises(UnseenError, match="the lights went out"):
+        ask(name, masked)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_also_if_it_is_refused(name: str) -> None:
+    model = fragile()
+    model.strange = True
+    masked = bound(model, double=False)
+    refused = False
+    with untouched(model):
+        try:
+            ask(name, masked)
+        except UnseenError:
+            refused = True
+    looks_inside = ("lrp", "deep", "cam", "deconvnet", "guided", "iassa")
+    assert refused == (any(word in name for word in looks_inside))
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_also_from_code_without_gradients(name: str) -> None:
+    model = fragile()
+    masked = bound(model, double=False)
+    with untouched(model), torch.no_grad():
+        ask(name, masked)
+        assert not torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_trained_network_is_left_as_found(name: str, classifier: Classifier, photo: Tensor) -> None:
+    masked = REMOVALS.create("grey").bind(classifier, photo)
+    with untouched(classifier.model):
+        method = METHODS.create(CHEAP.get(name, name))
+        method.attribute(_evaluator(masked), 0, None)  # type: ignore[attr-defined]
+
+
+def _evaluator(masked: Any) -> Any:
+    from unseen.sufficient import Evaluator
+
+    return Evaluator(masked, 967)
