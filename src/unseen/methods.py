@@ -62,6 +62,13 @@ METHODS: Registry[Method] = Registry(
             "Chockler, Kelly & Kroening, Causal Explanations for Image Classifiers (ReX), 2024",
             "about 300 per photograph with a fill, 600 with ad",
         ),
+        "iassa": Entry(
+            "unseen.attribution:Iassa",
+            "sampling until the map settles, shared between places that look alike to the classifier's own features",
+            "Vasu & Long, Iterative and Adaptive Sampling with Spatial Attention for Black-Box Model Explanations, "
+            "WACV 2020",
+            "1000 per photograph, and 70 for curves and parts",
+        ),
         "lime": Entry(
             "unseen.attribution:Lime",
             "coefficients of a linear model of the score on which segments are shown",

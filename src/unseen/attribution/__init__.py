@@ -10,6 +10,7 @@ from unseen.attribution.cam import ActivationMap, activation_map
 from unseen.attribution.deeplift import DeepLift, deeplift
 from unseen.attribution.features import Features, last_features
 from unseen.attribution.gradient import InputXGradient, NoisyGradients, Saliency, gradient, noisy_gradients
+from unseen.attribution.iassa import Iassa, iassa
 from unseen.attribution.integrated import (
     ExpectedGradients,
     IntegratedGradients,
@@ -25,12 +26,15 @@ from unseen.attribution.rectifiers import RectifiedGradient, rectified_gradient
 from unseen.attribution.rise import Rise, rise
 from unseen.attribution.segments import superpixels
 from unseen.attribution.shapley import Shapley, shapley
+from unseen.attribution.spatial_attention import Attention, attention
 
 __all__ = [
     "ActivationMap",
+    "Attention",
     "DeepLift",
     "ExpectedGradients",
     "Features",
+    "Iassa",
     "InputXGradient",
     "IntegratedGradients",
     "Lime",
@@ -45,9 +49,11 @@ __all__ = [
     "Shapley",
     "Shares",
     "activation_map",
+    "attention",
     "deeplift",
     "expected_gradients",
     "gradient",
+    "iassa",
     "integrated_gradients",
     "last_features",
     "lime",

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.attribution.scores import Score, check_score, scored
+from unseen.attribution.windows import Pile, hiding, sliding
 from unseen.errors import ParameterError
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
@@ -46,25 +47,16 @@ def occlusion(
         raise ParameterError(f"window {window} must lie in 1 … {min(height, width)} pixels")
     if not 1 <= stride <= window:
         raise ParameterError(f"stride {stride} must lie in 1 … {window} pixels; a larger one would leave pixels out")
-    corners = [(top, left) for top in _starts(height, window, stride) for left in _starts(width, window, stride)]
-
-    def masks(first: int, last: int) -> Tensor:
-        some = torch.ones(last - first, height, width)
-        for mask, (top, left) in zip(some, corners[first:last], strict=True):
-            mask[top : top + window, left : left + window] = 0
-        return some
-
+    windows = sliding((height, width), window, stride)
     ((_, whole),) = scored(masked, lambda first, last: torch.ones(last - first, height, width), 1, [target], score)
-    drops = torch.zeros(height + 1, width + 1, dtype=torch.float64)
-    cover = torch.zeros_like(drops)
-    number = 0
-    for _, values in scored(masked, masks, len(corners), [target], score):
-        for drop in (whole[0] - values[:, 0]).tolist():
-            top, left = corners[number]
-            for total, amount in ((drops, drop), (cover, 1.0)):
-                _add_box(total, top, left, window, amount)
-            number += 1
-    return (_filled(drops) / _filled(cover)).float()
+    pile, done = Pile((height, width)), 0
+    chunks = scored(
+        masked, lambda first, last: hiding(windows[first:last], masked.shape), len(windows), [target], score
+    )
+    for _, values in chunks:
+        pile.add(windows[done : done + len(values)], (whole[0] - values[:, 0]).tolist())
+        done += len(values)
+    return pile.mean.float()
 
 
 @dataclass(frozen=True)
@@ -109,23 +101,8 @@ class Occlusion(FromMap):
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""
         window, stride = self._pixels(shape)
-        return 1 + len(_starts(shape[0], window, stride)) * len(_starts(shape[1], window, stride))
+        return 1 + len(sliding(shape, window, stride))
 
     def _pixels(self, shape: tuple[int, int]) -> tuple[int, int]:
         window, stride = (max(1, round(share * min(shape))) for share in (self.window, self.stride))
         return window, stride
-
-
-def _starts(side: int, window: int, stride: int) -> list[int]:
-    starts = list(range(0, side - window + 1, stride))
-    return starts if starts[-1] == side - window else [*starts, side - window]
-
-
-def _add_box(total: Tensor, top: int, left: int, side: int, amount: float) -> None:
-    """A box in a 2-D difference array: four corners instead of its area."""
-    for y, x, sign in ((top, left, 1), (top + side, left, -1), (top, left + side, -1), (top + side, left + side, 1)):
-        total[y, x] += sign * amount
-
-
-def _filled(differences: Tensor) -> Tensor:
-    return differences.cumsum(0).cumsum(1)[:-1, :-1]
