@@ -123,3 +123,16 @@ def test_areas_under_a_curve_are_those_of_trapeziums() -> None:
     curve = Curve((0.0, 0.25, 1.0), (0.0, 0.8, 1.0), (1.0, 0.2, 0.0))
     assert curve.insertion_area == pytest.approx(0.25 * 0.4 + 0.75 * 0.9)
     assert curve.deletion_area == pytest.approx(0.25 * 0.6 + 0.75 * 0.1)
+
+
+def test_the_evidence_of_a_map_is_said_in_words() -> None:
+    assert make_explanation().evidence == ()
+    record = {
+        "layer": "blocks.3 (relu)",
+        "completeness_gap": 0.012345,
+        "converged": False,
+        "samples": 40,
+        "history": [1.0],
+    }
+    explained = make_explanation(provenance={"search": {"map": record}})
+    assert explained.evidence == ("layer blocks.3 (relu)", "completeness gap 0.0123", "converged no", "samples 40")

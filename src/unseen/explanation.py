@@ -156,6 +156,12 @@ class Explanation:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Explanation) and _same(self, other)
 
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What the method recorded of the map itself, in words: its layer, its gap, the fit."""
+        record = self.provenance.get("search", {}).get("map", {})
+        return tuple(f"{name.replace('_', ' ')} {_said(value)}" for name, value in record.items() if _is_plain(value))
+
     def to_dict(self) -> dict[str, Any]:
         """The record without its arrays, ready for JSON: target, method, removal, parts, curve, notes, provenance."""
         return {
@@ -226,6 +232,16 @@ class Findings:
     curve: Curve | None = None
     notes: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (bool, int, float, str))
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -67,10 +67,11 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
     ]
     figure = plotting.comparison(make_comparison(*cells))
     bars = [axes for axes in figure.axes if axes.xaxis.get_visible() and len(axes.get_xticks())]
-    assert bars[0].get_xlim() == pytest.approx((0, 5))
-    assert bars[1].get_xlim() == pytest.approx((-float(values.max()), float(values.max())))
+    peak = 5 * pixels.limits(values / values.max())[1]
+    assert bars[0].get_xlim() == pytest.approx((0, peak))
+    assert bars[1].get_xlim() == pytest.approx(pixels.limits(-values))
     first = next(axes for axes in figure.axes[3:] if axes.images)
-    expected = pixels.overlay(make_explanation().image, values / values.max(), (0.0, 5.0))
+    expected = pixels.overlay(make_explanation().image, values / values.max(), (0.0, peak))
     assert torch.allclose(torch.as_tensor(first.images[0].get_array()), torch.as_tensor(expected))
 
 

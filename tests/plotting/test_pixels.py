@@ -57,6 +57,17 @@ def test_limits_start_at_zero_or_are_symmetric(values: list[float], expected: tu
     assert pixels.limits(torch.tensor([values])) == expected
 
 
+def test_a_few_extreme_pixels_do_not_make_all_others_invisible() -> None:
+    values = torch.linspace(0, 1, 1000)
+    values[17] = 1e6
+    assert pixels.limits(values[None])[1] == pytest.approx(1, abs=0.01)
+    drawn = pixels.overlay(torch.full((3, 1, 1000), 0.5), values[None])
+    np.testing.assert_allclose(drawn[0, 17], drawn[0, 999], atol=1e-6)
+    lonely = torch.zeros(1, 1000)
+    lonely[0, 3] = 4
+    assert pixels.limits(lonely) == (0, 4)
+
+
 @pytest.mark.parametrize("others", [[0.5, 1.0], [-0.5, 1.0]])
 def test_the_photograph_shows_through_where_the_map_is_zero(others: list[float]) -> None:
     image = torch.rand(3, 1, 3, generator=torch.Generator().manual_seed(0))

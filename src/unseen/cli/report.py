@@ -36,6 +36,7 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
         f"{photo}  ({about['evaluations']:,} evaluations, {about['seconds']:.1f} s)",
         f"  {_HEADER}",
         *(f"  {row}" for row in rows),
+        *([f"  map: {', '.join(explanation.evidence)}"] if explanation.evidence else []),
         *(f"  note: {note}" for note in explanation.notes),
         f"  pictures: {files['panel']}",
     ])  # fmt: skip

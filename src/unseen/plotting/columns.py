@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -70,7 +70,13 @@ def colour_bar(axes: Axes, span: tuple[float, float]) -> None:
     """Fill the axes with the colours of a map that spans ``span``, with ticks below."""
     axes.imshow(pixels.ramp(*span), aspect="auto", extent=(*span, 0, 1))
     axes.set_yticks([])
+    low, high = span
+    ends: dict[float, Literal["left", "center", "right"]]
+    ends = {low: "left", 0.0: "center" if low else "left", high: "right"}
+    axes.set_xticks([*ends], [f"≤ {low:.2g}" if low else "0", *(["0"] if low else []), f"≥ {high:.2g}"])
     axes.tick_params(labelsize=SMALL, length=2.5, pad=2)
+    for label, side in zip(axes.get_xticklabels(), ends.values(), strict=True):
+        label.set_horizontalalignment(side)
 
 
 def reading_of(span: tuple[float, float]) -> str:

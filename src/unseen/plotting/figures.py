@@ -101,7 +101,8 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
         f"{about['seconds']:.1f} s" if "seconds" in about else None,
         f"seed {about['request']['seed']}" if "request" in about else None,
     ]
+    evidence = [(f"map: {facts_line([*explanation.evidence])}", FACT)] if explanation.evidence else []
     notes = [*explanation.notes]
     if len(explanation.parts) > PARTS_SHOWN:
         notes.append(f"{len(explanation.parts) - PARTS_SHOWN} further parts are in the record")
-    return [(facts_line(facts), FACT), *((f"Note: {note}", NOTE) for note in notes)]
+    return [(facts_line(facts), FACT), *evidence, *((f"Note: {note}", NOTE) for note in notes)]

@@ -14,6 +14,9 @@ Segments = NDArray[np.float64]
 SEQUENTIAL, DIVERGING = "magma_r", "PuOr_r"
 """Light at 0 and ever darker away from it, also in grey print and with any colour-vision deficiency."""
 
+_SHOWN = 0.995
+"""Share of a map's values within the range of the colours."""
+
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -34,12 +37,15 @@ def cut_out(pixels: Pixels, mask: Tensor) -> Pixels:
 
 
 def limits(*maps: Tensor) -> tuple[float, float]:
-    """The range that the colours of all maps span: from 0 where no value is negative, else symmetric about 0."""
-    low, high = min(float(values.min()) for values in maps), max(float(values.max()) for values in maps)
-    if low >= 0:
-        return 0.0, high or 1.0
-    peak = max(-low, high)
-    return -peak, peak
+    """The range that the colours of all maps span: from 0 where no value is negative, else symmetric about 0.
+
+    It ends at the 99.5th percentile of the absolute values of the map with the largest one: a few extreme pixels, as
+    gradients have them, would make all others invisible.
+    """
+    sizes = [values.detach().abs().flatten() for values in maps]
+    peak = max(float(size.quantile(_SHOWN, interpolation="higher")) for size in sizes)
+    peak = peak or max(float(size.max()) for size in sizes) or 1.0
+    return (-peak if any(bool((values < 0).any()) for values in maps) else 0.0), peak
 
 
 def outline(mask: Tensor) -> Segments:
@@ -74,7 +80,7 @@ def ramp(low: float, high: float) -> Pixels:
 def _blend(below: Pixels, values: NDArray[Any], low: float, high: float) -> Pixels:
     from matplotlib import colormaps
 
-    share = (values - low) / (high - low)
+    share = np.clip((values - low) / (high - low), 0, 1)
     if low < 0:
         colours, distance = colormaps[DIVERGING](share), np.abs(2 * share - 1)
     else:
