@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-core test-zoo lint docs bench matrix constraints clean
+.PHONY: help demo test test-core test-zoo lint docs bench matrix attribution-matrix constraints clean
 
 PHOTO = examples/espresso.jpg
 OUT = demo
@@ -11,7 +11,7 @@ PHOTOS = examples
 SETUP := pyproject.toml constraints.txt scripts/environment.sh
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
 
 demo: .venv/.ready ## explain a photograph with the bundled model; pictures in demo/
 	.venv/bin/unseen explain $(PHOTO) --out $(OUT)
@@ -42,6 +42,10 @@ bench: .venv/.ready-test ## measurements of benchmarks/ on PHOTOS=file or folder
 
 matrix: .venv-zoo/.ready ## which architectures ad follows, and at what cost: docs/architectures.md
 	OMP_NUM_THREADS=1 .venv-zoo/bin/python benchmarks/architectures.py --out docs/architectures.md
+
+attribution-matrix: .venv-zoo/.ready ## which attribution methods are right on which architectures
+	OMP_NUM_THREADS=1 .venv-zoo/bin/python benchmarks/attribution_by_architecture.py \
+		--out docs/attribution-by-architecture.md
 
 constraints: .venv/.ready ## choose the tested versions anew (constraints.txt)
 	scripts/constraints.sh

@@ -16,14 +16,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _shared import mean_interval
 
 from unseen import load_classifier
+from unseen.benchmark.statistics import mean_interval
 from unseen.causal import Causal
 from unseen.photo import open_photo, to_tensor
 from unseen.removal import REMOVALS
@@ -92,7 +93,7 @@ def report(gamma: float, rows: list[dict[str, Any]]) -> None:
     print(f"\nγ = {gamma:g}, {len(rows)} photographs")
     for tool in TOOLS:
         values = {key: np.array([row[tool][key] for row in rows], float) for key in rows[0][tool]}
-        size, low, high = mean_interval(values["fraction"] * 100)
+        size, low, high, _ = astuple(mean_interval(values["fraction"] * 100))
         print(
             f"  {tool:7} {values['evaluations'].mean():7.0f} evaluations  {values['seconds'].mean():6.1f} CPU-s  "
             f"part {size:5.1f} % [{low:.1f}, {high:.1f}]  "
@@ -103,7 +104,7 @@ def report(gamma: float, rows: list[dict[str, Any]]) -> None:
         for key in ("evaluations", "seconds")
     }
     difference = np.array([(r["unseen"]["fraction"] - r["rex"]["fraction"]) * 100 for r in rows])
-    mean, low, high = mean_interval(difference)
+    mean, low, high, _ = astuple(mean_interval(difference))
     print(
         f"  {ratio['evaluations']:.1f} × fewer evaluations, {ratio['seconds']:.1f} × less processor time; "
         f"size {mean:+.1f} points [{low:+.1f}, {high:+.1f}], smaller on {(difference < 0).sum()}"

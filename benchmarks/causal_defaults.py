@@ -11,14 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _shared import mean_interval, spread
+from _shared import spread
 
 from unseen import load_classifier, open_photo
+from unseen.benchmark.statistics import mean_interval
 from unseen.methods import METHODS
 from unseen.removal import REMOVALS
 from unseen.runtime import tune_allocator
@@ -56,8 +58,8 @@ def table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "method": spec,
                 "gamma": gamma,
                 "photographs": len(mine),
-                "evaluations": mean_interval([row["evaluations"] for row in mine]),
-                "fraction": mean_interval([row["fraction"] for row in mine]),
+                "evaluations": astuple(mean_interval([row["evaluations"] for row in mine]))[:3],
+                "fraction": astuple(mean_interval([row["fraction"] for row in mine]))[:3],
                 "prefix": float(np.mean([row["first_passing"] or 1.0 for row in mine])),
                 "verified": sum(row["verified"] for row in mine),
                 "overhead": float(np.median([row["overhead"] for row in mine])),

@@ -20,17 +20,17 @@ import random
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import torch
-from _shared import mean_interval
 from torch import Tensor
 from torch.nn import functional as F
 
 from unseen import load_classifier
+from unseen.benchmark.statistics import mean_interval
 from unseen.photo import find_photos
 from unseen.removal import REMOVALS, Removal
 from unseen.removal.deactivation import ActivationDeactivation
@@ -210,7 +210,7 @@ def table(rows: Sequence[dict[str, Any]], forms: Sequence[str]) -> str:
 
 
 def percent(values: Sequence[float]) -> str:
-    mean, low, high = mean_interval(values)
+    mean, low, high, _ = astuple(mean_interval(values))
     return f"{100 * mean:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 

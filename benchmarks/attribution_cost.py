@@ -1,0 +1,98 @@
+"""What every attribution method costs beyond the network: its time over that of the bare passes it spends.
+
+    python benchmarks/attribution_cost.py PHOTO_OR_FOLDER [--limit 3] [--removal zero] [--methods saliency lime …]
+
+For every photograph and method the map alone is made, as the command line makes it (batch norms folded, channels last,
+the allocator kept from returning memory), and every pass of the network is noted: how many images, and whether with a
+gradient. Then the same number of images goes through the same network in the same batches, with a gradient of the
+class's logit where there was one. Printed is the median over the photographs of the ratio of processor times, with its
+range. With --removal zero hiding costs next to nothing, so that it is the method alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from _shared import spread
+from torch import Tensor
+
+from unseen import Classifier, load_classifier
+from unseen.methods import METHODS
+from unseen.removal import REMOVALS
+from unseen.runtime import tune_allocator
+from unseen.sufficient import Evaluator, FromMap
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path, nargs="+")
+    parser.add_argument("--limit", type=int, default=3)
+    parser.add_argument("--model", default="efficientnet-lite0")
+    parser.add_argument("--removal", default="zero")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    options = parser.parse_args()
+    tune_allocator()
+    classifier = Noting.of(load_classifier(options.model).optimised())
+    print("| method | evaluations | with a gradient | time / bare passes |\n| --- | --- | --- | --- |")
+    for name in options.methods:
+        ratios = []
+        for path in spread(options.photos, options.limit):
+            ratios.append(ratio(classifier, path, name, options.removal))
+            passes = classifier.passes
+        images, slopes = (sum(size for size, sloped in passes if sloped or not only) for only in (False, True))
+        low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
+        print(f"| `{name}` | {images:,} | {slopes:,} | {middle:.2f} [{low:.2f}, {high:.2f}] |", flush=True)
+
+
+class Noting(Classifier):
+    """A classifier that notes its passes: how many images, and whether a gradient can be asked for."""
+
+    passes: list[tuple[int, bool]]
+
+    @classmethod
+    def of(cls, fast: Classifier) -> Noting:
+        noting = cls(fast.model, fast.preprocessing, fast.labels, name=fast.name)
+        noting.memory_format, noting.passes = fast.memory_format, []
+        return noting
+
+    def call(self, normalised: Tensor) -> object:
+        self.passes.append((len(normalised), normalised.requires_grad and torch.is_grad_enabled()))
+        return super().call(normalised)
+
+
+def ratio(classifier: Noting, path: Path, name: str, removal: str) -> float:
+    image = classifier.prepare(path)
+    target = int(classifier.logits(image[None]).argmax())
+    method = METHODS.create(name)
+    assert isinstance(method, FromMap)
+    masked = REMOVALS.create(removal).bind(classifier, image)
+    method.attribute(Evaluator(masked, target), 0, None)  # once for what is done once per process
+    spent = bare = 0.0
+    while bare < 1:  # seconds; a few passes alone are over too soon to be timed
+        classifier.passes.clear()
+        began = time.process_time()
+        method.attribute(Evaluator(masked, target), 0, None)
+        spent += time.process_time() - began
+        passes = list(classifier.passes)
+        began = time.process_time()
+        for size, sloped in passes:
+            bare_pass(classifier, image.expand(size, -1, -1, -1), target, sloped)
+        bare += time.process_time() - began
+        classifier.passes[:] = passes
+    return spent / bare
+
+
+def bare_pass(classifier: Classifier, images: Tensor, target: int, sloped: bool) -> None:
+    if not sloped:
+        classifier.logits(images)
+        return
+    images = images.clone().requires_grad_()
+    torch.autograd.grad(classifier.forward(images)[:, target].sum(), images)
+
+
+if __name__ == "__main__":
+    main()
