@@ -17,12 +17,14 @@ from unseen.attribution.propagation import (
     Propagation,
     Rule,
     arguments,
+    attention_of,
     check_exact,
+    norm_of,
     operands_of_product,
     pointwise,
 )
 from unseen.classifier import Classifier
-from unseen.removal.deactivation.attention import attention_call, multi_head_attention
+from unseen.removal.deactivation.attention import multi_head_attention
 from unseen.removal.deactivation.interception import Function, name_of
 from unseen.removal.deactivation.pointwise import functions, is_in_place
 
@@ -127,10 +129,8 @@ def softmax(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dic
 
 def attention(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """``scaled_dot_product_attention``, by its steps."""
-    call = attention_call(*args, **kwargs)
+    call = attention_of(run, func, args, kwargs)
     query, key, value, mask = (call[name] for name in ("query", "key", "value", "attn_mask"))
-    if call["is_causal"] or call["dropout_p"] or call["enable_gqa"]:
-        raise run.refusal(name_of(func), "is causal, grouped or drops at random; it has no rule then")
     scale = query.shape[-1] ** -0.5 if call["scale"] is None else call["scale"]
     scores = run.call(torch.matmul, run.call(torch.mul, query, scale), run.call(Tensor.transpose, key, -2, -1))
     if mask is not None and mask.dtype == torch.bool:
@@ -143,24 +143,14 @@ def attention(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: d
 
 def normalisation(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Layer, group and instance norms, by their steps."""
-    call = arguments(func, args, kwargs)
-    inputs, weight, bias = call["input"], call["weight"], call["bias"]
-    if func is F.layer_norm:
-        shape, axes = inputs.shape, tuple(range(-len(tuple(call["normalized_shape"])), 0))
-    else:
-        if func is F.instance_norm and not call["use_input_stats"]:
-            raise run.refusal("instance_norm", "uses running statistics, for which there is no rule")
-        groups = call["num_groups"] if func is F.group_norm else inputs.shape[1]
-        shape, axes = (len(inputs), groups, -1), (-1,)
-        per_channel = (-1, *[1] * (inputs.ndim - 2))
-        weight, bias = (None if one is None else one.reshape(per_channel) for one in (weight, bias))
-    grouped = run.call(Tensor.reshape, inputs, shape)
-    centred = run.call(torch.sub, grouped, run.call(torch.mean, grouped, axes, keepdim=True))
-    variance = run.call(torch.mean, run.call(torch.mul, centred, centred), axes, keepdim=True)
-    scale = run.call(torch.rsqrt, run.call(torch.add, variance, call["eps"]))
-    output: Tensor = run.call(Tensor.reshape, run.call(torch.mul, centred, scale), inputs.shape)
-    output = output if weight is None else run.call(torch.mul, output, weight)
-    return output if bias is None else run.call(torch.add, output, bias)
+    norm = norm_of(run, func, args, kwargs)
+    grouped = run.call(Tensor.reshape, norm.inputs, norm.shape)
+    centred = run.call(torch.sub, grouped, run.call(torch.mean, grouped, norm.axes, keepdim=True))
+    variance = run.call(torch.mean, run.call(torch.mul, centred, centred), norm.axes, keepdim=True)
+    scale = run.call(torch.rsqrt, run.call(torch.add, variance, norm.eps))
+    output: Tensor = run.call(Tensor.reshape, run.call(torch.mul, centred, scale), norm.inputs.shape)
+    output = output if norm.weight is None else run.call(torch.mul, output, norm.weight)
+    return output if norm.bias is None else run.call(torch.add, output, norm.bias)
 
 
 def unit_length(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -192,13 +182,12 @@ def maximum_of_window(run: Propagation, func: Function, args: tuple[Any, ...], k
         raise run.refusal(name_of(func), "gives indices, for which there is no rule")
     here, places = func(inputs.detach(), *args[1:], **options, return_indices=True)
     there, old_places = func(other, *args[1:], **options, return_indices=True)
-    rose = here >= there
-    at = torch.where(rose, places, old_places).flatten(2)
-    change = (inputs.detach() - other).flatten(2).gather(2, at).reshape(here.shape)
-    moved = change.abs() > 0
-    slope = torch.where(moved, (here - there) / torch.where(moved, change, 1), 1.0)
-    winners = inputs.flatten(2).gather(2, at).reshape(here.shape)
-    return run.through(here, (winners, slope))
+    at = torch.where(here >= there, places, old_places).flatten(2)
+
+    def winners(tensor: Tensor) -> Tensor:
+        return tensor.flatten(2).gather(2, at).reshape(here.shape)
+
+    return credited(run, here, there, winners(inputs), winners(other))
 
 
 def largest(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -218,11 +207,16 @@ def largest(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dic
     here, places = rows(inputs.detach()).max(-1)
     there, old_places = rows(other).max(-1)
     at = torch.where(here >= there, places, old_places)[..., None]
-    change = rows(inputs.detach() - other).gather(-1, at)[..., 0]
-    moved = change.abs() > 0
-    slope = torch.where(moved, (here - there) / torch.where(moved, change, 1), 1.0)
+    now, before = (rows(tensor).gather(-1, at)[..., 0] for tensor in (inputs, other))
     shape = func(inputs.detach(), *args[1:], **kwargs).shape
-    return run.through(here, (rows(inputs).gather(-1, at)[..., 0], slope)).reshape(shape)
+    return credited(run, here, there, now, before).reshape(shape)
+
+
+def credited(run: Propagation, here: Tensor, there: Tensor, now: Tensor, before: Tensor) -> Tensor:
+    """A maximum ``here`` that was ``there``, its change credited to one input each, which was ``before``."""
+    change = now.detach() - before
+    moved = change.abs() > 0
+    return run.through(here, (now, torch.where(moved, (here - there) / torch.where(moved, change, 1), 1.0)))
 
 
 _POINTWISE = """

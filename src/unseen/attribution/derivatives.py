@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.attribution.scores import Score, check_score
+from unseen.attribution.scores import Score, check_score, score_of
 from unseen.classifier import Classifier, out_of_memory
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal import MaskedClassifier
@@ -69,7 +69,7 @@ def differentiable_scores(
             f"the logits of {masked.classifier.name} have no gradient (quantised weights, no_grad or detach in its "
             "code?); choose a method that needs none, such as 'occlusion'"
         )
-    return (logits if score == "logit" else logits.softmax(1))[:, target]
+    return score_of(logits, score)[:, target]
 
 
 def differentiated(classifier: Classifier, value: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

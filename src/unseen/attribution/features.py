@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen.attribution.derivatives import differentiated
-from unseen.attribution.scores import Score, check_score
+from unseen.attribution.scores import Score, check_score, score_of
 from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError
 from unseen.removal import MaskedClassifier
@@ -87,7 +87,7 @@ class Features:
                 return _scaled(run, output, some) if made - 1 == self.number else None
 
             logits = watched(image.expand(last - first, -1, -1, -1), watch).cpu()
-            return (logits if self.score == "logit" else logits.softmax(1))[:, self.target]
+            return score_of(logits, self.score)[:, self.target]
 
         yield from self.masked.in_batches(count, evaluate)
 
@@ -138,7 +138,7 @@ def _captured(masked: MaskedClassifier, target: int, score: Score) -> Features:
     recorder = _Recorder(names_of(classifier.model))
     with classifier.frozen(), torch.enable_grad():
         logits = watched(image, recorder)
-        value = (logits if score == "logit" else logits.softmax(1))[0, target]
+        value = score_of(logits, score)[0, target]
         run, records = recorder.run, [*recorder.kept.values()]
         gradients = differentiated(classifier, value, [tensor for *_, tensor in records])
     for (number, layer, tensor), slopes in reversed([*zip(records, gradients, strict=True)]):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from unseen.attribution.derivatives import derivatives, over_channels, stream
 from unseen.attribution.gradient import FromGradients
-from unseen.attribution.scores import Score
+from unseen.attribution.scores import Score, score_of
 from unseen.errors import ParameterError
 from unseen.explanation import Findings
 from unseen.photo import find_photos
@@ -164,7 +164,7 @@ def expected_gradients(
     def evaluate(first: int, last: int) -> Tensor:
         images = torch.stack([image if i == samples else background(i) for i in range(first, last)])
         logits = masked.classifier.logits(images)
-        return (logits if score == "logit" else logits.softmax(1))[:, target]
+        return score_of(logits, score)[:, target]
 
     scores = torch.cat(list(masked.in_batches(samples + 1, evaluate))).double()
     difference = float(scores[-1] - scores[:-1].mean())

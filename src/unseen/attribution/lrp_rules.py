@@ -20,12 +20,14 @@ from unseen.attribution.propagation import (
     Propagation,
     Rule,
     arguments,
+    attention_of,
     check_exact,
     linear,
+    norm_of,
     operands_of_product,
     pointwise,
 )
-from unseen.removal.deactivation.attention import attention_call, multi_head_attention
+from unseen.removal.deactivation.attention import multi_head_attention
 from unseen.removal.deactivation.interception import Function, name_of
 from unseen.removal.deactivation.pointwise import functions, is_in_place
 
@@ -71,22 +73,14 @@ def batch_norm(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: 
 
 def normalisation(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Layer, group and instance norms: centring passes relevance, the standard deviation is held constant."""
-    call = arguments(func, args, kwargs)
-    inputs, weight = call["input"], call["weight"]
+    norm = norm_of(run, func, args, kwargs)
     with torch.no_grad():
         value = func(*args, **kwargs)
-    if func is F.layer_norm:
-        grouped, axes = inputs, tuple(range(-len(tuple(call["normalized_shape"])), 0))
-    else:
-        if func is F.instance_norm and not call["use_input_stats"]:
-            raise run.refusal("instance_norm", "uses running statistics, for which there is no rule")
-        grouped = inputs.reshape(len(inputs), call["num_groups"] if func is F.group_norm else inputs.shape[1], -1)
-        axes = (-1,)
-        weight = None if weight is None else weight.reshape(-1, *[1] * (inputs.ndim - 2))
-    centred = grouped - grouped.mean(axes, keepdim=True)
-    held = (centred.detach().square().mean(axes, keepdim=True) + call["eps"]).rsqrt()
-    surrogate = (centred * held).reshape(inputs.shape)
-    return run.through(value, (surrogate if weight is None else surrogate * weight, 1.0))
+    grouped = norm.inputs.reshape(norm.shape)
+    centred = grouped - grouped.mean(norm.axes, keepdim=True)
+    held = (centred.detach().square().mean(norm.axes, keepdim=True) + norm.eps).rsqrt()
+    surrogate = (centred * held).reshape(norm.inputs.shape)
+    return run.through(value, (surrogate if norm.weight is None else surrogate * norm.weight, 1.0))
 
 
 def activation(run: Propagation, func: Function, plain: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
@@ -153,10 +147,8 @@ def matrix_product(run: Propagation, func: Function, args: tuple[Any, ...], kwar
 
 def attention(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """``scaled_dot_product_attention``: its weights are held constant."""
-    call = attention_call(*args, **kwargs)
+    call = attention_of(run, func, args, kwargs)
     query, key, value, mask = (call[name] for name in ("query", "key", "value", "attn_mask"))
-    if call["is_causal"] or call["dropout_p"] or call["enable_gqa"]:
-        raise run.refusal("scaled_dot_product_attention", "is causal, grouped or drops at random; it has no rule then")
     if not run.is_signal(value):
         raise run.refusal("scaled_dot_product_attention", "weighs values that do not depend on the photograph")
     with torch.no_grad():

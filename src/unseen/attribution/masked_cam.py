@@ -15,7 +15,7 @@ from torch import Tensor
 from unseen.attribution.cam import FromFeatures, enlarged, normalised
 from unseen.attribution.derivatives import differentiated
 from unseen.attribution.features import Features, last_features
-from unseen.attribution.scores import scored
+from unseen.attribution.scores import score_of, scored
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
@@ -88,7 +88,7 @@ def opti_cam(
             found = torch.einsum("c,chw->hw", numbers.softmax(0), activations)
             shown = normalised(enlarged(found[None], masked.shape))
             logits = masked.forward(pixels, shown)
-            score = (logits if features.score == "logit" else logits.softmax(1))[0, features.target]
+            score = score_of(logits, features.score)[0, features.target]
             (slope,) = differentiated(masked.classifier, score, [numbers])
         return score.detach(), found.detach(), slope
 

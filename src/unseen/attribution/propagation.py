@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from unseen.errors import NotApplicableError
+from unseen.removal.deactivation.attention import attention_call
 from unseen.removal.deactivation.interception import (
     ABOUT_TENSORS,
     OF_A_KIND,
@@ -262,6 +264,51 @@ def pointwise(
         return args[0].copy_(output) if changes else output
 
     return applied
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A layer, group or instance norm, laid out so that its statistics run over ``axes`` of the input in ``shape``.
+
+    Attributes:
+        inputs: as the network gives them.
+        shape: of the groups.
+        axes: of the statistics.
+        weight: broadcastable to the input, or ``None``; as is the bias.
+        bias: as there.
+        eps: added to the variance.
+    """
+
+    inputs: Tensor
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    weight: Tensor | None
+    bias: Tensor | None
+    eps: float
+
+
+def norm_of(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Norm:
+    """The norm that is called."""
+    call = arguments(func, args, kwargs)
+    inputs, affine_part, eps = call["input"], (call["weight"], call["bias"]), call["eps"]
+    if func is F.layer_norm:
+        return Norm(
+            inputs, tuple(inputs.shape), tuple(range(-len(tuple(call["normalized_shape"])), 0)), *affine_part, eps
+        )
+    if func is F.instance_norm and not call["use_input_stats"]:
+        raise run.refusal("instance_norm", "uses running statistics, for which there is no rule")
+    groups = call["num_groups"] if func is F.group_norm else inputs.shape[1]
+    per_channel = (-1, *[1] * (inputs.ndim - 2))
+    weight, bias = (None if part is None else part.reshape(per_channel) for part in affine_part)
+    return Norm(inputs, (len(inputs), groups, -1), (-1,), weight, bias, eps)
+
+
+def attention_of(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of ``scaled_dot_product_attention`` by name, of the plain form that has rules."""
+    call = attention_call(*args, **kwargs)
+    if call["is_causal"] or call["dropout_p"] or call["enable_gqa"]:
+        raise run.refusal(name_of(func), "is causal, grouped or drops at random; it has no rule then")
+    return call
 
 
 def operands_of_product(

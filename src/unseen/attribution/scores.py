@@ -26,6 +26,11 @@ def check_score(score: str) -> None:
         raise ParameterError(f"score {score!r} must be {' or '.join(map(repr, SCORES))}")
 
 
+def score_of(logits: Float[Tensor, "N K"], score: Score) -> Float[Tensor, "N K"]:
+    """What is asked of every class: the logits as they are, or their softmax."""
+    return logits if score == "logit" else logits.softmax(1)
+
+
 def scored(
     masked: MaskedClassifier,
     masks: Callable[[int, int], Float[Tensor, "N H W"]],
@@ -45,7 +50,5 @@ def scored(
     start = 0
     while start < count:
         some = masks(start, min(count, start + masked.batch))
-        logits = masked(some)
-        values = logits if score == "logit" else logits.softmax(1)
-        yield some, values[:, torch.as_tensor(list(targets))]
+        yield some, score_of(masked(some), score)[:, torch.as_tensor(list(targets))]
         start += len(some)
