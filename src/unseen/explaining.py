@@ -8,12 +8,14 @@ import platform
 import re
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 import unseen
 from unseen.classifier import Classifier
@@ -23,7 +25,8 @@ from unseen.explanation import Explanation
 from unseen.methods import METHODS, Method, spec_of
 from unseen.photo import PhotoSource
 from unseen.registry import Registry
-from unseen.removal import REMOVALS, ProgressListener, Removal
+from unseen.removal import REMOVALS, MaskedClassifier, ProgressListener, Removal
+from unseen.sufficient import Evaluator, FromMap
 from unseen.zoo import MODELS, load_classifier
 
 
@@ -143,6 +146,22 @@ def explain_decision(
             "model_seconds": masked.seconds,
         },
     )
+
+
+def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Float[Tensor, "H W"]:
+    """The method's map alone, without parts and curves where it can do without."""
+    if isinstance(method, FromMap):
+        return method.attribute(Evaluator(masked, target), seed, None).saliency
+    return method(masked, target, seed=seed).saliency
+
+
+def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Classifier, Tensor, int], Tensor]:
+    """(classifier, image (3, H, W), class) → the map (H, W): what metrics call to ask a method again."""
+
+    def explained(classifier: Classifier, image: Tensor, target: int) -> Tensor:
+        return map_of(method, removal.bind(classifier, image), target, seed)
+
+    return explained
 
 
 def check_request(confidence: Sequence[float], seed: int, parts: int, batch_size: int | None) -> None:

@@ -39,6 +39,7 @@ class Method(Protocol):
 
 
 _CURVES = "and 70 for curves and parts"
+_ADEBAYO = "Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018"
 _SHRIKUMAR = (
     "Shrikumar, Greenside & Kundaje, Learning Important Features Through Propagating Activation Differences, 2017"
 )
@@ -226,8 +227,23 @@ METHODS: Registry[Method] = Registry(
             "Zhang et al., Opti-CAM: Optimizing saliency maps for interpretability, CVIU 2024",
             f"100 with a gradient, {_CURVES}",
         ),
+        "random": Entry(
+            "unseen.attribution:RandomMap", "control: noise, another for every photograph", _ADEBAYO, f"0, {_CURVES}"
+        ),
+        "uniform": Entry(
+            "unseen.attribution:UniformMap", "control: the same value everywhere", _ADEBAYO, f"0, {_CURVES}"
+        ),
+        "edges": Entry(
+            "unseen.attribution:Edges",
+            "control: an edge detector, which knows the photograph and not the model",
+            _ADEBAYO,
+            f"0, {_CURVES}",
+        ),
     },
 )
+
+CONTROLS = ("random", "uniform", "edges")
+"""Methods that know nothing of the model: a metric that cannot tell others from them tells nothing."""
 
 
 def spec_of(method: object) -> str:

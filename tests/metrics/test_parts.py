@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from synthetic import make_explanation, make_part
-from unseen.metrics import METRICS
 from unseen.metrics.parts import confidence, confidence_distance, size
 
 
@@ -13,9 +12,3 @@ def test_what_is_said_of_a_part() -> None:
     assert size(explanation, part) == pytest.approx(45 / 480)
     assert confidence(explanation, part) == pytest.approx(0.75)
     assert confidence_distance(explanation, part) == pytest.approx(0.25)
-
-
-def test_every_metric_can_be_loaded_and_names_its_source() -> None:
-    for name in METRICS:
-        assert callable(METRICS[name].load())
-        assert "Activation-Deactivation" in METRICS[name].citation

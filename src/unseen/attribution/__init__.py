@@ -7,6 +7,7 @@ score back through the network (``lrp``, ``deeplift``), and by weighing its last
 from __future__ import annotations
 
 from unseen.attribution.cam import ActivationMap, activation_map
+from unseen.attribution.controls import Edges, RandomMap, UniformMap
 from unseen.attribution.deeplift import DeepLift, deeplift
 from unseen.attribution.features import Features, last_features
 from unseen.attribution.gradient import InputXGradient, NoisyGradients, Saliency, gradient, noisy_gradients
@@ -32,6 +33,7 @@ __all__ = [
     "ActivationMap",
     "Attention",
     "DeepLift",
+    "Edges",
     "ExpectedGradients",
     "Features",
     "Iassa",
@@ -42,12 +44,14 @@ __all__ = [
     "NoisyGradients",
     "Occlusion",
     "OptiCam",
+    "RandomMap",
     "RectifiedGradient",
     "Rise",
     "Saliency",
     "ScoreCam",
     "Shapley",
     "Shares",
+    "UniformMap",
     "activation_map",
     "attention",
     "deeplift",

@@ -116,7 +116,7 @@ class DeepLift(FromGradients):
         """See :func:`deeplift`."""
         del seed, domain
         masked = evaluate.masked
-        colour = fill_colour(self.baseline, masked.classifier, masked.image).expand_as(masked.image)
+        colour = fill_colour(self.baseline, masked.classifier, masked.image[None])[0].expand_as(masked.image)
         found = deeplift(masked, evaluate.target, colour)
         record = {"difference": found.difference, "completeness_gap": found.gap}
         lost = f"the map misses {found.gap:.3g} of the logit's change of {found.difference:.3g}, lost to rounding"

@@ -205,7 +205,7 @@ class IntegratedGradients(FromGradients):
         """See :func:`integrated_gradients`."""
         del seed, domain
         masked = evaluate.masked
-        baseline = fill_colour(self.baseline, masked.classifier, masked.image).expand_as(masked.image)
+        baseline = fill_colour(self.baseline, masked.classifier, masked.image[None])[0].expand_as(masked.image)
         found = integrated_gradients(
             masked, evaluate.target, baseline, tolerance=self.tolerance, most=self.most, score=self.score
         )

@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from unseen.registry import Entry, Registry
+
+Need = Literal["method", "gradients", "annotation", "retraining", "set"]
+"""What a metric needs besides the map: the method that made it, to ask it again; the network's gradients; the object's
+pixels; networks trained anew; other photographs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricEntry(Entry):
+    """What is known of a metric without importing it.
+
+    Attributes:
+        judges: ``map`` for a :class:`~unseen.metrics.case.Metric`; ``part`` for what judges the parts that suffice,
+            one for each γ; ``training`` for what has a driver of its own, ``unseen retrain``.
+        better: which values are better; empty where neither is.
+        range: the values that are possible.
+        needs: see :data:`Need`.
+        weakness: what it is known to get wrong.
+    """
+
+    judges: Literal["map", "part", "training"] = "map"
+    better: Literal["higher", "lower", ""]
+    range: str
+    needs: tuple[Need, ...] = ()
+    weakness: str
+
 
 _SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation"
 
@@ -12,39 +38,59 @@ METRICS: Registry[Any] = Registry(
     "metric",
     "unseen.metrics",
     {
-        "size": Entry(
+        "size": MetricEntry(
             "unseen.metrics.parts:size",
-            "share of the photograph's pixels that the part shows; smaller is better, other things being equal",
+            "share of the photograph's pixels that the part shows",
             f"{_SEED_001}, 5.3",
             "0",
+            judges="part",
+            better="lower",
+            range="0 to 1",
+            weakness="says nothing of what the part is worth elsewhere",
         ),
-        "confidence": Entry(
+        "confidence": MetricEntry(
             "unseen.metrics.parts:confidence",
             "probability of the class on the part alone, over that on the photograph",
             f"{_SEED_001}, 5.4",
             "0",
+            judges="part",
+            better="higher",
+            range="0 and more",
+            weakness="larger parts have more of it",
         ),
-        "confidence-distance": Entry(
+        "confidence-distance": MetricEntry(
             "unseen.metrics.parts:confidence_distance",
-            "how far that is from the γ that was asked for; lower is better",
+            "how far that is from the γ that was asked for",
             f"{_SEED_001}, 5.4",
             "0",
+            judges="part",
+            better="lower",
+            range="0 and more",
+            weakness="tells how fine the search is, not how good the part",
         ),
-        "robustness-colours": Entry(
+        "robustness-colours": MetricEntry(
             "unseen.metrics.robustness:SolidColours",
-            "share of solid colours (K1) on which the unmodified network names the class of the planted part; higher "
-            "is better",
+            "share of solid colours (K1) on which the unmodified network names the class of the planted part",
             f"{_SEED_001}, Definition 2 and 5.1",
             "1 per colour and part",
+            judges="part",
+            better="higher",
+            range="0 to 1",
+            weakness="favours parts that were found on a solid colour, and larger parts",
         ),
-        "robustness-photos": Entry(
+        "robustness-photos": MetricEntry(
             "unseen.metrics.robustness:OtherPhotographs",
-            "the same on photographs of other classes (K2); higher is better",
+            "the same on photographs of other classes (K2)",
             f"{_SEED_001}, Definition 2 and 5.2",
             "1 per photograph and part, 1 per photograph to know its class",
+            judges="part",
+            better="higher",
+            range="0 to 1",
+            needs=("set",),
+            weakness="favours larger parts",
         ),
     },
 )
-"""What ``unseen evaluate`` measures of the parts that suffice."""
+"""What ``unseen evaluate`` and ``unseen retrain`` measure."""
 
-__all__ = ["METRICS"]
+__all__ = ["METRICS", "MetricEntry", "Need"]

@@ -40,6 +40,7 @@ class ConstantFill(Removal):
 
     colour: Colour
     soft = True
+    shared = True
 
     @property
     def name(self) -> str:
@@ -48,31 +49,36 @@ class ConstantFill(Removal):
 
     def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
         """See :meth:`Removal.forward`; applicable to every model."""
-        fill = fill_colour(self.colour, classifier, image).to(classifier.device, image.dtype)
+        del image
 
         def masked(pixels: Tensor, masks: Tensor) -> Tensor:
+            fill = fill_colour(self.colour, classifier, pixels).to(pixels)
             return classifier.forward(torch.lerp(fill.expand_as(pixels), pixels, masks[:, None].to(pixels.dtype)))
 
         return masked
 
 
-def fill_colour(colour: Colour, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 1 1"]:
-    """The colour in pixel units, shape (3, 1, 1); the normalised statistics may lie outside [0, 1]."""
+def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "_ _ 1 1"]:
+    """The colour in pixel units: shape (1, 1, 1, 1) if it is the same for all, else one a photograph.
+
+    The normalised statistics may lie outside [0, 1].
+    """
     constants = {"black": 0.0, "grey": 0.5, "white": 1.0}
     if colour in constants:
-        return torch.full((3, 1, 1), constants[colour])
+        return torch.full((1, 1, 1, 1), constants[colour], device=pixels.device)
     if colour == "channel-mean":
-        return image.mean(dim=(1, 2), keepdim=True)
+        return pixels.mean(dim=(2, 3), keepdim=True)
     statistics = [classifier.preprocessing.mean, classifier.preprocessing.std]
-    mean, std = torch.tensor(statistics, device=image.device).reshape(2, 3, 1, 1).unbind()
-    normalised = (image - mean) / std
+    mean, std = torch.tensor(statistics, device=pixels.device).reshape(2, 1, 3, 1, 1).unbind()
+    if colour == "zero":
+        return mean
+    normalised = ((pixels - mean) / std).flatten(1)
     statistic = {
-        "zero": torch.zeros((), device=image.device),
-        "min": normalised.min(),
-        "max": normalised.max(),
-        "mean": normalised.mean(),
-    }[colour]
-    return statistic * std + mean
+        "min": lambda: normalised.amin(1),
+        "max": lambda: normalised.amax(1),
+        "mean": lambda: normalised.mean(1),
+    }[colour]()
+    return statistic.reshape(-1, 1, 1, 1) * std + mean
 
 
 def check_colour(colour: str) -> None:

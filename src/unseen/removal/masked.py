@@ -46,6 +46,9 @@ class Removal(ABC):
     inside: ClassVar[bool] = False
     """Whether it follows the pass through the network, which must then be torch's own modules."""
 
+    shared: ClassVar[bool] = False
+    """Whether the pass that :meth:`forward` gives takes any photographs, not only the one that it was made for."""
+
     @property
     @abstractmethod
     def name(self) -> str:
@@ -95,6 +98,7 @@ class MaskedClassifier:
         removal: how hidden parts are taken away.
         batch_size: masks per pass as asked for; ``None`` lets the device decide.
         batch: masks per pass now; halved whenever memory runs out.
+        pixels: the photograph on the network's device, shape (1, 3, H, W).
         progress: told of every batch.
         evaluations: masked images evaluated so far; not the few of a removal's own check when it is bound.
         seconds: wall-clock seconds spent inside the model so far.
@@ -115,7 +119,7 @@ class MaskedClassifier:
             raise ParameterError(f"batch size {self.batch_size} must be at least 1")
         self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)
         self.batch = self.batch_size or _default_batch(self.classifier)
-        self._pixels = self.image.to(self.classifier.device)[None]
+        self.pixels = self.image.to(self.classifier.device)[None]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -136,13 +140,13 @@ class MaskedClassifier:
                 0 and 1.
             ModelError: the model returned something else than finite logits, or one mask alone exceeds memory.
         """
-        self._check_masks(masks)
         if not len(masks):
             raise ParameterError("no masks were given")
+        self.check_masks(masks)
 
         def evaluate(first: int, last: int) -> Tensor:
             some = masks[first:last].to(self.classifier.device, torch.float32)
-            return self.forward(self._pixels.expand(len(some), -1, -1, -1), some).float().cpu()
+            return self.forward(self.pixels.expand(len(some), -1, -1, -1), some).float().cpu()
 
         return torch.cat(list(self.in_batches(len(masks), evaluate)))
 
@@ -186,7 +190,12 @@ class MaskedClassifier:
         if self.classifier.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _check_masks(self, masks: Tensor) -> None:
+    def check_masks(self, masks: Tensor) -> None:
+        """Refuse masks of another shape, outside [0, 1], or soft where the removal takes only 0 and 1.
+
+        Raises:
+            ParameterError: any of these.
+        """
         if masks.ndim != 3 or tuple(masks.shape[1:]) != self.shape:
             raise ParameterError(
                 f"masks have shape {tuple(masks.shape)}; expected (N, {self.shape[0]}, {self.shape[1]})"

@@ -74,6 +74,7 @@ class ActivationDeactivation(Removal):
     pooling: Literal["active", "all"] = "active"
     join: Literal["or", "and"] = "or"
     inside = True
+    shared = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold < 1:

@@ -1,0 +1,164 @@
+"""What a metric is given, and the two forms that metrics have.
+
+A metric judges one map. All it needs is in its :class:`Case`: the map, the photograph under the removal that judges,
+and, for metrics that ask the method again or compare with people, the method and the annotation.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import NotApplicableError, ParameterError, UnseenError
+from unseen.removal import MaskedClassifier
+from unseen.removal.together import ask
+
+Explainer = Callable[[Classifier, Tensor, int], Tensor]
+"""(classifier, image (3, H, W) in [0, 1], class) → saliency (H, W): a method with its parameters, removal and seed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One map to be judged.
+
+    Args:
+        saliency: signed and unscaled, larger means more responsible, float32 of shape (H, W).
+        target: class index that the map explains.
+        masked: the photograph, hidden by the removal that judges; it need not be the one that the map was made with.
+        explainer: who made the map, for metrics that ask again; ``None`` if the map is all there is.
+        annotation: the object's pixels, bool of shape (H, W); ``None`` if nobody drew it.
+        seed: of everything random.
+
+    Raises:
+        ParameterError: a map or an annotation of another form.
+    """
+
+    saliency: Tensor
+    target: int
+    masked: MaskedClassifier
+    explainer: Explainer | None = None
+    annotation: Tensor | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        shape = self.masked.shape
+        if tuple(self.saliency.shape) != shape or not self.saliency.is_floating_point():
+            raise ParameterError(f"the map is {_form(self.saliency)}; expected floating of shape {shape}")
+        if not bool(self.saliency.isfinite().all()):
+            raise ParameterError("the map has NaN or infinite values")
+        if self.annotation is not None and (
+            tuple(self.annotation.shape) != shape or self.annotation.dtype != torch.bool
+        ):
+            raise ParameterError(f"the annotation is {_form(self.annotation)}; expected bool of shape {shape}")
+
+    @property
+    def classifier(self) -> Classifier:
+        """Who is explained."""
+        return self.masked.classifier
+
+    @property
+    def image(self) -> Float[Tensor, "3 H W"]:
+        """The photograph, in [0, 1]."""
+        return self.masked.image
+
+    def generator(self) -> torch.Generator:
+        """A new stream of the case's seed."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def explained(self, image: Float[Tensor, "3 H W"], classifier: Classifier | None = None) -> Float[Tensor, "H W"]:
+        """The method's map of another image, or of another classifier, for the same class.
+
+        Raises:
+            NotApplicableError: only the map is known, not who made it.
+        """
+        if self.explainer is None:
+            raise NotApplicableError("this metric asks the method again, but only its map was given; give an explainer")
+        return self.explainer(classifier or self.classifier, image, self.target)
+
+    def annotated(self) -> Bool[Tensor, "H W"]:
+        """The object's pixels.
+
+        Raises:
+            NotApplicableError: nobody drew it, or nothing of it is on the crop that the model sees.
+        """
+        if self.annotation is None or not bool(self.annotation.any()):
+            raise NotApplicableError("no object of the explained class is annotated on what the model sees of it")
+        return self.annotation
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """A frozen dataclass whose fields are the metric's parameters; calling it judges one map."""
+
+    def __call__(self, case: Case) -> float:
+        """The value, NaN where it is not defined.
+
+        Raises:
+            NotApplicableError: the case lacks what the metric needs.
+        """
+
+
+class MaskMetric(ABC):
+    """A metric that asks nothing but masks of the photograph, all of them known before the first answer.
+
+    So :func:`judge` can fill batches across photographs, methods and metrics, and evaluates nothing twice.
+    """
+
+    @abstractmethod
+    def masks(self, case: Case) -> Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]:
+        """What is asked: masks, 1 = visible."""
+
+    @abstractmethod
+    def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
+        """What follows from the answers."""
+
+    def __call__(self, case: Case) -> float:
+        """The value of one map; see :class:`Metric`."""
+        masks = self.masks(case)
+        return self.value(case, masks, ask([(case.masked, masks)])[0])
+
+
+def judge(cases: Sequence[Case], metrics: Sequence[Metric]) -> list[list[float | UnseenError]]:
+    """Every metric on every case, in that order; a metric that fails gives its error instead.
+
+    Metrics of masks are asked together: batches are filled across cases and metrics, and what several of them ask of
+    a photograph is evaluated once.
+
+    Args:
+        cases: maps to be judged.
+        metrics: who judges.
+
+    Returns:
+        One list per case with one value per metric.
+    """
+    values: list[list[float | UnseenError]] = [[float("nan")] * len(metrics) for _ in cases]
+    asked: list[tuple[int, int, MaskMetric, Tensor]] = []
+    for row, case in enumerate(cases):
+        for column, metric in enumerate(metrics):
+            try:
+                if isinstance(metric, MaskMetric):
+                    masks = metric.masks(case)
+                    case.masked.check_masks(masks)
+                    asked.append((row, column, metric, masks))
+                else:
+                    values[row][column] = metric(case)
+            except UnseenError as error:
+                values[row][column] = error
+    answers = ask([(cases[row].masked, masks) for row, _, _, masks in asked])
+    for (row, column, metric, masks), logits in zip(asked, answers, strict=True):
+        try:
+            values[row][column] = metric.value(cases[row], masks, logits)
+        except UnseenError as error:
+            values[row][column] = error
+    return values
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"

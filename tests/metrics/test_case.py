@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from judged import case, spread
+from torch import Tensor
+
+from unseen.errors import NotApplicableError, ParameterError, UnseenError
+from unseen.metrics import METRICS
+from unseen.metrics.case import Case, MaskMetric, Metric, judge
+from unseen.registry import Entry
+
+
+@dataclass(frozen=True)
+class Half(MaskMetric):
+    """Probability with the first half of the columns visible."""
+
+    softness: float = 1.0
+
+    def masks(self, case: Case) -> Tensor:
+        masks = torch.zeros(1, *case.masked.shape)
+        masks[..., : masks.shape[2] // 2] = self.softness
+        return masks
+
+    def value(self, case: Case, masks: Tensor, logits: Tensor) -> float:
+        assert masks.shape[1:] == case.masked.shape
+        return float(logits.softmax(1)[0, case.target])
+
+
+@dataclass(frozen=True)
+class Drawn:
+    def __call__(self, case: Case) -> float:
+        return float(case.annotated().float().mean())
+
+
+def test_together_is_as_alone_and_asks_nothing_twice() -> None:
+    cases = [case(), case(target=1), case()]
+    values = judge(cases, [Half(), Half(0.5), Half()])
+    assert values == [[metric(one) for metric in (Half(), Half(0.5), Half())] for one in cases]
+    one = case()
+    judge([one, one], [Half(), Half(), Half(0.5)])
+    assert one.masked.evaluations == 2
+
+
+def test_a_metric_that_fails_gives_its_error_and_others_go_on() -> None:
+    (values,) = judge([case()], [Drawn(), Half(2.0), Half()])
+    assert isinstance(values[0], NotApplicableError)
+    assert isinstance(values[1], ParameterError)
+    assert isinstance(values[2], float)
+    with pytest.raises(NotApplicableError, match="annotated"):
+        Drawn()(case())
+    drawn = case(annotation=spread(torch.arange(16) < 4) > 0)
+    assert Drawn()(drawn) == 0.25
+    with pytest.raises(NotApplicableError, match="annotated"):
+        Drawn()(replace(drawn, annotation=torch.zeros(drawn.masked.shape, dtype=torch.bool)))
+    with pytest.raises(NotApplicableError, match="give an explainer"):
+        drawn.explained(drawn.image)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"saliency": torch.zeros(3, 3)}, "the map is float32 of shape"),
+        ({"saliency": torch.full((32, 32), float("nan"))}, "NaN"),
+        ({"annotation": torch.zeros(32, 32)}, "the annotation is float32"),
+    ],
+)
+def test_what_is_no_case_is_refused(changes: dict[str, Tensor], words: str) -> None:
+    with pytest.raises(UnseenError, match=words):
+        replace(case(), **changes)
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_every_metric_is_declared(name: str) -> None:
+    entry: Entry = METRICS[name]
+    assert all((entry.summary, entry.citation, entry.cost, entry.range, entry.weakness))  # type: ignore[attr-defined]
+    if entry.judges == "map":  # type: ignore[attr-defined]
+        assert isinstance(METRICS.create(name), Metric)
