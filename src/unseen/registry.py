@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import re
 import types
 import typing
 import warnings
@@ -136,7 +137,7 @@ class Registry(Generic[T]):
         for listed in lists or ():
             first = True
             for piece in listed.split(","):
-                name = piece.partition(":")[0]
+                name = re.split("[:@]", piece)[0]
                 if first or name in self.entries or not specs or ":" not in specs[-1]:
                     specs.append(piece)
                 else:

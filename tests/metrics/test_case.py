@@ -37,15 +37,15 @@ class Drawn:
 
 def test_together_is_as_alone_and_asks_nothing_twice() -> None:
     cases = [case(), case(target=1), case()]
-    values = judge(cases, [Half(), Half(0.5), Half()])
-    assert values == [[metric(one) for metric in (Half(), Half(0.5), Half())] for one in cases]
+    pairs = [(one, metric) for one in cases for metric in (Half(), Half(0.5), Half())]
+    assert judge(pairs) == [metric(one) for one, metric in pairs]
     one = case()
-    judge([one, one], [Half(), Half(), Half(0.5)])
+    judge([(one, metric) for metric in (Half(), Half(), Half(0.5))])
     assert one.masked.evaluations == 2
 
 
 def test_a_metric_that_fails_gives_its_error_and_others_go_on() -> None:
-    (values,) = judge([case()], [Drawn(), Half(2.0), Half()])
+    values = judge([(case(), metric) for metric in (Drawn(), Half(2.0), Half())])
     assert isinstance(values[0], NotApplicableError)
     assert isinstance(values[1], ParameterError)
     assert isinstance(values[2], float)

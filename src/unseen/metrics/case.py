@@ -7,7 +7,7 @@ and, for metrics that ask the method again or compare with people, the method an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -34,6 +34,8 @@ class Case:
         masked: the photograph, hidden by the removal that judges; it need not be the one that the map was made with.
         explainer: who made the map, for metrics that ask again; ``None`` if the map is all there is.
         annotation: the object's pixels, bool of shape (H, W); ``None`` if nobody drew it.
+        others: gives photographs that the network takes for other classes, (3, H, W) in [0, 1], for metrics that put
+            several together; ``None`` if there are none.
         seed: of everything random.
 
     Raises:
@@ -45,6 +47,7 @@ class Case:
     masked: MaskedClassifier
     explainer: Explainer | None = None
     annotation: Tensor | None = None
+    others: Callable[[], Iterator[Tensor]] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -125,38 +128,33 @@ class MaskMetric(ABC):
         return self.value(case, masks, ask([(case.masked, masks)])[0])
 
 
-def judge(cases: Sequence[Case], metrics: Sequence[Metric]) -> list[list[float | UnseenError]]:
-    """Every metric on every case, in that order; a metric that fails gives its error instead.
+def judge(pairs: Sequence[tuple[Case, Metric]]) -> list[float | UnseenError]:
+    """The value of every pair, in order; a metric that fails gives its error instead.
 
     Metrics of masks are asked together: batches are filled across cases and metrics, and what several of them ask of
     a photograph is evaluated once.
 
     Args:
-        cases: maps to be judged.
-        metrics: who judges.
-
-    Returns:
-        One list per case with one value per metric.
+        pairs: maps to be judged, each with who judges it.
     """
-    values: list[list[float | UnseenError]] = [[float("nan")] * len(metrics) for _ in cases]
-    asked: list[tuple[int, int, MaskMetric, Tensor]] = []
-    for row, case in enumerate(cases):
-        for column, metric in enumerate(metrics):
-            try:
-                if isinstance(metric, MaskMetric):
-                    masks = metric.masks(case)
-                    case.masked.check_masks(masks)
-                    asked.append((row, column, metric, masks))
-                else:
-                    values[row][column] = metric(case)
-            except UnseenError as error:
-                values[row][column] = error
-    answers = ask([(cases[row].masked, masks) for row, _, _, masks in asked])
-    for (row, column, metric, masks), logits in zip(asked, answers, strict=True):
+    values: list[float | UnseenError] = [float("nan")] * len(pairs)
+    asked: list[tuple[int, Case, MaskMetric, Tensor]] = []
+    for place, (case, metric) in enumerate(pairs):
         try:
-            values[row][column] = metric.value(cases[row], masks, logits)
+            if isinstance(metric, MaskMetric):
+                masks = metric.masks(case)
+                case.masked.check_masks(masks)
+                asked.append((place, case, metric, masks))
+            else:
+                values[place] = metric(case)
         except UnseenError as error:
-            values[row][column] = error
+            values[place] = error
+    answers = ask([(case.masked, masks) for _, case, _, masks in asked])
+    for (place, case, metric, masks), logits in zip(asked, answers, strict=True):
+        try:
+            values[place] = metric.value(case, masks, logits)
+        except UnseenError as error:
+            values[place] = error
     return values
 
 
