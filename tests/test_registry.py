@@ -71,7 +71,7 @@ def test_specs(spec: str, expected: object) -> None:
         ("lamp:red,1,true,2,a,b", "takes 5 options"),
         ("lamp:red,colour=red", "given twice"),
         ("preset:colour=red", "no option 'colour'"),
-        ("plain:1", "takes 0 options"),
+        ("plain:1", "takes no options"),
     ],
 )
 def test_wrong_options_are_named(spec: str, message: str) -> None:

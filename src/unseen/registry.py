@@ -44,6 +44,18 @@ class Entry:
     cost: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that a user may want to know, ready for JSON."""
+        hidden = ("target", "arguments", "over")
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in hidden}
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What follows the summary where people read it, a line each."""
+        cost = f"cost: {self.cost}" if self.cost else ""
+        return ("; ".join(filter(None, [cost, self.citation])),)
+
     def load(self) -> Any:
         """Import and return the object that ``target`` names."""
         module, _, attribute = self.target.partition(":")
@@ -163,6 +175,8 @@ class Registry(Generic[T]):
         if not options:
             return {}
         fields = _free(factory, preset)
+        if not fields:
+            raise ParameterError(f"{self.kind} {name!r} takes no options, got {options!r}")
         hints = typing.get_type_hints(factory)
         given: dict[str, Any] = {}
         for position, option in enumerate(options.split(",")):

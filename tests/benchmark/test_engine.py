@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import toys
-from unseen.benchmark import engine
+from unseen.benchmark import engine, judging
 from unseen.benchmark.engine import run
 from unseen.benchmark.ledger import FILE, Row
 from unseen.benchmark.plan import Plan
@@ -47,6 +47,7 @@ def plan(tmp_path: Path) -> Plan:
         backgrounds=6,
         contexts=tuple(photos),
         device="cpu",
+        controls=False,
     )
 
 
@@ -70,8 +71,8 @@ def test_every_cell_has_its_rows(plan: Plan, tmp_path: Path) -> None:
 
 def test_what_is_done_is_not_done_again(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(plan, tmp_path / "out")
-    monkeypatch.setattr(engine, "explain", None)
-    monkeypatch.setattr(engine, "robustness", None)
+    monkeypatch.setattr(judging, "explain_decision", None)
+    monkeypatch.setattr(judging, "robustness", None)
     assert run(plan, tmp_path / "out") == first
 
 
@@ -86,16 +87,16 @@ def test_further_backgrounds_are_all_that_is_evaluated(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(replace(plan, backgrounds=2), tmp_path / "out")
-    monkeypatch.setattr(engine, "explain", None)
+    monkeypatch.setattr(judging, "explain_decision", None)
     used: list[int] = []
-    original = engine.robustness
+    original = judging.robustness
 
     def counting(*words: object, **options: object) -> object:
         hits, number = original(*words, **options)  # type: ignore[arg-type]
         used.append(number)
         return hits, number
 
-    monkeypatch.setattr(engine, "robustness", counting)
+    monkeypatch.setattr(judging, "robustness", counting)
     run(plan, tmp_path / "out")
     assert used == [4, 0] * 8  # colours 3 to 6; the photographs of the other side were all used before
 
@@ -123,7 +124,7 @@ def test_without_contexts_there_is_a_reason(plan: Plan, tmp_path: Path) -> None:
 
 COMMAND = [
     "evaluate", "--methods", "causal:iterations=1,steps=4,block=0", "--removals", "zero,grey", "--confidence", "0,0.5",
-    "--backgrounds", "3", "--json",
+    "--backgrounds", "3", "--no-controls", "--json",
 ]  # fmt: skip
 
 

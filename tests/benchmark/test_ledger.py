@@ -23,7 +23,7 @@ def outcome(**changes: Any) -> Outcome:
     measured = {"size": Measurement(0.25), "robustness-colours": Measurement(0.3, 10, 3, 10)}
     parts = [
         JudgedPart(0.5, mask, True, "", measured),
-        JudgedPart(0.9, None, False, "no part", {"size": Measurement(None)}),
+        JudgedPart(0.9, None, False, "no part", {"size": Measurement(None, reason="no part")}),
     ]
     values: dict[str, Any] = {"target": 3, "label": "cat", "probability": 0.9, "evaluations": 100, "seconds": 2.0}
     return Outcome("one.jpg", "causal", "ad", **{**values, "parts": parts, **changes})

@@ -65,7 +65,7 @@ def test_differences_are_tested_on_the_photographs_that_both_have() -> None:
     assert comparison.difference.n == 4
     assert values.missing("white", "size", 0.9) == 2
     assert values.mean("white", "size", 0.9).n == 4
-    (table,) = [t for t in report.tables_of(values) if "cost" in t.title]
+    (table,) = [t for t in report.tables(some) if "Cost" in t.title]
     assert table.rows[3][-1] == "4"
     (sizes,) = [t for t in report.tables_of(values) if "E1–E12" in t.title]
     assert "Means over 4 to 6 of 6 photographs" in sizes.note

@@ -8,7 +8,17 @@ import pytest
 from unseen.cli import main
 from unseen.cli.evaluate import chosen
 
-TOY = ["--model", "toy:sides", "--methods", "toy", "--removals", "black,grey", "--confidence", "0.5,0.9"]
+TOY = [
+    "--model",
+    "toy:sides",
+    "--methods",
+    "toy",
+    "--removals",
+    "black,grey",
+    "--confidence",
+    "0.5,0.9",
+    "--no-controls",
+]
 
 
 def evaluate(*words: str | Path) -> int:

@@ -25,6 +25,7 @@ class Control(FromMap):
 
     stage: ClassVar[str] = "drawing"
     empty: ClassVar[str] = "the map is empty: the photograph has no edges"
+    inside: ClassVar[bool] = False
     uses_removal: ClassVar[bool] = False
 
     def cost(self, shape: tuple[int, int]) -> int:
@@ -73,3 +74,19 @@ class Edges(Control):
 
         del seed
         return torch.from_numpy(filters.sobel(color.rgb2gray(image.double().cpu().numpy(), channel_axis=0)))  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AnnotationMap(Control):
+    """One on the object that a person drew, zero elsewhere; it has no name, for it needs the drawing.
+
+    Args:
+        annotation: the object's pixels, bool of shape (H, W).
+    """
+
+    annotation: Tensor
+
+    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+        """See :meth:`Control.drawn`."""
+        del image, seed
+        return self.annotation.float()

@@ -154,6 +154,7 @@ class Lime(FromMap):
     score: Score = "probability"
     stage = "random segments"
     empty = "the linear model gives no segment a share in the score of {label}: the map is empty"
+    inside = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

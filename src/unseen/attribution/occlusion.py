@@ -82,6 +82,7 @@ class Occlusion(FromMap):
     score: Score = "logit"
     stage = "occlusion"
     empty = "hiding a window never changes the score of {label}: the map is empty"
+    inside = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -138,6 +138,7 @@ class Rise(FromMap):
     score: Score = "probability"
     stage = "random masks"
     empty = "no mask changes the score of {label}: the map is empty"
+    inside = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -126,6 +126,7 @@ class Shapley(FromMap):
     score: Score = "logit"
     stage = "coalitions of segments"
     empty = "no segment has a share in the score of {label}: the map is empty"
+    inside = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,8 @@
 
 Every write is one transaction, so a run that is killed loses what was in progress and nothing else, and goes on where
 it was. The tables are plain: ``explanations`` (one a photograph, method and removal), ``parts`` (one for each γ, its
-mask packed and compressed) and ``measurements`` (one for each γ and metric; robustness with its hits).
+mask packed and compressed) and ``measurements`` (one for each metric, of a part one for each γ; a share of contexts
+with its hits).
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from unseen.benchmark.plan import Plan
 from unseen.errors import OutputError
 
 FILE = "results.sqlite"
-FORMAT = "unseen evaluation 1"
+FORMAT = "unseen evaluation 2"
+
+SECONDS = "seconds"
+"""The row that every photograph × method × removal has; without value it tells why nothing came of it."""
 
 _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
@@ -35,7 +39,7 @@ CREATE TABLE parts (
     height INTEGER, width INTEGER, mask BLOB, PRIMARY KEY (photo, method, removal, confidence));
 CREATE TABLE measurements (
     photo TEXT, method TEXT, removal TEXT, confidence REAL, metric TEXT, value REAL, n INTEGER, hits INTEGER,
-    asked INTEGER, PRIMARY KEY (photo, method, removal, confidence, metric));
+    asked INTEGER, reason TEXT, PRIMARY KEY (photo, method, removal, confidence, metric));
 """
 
 
@@ -47,11 +51,12 @@ class Row:
         photo: file name.
         method: spec.
         removal: spec.
-        metric: name.
+        metric: spec.
         confidence: the γ that was asked for; ``None`` for what belongs to the whole explanation.
         value: ``None`` where there is none.
         n: contexts that it averages, else 1.
         detail: why there is no value, else empty.
+        target: index of the class that is explained; −1 where nothing could be.
     """
 
     photo: str
@@ -62,16 +67,18 @@ class Row:
     value: float | None
     n: int = 1
     detail: str = ""
+    target: int = -1
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A value; of a share also the hits among ``n`` contexts, of ``asked`` that were asked for."""
+    """A value, or the reason why there is none; of a share also the hits among ``n`` contexts, of ``asked``."""
 
     value: float | None
     n: int = 1
     hits: int = 0
     asked: int = 1
+    reason: str = ""
 
 
 @dataclass(eq=False)
@@ -87,7 +94,10 @@ class JudgedPart:
 
 @dataclass(eq=False)
 class Outcome:
-    """What came of one photograph, method and removal; ``reason`` tells why nothing came of it."""
+    """What came of one photograph, method and removal; ``reason`` tells why nothing came of it.
+
+    ``measurements`` are those of the map, by metric; those of parts lie with the parts.
+    """
 
     photo: str
     method: str
@@ -99,6 +109,7 @@ class Outcome:
     evaluations: int = 0
     seconds: float = 0.0
     parts: list[JudgedPart] = field(default_factory=list)
+    measurements: dict[str, Measurement] = field(default_factory=dict)
 
 
 class Ledger:
@@ -161,12 +172,16 @@ class Ledger:
                     key = (*unit, part.confidence)
                     about = (part.reason, part.verified, *_packed(part.mask))
                     self._database.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *about))
-                    self._database.executemany(
-                        "INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        [(*key, metric, m.value, m.n, m.hits, m.asked) for metric, m in part.measurements.items()],
-                    )
+                    self._measured(key, part.measurements)
+                self._measured((*unit, None), outcome.measurements)
         except sqlite3.Error as error:
             raise OutputError(f"{self.path} cannot be written ({error}); what was written before is kept") from None
+
+    def _measured(self, key: tuple[str, str, str, float | None], measurements: dict[str, Measurement]) -> None:
+        self._database.executemany(
+            "INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*key, metric, m.value, m.n, m.hits, m.asked, m.reason) for metric, m in measurements.items()],
+        )
 
     def outcome(self, photo: str, method: str, removal: str) -> Outcome | None:
         """What is known of one photograph, method and removal."""
@@ -178,32 +193,36 @@ class Ledger:
         if found is None:
             return None
         outcome = Outcome(*unit, *found)
+        outcome.measurements = self._measurements(unit, None)
         for confidence, reason, verified, height, width, mask in self._database.execute(
             f"SELECT confidence, reason, verified, height, width, mask FROM parts {where}", unit
         ).fetchall():
-            measured = self._database.execute(
-                f"SELECT metric, value, n, hits, asked FROM measurements {where} AND confidence = ?",
-                (*unit, confidence),
-            )
-            measurements = {metric: Measurement(*values) for metric, *values in measured}
+            measurements = self._measurements(unit, confidence)
             visible = _unpacked(mask, height, width)
             outcome.parts.append(JudgedPart(confidence, visible, bool(verified), reason, measurements))
         return outcome
 
+    def _measurements(self, unit: tuple[str, str, str], confidence: float | None) -> dict[str, Measurement]:
+        found = self._database.execute(
+            "SELECT metric, value, n, hits, asked, reason FROM measurements "
+            "WHERE photo = ? AND method = ? AND removal = ? AND confidence IS ? ORDER BY rowid",
+            (*unit, confidence),
+        )
+        return {metric: Measurement(*values) for metric, *values in found}
+
     def rows(self) -> list[Row]:
         """Every measurement, in the order in which photographs, methods and removals were evaluated."""
         rows: list[Row] = []
-        query = "SELECT photo, method, removal, reason, evaluations, seconds FROM explanations ORDER BY rowid"
-        for photo, method, removal, reason, evaluations, seconds in self._database.execute(query).fetchall():
+        query = "SELECT photo, method, removal, reason, evaluations, seconds, target FROM explanations ORDER BY rowid"
+        for photo, method, removal, reason, evaluations, seconds, target in self._database.execute(query).fetchall():
             unit = (photo, method, removal)
-            values = {"evaluations": evaluations, "seconds": seconds}
-            rows += [Row(*unit, name, None, None if reason else v, 1, reason) for name, v in values.items()]
+            values = {"evaluations": evaluations, SECONDS: seconds}
+            rows += [Row(*unit, name, None, None if reason else v, 1, reason, target) for name, v in values.items()]
             rows += [
-                Row(*unit, metric, confidence, value, n, missing or ("" if n else "there is no context"))
-                for confidence, metric, value, n, missing in self._database.execute(
-                    "SELECT m.confidence, m.metric, m.value, m.n, p.reason FROM measurements m "
-                    "JOIN parts p USING (photo, method, removal, confidence) "
-                    "WHERE photo = ? AND method = ? AND removal = ? ORDER BY m.rowid",
+                Row(*unit, metric, confidence, value, n, reason or ("" if n else "there is no context"), target)
+                for confidence, metric, value, n, reason in self._database.execute(
+                    "SELECT confidence, metric, value, n, reason FROM measurements "
+                    "WHERE photo = ? AND method = ? AND removal = ? ORDER BY rowid",
                     unit,
                 )
             ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 DRAWS = 10_000
 
@@ -54,6 +55,21 @@ def mean_interval(values: Sequence[float] | Values, seed: int = 0) -> Interval:
         raise ValueError("the mean of nothing")
     low, high = np.percentile(_resampled(len(sample), seed) @ sample, (2.5, 97.5))
     return Interval(float(sample.mean()), float(low), float(high), len(sample))
+
+
+def interval(statistic: Callable[[Indices], float], n: int, seed: int = 0, draws: int = 1000) -> Interval:
+    """Of a number that belongs to a set of photographs and is not a mean.
+
+    Args:
+        statistic: the number of the photographs with these indices, which may repeat.
+        n: how many photographs there are, at least 1.
+        seed: of the resampling.
+        draws: resamples; fewer than for a mean, for each is a call.
+    """
+    stream = np.random.default_rng(seed)
+    drawn = [statistic(stream.integers(0, n, n)) for _ in range(draws)]
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    return Interval(statistic(np.arange(n)), float(low), float(high), n)
 
 
 def ratio_to_best(

@@ -48,6 +48,7 @@ class Causal(FromMap):
     block: float = field(default=0.072, kw_only=True)
     stage = "responsibility"
     empty = "no set of boxes alone keeps {label} on top: the responsibility map is empty"
+    inside = False
     renewed = True
 
     def __post_init__(self) -> None:

@@ -27,6 +27,9 @@ def evaluate(
     removals: Listed = None,
     confidence: Listed = None,
     metrics: Listed = None,
+    controls: bool = True,
+    annotations: Path | None = None,
+    annotation_classes: Path | None = None,
     backgrounds: int = 100,
     backgrounds_from: Path | None = None,
     limit: int | None = None,
@@ -54,7 +57,15 @@ def evaluate(
     confidence
         Thresholds γ, separated by commas; by default 0,0.1,0.3,0.5,0.7,0.9.
     metrics
-        Names from "unseen list metrics", separated by commas; by default all.
+        Names from "unseen list metrics", separated by commas; by default those of parts. A metric hides by the removal
+        that the map was made with, or by one that it names: insertion@grey.
+    controls
+        Judge beside the methods a random map, a uniform map, the photograph's edges and, where there is one, the
+        annotation as a map.
+    annotations
+        COCO file (instances.json) of the objects in the photographs, for metrics that compare with people.
+    annotation_classes
+        JSON file that lists the model's class indices for each category; by default imagenet_classes.json beside it.
     backgrounds
         How many colours, and how many photographs of other classes, each part is planted on.
     backgrounds_from
@@ -76,7 +87,7 @@ def evaluate(
     """  # noqa: D405, D411, D416
     wait_passively()
     from unseen.benchmark import engine, report
-    from unseen.benchmark.ledger import FILE
+    from unseen.benchmark.ledger import FILE, SECONDS
     from unseen.benchmark.plan import Plan
     from unseen.methods import METHODS
     from unseen.metrics import METRICS
@@ -99,6 +110,9 @@ def evaluate(
         photos=chosen(found, limit, seed),
         model=model,
         contexts=tuple(find_photos([backgrounds_from]) if backgrounds_from else found),
+        controls=controls,
+        annotations=annotations,
+        annotation_classes=annotation_classes,
         backgrounds=backgrounds,
         seed=seed,
         device=device,
@@ -111,14 +125,15 @@ def evaluate(
     with progress("evaluating", unit="explanations") as listener:
         rows = engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listener)
     names = {path.name for path in plan.photos}
-    missing = [row for row in rows if row.confidence is None and row.detail and row.photo in names]
-    failed = {(row.photo, row.method, row.removal): row.detail for row in missing}
-    for photo, reason in dict.fromkeys((row.photo, row.detail) for row in missing):
+    failed = {
+        (r.photo, r.method, r.removal): r.detail for r in rows if r.metric == SECONDS and r.photo in names and r.detail
+    }
+    for photo, reason in dict.fromkeys((key[0], reason) for key, reason in failed.items()):
         complain(UnseenError(reason), photo)
     if json:
         for row in rows:
             print_json(asdict(row))
-    if len(failed) == len(plan.photos) * len(plan.methods) * len(plan.removals):
+    if len(failed) == len(plan.photos) * len(plan.explainers) * len(plan.removals):
         return 2
     files = report.write(rows, out)
     if not json:

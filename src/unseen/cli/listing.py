@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from unseen.registry import Entry, Registry
+from unseen.registry import Entry, Option, Registry
 
 _HOMES = {
     "models": "unseen.zoo:MODELS",
@@ -38,7 +38,8 @@ def listing(
     name
         Only this one, with the options that it takes after a colon.
     json
-        Print JSON: an array of objects (name, summary, cost, citation), or the object of NAME, with its options.
+        Print JSON: an array of objects (name, summary, cost, citation; of metrics also judges, better, range, needs
+        and weakness), or the object of NAME, with its options.
     """
     module, _, attribute = _HOMES[what].partition(":")
     registry: Registry[Any] = getattr(importlib.import_module(module), attribute)
@@ -48,13 +49,18 @@ def listing(
         print(_dump([_about(name, entry) for name, entry in registry.entries.items()]))
     else:
         print(_as_text(registry.entries))
-        if what in ("methods", "removals"):
+        if what != "models":
             print(f"\nOptions of one: unseen list {what} NAME")
     return 0
 
 
 def _about(name: str, entry: Entry) -> dict[str, Any]:
-    return {"name": name, "summary": entry.summary, "cost": entry.cost, "citation": entry.citation}
+    return {"name": name, **entry.facts}
+
+
+def _options(registry: Registry[Any], name: str) -> tuple[Option, ...]:
+    """What a spec may set; what judges parts or trains networks is set by the options of its command."""
+    return registry.options(name) if getattr(registry[name], "judges", "map") == "map" else ()
 
 
 def _dump(value: object) -> str:
@@ -62,12 +68,12 @@ def _dump(value: object) -> str:
 
 
 def _one_as_json(registry: Registry[Any], name: str) -> str:
-    options = [asdict(option) for option in registry.options(name)]
+    options = [asdict(option) for option in _options(registry, name)]
     return _dump({**_about(name, registry[name]), "options": options})
 
 
 def _one_as_text(registry: Registry[Any], name: str) -> str:
-    options = registry.options(name)
+    options = _options(registry, name)
     rows = [
         f"  {option.name}={option.values}" + (f" (default {option.default})" if option.default is not None else "")
         for option in options
@@ -82,8 +88,6 @@ def _as_text(entries: Mapping[str, Entry]) -> str:
     room = max(40, shutil.get_terminal_size((110, 24)).columns - column)
     lines = []
     for name, entry in entries.items():
-        cost = f"cost: {entry.cost}" if entry.cost else ""
-        about = [entry.summary, "; ".join(filter(None, [cost, entry.citation]))]
-        wrapped = [line for text in about for line in textwrap.wrap(text, room)]
+        wrapped = [line for text in (entry.summary, *entry.remarks) for line in textwrap.wrap(text, room)]
         lines += [f"{name if number == 0 else '':{column}}{line}" for number, line in enumerate(wrapped)]
     return "\n".join(lines)

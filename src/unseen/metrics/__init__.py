@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +25,8 @@ class MetricEntry(Entry):
         range: the values that are possible.
         needs: see :data:`Need`.
         weakness: what it is known to get wrong.
+        over: for a metric whose values are classes that the model names: ``module:function`` that makes one number of
+            those of a set and of the explained classes, (N,) each; empty where the set's number is the mean.
     """
 
     judges: Literal["map", "part", "training"] = "map"
@@ -30,6 +34,21 @@ class MetricEntry(Entry):
     range: str
     needs: tuple[Need, ...] = ()
     weakness: str
+    over: str = ""
+
+    def over_set(self, values: Sequence[float], targets: Sequence[int]) -> float:
+        """The number of a set of photographs: by :attr:`over`, or the mean."""
+        if not self.over:
+            return sum(values) / len(values)
+        module, _, attribute = self.over.partition(":")
+        return float(getattr(importlib.import_module(module), attribute)(values, targets))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Also which values are better, what it needs and what it gets wrong."""
+        better = f"{self.better} is better" if self.better else "not for ranking"
+        needs = f"; needs: {', '.join(self.needs)}" if self.needs else ""
+        return (*super().remarks, f"{better}, {self.range}{needs}; weakness: {self.weakness}")
 
 
 _SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation"

@@ -37,6 +37,7 @@ class FromMap(ABC):
         empty: the note on a map of zeros; ``{label}`` stands for the class.
         renewed: whether further disjoint parts need a new map of what is left.
         uses_removal: whether the map depends on the removal; parts and curves always do.
+        inside: whether it looks inside the network, which must then be torch's own modules.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -50,6 +51,7 @@ class FromMap(ABC):
     empty: ClassVar[str]
     renewed: ClassVar[bool] = False
     uses_removal: ClassVar[bool] = True
+    inside: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.steps < 2:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unseen.benchmark.ledger import Row
-from unseen.benchmark.report.tables import Table, tables_of
+from unseen.benchmark.report.maps import tables_of_maps
+from unseen.benchmark.report.tables import Table, costs_of, tables_of
 from unseen.benchmark.report.values import ROBUSTNESS, Values
 from unseen.errors import OutputError
+from unseen.methods import CONTROLS
 
 
 def as_text(rows: Sequence[Row]) -> str:
     """All tables, for a terminal."""
-    return "\n\n".join(table.as_text() for values in per_method(rows) for table in tables_of(values))
+    return "\n\n".join(table.as_text() for table in tables(rows))
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """All tables, for a manual."""
-    return "\n\n".join(table.as_markdown() for values in per_method(rows) for table in tables_of(values)) + "\n"
+    return "\n\n".join(table.as_markdown() for table in tables(rows)) + "\n"
+
+
+def tables(rows: Sequence[Row]) -> Iterator[Table]:
+    """Every table that the measurements allow: of parts, of maps, and of what they cost."""
+    methods = per_method(rows)
+    for values in methods:
+        yield from tables_of(values)
+    yield from tables_of_maps(rows)
+    yield costs_of(methods)
 
 
 def write(rows: Sequence[Row], folder: Path) -> list[Path]:
@@ -33,7 +44,7 @@ def write(rows: Sequence[Row], folder: Path) -> list[Path]:
     from unseen.plotting import png
 
     files = {"report.md": as_markdown(rows).encode(), "tables.csv": as_csv(rows).encode()}
-    methods = per_method(rows)
+    methods = [values for values in per_method(rows) if values.method not in CONTROLS]
     for values in methods:
         suffix = f"-{''.join(c if c.isalnum() else '-' for c in values.method)}" if len(methods) > 1 else ""
         for metric in values.drawn:
@@ -67,4 +78,4 @@ def per_method(rows: Sequence[Row]) -> list[Values]:
     return [Values(method, rows) for method in dict.fromkeys(row.method for row in rows)]
 
 
-__all__ = ["Table", "as_csv", "as_markdown", "as_text", "per_method", "tables_of", "write"]
+__all__ = ["Table", "as_csv", "as_markdown", "as_text", "per_method", "tables", "tables_of", "write"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unseen.benchmark.report.values import ROBUSTNESS, Values
 from unseen.benchmark.statistics import Interval, holm
+from unseen.methods import CONTROLS
 
 _TITLES = {
     "size": "Size of the part, % of the pixels (form of Tables E1–E12)",
@@ -41,10 +42,12 @@ class Table:
 
 
 def tables_of(values: Values) -> Iterator[Table]:
-    """Every table that the measurements allow, for one method."""
+    """Every table that the measurements of parts allow, for one method; of a control only its means."""
     for metric, title in _TITLES.items():
         if values.has(metric):
             yield _means(values, metric, f"{values.method}: {title}")
+    if values.method in CONTROLS:
+        return
     if values.best_fill is not None and values.has("size"):
         yield _differences(values)
     for metric in ROBUSTNESS:
@@ -53,7 +56,6 @@ def tables_of(values: Values) -> Iterator[Table]:
     for metric in _TESTED:
         if values.has(metric) and len(values.removals) > 1:
             yield _tests(values, metric)
-    yield _costs(values)
 
 
 def _means(values: Values, metric: str, title: str) -> Table:
@@ -112,16 +114,19 @@ def _tests(values: Values, metric: str) -> Table:
     )
 
 
-def _costs(values: Values) -> Table:
-    rows = [["hidden by", "evaluations a photograph", "seconds a photograph", "no part found"]]
-    for removal in values.removals:
-        means = [
-            (values.mean(removal, metric, None), form) for metric, form in (("evaluations", ".0f"), ("seconds", ".1f"))
-        ]
-        costs = [format(mean.value, form) if mean.n else "–" for mean, form in means]
-        missing = sum(values.missing(removal, "size", gamma) for gamma in values.thresholds)
-        rows.append([removal, *costs, str(missing)])
-    return Table(f"{values.method}: cost of the search for all γ together", rows)
+def costs_of(found: Sequence[Values]) -> Table:
+    """What the explanations of every method cost."""
+    rows = [["method", "hidden by", "evaluations a photograph", "seconds a photograph", "no part found"]]
+    for values in found:
+        for removal in values.removals:
+            means = [
+                (values.mean(removal, metric, None), form)
+                for metric, form in (("evaluations", ".0f"), ("seconds", ".1f"))
+            ]
+            costs = [format(mean.value, form) if mean.n else "–" for mean, form in means]
+            missing = sum(values.missing(removal, "size", gamma) for gamma in values.thresholds)
+            rows.append([values.method, removal, *costs, str(missing) if values.thresholds else ""])
+    return Table("Cost of an explanation, of the search for parts for all γ together", rows)
 
 
 def _gammas(values: Values) -> list[str]:

@@ -1,0 +1,111 @@
+"""Tables of what metrics said of maps: methods and controls × removals, and how far the judges agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from unseen.benchmark.agreement import Agreement, agreement
+from unseen.benchmark.judgements import Judgements, entry_of, sign_of
+from unseen.benchmark.ledger import Row
+from unseen.benchmark.report.tables import Table
+from unseen.benchmark.separation import Separation, separation
+from unseen.benchmark.statistics import Interval
+
+_BETTER = {1: "higher is better", -1: "lower is better", 0: "not for ranking"}
+
+
+def tables_of_maps(rows: Sequence[Row]) -> Iterator[Table]:
+    """One table a metric; then rank correlations between metrics and between removals."""
+    judgements = Judgements(rows)
+    for metric in judgements.metrics:
+        yield _values(judgements, metric)
+    if len(judgements.explained) < 3:
+        return
+    for removal in judgements.removals:
+        found = agreement(rows, "metrics", removal)
+        if len(found.judges) > 1:
+            yield _correlations(found, f"Do the metrics rank the methods alike? Under {removal}")
+    if len(judgements.removals) > 1:
+        yield _between_removals(rows, judgements)
+
+
+def _values(judgements: Judgements, metric: str) -> Table:
+    separations = {removal: separation(judgements, metric, removal) for removal in judgements.removals}
+    rows = [["map", *judgements.removals]]
+    counts: set[int] = set()
+    for method in judgements.methods:
+        cells = []
+        for removal in judgements.removals:
+            value = judgements.over_set((method, removal, metric))
+            found = separations[removal]
+            mark = " *" if found and method in found.better else ""
+            cells.append(f"{_interval(value)}{mark}" if value else "–")
+            counts |= {value.n} if value else set()
+        rows.append([method, *cells])
+    photographs = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(max(counts, default=0))
+    summary = entry_of(metric).summary
+    over = entry_of(metric).over.rpartition(":")[2].replace("_", " ").capitalize() or "Means"
+    note = (
+        f"{summary[0].upper()}{summary[1:]}. {over} over {photographs} photographs with 95 % bootstrap intervals. "
+        f"{_said(separations)}{_reasons(judgements, metric)}".strip()
+    )
+    return Table(f"{metric} ({_BETTER[sign_of(metric)]})", rows, note)
+
+
+def _said(separations: dict[str, Separation | None]) -> str:
+    found = {removal: one for removal, one in separations.items() if one is not None}
+    if not found:
+        return ""
+    blind = [removal for removal, one in found.items() if not one.separates]
+    stars = (
+        "* better than every control, photograph by photograph (Wilcoxon, p < 0.05 after Holm's adjustment). "
+        if len(blind) < len(found)
+        else ""
+    )
+    if blind:
+        return f"{stars}**Under {', '.join(blind)} it cannot tell any method from the controls on these photographs.** "
+    return stars
+
+
+def _reasons(judgements: Judgements, metric: str) -> str:
+    found: dict[str, list[str]] = {}
+    for (method, removal, name), reason, count in judgements.missing():
+        if name == metric:
+            found.setdefault(reason, []).append(f"{method} under {removal} ({count})")
+    return " ".join(
+        f"No value: {', '.join(where[:3])}{f' and {len(where) - 3} more' if len(where) > 3 else ''}: {reason}."
+        for reason, where in found.items()
+    )
+
+
+def _correlations(found: Agreement, title: str) -> Table:
+    judges = found.judges
+    rows = [["", *judges[1:]]]
+    for index, first in enumerate(judges[:-1]):
+        pairs = [found.correlations.get((first, second)) for second in judges[1:]]
+        rows.append([first, *("" if i < index else _interval(p) if p else "–" for i, p in enumerate(pairs))])
+    return Table(
+        title,
+        rows,
+        f"Mean over photographs of Spearman's rank correlation over {len(found.methods)} methods, controls left out, "
+        "with 95 % bootstrap intervals; 1 is full agreement, 0 none.",
+    )
+
+
+def _between_removals(rows: Sequence[Row], judgements: Judgements) -> Table:
+    removals = judgements.removals
+    pairs = [(first, second) for i, first in enumerate(removals) for second in removals[i + 1 :]]
+    lines = [["metric", *(f"{first} – {second}" for first, second in pairs)]]
+    for metric in judgements.metrics:
+        found = agreement(rows, "removals", metric).correlations
+        lines.append([metric, *(_interval(found[pair]) if pair in found else "–" for pair in pairs)])
+    return Table(
+        "Do the removals rank the methods alike?",
+        lines,
+        f"Mean over photographs of Spearman's rank correlation over {len(judgements.explained)} methods, controls left "
+        "out, each method explained and judged under the same removal, with 95 % bootstrap intervals.",
+    )
+
+
+def _interval(found: Interval) -> str:
+    return f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
