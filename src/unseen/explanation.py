@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
@@ -96,16 +96,18 @@ class Curve:
     @property
     def insertion_area(self) -> float:
         """Area under the insertion curve, by the trapezium rule; the larger the better."""
-        return self._area(self.insertion)
+        return area(self.fractions, self.insertion)
 
     @property
     def deletion_area(self) -> float:
         """Area under the deletion curve, by the trapezium rule; the smaller the better."""
-        return self._area(self.deletion)
+        return area(self.fractions, self.deletion)
 
-    def _area(self, heights: tuple[float, ...]) -> float:
-        x, y = pairwise(self.fractions), pairwise(heights)
-        return sum((right - left) * (before + after) / 2 for (left, right), (before, after) in zip(x, y, strict=True))
+
+def area(fractions: Sequence[float], heights: Sequence[float]) -> float:
+    """Area under a curve by the trapezium rule; fractions from 0 to 1 make it the curve's mean height."""
+    x, y = pairwise(fractions), pairwise(heights)
+    return sum((right - left) * (before + after) / 2 for (left, right), (before, after) in zip(x, y, strict=True))
 
 
 @dataclass(frozen=True, eq=False)

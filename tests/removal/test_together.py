@@ -21,7 +21,9 @@ def of_one_network(removal: str, count: int, batch_size: int | None = None) -> l
     return [REMOVALS.create(removal).bind(classifier, image, batch_size=batch_size) for image in images]
 
 
-@pytest.mark.parametrize("removal", ["black", "mean", "min", "max", "channel-mean", "ad", "ad:pooled,fill=neighbour"])
+@pytest.mark.parametrize(
+    "removal", ["black", "mean", "channel-mean", "min", "max", "blur:2", "ad", "ad:pooled,fill=neighbour"]
+)
 def test_photographs_together_are_answered_as_alone(removal: str) -> None:
     several = of_one_network(removal, 3)
     masks = [random_masks(n, 16, n) for n in (2, 5, 1)]

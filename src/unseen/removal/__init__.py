@@ -35,6 +35,12 @@ REMOVALS: Registry[Removal] = Registry(
         "white": _fill("white", "white pixels"),
         "grey": _fill("grey", "mid-grey pixels (0.5)"),
         "channel-mean": _fill("channel-mean", "the photograph's mean colour"),
+        "blur": Entry(
+            "unseen.removal.blur:Blur",
+            "the photograph out of focus: a Gaussian of so many pixels' standard deviation",
+            "Petsiuk et al., RISE, BMVC 2018, section 4; Fong & Vedaldi, ICCV 2017",
+            "1 per mask",
+        ),
     },
 )
 

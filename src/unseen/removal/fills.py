@@ -53,9 +53,16 @@ class ConstantFill(Removal):
 
         def masked(pixels: Tensor, masks: Tensor) -> Tensor:
             fill = fill_colour(self.colour, classifier, pixels).to(pixels)
-            return classifier.forward(torch.lerp(fill.expand_as(pixels), pixels, masks[:, None].to(pixels.dtype)))
+            return classifier.forward(blended(fill, pixels, masks))
 
         return masked
+
+
+def blended(
+    fill: Float[Tensor, "_ _ _ _"], pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+) -> Float[Tensor, "N 3 H W"]:
+    """The photographs where masks are 1, the fill where they are 0, linear in between; all-ones is bit-equal."""
+    return torch.lerp(fill.expand_as(pixels), pixels, masks[:, None].to(pixels.dtype))
 
 
 def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "_ _ 1 1"]:

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import conv1d
 
 from unseen.explanation import Curve
+from unseen.removal.blur import smoothing
 from unseen.sufficient.evaluation import Evaluate, Test
 
 _ARITY = 8
@@ -41,6 +41,12 @@ class Ranking:
         visible.view(-1)[self.order[:size]] = True
         return visible
 
+    def prefixes(self, sizes: Sequence[int]) -> Bool[Tensor, "N H W"]:
+        """The visible sets of the first so many pixels each."""
+        place = torch.full((self.shape[0] * self.shape[1],), len(self.order))
+        place[self.order] = torch.arange(len(self.order))
+        return (place < torch.as_tensor(sizes)[:, None]).reshape(-1, *self.shape)
+
     def grid(self, count: int) -> list[int]:
         """At most ``count`` prefix sizes: 0, then geometric from half a per cent to all pixels."""
         total = len(self.order)
@@ -61,7 +67,10 @@ def rank(
         domain: rank only these pixels.
     """
     height, width = saliency.shape
-    smooth = _gaussian(_gaussian(saliency.double(), blur).T, blur).T.reshape(-1)
+    smooth = saliency.double()
+    if blur > 0:
+        smooth = smoothing(height, blur) @ smooth @ smoothing(width, blur).T
+    smooth = smooth.reshape(-1)
     levels = (smooth * (1e9 / smooth.abs().max().clamp(min=1e-30))).round()  # ties survive the rounding of the blur
     shuffled = torch.randperm(height * width, generator=torch.Generator().manual_seed(seed))
     order = shuffled[levels[shuffled].argsort(descending=True, stable=True)]
@@ -149,13 +158,3 @@ def curve(evaluate: Evaluate, ranking: Ranking, sizes: Sequence[int]) -> Curve:
         tuple(insertion.probability.tolist()),
         tuple(deletion.probability.tolist()),
     )
-
-
-def _gaussian(rows: Float[Tensor, "H W"], sigma: float) -> Float[Tensor, "H W"]:
-    """Smooth along the last axis; at the borders only what exists is averaged."""
-    if sigma <= 0:
-        return rows
-    reach = ceil(3 * sigma)
-    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=rows.dtype) / sigma) ** 2)[None, None]
-    mass = conv1d(torch.ones(1, 1, rows.shape[1], dtype=rows.dtype), kernel, padding=reach)
-    return (conv1d(rows[:, None], kernel, padding=reach) / mass)[:, 0]

@@ -1,0 +1,72 @@
+"""Blur: a hidden pixel shows the photograph out of focus.
+
+It is what insertion begins from in Petsiuk et al., *RISE*, BMVC 2018, and what deletion ends at in Fong & Vedaldi,
+*Interpretable Explanations of Black Boxes by Meaningful Perturbation*, ICCV 2017.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, isfinite
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError
+from unseen.removal.fills import blended
+from unseen.removal.masked import MaskedForward, Removal
+
+
+@dataclass(frozen=True)
+class Blur(Removal):
+    """Hidden pixels are those of the photograph smoothed by a Gaussian; soft masks blend linearly.
+
+    What is hidden is not gone: colours and coarse shapes stay, and so may the class. Look at the score with everything
+    hidden before you compare areas under a blur with those under a colour.
+
+    Args:
+        width: standard deviation of the Gaussian in pixels of the network's input, > 0. Weights end at three of them,
+            and at the borders only what exists is averaged, so that an even photograph stays as it is.
+
+    Raises:
+        ParameterError: a width that is not positive and finite.
+    """
+
+    width: float = 20.0
+    soft = True
+    shared = True
+
+    def __post_init__(self) -> None:
+        if not (self.width > 0 and isfinite(self.width)):
+            raise ParameterError(f"width {self.width} must be positive; it is a standard deviation in pixels")
+
+    @property
+    def name(self) -> str:
+        """``blur:`` and the width."""
+        return f"blur:{self.width:g}"
+
+    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+        """See :meth:`Removal.forward`; applicable to every model."""
+        down, across = (smoothing(side, self.width).to(classifier.device) for side in image.shape[1:])
+
+        def masked(pixels: Tensor, masks: Tensor) -> Tensor:
+            one = pixels[:1] if pixels.stride(0) == 0 else pixels  # the same photograph throughout is blurred once
+            fill = down.to(pixels) @ one @ across.to(pixels).T
+            return classifier.forward(blended(fill, pixels, masks))
+
+        return masked
+
+
+def smoothing(length: int, width: float) -> Float[Tensor, "L L"]:
+    """The Gaussian along one axis as a matrix, float64: each row holds the weights of one output, which sum to 1.
+
+    Args:
+        length: of the axis, in pixels.
+        width: standard deviation in pixels, > 0; weights beyond three of them, rounded up, are left out.
+    """
+    position = torch.arange(length, dtype=torch.float64)
+    distance = (position[:, None] - position).abs()
+    weights = torch.where(distance <= ceil(3 * width), torch.exp(-0.5 * (distance / width) ** 2), 0.0)
+    return weights / weights.sum(1, keepdim=True)
