@@ -83,7 +83,7 @@ def test_photographs_in_one_batch_are_each_blurred_on_their_own() -> None:
 
 def test_gradients_reach_hidden_pixels_through_the_blur() -> None:
     pixels = picture()[None].double().requires_grad_()
-    Blur(1).forward(SEEN, picture())(pixels, HIDDEN).sum().backward()
+    Blur(1).forward(SEEN, picture().double())(pixels, HIDDEN).sum().backward()
     assert pixels.grad is not None
     torch.testing.assert_close(pixels.grad.sum(), torch.tensor(3.0 * 10 * 13, dtype=torch.float64))
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+import networks
 from unseen import Classifier, Preprocessing
-from unseen.errors import ModelError, ParameterError
+from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.removal import MaskedForward, Removal
 from unseen.removal.fills import ConstantFill
 from unseen.removal.masked import MaskedClassifier, check_image
@@ -187,3 +188,21 @@ def test_a_real_photograph_batched_and_alone(classifier: Classifier, photo: Tens
     alone = ConstantFill("zero").bind(classifier, photo, batch_size=1)(some)
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
     assert together.argmax(1).tolist() == alone.argmax(1).tolist()
+
+
+@pytest.mark.parametrize("removal", ["black", "min", "mean", "channel-mean"])
+def test_what_is_painted_is_what_the_network_is_shown(removal: str) -> None:
+    masked = networks.bound(networks.Network(), double=False, removal=removal)
+    masks = torch.rand(3, *masked.shape, generator=torch.Generator().manual_seed(0))
+    raw = masked.removal.painted(masked.classifier, masked.pixels.expand(3, -1, -1, -1), masks)
+    assert torch.equal(masked.classifier.logits(raw), masked(masks))
+    assert torch.equal(masked.painted(masks), raw.clamp(0, 1))
+    assert torch.equal(masked.painted(torch.ones(1, *masked.shape, dtype=torch.bool))[0], masked.image)
+    with pytest.raises(ParameterError, match="masks have shape"):
+        masked.painted(masks[0, None, :5])
+
+
+def test_what_is_not_painted_cannot_be_shown() -> None:
+    masked = networks.bound(networks.Network(), double=False, removal="ad")
+    with pytest.raises(NotApplicableError, match="'ad' paints nothing"):
+        masked.painted(torch.ones(1, *masked.shape))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import ClassVar
 
 import torch
@@ -16,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.explanation import Findings
+from unseen.streams import stream_of
 from unseen.sufficient import Evaluator, FromMap
 
 
@@ -49,9 +49,7 @@ class RandomMap(Control):
 
     def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
-        content = blake2b(image.contiguous().cpu().numpy().tobytes(), digest_size=7, key=str(seed).encode())
-        generator = torch.Generator().manual_seed(int.from_bytes(content.digest(), "big"))
-        return torch.rand(image.shape[1:], generator=generator)
+        return torch.rand(image.shape[1:], generator=stream_of(image, seed))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,12 @@ def derivatives(
 def differentiable_scores(
     masked: MaskedClassifier, images: Float[Tensor, "N 3 H W"], target: int, score: Score
 ) -> Float[Tensor, " N"]:
-    """The scores of one pass, with their graph; not counted.
+    """The scores of one pass; see :func:`differentiable_logits`."""
+    return score_of(differentiable_logits(masked, images), score)[:, target]
+
+
+def differentiable_logits(masked: MaskedClassifier, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+    """The logits of one pass, with their graph; not counted.
 
     The classifier must be frozen, or scores that do not depend on the images could not be told from those that do,
     and gradients enabled.
@@ -69,7 +74,7 @@ def differentiable_scores(
             f"the logits of {masked.classifier.name} have no gradient (quantised weights, no_grad or detach in its "
             "code?); choose a method that needs none, such as 'occlusion'"
         )
-    return score_of(logits, score)[:, target]
+    return logits
 
 
 def differentiated(classifier: Classifier, value: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:

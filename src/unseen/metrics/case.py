@@ -7,7 +7,7 @@ and, for metrics that ask the method again or compare with people, the method an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -34,8 +34,8 @@ class Case:
         masked: the photograph, hidden by the removal that judges; it need not be the one that the map was made with.
         explainer: who made the map, for metrics that ask again; ``None`` if the map is all there is.
         annotation: the object's pixels, bool of shape (H, W); ``None`` if nobody drew it.
-        others: gives photographs that the network takes for other classes, (3, H, W) in [0, 1], for metrics that put
-            several together; ``None`` if there are none.
+        others: gives photographs at the model's resolution, (3, H, W) in [0, 1], in an order of their own, for metrics
+            that compose several; ``None`` if there are none.
         seed: of everything random.
 
     Raises:
@@ -47,7 +47,7 @@ class Case:
     masked: MaskedClassifier
     explainer: Explainer | None = None
     annotation: Tensor | None = None
-    others: Callable[[], Iterator[Tensor]] | None = None
+    others: Callable[[], Iterable[Tensor]] | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -75,15 +75,17 @@ class Case:
         """A new stream of the case's seed."""
         return torch.Generator().manual_seed(self.seed)
 
-    def explained(self, image: Float[Tensor, "3 H W"], classifier: Classifier | None = None) -> Float[Tensor, "H W"]:
-        """The method's map of another image, or of another classifier, for the same class.
+    def explained(
+        self, image: Float[Tensor, "3 H W"], classifier: Classifier | None = None, target: int | None = None
+    ) -> Float[Tensor, "H W"]:
+        """The method's map of another image, or of another classifier; for the same class unless another is named.
 
         Raises:
             NotApplicableError: only the map is known, not who made it.
         """
         if self.explainer is None:
             raise NotApplicableError("this metric asks the method again, but only its map was given; give an explainer")
-        return self.explainer(classifier or self.classifier, image, self.target)
+        return self.explainer(classifier or self.classifier, image, self.target if target is None else target)
 
     def annotated(self) -> Bool[Tensor, "H W"]:
         """The object's pixels.

@@ -41,6 +41,13 @@ REMOVALS: Registry[Removal] = Registry(
             "Petsiuk et al., RISE, BMVC 2018, section 4; Fong & Vedaldi, ICCV 2017",
             "1 per mask",
         ),
+        "linear": Entry(
+            "unseen.removal.linear:LinearImputation",
+            "the weighted mean of the neighbours, solved for all hidden pixels together, and a little noise",
+            "Rong et al., A Consistent and Efficient Evaluation Strategy for Attribution Methods (ROAD), ICML 2022, "
+            "section 5",
+            "1 per mask",
+        ),
     },
 )
 

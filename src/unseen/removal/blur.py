@@ -7,6 +7,7 @@ It is what insertion begins from in Petsiuk et al., *RISE*, BMVC 2018, and what 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, isfinite
 
 import torch
@@ -16,11 +17,11 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
 from unseen.removal.fills import blended
-from unseen.removal.masked import MaskedForward, Removal
+from unseen.removal.painting import Painting
 
 
 @dataclass(frozen=True)
-class Blur(Removal):
+class Blur(Painting):
     """Hidden pixels are those of the photograph smoothed by a Gaussian; soft masks blend linearly.
 
     What is hidden is not gone: colours and coarse shapes stay, and so may the class. Look at the score with everything
@@ -36,7 +37,6 @@ class Blur(Removal):
 
     width: float = 20.0
     soft = True
-    shared = True
 
     def __post_init__(self) -> None:
         if not (self.width > 0 and isfinite(self.width)):
@@ -47,18 +47,17 @@ class Blur(Removal):
         """``blur:`` and the width."""
         return f"blur:{self.width:g}"
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
-        """See :meth:`Removal.forward`; applicable to every model."""
-        down, across = (smoothing(side, self.width).to(classifier.device) for side in image.shape[1:])
-
-        def masked(pixels: Tensor, masks: Tensor) -> Tensor:
-            one = pixels[:1] if pixels.stride(0) == 0 else pixels  # the same photograph throughout is blurred once
-            fill = down.to(pixels) @ one @ across.to(pixels).T
-            return classifier.forward(blended(fill, pixels, masks))
-
-        return masked
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        del classifier
+        one = pixels[:1] if pixels.stride(0) == 0 else pixels  # the same photograph throughout is blurred once
+        down, across = (smoothing(side, self.width).to(pixels) for side in pixels.shape[2:])
+        return blended(down @ one @ across.T, pixels, masks)
 
 
+@lru_cache(maxsize=16)
 def smoothing(length: int, width: float) -> Float[Tensor, "L L"]:
     """The Gaussian along one axis as a matrix, float64: each row holds the weights of one output, which sum to 1.
 

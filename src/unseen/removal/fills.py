@@ -15,13 +15,13 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
-from unseen.removal.masked import MaskedForward, Removal
+from unseen.removal.painting import Painting
 
 Colour = Literal["zero", "min", "max", "mean", "black", "white", "grey", "channel-mean"]
 
 
 @dataclass(frozen=True)
-class ConstantFill(Removal):
+class ConstantFill(Painting):
     """Paint hidden pixels with one colour; soft masks blend linearly.
 
     Args:
@@ -40,22 +40,17 @@ class ConstantFill(Removal):
 
     colour: Colour
     soft = True
-    shared = True
 
     @property
     def name(self) -> str:
         """The colour."""
         return self.colour
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
-        """See :meth:`Removal.forward`; applicable to every model."""
-        del image
-
-        def masked(pixels: Tensor, masks: Tensor) -> Tensor:
-            fill = fill_colour(self.colour, classifier, pixels).to(pixels)
-            return classifier.forward(blended(fill, pixels, masks))
-
-        return masked
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        return blended(fill_colour(self.colour, classifier, pixels).to(pixels), pixels, masks)
 
 
 def blended(

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier, out_of_memory
-from unseen.errors import ModelError, ParameterError
+from unseen.errors import ModelError, NotApplicableError, ParameterError
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
 """(pixels (N, 3, H, W), masks (N, H, W)) → logits (N, K): one differentiable pass on the network's device.
@@ -61,6 +61,19 @@ class Removal(ABC):
         Raises:
             NotApplicableError: the model has an operation for which this removal has no sound rule.
         """
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """The pictures that stand for photographs under masks, in pixel units, where a removal paints at all.
+
+        Statistics of the normalised photograph may lie outside [0, 1].
+
+        Raises:
+            NotApplicableError: nothing is painted; what the network sees of the visible part is no picture.
+        """
+        del classifier, pixels, masks
+        raise NotApplicableError(f"removal {self.name!r} paints nothing that could be shown; judge under one that does")
 
     def bind(
         self,
@@ -149,6 +162,19 @@ class MaskedClassifier:
             return self.forward(self.pixels.expand(len(some), -1, -1, -1), some).float().cpu()
 
         return torch.cat(list(self.in_batches(len(masks), evaluate)))
+
+    @torch.no_grad()
+    def painted(self, masks: Masks) -> Float[Tensor, "N 3 H W"]:
+        """The photograph under each mask as a picture like it: same device and dtype, clamped to [0, 1].
+
+        Raises:
+            ParameterError: masks that are refused by :meth:`check_masks`.
+            NotApplicableError: the removal paints nothing.
+        """
+        self.check_masks(masks)
+        some = masks.to(self.classifier.device, self.pixels.dtype)
+        pictures = self.removal.painted(self.classifier, self.pixels.expand(len(some), -1, -1, -1), some)
+        return pictures.clamp(0, 1).to(self.image)
 
     def in_batches(self, count: int, evaluate: Callable[[int, int], T]) -> Iterator[T]:
         """Evaluate ``count`` images in batches that fit into memory; they are counted, timed and reported.

@@ -1,0 +1,178 @@
+"""Metrics along the ranking of a map: pixels are hidden, or shown, in its order, and the score is followed.
+
+``deletion`` and ``insertion`` are those of Petsiuk, Das & Saenko, *RISE*, BMVC 2018, section 4; the correlations those
+of Gomez, Fréour & Mouchère, *Metrics for saliency map evaluation of deep learning explanation methods*, ICPRAI 2022.
+All four ask prefixes of one ranking or their complements, so that together they cost no more than the two areas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.attribution.scores import Score, check_score, score_of
+from unseen.errors import ParameterError
+from unseen.explanation import area
+from unseen.metrics.case import Case, MaskMetric
+from unseen.metrics.similarity import correlation
+from unseen.sufficient import rank
+
+
+@dataclass(frozen=True)
+class AlongRanking(MaskMetric):
+    """What the metrics of this file share; see them.
+
+    Args:
+        steps: of equal numbers of pixels, up to one, from none to all of them; the score is asked before the first and
+            after each. More steps than pixels are one a pixel.
+        score: ``probability`` or ``logit`` of the class.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    steps: int = 56
+    score: Score = "probability"
+
+    hides: ClassVar[bool]
+    """Whether the pixels are hidden along the ranking, and not shown."""
+
+    least: ClassVar[int] = 1
+    """Steps that it needs."""
+
+    def __post_init__(self) -> None:
+        if self.steps < self.least:
+            raise ParameterError(f"steps {self.steps} must be at least {self.least}")
+        check_score(self.score)
+
+    def masks(self, case: Case) -> Bool[Tensor, "N H W"]:
+        """One for each of :func:`sizes`; ties of the map are broken at random by the case's seed."""
+        visible = rank(case.saliency, seed=case.seed).prefixes(sizes(case.saliency.numel(), self.steps))
+        return ~visible if self.hides else visible
+
+    def scores(self, case: Case, logits: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
+        """The class's score after each step, float64."""
+        return score_of(logits.double(), self.score)[:, case.target]
+
+
+def sizes(pixels: int, steps: int) -> list[int]:
+    """Numbers of pixels after each of so many equal steps, from 0 to all of them, ascending and each once."""
+    return sorted({round(pixels * step / steps) for step in range(steps + 1)})
+
+
+@dataclass(frozen=True)
+class Area(AlongRanking):
+    """Area under the score over the share of pixels, by the trapezium rule: the curve's mean height.
+
+    Args:
+        normalised: divide the curve by the full photograph's probability, so that photographs of which the model is
+            unsure count as much as others; 1 then is "as sure as of all of it". It is not min–max scaled: the score
+            with everything hidden is the removal's own, and dividing by the difference would blow up where the two are
+            close. For ``score=probability`` only.
+    """
+
+    normalised: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.normalised and self.score != "probability":
+            raise ParameterError(
+                "normalised divides by the photograph's score, which a logit may bring near 0; use score=probability"
+            )
+
+    def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
+        """See :class:`Area`."""
+        del masks
+        heights = self.scores(case, logits)
+        if self.normalised:
+            heights = heights / heights[0 if self.hides else -1]
+        pixels = case.saliency.numel()
+        return area([size / pixels for size in sizes(pixels, self.steps)], heights.tolist())
+
+
+@dataclass(frozen=True)
+class Deletion(Area):
+    """Hide pixels from the most to the least salient; the sooner the score falls, the better: *lower* is better.
+
+    Seed 002, section 4.3.5, says higher for both; for deletion that is a slip.
+
+    Args:
+        steps: see :class:`AlongRanking`, as is the next.
+        score: ``probability`` or ``logit``.
+        normalised: see :class:`Area`.
+    """
+
+    hides = True
+
+
+@dataclass(frozen=True)
+class Insertion(Area):
+    """Show pixels from the most to the least salient, beginning with nothing; higher is better.
+
+    What nothing looks like is the removal's: under ``blur`` it is the photograph out of focus, as in the paper.
+
+    Args:
+        steps: see :class:`AlongRanking`, as is the next.
+        score: ``probability`` or ``logit``.
+        normalised: see :class:`Area`.
+    """
+
+    hides = False
+
+
+@dataclass(frozen=True)
+class Correlation(AlongRanking):
+    """Pearson's correlation, over the steps, of the score's change with the mean saliency of the step's pixels.
+
+    The paper takes the mean, as here; steps have equally many pixels, so that the sum would give the same. It wants
+    one step a cell of a coarse map, at most 196. NaN where the map or the curve is constant.
+    """
+
+    least = 3
+
+    def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
+        """See :class:`Correlation`."""
+        del masks
+        change = self.scores(case, logits).diff()
+        ranking = rank(case.saliency, seed=case.seed)
+        ordered = case.saliency.reshape(-1)[ranking.order]
+        steps = means(ordered, sizes(len(ordered), self.steps))
+        return float(correlation(-change if self.hides else change, steps))
+
+
+def means(ordered: Float[Tensor, " P"], bounds: Sequence[int]) -> Float[Tensor, " N"]:
+    """Mean of the values between each bound and the next, float64."""
+    pieces = torch.split(ordered.double(), [last - first for first, last in pairwise(bounds)])
+    return torch.stack([piece.mean() for piece in pieces])
+
+
+@dataclass(frozen=True)
+class DeletionCorrelation(Correlation):
+    """DC: by how much hiding each step's pixels lowers the score, against their saliency; higher is better.
+
+    Args:
+        steps: see :class:`AlongRanking`, as is the next; at least 3, for two points always correlate.
+        score: ``probability`` or ``logit``.
+    """
+
+    hides = True
+
+
+@dataclass(frozen=True)
+class InsertionCorrelation(Correlation):
+    """IC: by how much showing each step's pixels raises the score, against their saliency; higher is better.
+
+    Seed 002, section 4.3.6, calls the two DC-AC in its heading.
+
+    Args:
+        steps: see :class:`AlongRanking`, as is the next; at least 3, for two points always correlate.
+        score: ``probability`` or ``logit``.
+    """
+
+    hides = False

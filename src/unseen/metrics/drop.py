@@ -1,0 +1,114 @@
+"""One step: the photograph as the map shows it, against the whole of it.
+
+In the papers the photograph is multiplied by the map, scaled to [0, 1]: a soft mask over black, or over the mean colour
+where the normalised input is multiplied. Here the scaled map is the soft mask, and what shines through is the
+removal's; ``black`` and ``zero`` give these two forms.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.metrics.case import Case, MaskMetric
+from unseen.metrics.soft import LEVELS, check_levels, min_max, soft_views
+
+
+def average_drop(full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+    """max(0, full − shown) / full of each photograph; the paper's number is their mean, in per cent.
+
+    Seed 002's equation 31 leaves out the 1/N, and its text calls both directions better: lower is.
+
+    Args:
+        full: probability of the class on the photograph, > 0.
+        shown: the same on what the map shows of it.
+    """
+    return (full - shown).clamp(min=0) / full
+
+
+def increase_in_confidence(full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+    """1 where the class is more probable on what the map shows than on the photograph, else 0; arguments as above."""
+    return (shown > full).to(full.dtype)
+
+
+def average_gain(full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+    """max(0, shown − full) / (1 − full) of each photograph; NaN (0/0) where the model is certain of the photograph."""
+    return (shown - full).clamp(min=0) / (1 - full)
+
+
+@dataclass(frozen=True)
+class SoftlyShown(MaskMetric):
+    """What the metrics of the scaled map share; see them. A constant map cannot be scaled: NaN.
+
+    Args:
+        levels: level sets that stand for the soft mask under removals that take hard masks only; the score is then
+            their mean (see :func:`~unseen.metrics.soft.soft_views`).
+
+    Raises:
+        ParameterError: fewer than one level.
+    """
+
+    levels: int = LEVELS
+
+    def __post_init__(self) -> None:
+        check_levels(self.levels)
+
+    @abstractmethod
+    def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """The function of two probabilities."""
+
+    def masks(self, case: Case) -> Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]:
+        """All of the photograph, and what the map shows of it."""
+        views = soft_views(case, min_max(case.saliency), self.levels)
+        return torch.cat([torch.ones_like(views[:1]), views])
+
+    def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
+        """See :class:`SoftlyShown`."""
+        del masks
+        if bool(case.saliency.max() == case.saliency.min()):
+            return float("nan")
+        probabilities = logits.double().softmax(1)[:, case.target]
+        return float(self.compare(probabilities[:1], probabilities[1:].mean(0, keepdim=True)))
+
+
+@dataclass(frozen=True)
+class AverageDrop(SoftlyShown):
+    """Share of the class's probability that is lost when only what the map marks is shown; lower is better.
+
+    Args:
+        levels: see :class:`SoftlyShown`.
+    """
+
+    def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """See :func:`average_drop`."""
+        return average_drop(full, shown)
+
+
+@dataclass(frozen=True)
+class IncreaseInConfidence(SoftlyShown):
+    """Whether the class is more probable when only what the map marks is shown, 0 or 1; higher is better.
+
+    Args:
+        levels: see :class:`SoftlyShown`.
+    """
+
+    def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """See :func:`increase_in_confidence`."""
+        return increase_in_confidence(full, shown)
+
+
+@dataclass(frozen=True)
+class AverageGain(SoftlyShown):
+    """Share of the doubt about the class that goes when only what the map marks is shown; higher is better.
+
+    Args:
+        levels: see :class:`SoftlyShown`.
+    """
+
+    def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """See :func:`average_gain`."""
+        return average_gain(full, shown)

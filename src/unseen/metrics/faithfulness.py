@@ -1,0 +1,178 @@
+"""Does the sum of the map over a hidden part say how far the score falls?
+
+Both metrics hide random parts of *one size*, so that a map that is the same everywhere says nothing: with parts of
+several sizes it would be rewarded for knowing that hiding more costs more. Sensitivity-n hides parts that are scattered
+over the photograph, infidelity squares; a map may be faithful to one and not to the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan, nan
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from unseen.attribution.scores import Score, check_score, score_of
+from unseen.attribution.windows import hiding
+from unseen.errors import ParameterError
+from unseen.metrics.case import Case, MaskMetric
+from unseen.metrics.similarity import correlation
+
+Form = Literal["relative", "scaled", "literal"]
+
+
+def infidelity(sums: Float[Tensor, " N"], drops: Float[Tensor, " N"], form: Form = "relative") -> float:
+    """How far the sums of a map over hidden parts are from the drops of the score.
+
+    Source: Yeh et al., *On the (In)fidelity and Sensitivity of Explanations*, NeurIPS 2019.
+
+    Args:
+        sums: Iᵀφ, the sum of the map over what each perturbation hides.
+        drops: f(x) − f(x − I), how far the score falls.
+        form: ``literal`` is E[(Iᵀφ − drop)²], Definition 2.1. ``scaled`` is the same of βφ, where the paper's
+            β = E[Iᵀφ · drop] / E[(Iᵀφ)²] makes it least: the map's unit no longer matters, but β may be negative, and a
+            map that is wrong about every sign is as good as its opposite. ``relative`` departs from the paper: sums and
+            drops are centred, β ≥ 0, and the value is a share of the drops' variance, so that 0 is a perfect map and
+            1 one that says nothing, or the opposite. It is 1 − max(ρ, 0)², ρ the correlation.
+
+    Returns:
+        ≥ 0; in units of the score squared, or from 0 to 1 if ``relative``, then NaN if all drops are the same.
+    """
+    if form == "relative":
+        if isnan(correlation(drops, drops)):
+            return nan
+        rho = float(correlation(sums, drops))
+        return 1.0 if isnan(rho) else 1 - max(rho, 0.0) ** 2
+    one, other = sums.double(), drops.double()
+    square = float(one @ one)
+    beta = 1.0 if form == "literal" else float(one @ other) / square if square > 0 else 0.0
+    return float((beta * one - other).square().mean())
+
+
+def patches(shape: tuple[int, int], side: int) -> Int[Tensor, "H W"]:
+    """Numbers of square patches, row by row; the last of a row or column may be smaller, int64."""
+    rows, columns = (torch.arange(length) // side for length in shape)
+    return rows[:, None] * (int(columns[-1]) + 1) + columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drops(MaskMetric):
+    """What the two have in common: the photograph itself is asked first, then parts hidden."""
+
+    score: Score = "logit"
+
+    def __post_init__(self) -> None:
+        check_score(self.score)
+
+    def measured(
+        self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+        """The sum of the map over what each mask hides, and the drop of the score, float64."""
+        saliency = case.saliency.double().cpu().flatten()
+        sums = torch.stack([saliency[~mask.flatten()].sum() for mask in masks[1:].bool().cpu()])
+        scores = score_of(logits, self.score)[:, case.target].double()
+        return sums, scores[0] - scores[1:]
+
+
+@dataclass(frozen=True)
+class SensitivityN(_Drops):
+    """Correlation of the sum of the map over a random subset of n features with the drop when they are hidden.
+
+    Source: Ancona et al., *Towards Better Understanding of Gradient-Based Attribution Methods for Deep Neural
+    Networks*, ICLR 2018, section 4 (thesis, Eq. 32). With one n it is also the *faithfulness correlation* of Bhatt et
+    al., *Evaluating and Aggregating Feature-Based Model Explanations*, IJCAI 2020, Eq. 2, which is why there is no
+    other metric of that name. The paper's curve over n is a list of these metrics, one for each n.
+
+    The features are square patches, not the paper's single pixels. Among 50,176 pixels drawn at random, all subsets
+    have nearly the same sum and cover every object alike: the drops are noise, and no map explains them. Measured with
+    EfficientNet-Lite0 on six photographs, grey fill, 60 subsets: an occlusion map correlates 0.00–0.07 on single
+    pixels, whatever n; on 14 × 14 patches 0.56, 0.33 and 0.12 at n = 0.05, 0.2 and 0.5, a random map −0.06, 0.01 and
+    0.13.
+
+    Args:
+        n: share of the features that are hidden, at least one and not all.
+        subsets: how many are drawn; the standard error of a correlation near 0 is about 1/√subsets.
+        patch: side of a patch, a share of the photograph's shorter side; 0 takes single pixels.
+        score: ``logit`` or ``probability``.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    n: float = 0.05
+    subsets: int = 100
+    patch: float = 1 / 14
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.n < 1:
+            raise ParameterError(f"n {self.n} must lie in (0, 1); it is the share of the features that is hidden")
+        if self.subsets < 3:
+            raise ParameterError(f"subsets {self.subsets} must be at least 3; two always correlate fully")
+        if not 0 <= self.patch <= 0.5:
+            raise ParameterError(f"patch {self.patch} must lie in [0, 0.5]; it is a share of the shorter side")
+
+    def masks(self, case: Case) -> Tensor:
+        """See :meth:`MaskMetric.masks`: the photograph, then one mask for each subset."""
+        features = patches(case.masked.shape, max(1, round(self.patch * min(case.masked.shape))))
+        total = int(features.max()) + 1
+        count = min(max(1, round(self.n * total)), total - 1)
+        generator = case.generator()
+        shown = torch.ones(1 + self.subsets, total, dtype=torch.bool)
+        for subset in shown[1:]:
+            subset[torch.randperm(total, generator=generator)[:count]] = False
+        return shown[:, features]
+
+    def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
+        """See :func:`correlation`: NaN for a map, or a score, that is the same on every subset."""
+        return float(correlation(*self.measured(case, masks, logits)))
+
+
+@dataclass(frozen=True)
+class Infidelity(_Drops):
+    """The squared distance between the sum of the map over a hidden square and the drop of the score.
+
+    Source: Yeh et al., *On the (In)fidelity and Sensitivity of Explanations*, NeurIPS 2019, Definition 2.1 with their
+    square removal, by any removal; see :func:`infidelity` for the forms. The paper multiplies the map by I, the change
+    of every pixel: it judges derivatives. Maps here are contributions, already in the score's unit, so I is 1 on what
+    is hidden and 0 elsewhere. The squares have one size; the paper's have several, and then the size alone predicts
+    much of the drop.
+
+    Args:
+        samples: how many squares are drawn, anywhere inside the photograph.
+        side: of the square, a share of the photograph's shorter side.
+        form: ``relative``, ``scaled`` or ``literal``.
+        score: ``logit`` or ``probability``.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    samples: int = 100
+    side: float = 0.3
+    form: Form = "relative"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples < 3:
+            raise ParameterError(f"samples {self.samples} must be at least 3; two are always fitted fully")
+        if not 0 < self.side < 1:
+            raise ParameterError(f"side {self.side} must lie in (0, 1); it is a share of the shorter side")
+        if self.form not in get_args(Form):
+            raise ParameterError(f"form {self.form!r} must be one of {', '.join(get_args(Form))}")
+
+    def masks(self, case: Case) -> Tensor:
+        """See :meth:`MaskMetric.masks`: the photograph, then one mask for each square."""
+        shape = case.masked.shape
+        side = max(1, round(self.side * min(shape)))
+        generator = case.generator()
+        tops, lefts = (torch.randint(n - side + 1, (self.samples,), generator=generator).tolist() for n in shape)
+        squares = hiding([(top, left, side) for top, left in zip(tops, lefts, strict=True)], shape)
+        return torch.cat([torch.ones(1, *shape), squares]).bool()
+
+    def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
+        """See :func:`infidelity`."""
+        return infidelity(*self.measured(case, masks, logits), self.form)

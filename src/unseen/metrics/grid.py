@@ -1,0 +1,303 @@
+"""Grids of photographs of different classes: an explanation of one class belongs on its own cell.
+
+Sources: Böhle, Fritz & Schiele, *Convolutional Dynamic Alignment Networks for Interpretable Classifications*, CVPR
+2021 (grid pointing game); Rao, Böhle & Schiele, *Towards Better Understanding Attribution Methods*, CVPR 2022 (DiFull);
+seed 002, section 4.2.2. A network that sees the whole grid may use any of it, so what lies outside the cell is
+suspicious, not wrong. :class:`Disconnected` makes it wrong: there, a class's score depends on one cell alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from unseen.classifier import Classifier
+from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.metrics.case import Case, Explainer
+from unseen.metrics.localisation import localisation_energy
+from unseen.photo import PhotoSource
+from unseen.streams import stream_of
+
+Size = Literal["shrunk", "tiled"]
+SIZES: tuple[Size, ...] = ("shrunk", "tiled")
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Photographs side by side.
+
+    Attributes:
+        image: RGB in [0, 1], shape (3, H, W).
+        regions: the pixels of each cell, bool of shape (C, H, W), in order of rows.
+        targets: the class of each cell.
+    """
+
+    image: Tensor
+    regions: Tensor
+    targets: tuple[int, ...]
+
+
+def compose(photos: Sequence[Float[Tensor, "3 H W"]], targets: Sequence[int], size: Size = "shrunk") -> Grid:
+    """A square grid of photographs of one size.
+
+    Args:
+        photos: n² of them, in order of rows.
+        targets: their classes.
+        size: ``shrunk`` fits the grid into the size of one photograph, as seed 002 does; ``tiled`` leaves the
+            photographs as they are, as Böhle et al. do, and the grid is n times as high and wide.
+
+    Raises:
+        ParameterError: their number is no square of at least 2, or their sizes differ.
+    """
+    cells = round(len(photos) ** 0.5)
+    if cells < 2 or cells**2 != len(photos) or len(targets) != len(photos):
+        raise ParameterError(f"{len(photos)} photographs with {len(targets)} classes make no square grid")
+    if len({photo.shape for photo in photos}) > 1:
+        raise ParameterError("photographs of one size make a grid, but these differ")
+    height, width = (side * (cells if size == "tiled" else 1) for side in photos[0].shape[1:])
+    image = photos[0].new_zeros(3, height, width)
+    regions = torch.zeros(len(photos), height, width, dtype=torch.bool)
+    for photo, region, (rows, columns) in zip(photos, regions, _places(height, width, cells), strict=True):
+        region[rows, columns] = True
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        if shape != tuple(photo.shape[1:]):
+            photo = interpolate(photo[None], shape, mode="bilinear", antialias=True)[0].clamp(0, 1)
+        image[:, rows, columns] = photo
+    return Grid(image, regions, tuple(targets))
+
+
+def grids(
+    classifier: Classifier,
+    photos: Sequence[PhotoSource],
+    count: int,
+    *,
+    cells: int = 2,
+    size: Size = "shrunk",
+    confidence: float = 0.5,
+    seed: int = 0,
+) -> Iterator[Grid]:
+    """Grids of photographs of which the classifier is sure, drawn at random, with distinct classes in each.
+
+    Args:
+        classifier: who is sure of them.
+        photos: paths, images or tensors to choose from; every one is shown to the classifier once.
+        count: how many grids.
+        cells: photographs in a row.
+        size: see :func:`compose`.
+        confidence: least probability of the top class.
+        seed: of the draw.
+
+    Raises:
+        ParameterError: fewer than cells² classes are left.
+    """
+    sure: dict[int, list[Tensor]] = {}
+    for image in map(classifier.prepare, photos):
+        target, probability = _top(classifier.logits(image[None]))[0]
+        if probability >= confidence:
+            sure.setdefault(target, []).append(image)
+    if len(sure) < cells**2:
+        raise ParameterError(
+            f"a grid needs photographs of {cells**2} classes, but {classifier.name} is sure of {len(sure)} only; "
+            "give more photographs, or ask for less confidence"
+        )
+    stream = torch.Generator().manual_seed(seed)
+    for _ in range(count):
+        chosen = [sorted(sure)[i] for i in torch.randperm(len(sure), generator=stream)[: cells**2].tolist()]
+        picked = [sure[target][int(torch.randint(len(sure[target]), (1,), generator=stream))] for target in chosen]
+        yield compose(picked, chosen, size)
+
+
+def grid_pointing(explainer: Explainer, classifier: Classifier, grid: Grid) -> Float[Tensor, " C"]:
+    """For every cell, the share of its class's positive saliency that lies on it; NaN where nothing is positive.
+
+    A constant map scores 1/C. One explanation per cell.
+
+    Args:
+        explainer: who is judged.
+        classifier: who is explained.
+        grid: see :func:`compose`.
+    """
+    return torch.tensor(
+        [
+            localisation_energy(explainer(classifier, grid.image, target), region)
+            for target, region in zip(grid.targets, grid.regions, strict=True)
+        ],
+        dtype=torch.float64,
+    )
+
+
+class Disconnected(nn.Module):
+    """A network that sees each cell of a grid by itself, and gives the logits of all cells one after the other.
+
+    So a cell's logits depend on its pixels alone, and an explanation of one of them is wrong wherever it is not 0
+    outside. Class c of cell i is output i·K + c. It is Rao et al.'s DiFull with the whole network in every cell.
+
+    Args:
+        network: maps images (N, 3, H, W) to logits (N, K); it is used, not copied.
+        cells: in a row and in a column of the input, shape (N, 3, cells·H, cells·W).
+    """
+
+    def __init__(self, network: nn.Module, cells: int) -> None:
+        super().__init__()
+        self.network = network
+        self.cells = cells
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """Logits of shape (N, cells²·K)."""
+        places = _places(grid.shape[2], grid.shape[3], self.cells)
+        apart = torch.stack([grid[:, :, rows, columns] for rows, columns in places], dim=1)
+        output = self.network(apart.flatten(0, 1))
+        logits: Tensor = getattr(output, "logits", output)
+        return logits.reshape(len(grid), -1)
+
+
+def disconnected(classifier: Classifier, cells: int) -> Classifier:
+    """The classifier of tiled grids that sees each cell by itself; see :class:`Disconnected`."""
+    height, width = classifier.preprocessing.size
+    preprocessing = replace(classifier.preprocessing, size=(cells * height, cells * width), resize=None)
+    labels = None if classifier.labels is None else classifier.labels * cells**2
+    return Classifier(Disconnected(classifier.model, cells), preprocessing, labels, name=f"{classifier.name} by cells")
+
+
+@dataclass(frozen=True)
+class _OnGrid:
+    cells: int = 2
+    confidence: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.cells <= 8:
+            raise ParameterError(f"cells {self.cells} must lie in 2 … 8")
+        if not 0 <= self.confidence < 1:
+            raise ParameterError(f"confidence {self.confidence} must lie in [0, 1)")
+
+    def drawn(self, case: Case, size: Size) -> tuple[Grid, int]:
+        """The case's photograph among others, and its cell."""
+        stream = stream_of(case.image, case.seed)
+        others = _companions(case, self.cells**2 - 1, self.confidence)
+        cell = int(torch.randint(self.cells**2, (1,), generator=stream))
+        placed = [*others[:cell], (case.image, case.target), *others[cell:]]
+        return compose([image for image, _ in placed], [target for _, target in placed], size), cell
+
+
+@dataclass(frozen=True)
+class GridPointing(_OnGrid):
+    """The grid pointing game: the case's photograph in a random cell among photographs of other classes.
+
+    Args:
+        cells: photographs in a row.
+        confidence: least probability of the top class of every photograph, the case's own included.
+        size: ``shrunk`` or ``tiled``; see :func:`compose`. Tiled grids ask for a network that takes larger images.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    size: Size = "shrunk"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size not in SIZES:
+            raise ParameterError(f"size {self.size!r} must be {' or '.join(map(repr, SIZES))}")
+
+    def __call__(self, case: Case) -> float:
+        """The share of positive saliency on the case's own cell, in [0, 1]; NaN where nothing is positive.
+
+        Raises:
+            NotApplicableError: there is no method, or there are not enough sure photographs of other classes; the
+                explained class is not surely on top; the network takes no larger images.
+        """
+        grid, cell = self.drawn(case, self.size)
+        if self.size == "tiled":
+            _check_takes(case, grid.image)
+        return localisation_energy(case.explained(grid.image), grid.regions[cell])
+
+
+@dataclass(frozen=True)
+class DiFull(_OnGrid):
+    """The same where every cell is seen by itself, so that only its own cell can be right; see :class:`Disconnected`.
+
+    Grids are tiled, and every cell is seen at its own size: a pass costs cells² of the network's.
+
+    Args:
+        cells: photographs in a row.
+        confidence: least probability of the top class of every photograph, the case's own included.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    def __call__(self, case: Case) -> float:
+        """The share of positive saliency on the case's own cell, in [0, 1]; NaN where nothing is positive.
+
+        Raises:
+            NotApplicableError: there is no method, or it has no rule for the cells; there are not enough sure
+                photographs of other classes; the explained class is not surely on top.
+        """
+        grid, cell = self.drawn(case, "tiled")
+        classifier = disconnected(case.classifier, self.cells)
+        (logits,) = case.masked.in_batches(1, lambda *_: case.classifier.logits(case.image[None]))
+        target = cell * logits.shape[1] + case.target
+        return localisation_energy(case.explained(grid.image, classifier, target), grid.regions[cell])
+
+
+def _companions(case: Case, count: int, confidence: float) -> list[tuple[Tensor, int]]:
+    """Photographs of other classes, each of another one, of which the classifier is sure; the first found."""
+    if case.others is None:
+        raise NotApplicableError("this metric composes several photographs, but only one was given; give others")
+    photos = iter(case.others())
+    ((own, probability),) = _judged(case, [case.image])
+    if own != case.target or probability < confidence:
+        raise NotApplicableError(
+            f"the classifier is not sure enough of {case.classifier.label(case.target)} for a grid (top: "
+            f"{case.classifier.label(own)}, {100 * probability:.0f} %); only photographs of which it is are compared"
+        )
+    found: dict[int, Tensor] = {}
+    while some := list(islice(photos, 2 * count)):
+        for photo, (target, probability) in zip(some, _judged(case, some), strict=True):
+            if target != case.target and probability >= confidence:
+                found.setdefault(target, photo)
+        if len(found) >= count:
+            return [(photo, target) for target, photo in found.items()][:count]
+    raise NotApplicableError(
+        f"a grid needs {count} other photographs of different classes of which the classifier is sure, but there are "
+        f"{len(found)}; give more photographs, or ask for less confidence"
+    )
+
+
+def _judged(case: Case, photos: Sequence[Tensor]) -> list[tuple[int, float]]:
+    """The top class and its probability, evaluated in the batches of the case."""
+    if any(photo.shape != case.image.shape for photo in photos):
+        raise ParameterError("other photographs must have the size of the one that is explained")
+
+    def look(first: int, last: int) -> Tensor:
+        return case.classifier.logits(torch.stack([*photos[first:last]]))
+
+    return _top(torch.cat(list(case.masked.in_batches(len(photos), look))))
+
+
+def _top(logits: Float[Tensor, "N K"]) -> list[tuple[int, float]]:
+    best = logits.softmax(1).max(1)
+    return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+
+
+def _check_takes(case: Case, image: Tensor) -> None:
+    try:
+        list(case.masked.in_batches(1, lambda *_: case.classifier.logits(image[None])))
+    except ModelError as error:
+        raise NotApplicableError(
+            f"{case.classifier.name} takes no images of {image.shape[1]} × {image.shape[2]} pixels; "
+            "take shrunk grids (size=shrunk)"
+        ) from error
+
+
+def _places(height: int, width: int, cells: int) -> list[tuple[slice, slice]]:
+    """Rows and columns of every cell, in order of rows; sides differ by at most a pixel."""
+    rows, columns = ([round(i * side / cells) for i in range(cells + 1)] for side in (height, width))
+    return [(slice(*rows[i : i + 2]), slice(*columns[j : j + 2])) for i in range(cells) for j in range(cells)]

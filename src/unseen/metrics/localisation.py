@@ -1,0 +1,200 @@
+"""Does the map point where people see the object? Nothing is asked of the model.
+
+Sources: Zhang et al., *Top-down Neural Attention by Excitation Backprop*, IJCV 2018 (pointing game); Wang et al.,
+*Score-CAM*, CVPR workshops 2020 (energy-based pointing game); Arras, Osman & Samek, *CLEVR-XAI*, Information Fusion
+2022 (relevance rank accuracy); Vasu & Long, *Iterative and Adaptive Sampling with Spatial Attention*, WACV 2020 (IoU
+and F1, Eq. 8). They measure agreement with people, not with the model: it may rightly look elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.errors import ParameterError
+from unseen.metrics.case import Case
+
+
+def pointing_game(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], tolerance: float = 15) -> float:
+    """Whether the map's maximum lies on the object, or at most ``tolerance`` pixels (Euclidean) from it.
+
+    Args:
+        saliency: larger means more responsible.
+        annotation: the object's pixels, at least one.
+        tolerance: in pixels.
+
+    Returns:
+        1 or 0; of several equal maxima the share that hits, so that a constant map scores what chance does.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    distance = torch.from_numpy(distance_transform_edt((~annotation).cpu().numpy()))
+    hits = distance[(saliency == saliency.max()).cpu()] <= tolerance
+    return float(hits.double().mean())
+
+
+def localisation_energy(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"]) -> float:
+    """The share of the positive saliency that lies on the object; NaN where nothing is positive."""
+    positive = saliency.double().clamp(min=0)
+    return float(positive[annotation.to(positive.device)].sum() / positive.sum())
+
+
+def rank_accuracy(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], pixels: int | None = None) -> float:
+    """The share of the highest pixels that lies on the object.
+
+    Args:
+        saliency: larger means more responsible.
+        annotation: the object's pixels, at least one.
+        pixels: how many are the highest; ``None`` takes as many as the object has.
+
+    Returns:
+        In [0, 1]; where equal values are cut, what random order among them gives on average.
+    """
+    inside = annotation.flatten().to(saliency.device)
+    values = saliency.flatten()
+    count = min(int(inside.sum()) if pixels is None else pixels, len(values))
+    last = values.sort(descending=True).values[count - 1]
+    above, level = values > last, values == last
+    room = (count - int(above.sum())) / int(level.sum())
+    return (int((above & inside).sum()) + room * int((level & inside).sum())) / count
+
+
+def intersection_over_union(
+    saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], threshold: float | None = 0.3
+) -> float:
+    """The object's overlap with the part P of the map above ``threshold`` times its maximum, over their union.
+
+    Args:
+        saliency: larger means more responsible.
+        annotation: the object's pixels, at least one.
+        threshold: share of the maximum, in [0, 1); ``None`` takes the best of all thresholds.
+
+    Returns:
+        In [0, 1]; 0 where the maximum is not positive, for then P is empty.
+    """
+    hits, shown = _overlap(saliency, annotation, threshold)
+    return float((hits / (shown + int(annotation.sum()) - hits)).max())
+
+
+def f1_score(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], threshold: float | None = 0.3) -> float:
+    """2·precision·recall / (precision + recall) of the object's pixels, of which the map shows a part.
+
+    It is of the object's class alone, not averaged with the background's, and equals 2·IoU / (1 + IoU).
+
+    Args:
+        saliency: larger means more responsible.
+        annotation: the object's pixels, at least one.
+        threshold: as in :func:`intersection_over_union`.
+    """
+    hits, shown = _overlap(saliency, annotation, threshold)
+    return float((2 * hits / (shown + int(annotation.sum()))).max())
+
+
+def _overlap(saliency: Tensor, annotation: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
+    """Pixels of the part on the object, and of the part, float64, for every threshold that is to be looked at."""
+    values, inside = saliency.flatten(), annotation.flatten().to(saliency.device)
+    if threshold is not None:
+        shown = values > threshold * values.max().clamp(min=0)
+        return (shown & inside).sum()[None].double(), shown.sum()[None].double()
+    ranked, order = values.sort(descending=True)
+    hits = inside[order].double().cumsum(0)
+    ends = torch.cat([ranked[1:] < ranked[:-1], ranked.new_ones(1, dtype=torch.bool)])  # equal values go together
+    return hits[ends], torch.arange(1, len(values) + 1, dtype=torch.float64, device=hits.device)[ends]
+
+
+@dataclass(frozen=True)
+class PointingGame:
+    """See :func:`pointing_game`; the mean over photographs is the accuracy of Zhang et al.
+
+    Args:
+        tolerance: pixels by which the maximum may miss the object.
+
+    Raises:
+        ParameterError: it is negative.
+    """
+
+    tolerance: float = 15.0
+
+    def __post_init__(self) -> None:
+        if not self.tolerance >= 0:
+            raise ParameterError(f"tolerance {self.tolerance} must be at least 0 pixels")
+
+    def __call__(self, case: Case) -> float:
+        """1, 0, or the share of equal maxima that hits."""
+        return pointing_game(case.saliency, case.annotated(), self.tolerance)
+
+
+@dataclass(frozen=True)
+class LocalisationEnergy:
+    """See :func:`localisation_energy`: the energy-based pointing game, and relevance mass accuracy."""
+
+    def __call__(self, case: Case) -> float:
+        """In [0, 1]; NaN where nothing of the map is positive."""
+        return localisation_energy(case.saliency, case.annotated())
+
+
+@dataclass(frozen=True)
+class RankAccuracy:
+    """See :func:`rank_accuracy`: relevance rank accuracy, and with a number of pixels top-k intersection.
+
+    Args:
+        pixels: how many are looked at; ``None`` for as many as the object has.
+
+    Raises:
+        ParameterError: less than one.
+    """
+
+    pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.pixels is not None and self.pixels < 1:
+            raise ParameterError(f"pixels {self.pixels} must be at least 1")
+
+    def __call__(self, case: Case) -> float:
+        """In [0, 1]."""
+        return rank_accuracy(case.saliency, case.annotated(), self.pixels)
+
+
+@dataclass(frozen=True)
+class _Thresholded:
+    threshold: float | None = 0.3
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold < 1:
+            raise ParameterError(f"threshold {self.threshold} must lie in [0, 1); it is a share of the map's maximum")
+
+
+@dataclass(frozen=True)
+class IoU(_Thresholded):
+    """See :func:`intersection_over_union`.
+
+    Args:
+        threshold: share of the map's maximum, in [0, 1); ``None`` takes the best of all thresholds, which
+            nobody knows without the object.
+
+    Raises:
+        ParameterError: it lies outside.
+    """
+
+    def __call__(self, case: Case) -> float:
+        """In [0, 1]."""
+        return intersection_over_union(case.saliency, case.annotated(), self.threshold)
+
+
+@dataclass(frozen=True)
+class F1(_Thresholded):
+    """See :func:`f1_score`.
+
+    Args:
+        threshold: as of :class:`IoU`.
+
+    Raises:
+        ParameterError: it lies outside.
+    """
+
+    def __call__(self, case: Case) -> float:
+        """In [0, 1]."""
+        return f1_score(case.saliency, case.annotated(), self.threshold)

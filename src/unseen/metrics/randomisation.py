@@ -1,0 +1,143 @@
+"""Model parameter randomisation: does the map change when what the network has learnt is taken away?
+
+Source: Adebayo et al., *Sanity Checks for Saliency Maps*, NeurIPS 2018, section 3 (cascading and independent
+randomisation); Hedström et al., *Sanity Checks Revisited: An Exploration to Repair the Model Parameter Randomisation
+Test*, 2024 (the order from the input upward, and why SSIM of noisy maps must not rank methods).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ModelError, ParameterError
+from unseen.metrics.case import Case
+from unseen.metrics.redrawing import Redrawn
+from unseen.metrics.similarity import Similarity, check_similarity, similar
+
+Order = Literal["top-down", "bottom-up", "independent"]
+ORDERS: tuple[Order, ...] = ("top-down", "bottom-up", "independent")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One point of the curve.
+
+    Attributes:
+        drawn: the layers that were drawn anew in this stage; in a cascade those of the stages before are new, too.
+        similarity: of the map before and after; NaN where the network then has no finite answer, so that nothing can be
+            explained.
+    """
+
+    drawn: tuple[str, ...]
+    similarity: float
+
+
+def randomisation_curve(
+    explain: Callable[[Classifier], Tensor],
+    saliency: Float[Tensor, "H W"],
+    redrawn: Redrawn,
+    *,
+    order: Order = "top-down",
+    layers: int | None = 8,
+    similarity: Similarity = "spearman",
+    absolute: bool = True,
+) -> list[Stage]:
+    """How like the trained network's map the map of a network with new layers is, stage by stage.
+
+    Args:
+        explain: a classifier → its map (H, W) of the photograph.
+        saliency: the map of the trained network.
+        redrawn: the copy whose layers are drawn anew; it is as it was afterwards.
+        order: cascading ``top-down`` from the logits or ``bottom-up`` from the photograph, where new layers stay new;
+            or ``independent``, one stage's layers at a time.
+        layers: stages, of about the same number of layers; ``None``: one for each layer.
+        similarity: see :mod:`unseen.metrics.similarity`. A map without form counts as uncorrelated, 0.
+        absolute: compare magnitudes.
+
+    Raises:
+        ModelError: the network has no finite answer in any stage.
+    """
+    blocks = redrawn.blocks(layers)
+    stages: list[Stage] = []
+    failure: ModelError | None = None
+    try:
+        for block in blocks[::-1] if order == "top-down" else blocks:
+            if order == "independent":
+                redrawn.restore()
+            redrawn.draw(block)
+            try:
+                after = explain(redrawn.classifier())
+            except ModelError as error:
+                failure = error
+                stages.append(Stage(block, float("nan")))
+            else:
+                stages.append(Stage(block, _alike(saliency, after, similarity, absolute)))
+    finally:
+        redrawn.restore()
+    if failure is not None and all(isnan(stage.similarity) for stage in stages):
+        raise ModelError(f"no randomised network can be explained; the last one: {failure}") from failure
+    return stages
+
+
+@dataclass(frozen=True)
+class ParameterRandomisation:
+    """Mean similarity over the stages of :func:`randomisation_curve` that have one.
+
+    Args:
+        order: ``top-down``, ``bottom-up`` or ``independent``.
+        layers: stages, at least 1; ``None``: one for each layer. The method is asked once for each.
+        similarity: ``spearman``, ``pearson`` or ``ssim``.
+        absolute: compare magnitudes, without regard to sign.
+
+    Raises:
+        ParameterError: a value outside its range.
+        NotApplicableError: (when called) nobody can be asked for maps, or the network has no layers to draw anew.
+        ModelError: (when called) the network cannot be copied, or has no finite answer in any stage.
+    """
+
+    order: Order = "top-down"
+    layers: int | None = 8
+    similarity: Similarity = "spearman"
+    absolute: bool = True
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise ParameterError(f"order {self.order!r} must be one of {', '.join(ORDERS)}")
+        if self.layers is not None and self.layers < 1:
+            raise ParameterError(f"layers {self.layers} must be at least 1, or none for every layer")
+        check_similarity(self.similarity)
+
+    def curve(self, case: Case) -> list[Stage]:
+        """The value's parts, from the first stage to the last."""
+        return randomisation_curve(
+            lambda classifier: case.explained(case.image, classifier),
+            case.saliency,
+            Redrawn(case.classifier, case.image, case.seed),
+            order=self.order,
+            layers=self.layers,
+            similarity=self.similarity,
+            absolute=self.absolute,
+        )
+
+    def __call__(self, case: Case) -> float:
+        """The value; NaN for a constant map, unless by SSIM."""
+        found = torch.tensor([stage.similarity for stage in self.curve(case)], dtype=torch.float64)
+        flat = case.saliency.abs() if self.absolute else case.saliency
+        if self.similarity != "ssim" and bool(flat.min() == flat.max()):
+            return float("nan")
+        return float(found.nanmean())
+
+
+def _alike(saliency: Tensor, after: Tensor, similarity: Similarity, absolute: bool) -> float:
+    if not bool(after.isfinite().all()):
+        return float("nan")
+    value = float(similar(saliency[None], after.to(saliency)[None], similarity, absolute=absolute))
+    return 0.0 if isnan(value) else value

@@ -1,0 +1,85 @@
+"""Is the class kept when the most, or the least, salient pixels are removed? ROAD, without retraining.
+
+Source: Rong et al., *A Consistent and Efficient Evaluation Strategy for Attribution Methods*, ICML 2022.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.errors import ParameterError
+from unseen.metrics.case import Case, MaskMetric
+from unseen.sufficient import rank
+
+Order = Literal["combined", "morf", "lerf"]
+Outcome = Literal["kept", "probability"]
+
+
+def removals(saliency: Float[Tensor, "H W"], steps: int, *, least: bool, seed: int = 0) -> Bool[Tensor, "N H W"]:
+    """What is visible when 1/(steps+1), 2/(steps+1), … of the pixels are hidden.
+
+    Args:
+        saliency: any map; ties are broken at random.
+        steps: how many shares.
+        least: hide the least salient pixels first (LeRF), else the most salient (MoRF).
+        seed: of the order among ties, the same for both.
+    """
+    ranking = rank(saliency, seed=seed)
+    total = saliency.numel()
+    counts = [round(total * step / (steps + 1)) for step in range(1, steps + 1)]
+    return torch.stack([ranking.prefix(total - count) if least else ~ranking.prefix(count) for count in counts])
+
+
+def outcomes(logits: Float[Tensor, "N K"], target: int, score: Outcome) -> Float[Tensor, " N"]:
+    """Whether the class is on top, 0 or 1, or its softmax probability; float64."""
+    return (logits.argmax(1) == target).double() if score == "kept" else logits.softmax(1)[:, target].double()
+
+
+@dataclass(frozen=True)
+class Road(MaskMetric):
+    """The mean, over shares of hidden pixels, of whether the class is kept.
+
+    It hides by the removal that judges: under ``linear`` it is the paper's ROAD, noisy linear imputation. The paper's
+    accuracy is over photographs of a data set: it is the mean of this value over them, with each photograph's own class
+    as the target.
+
+    Args:
+        order: ``morf`` hides the most salient pixels first (lower is better), ``lerf`` the least salient (higher is
+            better), ``combined`` is (LeRF − MoRF) / 2, from −½ to ½, where a map that says nothing has 0.
+        steps: shares 1/(steps+1) … steps/(steps+1); 9 gives 0.1, 0.2, … 0.9.
+        score: ``kept`` is 1 where the class is on top, as in the paper; ``probability`` is less coarse on a single
+            photograph.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    order: Order = "combined"
+    steps: int = 9
+    score: Outcome = "kept"
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (("order", self.order, Order), ("score", self.score, Outcome)):
+            if value not in get_args(choices):
+                raise ParameterError(f"{name} {value!r} must be one of {', '.join(get_args(choices))}")
+        if self.steps < 1:
+            raise ParameterError(f"steps {self.steps} must be at least 1")
+
+    def masks(self, case: Case) -> Tensor:
+        """See :meth:`MaskMetric.masks`: LeRF's, then MoRF's, as far as they are asked for."""
+        wanted = [least for least in (True, False) if self.order in ("combined", "lerf" if least else "morf")]
+        return torch.cat([removals(case.saliency, self.steps, least=least, seed=case.seed) for least in wanted])
+
+    def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
+        """The mean of :func:`outcomes`, or half the difference of the two means."""
+        del masks
+        found = outcomes(logits, case.target, self.score)
+        if self.order != "combined":
+            return float(found.mean())
+        least, most = found.reshape(2, -1).mean(1)
+        return float(least - most) / 2

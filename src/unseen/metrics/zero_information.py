@@ -1,0 +1,107 @@
+"""Does hiding leave the visible part as it was? Metrics that judge a removal with the help of a map.
+
+Source: seed 002 (the thesis on zero information), section 11.3. Eq. 62 prints a squared norm; the text and the figures
+are of a *mean* of squared differences of maps divided by their maximum. Eq. 63 is an agreement with the network's own
+answer to the full photograph, not an accuracy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.errors import ParameterError
+from unseen.metrics.case import Case, MaskMetric
+from unseen.metrics.partial import partial_map
+from unseen.sufficient.extraction import rank
+
+
+def attmask(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"], visible: Tensor) -> float:
+    """Mean squared difference of M ⊙ R(x) and R(x_rec), each divided by its largest magnitude (Eq. 62).
+
+    Args:
+        before: R(x), the map of the full photograph.
+        after: R(x_rec), the map of the photograph with the rest hidden.
+        visible: M, bool or in [0, 1], shape (H, W).
+
+    Returns:
+        In [0, 1] for maps without negative values, else at most 4; a map of zeros stays one.
+    """
+    shown, found = (_of_unit_height(saliency.double().cpu()) for saliency in (before * visible.to(before), after))
+    return float((shown - found).square().mean())
+
+
+def top_share(case: Case, keep: float) -> Bool[Tensor, "H W"]:
+    """The pixels of the highest saliency, this share of all; ties are broken at random from the case's seed."""
+    ranking = rank(case.saliency.cpu(), seed=case.seed)
+    return ranking.prefix(round(keep * len(ranking.order)))
+
+
+@dataclass(frozen=True)
+class AttMask:
+    """How far the map changes on what stays visible, and is not zero on what is hidden (:func:`attmask`).
+
+    Args:
+        visible: what stays: the ``top`` of the map, or the annotated ``object``.
+        keep: share of the photograph that is the top, in (0, 1).
+
+    Raises:
+        ParameterError: a value outside its range.
+        NotApplicableError: (when called) nobody can be asked for maps of what is seen in part (see
+            :func:`~unseen.metrics.partial.partial_map`), or no object is annotated where one is needed.
+    """
+
+    visible: Literal["top", "object"] = "top"
+    keep: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.visible not in ("top", "object"):
+            raise ParameterError(f"visible {self.visible!r} must be 'top' or 'object'")
+        _check_share(self.keep)
+
+    def __call__(self, case: Case) -> float:
+        """The value; always defined."""
+        visible = top_share(case, self.keep) if self.visible == "top" else case.annotated().cpu()
+        return attmask(case.saliency, partial_map(case, visible), visible)
+
+
+@dataclass(frozen=True)
+class AccuracyPreservation(MaskMetric):
+    """Whether the network names the same class when only the top of the map is visible (Eq. 63).
+
+    The class is the network's own for the full photograph, whichever one the map explains. The value is 1 or 0; the
+    paper's is its mean over photographs.
+
+    Args:
+        keep: share of the photograph that is visible, in (0, 1).
+
+    Raises:
+        ParameterError: a share outside its range.
+    """
+
+    keep: float = 0.25
+
+    def __post_init__(self) -> None:
+        _check_share(self.keep)
+
+    def masks(self, case: Case) -> Bool[Tensor, "2 H W"]:
+        """The full photograph and its visible part."""
+        return torch.stack([torch.ones(case.masked.shape, dtype=torch.bool), top_share(case, self.keep)])
+
+    def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "2 K"]) -> float:
+        """1 where the most probable class is the same."""
+        del case, masks
+        return float(logits[0].argmax() == logits[1].argmax())
+
+
+def _check_share(keep: float) -> None:
+    if not 0 < keep < 1:
+        raise ParameterError(f"keep {keep} must be in (0, 1); it is a share of the photograph")
+
+
+def _of_unit_height(saliency: Tensor) -> Tensor:
+    return saliency / (saliency.abs().max() or 1.0)

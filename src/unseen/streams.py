@@ -1,0 +1,15 @@
+"""Random numbers that belong to a photograph: they do not depend on batches, workers, or what came before."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def stream_of(image: Float[Tensor, "3 H W"], seed: int) -> torch.Generator:
+    """A generator whose numbers follow from the photograph's pixels and the seed alone."""
+    content = blake2b(image.contiguous().cpu().numpy().tobytes(), digest_size=7, key=str(seed).encode())
+    return torch.Generator().manual_seed(int.from_bytes(content.digest(), "big"))

@@ -1,0 +1,167 @@
+"""Optimised patches on a network with one place and one colour a class: what can be null is known."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from judged import unchecked
+from torch import Tensor, nn
+
+from unseen import Classifier, Preprocessing
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.explaining import explainer
+from unseen.methods import METHODS
+from unseen.metrics import METRICS
+from unseen.metrics.case import Case
+from unseen.metrics.optimised_features import Composite, OptimisedFeatures, optimised_features, share_on
+from unseen.removal import REMOVALS, MaskedClassifier
+
+SIDE = 16
+
+
+class Brightest(nn.Module):
+    """Class c's logit is 40 × the mean of channel c: patches need not disturb each other's class."""
+
+    def __init__(self, share: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(40 * (torch.eye(3) * (1 - share) + share / 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3)) @ self.weight.T
+
+
+def bound(model: nn.Module | None = None, batch_size: int | None = None, removal: str = "black") -> MaskedClassifier:
+    size = Preprocessing((SIDE, SIDE), None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    classifier = Classifier(model or Brightest(), size)
+    return REMOVALS.create(removal).bind(classifier, torch.full((3, SIDE, SIDE), 0.5), batch_size=batch_size)
+
+
+def judged(masked: MaskedClassifier, spec: str | None = "input-x-gradient", target: int = 0) -> Case:
+    asked = explainer(METHODS.create(spec), masked.removal) if spec else None
+    return Case(torch.zeros(SIDE, SIDE), target, masked, explainer=asked)
+
+
+def test_null_patch_is_measured_as_it_is() -> None:
+    masked = bound()
+    made = optimised_features(masked, 0, 1, steps=20)
+    x = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    m, n = made.regions
+    assert not bool((m & n).any())
+    assert int(m.sum()) == int(n.sum())
+    assert torch.equal(made.image[:, ~(m | n)], x[:, ~(m | n)])
+    with_m, with_n = torch.where(m, made.image, x), torch.where(n, made.image, x)
+    a = masked.classifier.logits(torch.stack([x, with_m, with_n, made.image]))[:, 0]
+    assert made.raised == pytest.approx((float(a[1] - a[0]),), abs=1e-4)
+    assert made.residuals["n alone on a"] == pytest.approx(float((a[2] - a[0]).abs()), abs=1e-4)
+    assert made.residuals["n beside m on a"] == pytest.approx(float((a[3] - a[1]).abs()), abs=1e-4)
+    assert made.residual < 0.05
+    assert float(made.image[0, m].mean()) > 0.9  # all that m can do for a is to be bright in its channel
+    assert float(made.image[1, n].mean()) > 0.9
+    assert 0 <= float(made.image.min()) <= float(made.image.max()) <= 1
+
+
+def test_double_patches_leave_each_others_class_alone() -> None:
+    masked = bound(Brightest(0.1))
+    made = optimised_features(masked, 2, 0, "double", steps=40)
+    assert made.classes == (2, 0)
+    assert len(made.raised) == 2
+    assert min(made.raised) > 1
+    assert set(made.residuals) == {"n alone on a", "n beside m on a", "m alone on b", "m beside n on b"}
+    assert made.residual < 0.1
+    free = optimised_features(masked, 2, 0, "double", steps=40, weight=0.0)
+    assert free.residual > made.residual
+
+
+def test_one_patch_alone() -> None:
+    made = optimised_features(bound(), 0, 1, "single", steps=10)
+    assert made.classes == (0,)
+    assert made.residuals == {}
+    n = made.regions[1]
+    x = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(made.image[:, n], x[:, n])
+
+
+def test_batches_and_repetition_change_nothing_and_passes_are_counted() -> None:
+    one, other = bound(batch_size=1), bound()
+    first, second = (optimised_features(masked, 0, 1, seed=3, steps=6) for masked in (one, other))
+    assert torch.allclose(first.image, second.image, atol=1e-5)
+    assert one.evaluations == other.evaluations == 1 + 6 + 1 + 2 * 6 + 2
+    assert not torch.equal(first.regions, optimised_features(other, 0, 1, seed=4, steps=1).regions)
+
+
+def test_share_is_a_ratio_of_sums() -> None:
+    regions = torch.zeros(2, 4, 4, dtype=torch.bool)
+    regions[0, :2, :2], regions[1, 2:, 2:] = True, True
+    made = Composite(torch.zeros(3, 4, 4), regions, (0, 1), (1.0,), {"n alone on a": 0.5})
+    saliency = torch.full((4, 4), 7.0)
+    saliency[:2, :2], saliency[2:, 2:] = 3.0, torch.tensor([[1.0, 3], [-50, 0]])
+    assert share_on(saliency, made, 0) == pytest.approx(12 / 16)
+    assert share_on(saliency, made, 1) == pytest.approx(4 / 16)
+    assert torch.tensor(share_on(-torch.ones(4, 4), made, 0)).isnan()
+    assert made.residual == 0.5
+    assert Composite(made.image, regions, (0,), (-1.0,), {}).residual == float("inf")
+
+
+@pytest.mark.parametrize("removal", ["black", "ad"])
+@pytest.mark.parametrize("name", ["null-feature", "single-feature", "double-feature"])
+def test_a_right_map_beats_a_constant_one(name: str, removal: str) -> None:
+    metric, masked = METRICS.create(name), bound(removal=removal)
+    assert metric(judged(masked, "uniform")) == pytest.approx(0.5)
+    before = masked.evaluations
+    # the background's mean is 0.5, m's channel is 1, and n's is not: only what differs from the background counts
+    surplus = lambda _, image, target: image[target] - 0.9  # noqa: E731
+    assert metric(Case(torch.zeros(SIDE, SIDE), 0, masked, explainer=surplus)) > 0.75
+    assert masked.evaluations == before  # the set-up is kept
+    assert METRICS.create(name)._made == {}
+
+
+def test_constraints_that_do_not_hold_are_refused() -> None:
+    """With equal weights no class can be raised alone."""
+    metric = OptimisedFeatures(tolerance=0.01, steps=5)
+    with pytest.raises(NotApplicableError, match=r"the residual of the constraints is .* above 0\.01"):
+        metric(judged(bound(Brightest(0.9))))
+
+
+def test_what_is_lacking_is_named_before_anything_is_asked() -> None:
+    masked = bound()
+    with pytest.raises(NotApplicableError, match="give an explainer"):
+        OptimisedFeatures()(judged(masked, None))
+    assert masked.evaluations == 0
+
+    class Opaque(Brightest):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).detach()
+
+    with pytest.raises(NotApplicableError, match="has no gradients"):
+        OptimisedFeatures()(judged(bound(Opaque())))
+
+
+def test_the_network_is_left_as_it_was() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), Head())
+    network.train()
+    before = copy.deepcopy(network.state_dict())
+    state = torch.get_rng_state()
+    optimised_features(bound(network), 0, 1, steps=2)
+    assert network.training
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in network.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+class Head(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dense(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 101}, {"tolerance": 0.0}, {"tolerance": 1.0}])
+def test_wrong_parameters_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ParameterError, match="must lie in"):
+        OptimisedFeatures(**wrong)  # type: ignore[arg-type]
+    with unchecked(), pytest.raises(ParameterError, match="null, single or double"):
+        OptimisedFeatures("triple")  # type: ignore[arg-type]

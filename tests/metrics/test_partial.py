@@ -1,0 +1,66 @@
+"""Maps of what is seen in part: of the painted picture, or of a network that sees no more."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from networks import Network, bound
+from unseen.errors import NotApplicableError
+from unseen.explaining import explainer
+from unseen.methods import METHODS
+from unseen.metrics.case import Case
+from unseen.metrics.partial import partial_map
+from unseen.metrics.sensitivity import Sensitivity
+from unseen.metrics.zero_information import AttMask
+from unseen.removal import REMOVALS
+
+VISIBLE = torch.zeros(16, 16, dtype=torch.bool)
+VISIBLE[3:12, 2:13] = True
+
+
+def judged(removal: str, spec: str = "input-x-gradient", hides: str = "zero") -> Case:
+    masked = bound(Network(), double=False, removal=removal)
+    explain = explainer(METHODS.create(spec), REMOVALS.create(hides))
+    return Case(explain(masked.classifier, masked.image, 1), 1, masked, explain)
+
+
+def test_what_is_painted_is_explained() -> None:
+    one = judged("grey")
+    picture = torch.where(VISIBLE, one.image, torch.tensor(0.5))
+    torch.testing.assert_close(partial_map(one, VISIBLE), one.explained(picture))
+
+
+@pytest.mark.parametrize("removal", ["ad", "ad:pooled"])
+def test_a_network_that_sees_a_part_gives_the_masked_gradient(removal: str) -> None:
+    one = judged(removal)
+    pixels = one.image[None].clone().requires_grad_(True)
+    logits = one.masked.forward(pixels, VISIBLE[None].float())
+    (slope,) = torch.autograd.grad(logits[0, 1], pixels)
+    found = partial_map(one, VISIBLE)
+    assert not bool(found[~VISIBLE].any())
+    std = torch.tensor(one.classifier.preprocessing.std).reshape(3, 1, 1)
+    by_hand = (slope[0] * std * one.classifier.normalise(one.image[None])[0]).sum(0)
+    torch.testing.assert_close(found, by_hand, atol=1e-5, rtol=1e-4)
+
+
+def test_the_whole_photograph_gives_the_map_itself() -> None:
+    for removal in ("ad", "grey"):
+        one = judged(removal)
+        torch.testing.assert_close(partial_map(one, torch.ones(16, 16) > 0), one.saliency, atol=1e-6, rtol=1e-4)
+
+
+def test_metrics_work_under_both_kinds() -> None:
+    values = [
+        metric(judged(removal)) for removal in ("ad", "zero") for metric in (AttMask(), Sensitivity(by="removal"))
+    ]
+    assert all(0 < value < 4 for value in values)
+    assert values[:2] != values[2:]
+
+
+def test_two_removals_inside_one_pass_are_refused() -> None:
+    assert bool(partial_map(judged("ad", "occlusion:window=0.4"), VISIBLE).any())
+    with pytest.raises(NotApplicableError, match="judge under a removal that paints"):
+        partial_map(judged("ad", "occlusion:window=0.4", "ad"), VISIBLE)
+    with pytest.raises(NotApplicableError, match="cannot be asked by what follows its pass"):
+        partial_map(judged("ad", "grad-cam"), VISIBLE)
