@@ -20,6 +20,7 @@ PHOTOS = (Path("a/one.jpg"), Path("a/two.jpg"))
         ({"removals": ("gray",)}, "did you mean 'grey'"),
         ({"methods": ("casual",)}, "did you mean 'causal'"),
         ({"metrics": ("robustness",)}, "did you mean"),
+        ({"metrics": ("roar",)}, "run unseen retrain --metric roar"),
         ({"confidence": (1.5,)}, "outside"),
         ({"confidence": ()}, "no confidence"),
         ({"backgrounds": 0}, "at least 1"),

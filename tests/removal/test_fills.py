@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from unseen import Classifier, Preprocessing
+from unseen.errors import NotApplicableError
+from unseen.removal import REMOVALS
 from unseen.removal.fills import Colour, ConstantFill, fill_colour
 
 COLOURS: tuple[Colour, ...] = ("zero", "min", "max", "mean", "black", "white", "grey", "channel-mean")
@@ -95,3 +97,19 @@ def test_on_the_real_network_hiding_all_makes_photographs_alike(classifier: Clas
     fill = ConstantFill("grey")
     assert torch.equal(fill.bind(classifier, photo)(hidden), fill.bind(classifier, 1 - photo)(hidden))
     assert fill.to_dict() == {"name": "grey", "colour": "grey"}
+
+
+def test_what_is_painted_is_what_the_network_sees(image: torch.Tensor) -> None:
+    pixels = torch.stack([image, 1 - image])
+    masks = torch.rand(2, 4, 6, generator=torch.Generator().manual_seed(4))
+    for colour in COLOURS:
+        fill = ConstantFill(colour)
+        seen = SEEN.logits(fill.painted(SEEN, pixels, masks))
+        assert torch.equal(
+            seen, torch.cat([fill.bind(SEEN, one)(m[None]) for one, m in zip(pixels, masks, strict=True)])
+        )
+
+
+def test_a_removal_that_paints_nothing_says_so(image: torch.Tensor) -> None:
+    with pytest.raises(NotApplicableError, match="'ad' paints nothing"):
+        REMOVALS.create("ad").painted(SEEN, image[None], torch.ones(1, 4, 6))

@@ -54,6 +54,27 @@ compare the other removals with ad, or with the first if ad is not among them.
   unseen evaluate photos/ --metrics size,robustness-colours --backgrounds 25
   unseen evaluate photos/ --backend onnxruntime --out results
 """
+RETRAIN_HELP = """Judge methods by networks that are trained anew, on a small data set.
+
+DATA is digits (1,797 handwritten digits), faces (200 patches), or your folder
+with one folder of photographs per class. By metric:
+
+roar                hide the most important pixels of all photographs and train
+                    anew: accuracy should fall further than when random pixels
+                    are hidden
+kar                 hide the least important ones: accuracy should stay
+data-randomisation  maps should change when a network learns shuffled labels
+
+The controls random, uniform and edges are always judged, too; a method that
+cannot be told from them is said to be so. OUT receives METRIC.json and
+METRIC.png. Stop it whenever you like: the same command goes on where it was,
+and methods, shares and repeats can be added.
+
+  unseen retrain
+  unseen retrain digits --methods saliency,grad-cam --limit 600 --leak
+  unseen retrain flowers/ --metric kar --removal grey --shares 0.5,0.9
+  unseen retrain --metric data-randomisation --limit 600
+"""
 EXIT_CODES = """Exit codes: 0 all explained; 1 some photographs failed, the others are
 explained; 2 nothing was explained; 130 interrupted. Every error is one line
 on stderr."""
@@ -89,6 +110,13 @@ app.command(
     name="evaluate",
     help=EVALUATE_HELP,
     usage="Usage: unseen evaluate PHOTO... [OPTIONS]",
+    help_epilogue="",
+)
+app.command(
+    "unseen.cli.retrain:retrain",
+    name="retrain",
+    help=RETRAIN_HELP,
+    usage="Usage: unseen retrain [DATA] [OPTIONS]",
     help_epilogue="",
 )
 app.command(

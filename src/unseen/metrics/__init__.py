@@ -51,6 +51,7 @@ class MetricEntry(Entry):
         return (*super().remarks, f"{better}, {self.range}{needs}; weakness: {self.weakness}")
 
 
+_HOOKER = "Hooker et al., A Benchmark for Interpretability Methods in Deep Neural Networks, NeurIPS 2019, section 3"
 _SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation"
 _RISE = "Petsiuk, Das & Saenko, RISE, BMVC 2018, section 4"
 _GOMEZ = "Gomez, Fréour & Mouchère, Metrics for saliency map evaluation, ICPRAI 2022"
@@ -482,6 +483,41 @@ METRICS: Registry[Any] = Registry(
             range="0 to 1",
             needs=("method", "gradients"),
             weakness=_OPTIMISED,
+        ),
+        "roar": MetricEntry(
+            "unseen.retraining.roar:RemoveAndRetrain",
+            "mean accuracy of networks trained anew on photographs whose most important pixels are hidden",
+            _HOOKER,
+            "15 networks per method, and 1 map per photograph",
+            {"order": "top"},
+            judges="training",
+            better="lower",
+            range="0 to 1",
+            needs=("method", "retraining", "set"),
+            weakness="the mask's shape may tell the class; a new network may have other reasons than the explained one",
+        ),
+        "kar": MetricEntry(
+            "unseen.retraining.roar:RemoveAndRetrain",
+            "the same with the least important pixels hidden",
+            _HOOKER,
+            "15 networks per method, and 1 map per photograph",
+            {"order": "bottom"},
+            judges="training",
+            better="higher",
+            range="0 to 1",
+            needs=("method", "retraining", "set"),
+            weakness="the mask's shape may tell the class, which here counts in the method's favour",
+        ),
+        "data-randomisation": MetricEntry(
+            "unseen.retraining.labels:DataRandomisation",
+            "likeness of the maps of networks that learnt true and shuffled labels",
+            "Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018, section 4",
+            "9 networks, and 9 maps per method and photograph",
+            judges="training",
+            better="lower",
+            range="-1 to 1",
+            needs=("method", "retraining", "set"),
+            weakness="says that a map depends on what was learnt, not that it is right",
         ),
     },
 )

@@ -1,0 +1,120 @@
+"""``unseen retrain``: judge methods by networks that are trained anew, into a folder that can be continued."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from unseen.cli.messages import complain, print_json
+from unseen.cli.options import Flag, Listed
+from unseen.cli.progress import progress
+from unseen.errors import ParameterError, UnseenError
+from unseen.runtime import tune_allocator, wait_passively
+
+
+def retrain(
+    data: Annotated[str, Parameter(name="DATA")] = "digits",
+    /,
+    *,
+    metric: Literal["roar", "kar", "data-randomisation"] = "roar",
+    methods: Listed = None,
+    removal: str = "mean",
+    shares: Listed = None,
+    repeats: int = 3,
+    leak: Flag = False,
+    epochs: int = 8,
+    size: int = 64,
+    limit: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    out: Path = Path("retraining"),
+    json: Flag = False,
+) -> int:
+    """Judge methods by networks that are trained anew.
+
+    Parameters
+    ----------
+    data
+        digits, faces, or a folder with one folder of photographs per class.
+    metric
+        What is measured.
+    methods
+        Names from "unseen list methods", separated by commas; the controls are always added. By default
+        saliency,input-x-gradient,integrated-gradients,grad-cam.
+    removal
+        A name from "unseen list removals"; for roar and kar one that paints pixels.
+    shares
+        Shares of the pixels to hide, separated by commas; by default 0.1,0.3,0.5,0.7,0.9.
+    repeats
+        Networks for each method and share; triples of networks for data-randomisation.
+    leak
+        Also train networks on nothing but the masks, which shows what their shape tells; doubles the cost.
+    epochs
+        How often a network sees each photograph; ten times as often when it learns shuffled labels.
+    size
+        Side to which a folder's photographs are resized, in pixels.
+    limit
+        Train on so many photographs only.
+    seed
+        Of everything random.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    out
+        Folder of the results; what is there already is not done again.
+    json
+        Print one JSON object a line for each method, and nothing else, on stdout.
+    """  # noqa: D405, D411, D416
+    wait_passively()
+    from unseen import plotting
+    from unseen.classifier import resolve_device
+    from unseen.methods import METHODS
+    from unseen.metrics import METRICS
+    from unseen.retraining import figures, report
+    from unseen.retraining.datasets import load_dataset
+    from unseen.retraining.labels import DataRandomisation
+    from unseen.retraining.roar import RemoveAndRetrain
+    from unseen.retraining.training import Training
+    from unseen.storage import check_writable, replace_file
+
+    training = Training(epochs)
+    judge: RemoveAndRetrain | DataRandomisation
+    if metric == "data-randomisation":
+        if shares or leak:
+            raise ParameterError("shares and leak belong to roar and kar; data-randomisation hides nothing")
+        judge = DataRandomisation(repeats, epochs=10 * epochs, seed=seed, removal=removal, training=training)
+    else:
+        chosen = {"shares": _numbers(shares)} if shares else {}
+        judge = METRICS[metric].load()(
+            **METRICS[metric].arguments,
+            removal=removal, repeats=repeats, leak=leak, seed=seed, training=training, **chosen,
+        )  # fmt: skip
+    specs = METHODS.split(methods) or ("saliency", "input-x-gradient", "integrated-gradients", "grad-cam")
+    where = resolve_device(device)
+    dataset = load_dataset(data, size=size, seed=seed).limited(limit)
+    check_writable(out)
+    tune_allocator()
+    file = out / f"{metric}.json"
+    with progress(metric, unit="networks") as listener:
+        found = judge.run(dataset, specs, device=where, out=file, progress=listener)
+    for method, reason in found.failed:
+        complain(UnseenError(reason), method)
+    if not set(found.methods) & set(specs):
+        return 2
+    drawn = out / f"{metric}.png"
+    replace_file(drawn, plotting.png(figures.picture(found)))
+    if json:
+        for method in found.methods:
+            print_json(found.to_dict(method))
+    else:
+        print(report.as_text(found))
+        print(f"\n  {file}\n  {drawn}")
+    return 1 if found.failed else 0
+
+
+def _numbers(lists: list[str]) -> tuple[float, ...]:
+    try:
+        return tuple(float(piece) for listed in lists for piece in listed.split(","))
+    except ValueError as error:
+        raise ParameterError(f"a share is a number between 0 and 1, or several separated by commas ({error})") from None
