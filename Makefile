@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-core test-zoo lint docs bench matrix attribution-matrix constraints clean
+.PHONY: help demo test test-core test-zoo lint docs bench matrix attribution-matrix criteria constraints clean
 
 PHOTO = examples/espresso.jpg
 OUT = demo
@@ -46,6 +46,9 @@ matrix: .venv-zoo/.ready ## which architectures ad follows, and at what cost: do
 attribution-matrix: .venv-zoo/.ready ## which attribution methods are right on which architectures
 	OMP_NUM_THREADS=1 .venv-zoo/bin/python benchmarks/attribution_by_architecture.py \
 		--out docs/attribution-by-architecture.md
+
+criteria: .venv/.ready ## which criteria hold for which attribution methods: docs/tables/criteria.md
+	OMP_NUM_THREADS=1 .venv/bin/unseen check all --markdown > docs/tables/criteria.md
 
 constraints: .venv/.ready ## choose the tested versions anew (constraints.txt)
 	scripts/constraints.sh

@@ -5,12 +5,13 @@ import json
 import pytest
 
 from unseen.cli import main
+from unseen.criteria import CRITERIA
 from unseen.methods import METHODS
 from unseen.metrics import METRICS
 from unseen.removal import REMOVALS
 from unseen.zoo import MODELS
 
-REGISTRIES = {"models": MODELS, "methods": METHODS, "removals": REMOVALS, "metrics": METRICS}
+REGISTRIES = {"models": MODELS, "methods": METHODS, "removals": REMOVALS, "metrics": METRICS, "criteria": CRITERIA}
 
 
 @pytest.mark.parametrize("what", REGISTRIES)
@@ -29,7 +30,7 @@ def test_people_read_names_in_a_column(
     monkeypatch.setenv("COLUMNS", "70")
     assert main(["list", what]) == 0
     lines = capsys.readouterr().out.splitlines()
-    hint = [] if what == "models" else ["", f"Options of one: unseen list {what} NAME"]
+    hint = [] if what in ("models", "criteria") else ["", f"Options of one: unseen list {what} NAME"]
     assert lines[len(lines) - len(hint) :] == hint
     entries = lines[: len(lines) - len(hint)]
     assert [line.split()[0] for line in entries if line[0] != " "] == list(REGISTRIES[what])

@@ -75,6 +75,17 @@ and methods, shares and repeats can be added.
   unseen retrain flowers/ --metric kar --removal grey --shares 0.5,0.9
   unseen retrain --metric data-randomisation --limit 600
 """
+CHECK_HELP = """Hold criteria against methods: what holds, what fails and on which witness.
+
+Each METHOD, with its options, is asked on small networks with a known property.
+A criterion holds on all of them, fails on one, or is not applicable. Give "all"
+for every method. No photograph is needed; all takes some minutes.
+
+  unseen check integrated-gradients saliency
+  unseen check shapley:segments=20 --criteria symmetry,conservation --witness
+  unseen check occlusion --removal ad
+  unseen check all --markdown > table.md
+"""
 EXIT_CODES = """Exit codes: 0 all explained; 1 some photographs failed, the others are
 explained; 2 nothing was explained; 130 interrupted. Every error is one line
 on stderr."""
@@ -120,9 +131,16 @@ app.command(
     help_epilogue="",
 )
 app.command(
+    "unseen.cli.check:check",
+    name="check",
+    help=CHECK_HELP,
+    usage="Usage: unseen check METHOD... [OPTIONS]",
+    help_epilogue="",
+)
+app.command(
     "unseen.cli.listing:listing",
     name="list",
-    help="List the models, methods, removals or metrics that can be chosen by name.",
+    help="List the models, methods, removals, metrics or criteria that can be chosen by name.",
     help_epilogue="",
 )
 

@@ -19,17 +19,18 @@ _HOMES = {
     "methods": "unseen.methods:METHODS",
     "removals": "unseen.removal:REMOVALS",
     "metrics": "unseen.metrics:METRICS",
+    "criteria": "unseen.criteria:CRITERIA",
 }
 
 
 def listing(
-    what: Literal["models", "methods", "removals", "metrics"],
+    what: Literal["models", "methods", "removals", "metrics", "criteria"],
     name: str | None = None,
     /,
     *,
     json: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
-    """List the models, methods, removals or metrics that can be chosen by name.
+    """List the models, methods, removals, metrics or criteria that can be chosen by name.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def listing(
         print(_dump([_about(name, entry) for name, entry in registry.entries.items()]))
     else:
         print(_as_text(registry.entries))
-        if what != "models":
+        if what not in ("models", "criteria"):
             print(f"\nOptions of one: unseen list {what} NAME")
     return 0
 

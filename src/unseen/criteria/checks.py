@@ -1,0 +1,89 @@
+"""Criteria held against methods, one cell or a whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from unseen.criteria import CRITERIA
+from unseen.criteria.verdict import Asked, Status, Verdict
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.methods import METHODS, Method
+from unseen.removal import REMOVALS, Removal
+
+MARKS: Mapping[Status, str] = {"holds": "✓", "fails": "✗", "not applicable": "–"}
+
+Watch = Callable[[str, int, int], None]
+"""Told of every cell before it is tried: (method and criterion, cells done, cells in all)."""
+
+
+def check(method: str | Method, criterion: str, removal: str | Removal = "black", seed: int = 0) -> Verdict:
+    """Whether a criterion holds for a method, on small networks with known properties.
+
+    Args:
+        method: an object or a spec; it is checked with its own options.
+        criterion: a name from ``unseen list criteria``.
+        removal: how parts are hidden, for methods that hide; under ``black`` a hidden feature is the feature at 0.
+        seed: of everything random.
+
+    Returns:
+        ``holds``, ``fails`` with the witness, or ``not applicable`` with the reason.
+
+    Raises:
+        UnknownNameError: no such criterion, method or removal.
+        ParameterError: an option that the method or the removal does not take, or a negative seed.
+
+    Example:
+        >>> check("saliency", "sensitivity-a").status
+        'fails'
+    """
+    if seed < 0:
+        raise ParameterError(f"seed {seed} must be at least 0")
+    asked = Asked(
+        METHODS.create(method) if isinstance(method, str) else method,
+        REMOVALS.create(removal) if isinstance(removal, str) else removal,
+        seed,
+    )
+    judge: Callable[[Asked], Verdict] = CRITERIA[criterion].load()
+    try:
+        return judge(asked)
+    except (NotApplicableError, ParameterError) as error:  # a parameter may ask too much of a small photograph
+        return Verdict("not applicable", " ".join(str(error).split()))
+
+
+def table(
+    methods: Sequence[str],
+    criteria: Sequence[str],
+    removal: str | Removal = "black",
+    seed: int = 0,
+    watch: Watch | None = None,
+) -> Iterator[tuple[str, str, Verdict]]:
+    """(method, criterion, verdict) for each pair, method by method; arguments as of :func:`check`."""
+    count = len(methods) * len(criteria)
+    for row, method in enumerate(methods):
+        for column, criterion in enumerate(criteria):
+            if watch is not None:
+                watch(f"{method}, {criterion}", row * len(criteria) + column, count)
+            yield method, criterion, check(method, criterion, removal, seed)
+
+
+def as_markdown(cells: Mapping[tuple[str, str], Verdict], removal: str) -> str:
+    """A table of marks, one row a method."""
+    methods, criteria = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
+    rows = [
+        f"| `{method}` | {' | '.join(MARKS[cells[method, one].status] for one in criteria)} |" for method in methods
+    ]
+    return "\n".join([
+        f"| removal `{removal}` | {' | '.join(criteria)} |",
+        f"| --- |{' :-: |' * len(criteria)}",
+        *rows,
+    ])  # fmt: skip
+
+
+def as_text(cells: Mapping[tuple[str, str], Verdict]) -> str:
+    """The same for a terminal: the criteria are numbered above the columns."""
+    methods, criteria = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
+    width = max(map(len, methods))
+    head = [f"{number:>2}  {name}" for number, name in enumerate(criteria, 1)]
+    numbers = " ".join(f"{number:>2}" for number in range(1, len(criteria) + 1))
+    rows = [f"{m:{width}}  {' '.join(f'{MARKS[cells[m, c].status]:>2}' for c in criteria)}" for m in methods]
+    return "\n".join([*head, "", f"{'':{width}}  {numbers}", *rows, "", "✓ holds   ✗ fails   – not applicable"])
