@@ -95,15 +95,16 @@ def smallest_change(
         return Change(inf, None, masked.evaluations - before)
     low = min(float(margin) / steepest, limit) / 10
     radii = torch.logspace(0, 1, _RADII, base=limit / low, dtype=torch.float64) * low
-    best, failed = attack(radii, attack.steepest(slope), steps), 0.0
+    best, failing = attack(radii, attack.steepest(slope), steps)
     if best is None:
         return Change(inf, None, masked.evaluations - before)
+    failed: list[float] = []
     for _ in range(rounds - 1):
+        failed += radii[:failing].tolist()
         high = float(attack.size(best))
-        failed = max([failed, *radii[radii < high].tolist()])
-        low = failed or high / 10
+        low = max((radius for radius in failed if radius < high), default=high / 10)
         radii = torch.logspace(0, 1, _RADII + 2, base=high / low, dtype=torch.float64)[1:-1] * low
-        found = attack(radii, best, steps)
+        found, failing = attack(radii, best, steps)
         best = best if found is None else found
     best = attack.shortened(best)
     return Change(float(attack.size(best)), best[0].float().cpu(), masked.evaluations - before)
@@ -118,23 +119,23 @@ class _Attack:
     region: Tensor
     norm: Norm
 
-    def __call__(self, radii: Tensor, towards: Tensor, steps: int) -> Tensor | None:
-        """The change of the smallest radius that works, shape (1, 3, H, W); ``None`` if none does."""
+    def __call__(self, radii: Tensor, towards: Tensor, steps: int) -> tuple[Tensor | None, int]:
+        """The change of the smallest radius that works, shape (1, 3, H, W), if any does; how many before it do not."""
         radius = radii.to(towards)[:, None, None, None]
         changes = self.projected(towards / self.size(towards) * radius, radius)
-        found = None
+        found, failing = None, len(radii)
         for step in range(1, steps + 1):
             margins, slopes = self.margins(changes)
             works = margins < 0
             if bool(works.any()):
-                first = int(works.int().argmax())  # radii ascend, so larger ones are no longer of interest
-                found = changes[first : first + 1]
-                changes, slopes, radius = changes[:first], slopes[:first], radius[:first]
-                if first == 0:
+                failing = int(works.int().argmax())  # radii ascend, so larger ones are no longer of interest
+                found = changes[failing : failing + 1]
+                changes, slopes, radius = changes[:failing], slopes[:failing], radius[:failing]
+                if failing == 0:
                     break
             length = radius * (1 - step / (steps + 1))
             changes = self.projected(changes + length * self.steepest(slopes), radius)
-        return found
+        return found, failing
 
     @torch.no_grad()
     def shortened(self, change: Tensor) -> Tensor:
