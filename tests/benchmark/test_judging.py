@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import toys
+from unseen import Classifier
 from unseen.benchmark import judging
 from unseen.benchmark.engine import run
 from unseen.benchmark.ledger import Row
@@ -19,6 +20,9 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.methods import METHODS
 from unseen.metrics import METRICS, MetricEntry
 from unseen.metrics.case import Case, MaskMetric
+from unseen.registry import Entry
+from unseen.removal import REMOVALS, Removal
+from unseen.removal.masked import MaskedForward
 from unseen.zoo import MODELS
 
 
@@ -54,6 +58,17 @@ class Inside:
 
     def __call__(self, case: Case) -> float:
         return float(case.saliency[case.annotated()].sum() / case.saliency.sum())
+
+
+@dataclass(frozen=True)
+class Refusing(Removal):
+    """It has no rule for any network."""
+
+    name = "refusing"
+
+    def forward(self, classifier: Classifier, image: torch.Tensor) -> MaskedForward:
+        del classifier, image
+        raise NotApplicableError("there is no rule")
 
 
 def entry(name: str, **more: object) -> MetricEntry:
@@ -105,6 +120,17 @@ def test_maps_and_controls_are_judged_under_the_removal_that_the_metric_names(pl
     failed = [row for row in rows if row.metric == "again:fails=true"]
     assert {(row.value, row.detail) for row in failed} == {(None, "it is asked to fail")}
     assert found["0.png", "uniform", "black", "evaluations"] == 3  # those of the decision
+
+
+def test_a_removal_that_refuses_the_network_takes_only_its_own_metrics_along(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = Entry("test_judging:Refusing", "refusing", "nobody", "1")
+    monkeypatch.setitem(REMOVALS.entries, "refusing", refusing)
+    small = replace(plan, photos=plan.photos[:1], removals=("black",), metrics=("shown", "shown@refusing"))
+    rows = [row for row in run(small, tmp_path / "out") if row.method == "toy"]
+    assert by_key(rows)["0.png", "toy", "black", "shown"] is not None
+    assert [row.detail for row in rows if row.metric == "shown@refusing"] == ["there is no rule"]
 
 
 def test_only_what_is_lacking_is_judged(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

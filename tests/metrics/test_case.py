@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 from judged import case, spread
-from torch import Tensor
+from torch import Tensor, nn
 
-from unseen.errors import NotApplicableError, ParameterError, UnseenError
+from cells import graded, masked
+from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge
 from unseen.registry import Entry
@@ -57,6 +58,34 @@ def test_a_metric_that_fails_gives_its_error_and_others_go_on() -> None:
         Drawn()(replace(drawn, annotation=torch.zeros(drawn.masked.shape, dtype=torch.bool)))
     with pytest.raises(NotApplicableError, match="give an explainer"):
         drawn.explained(drawn.image)
+
+
+class Faulty(nn.Module):
+    """It has no finite answer to a photograph whose left half is black."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        score = x[..., : x.shape[3] // 2].mean((1, 2, 3))
+        return torch.stack([score, 1 - score], 1) / (score > 0)[:, None]
+
+
+@dataclass(frozen=True)
+class Right(Half):
+    def masks(self, case: Case) -> Tensor:
+        return 1 - super().masks(case)
+
+
+def test_where_the_network_has_no_answer_only_those_who_asked_get_none() -> None:
+    one, other = (case(masked=masked(graded(0), model=Faulty(), batch_size=batch)) for batch in (None, 1))
+    pairs = [(one, Half()), (one, Right()), (other, Half(0.5)), (other, Right()), (one, Half(0.25))]
+    values = judge(pairs)
+    assert [isinstance(value, ModelError) for value in values] == [False, True, False, True, False]
+    assert [values[i] for i in (0, 2, 4)] == [metric(of) for of, metric in (pairs[i] for i in (0, 2, 4))]
+
+
+@pytest.mark.parametrize("target", [-1, 2])
+def test_a_class_that_there_is_not_is_refused(target: int) -> None:
+    with pytest.raises(ParameterError, match=f"target {target} is outside 0 … 1"):
+        case(target=target)
 
 
 @pytest.mark.parametrize(

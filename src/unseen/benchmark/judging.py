@@ -24,7 +24,7 @@ from unseen.explaining import explain_decision, explainer, map_of
 from unseen.explanation import Explanation, Part
 from unseen.methods import METHODS, Method
 from unseen.metrics import METRICS
-from unseen.metrics.case import Case, MaskMetric, judge
+from unseen.metrics.case import Case, MaskMetric, Metric, judge
 from unseen.metrics.robustness import Contexts, OtherPhotographs, SolidColours, robustness
 from unseen.removal import REMOVALS, Removal
 from unseen.zoo import load_classifier
@@ -205,13 +205,18 @@ class Judge:
             partial(self.contexts["robustness-photos"].of, cell.photo.name, decision.target),
             self.plan.seed,
         )
-        pairs = []
+        pairs: dict[str, tuple[Case, Metric]] = {}
+        failed: dict[str, Measurement] = {}
         for spec in metrics:
             metric, judge_removal = spec.create(), REMOVALS.create(spec.removal or cell.removal)
             inside = judge_removal.inside or not isinstance(metric, MaskMetric)
             model = self.classifier if inside else self.black_box
-            pairs.append((replace(case, masked=judge_removal.bind(model, decision.image)), metric))
-        return {spec.spec: _measured(value) for spec, value in zip(metrics, judge(pairs), strict=True)}
+            try:
+                pairs[spec.spec] = replace(case, masked=judge_removal.bind(model, decision.image)), metric
+            except UnseenError as error:  # a removal that has no rule for the network
+                failed[spec.spec] = _measured(error)
+        found = failed | dict(zip(pairs, map(_measured, judge([*pairs.values()])), strict=True))
+        return {spec.spec: found[spec.spec] for spec in metrics}
 
     def _judged_part(self, explanation: Explanation, gamma: float, part: Part | None) -> JudgedPart:
         if part is None:

@@ -39,7 +39,7 @@ class Case:
         seed: of everything random.
 
     Raises:
-        ParameterError: a map or an annotation of another form.
+        ParameterError: a map or an annotation of another form, or a class that there is not.
     """
 
     saliency: Tensor
@@ -56,6 +56,7 @@ class Case:
             raise ParameterError(f"the map is {_form(self.saliency)}; expected floating of shape {shape}")
         if not bool(self.saliency.isfinite().all()):
             raise ParameterError("the map has NaN or infinite values")
+        self.classifier.target_index(self.target)
         if self.annotation is not None and (
             tuple(self.annotation.shape) != shape or self.annotation.dtype != torch.bool
         ):
@@ -134,7 +135,7 @@ def judge(pairs: Sequence[tuple[Case, Metric]]) -> list[float | UnseenError]:
     """The value of every pair, in order; a metric that fails gives its error instead.
 
     Metrics of masks are asked together: batches are filled across cases and metrics, and what several of them ask of
-    a photograph is evaluated once.
+    a photograph is evaluated once; more than once only where the network fails on some of it.
 
     Args:
         pairs: maps to be judged, each with who judges it.
@@ -151,13 +152,24 @@ def judge(pairs: Sequence[tuple[Case, Metric]]) -> list[float | UnseenError]:
                 values[place] = metric(case)
         except UnseenError as error:
             values[place] = error
-    answers = ask([(case.masked, masks) for _, case, _, masks in asked])
-    for (place, case, metric, masks), logits in zip(asked, answers, strict=True):
+    answers = _answered([(case.masked, masks) for _, case, _, masks in asked])
+    for (place, case, metric, masks), answer in zip(asked, answers, strict=True):
         try:
-            values[place] = metric.value(case, masks, logits)
+            values[place] = answer if isinstance(answer, UnseenError) else metric.value(case, masks, answer)
         except UnseenError as error:
             values[place] = error
     return values
+
+
+def _answered(requests: Sequence[tuple[MaskedClassifier, Tensor]]) -> list[Tensor | UnseenError]:
+    """What :func:`ask` says, with the error in place of each answer that it cannot give; halves until it is found."""
+    try:
+        return [*ask(requests)]
+    except UnseenError as error:
+        if len(requests) == 1:
+            return [error]
+    middle = len(requests) // 2
+    return [*_answered(requests[:middle]), *_answered(requests[middle:])]
 
 
 def _form(tensor: Tensor) -> str:
