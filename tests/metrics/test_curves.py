@@ -205,3 +205,9 @@ def test_on_the_real_network_the_right_map_beats_its_opposite(classifier: Classi
     )
     assert right[0] < wrong[0]  # type: ignore[operator]
     assert right[1] > wrong[1]  # type: ignore[operator]
+
+
+def test_normalised_by_a_probability_of_nought_is_not_defined() -> None:
+    one = case(rule=lambda visible: torch.where(visible.all(1), -1000.0, 0.0))
+    assert isnan(Deletion(normalised=True)(one))
+    assert isnan(Insertion(normalised=True)(one))

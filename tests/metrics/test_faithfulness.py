@@ -180,3 +180,12 @@ def test_on_the_real_network_a_map_of_hiding_is_told_from_noise(classifier: obje
     rho, miss, no_rho, no_miss = judge([(one, metric) for one in (found, noise) for metric in metrics])
     assert rho > no_rho + 0.1
     assert miss < no_miss - 0.2
+
+
+@pytest.mark.parametrize(
+    "metric", [SensitivityN(0.2, patch=0.25, score="probability"), Infidelity(score="probability")]
+)
+def test_a_model_that_is_all_but_certain_is_judged_in_double_precision(metric: SensitivityN | Infidelity) -> None:
+    one = case(rule=lambda visible: 20.0 + visible[:, :4].sum(1))  # 1 − p < 1e-8, which float32 does not hold
+    value = metric(one)
+    assert value > 0.5 if isinstance(metric, SensitivityN) else value < 0.75

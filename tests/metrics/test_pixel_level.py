@@ -67,7 +67,7 @@ def test_a_map_without_a_positive_value_has_no_pixel_level() -> None:
 def test_wrong_parameters_are_refused() -> None:
     with pytest.raises(UnknownNameError):
         PixelLevel("deletoin")
-    for of in ("size", "pixel-level"):
+    for of in ("size", "pixel-level", "top-k-ablation"):  # the last one's values are indices of classes
         with pytest.raises(ParameterError, match="no pixel-level form"):
             PixelLevel(of)
     for threshold in (0, 1, float("nan")):

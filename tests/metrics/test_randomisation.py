@@ -206,3 +206,8 @@ def test_a_copy_is_prepared_like_the_original() -> None:
     assert (copied.name, copied.labels, copied.preprocessing) == ("mine", ("a", "b", "c"), NO_RESIZE)
     assert (copied.memory_format, copied.is_optimised) == (torch.channels_last, True)
     assert torch.equal(copied.logits(IMAGE[None]), original.logits(IMAGE[None]))
+
+
+def test_a_map_without_form_asks_nobody() -> None:
+    masked = bound(Network(), double=False)
+    assert torch.tensor(ParameterRandomisation()(Case(torch.ones(16, 16), 0, masked))).isnan()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -108,3 +109,8 @@ def test_on_the_real_network_a_map_of_hiding_is_told_from_its_opposite(classifie
     metric = Road(steps=4, score="probability")
     assert metric(found) > 0.05
     assert metric(replace(found, saliency=-found.saliency)) < -0.05
+
+
+def test_probabilities_are_in_double_precision() -> None:
+    logits = torch.tensor([[20.0, 0.0]])
+    assert float(1 - outcomes(logits, 0, "probability")) == pytest.approx(1 / (1 + math.exp(20)), rel=1e-6)

@@ -71,6 +71,7 @@ def test_known_answers() -> None:
     assert Sensitivity("max")(local) >= Sensitivity()(local)
     empty = judged(lambda _, image, __: torch.zeros(image.shape[1:]))
     assert Sensitivity()(empty) != Sensitivity()(empty)
+    assert sensitivity(torch.zeros(2, 2), torch.ones(3, 2, 2)).isnan().all()  # whatever the other maps are
     x = torch.tensor([[3.0, 4.0]])
     others = torch.stack([x, 2 * x, torch.zeros_like(x), -x])
     assert sensitivity(x, others).tolist() == [0, 1, 1, 2]

@@ -92,3 +92,8 @@ def test_what_is_out_of_range_is_refused(keep: float) -> None:
             metric(keep=keep)
     with pytest.raises(ParameterError, match="visible"):
         METRICS.create("attmask:visible=all")
+
+
+def test_at_least_one_pixel_stays_visible() -> None:
+    saliency = torch.arange(32 * 32.0).reshape(32, 32)
+    assert top_share(case(saliency), 0.0001).nonzero().tolist() == [[31, 31]]

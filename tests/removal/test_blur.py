@@ -101,3 +101,8 @@ def test_it_takes_detail_from_a_real_photograph_and_leaves_its_colour(photo: tor
     seen = Blur(20).bind(sharp, photo)(torch.zeros(1, 224, 224)).reshape(3, 224, 224)
     assert float(seen.diff(dim=2).abs().mean()) < 0.2 * float(photo.diff(dim=2).abs().mean())
     torch.testing.assert_close(seen.mean((1, 2)), photo.mean((1, 2)), atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("width", [20.0, 2.5, 12.3456789, 1 / 3])
+def test_the_name_gives_the_same_blur_again(width: float) -> None:
+    assert REMOVALS.create(Blur(width).name) == Blur(width)

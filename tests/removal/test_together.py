@@ -63,3 +63,12 @@ def test_other_removals_and_other_networks_have_passes_of_their_own() -> None:
 def test_wrong_masks_are_refused() -> None:
     with pytest.raises(ParameterError, match="masks have shape"):
         ask([(masked(graded(0)), show(1)[None, :8])])
+
+
+def test_photographs_of_any_precision_are_told_apart() -> None:
+    images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(2)).bfloat16()
+    classifier = Classifier(Network(), Preprocessing((16, 16), None))
+    several = [REMOVALS.create("black").bind(classifier, image) for image in images]
+    masks = random_masks(2, 16)
+    for one, answer in zip(several, ask([(one, masks) for one in several]), strict=True):
+        torch.testing.assert_close(answer, one(masks), rtol=1e-5, atol=1e-5)

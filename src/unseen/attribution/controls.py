@@ -1,6 +1,6 @@
 """Maps that know nothing of the model: what a metric must be able to tell from an explanation.
 
-Source: Adebayo et al., *Sanity Checks for Saliency Maps*, NeurIPS 2018, section 4 (edge detector); random and uniform
+Source: Adebayo et al., *Sanity Checks for Saliency Maps*, NeurIPS 2018, Figure 1 (edge detector); random and uniform
 maps are customary.
 """
 

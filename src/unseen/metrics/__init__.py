@@ -175,7 +175,7 @@ METRICS: Registry[Any] = Registry(
             f"{_RISE}; seed 002, 4.3.5 (which has the direction wrong)",
             "steps + 1, two of them shared with insertion",
             better="lower",
-            range="0 to 1 for probabilities",
+            range="0 to 1 for probabilities, more if normalised",
             weakness="ignores saliency values; half-hidden photographs are like none; rewards what breaks the model",
         ),
         "insertion": MetricEntry(
@@ -184,7 +184,7 @@ METRICS: Registry[Any] = Registry(
             f"{_RISE}; seed 002, 4.3.5",
             "steps + 1, two of them shared with deletion",
             better="higher",
-            range="0 to 1 for probabilities",
+            range="0 to 1 for probabilities, more if normalised",
             weakness="ignores saliency values; favours compact maps; what it begins from decides much",
         ),
         "deletion-correlation": MetricEntry(
@@ -211,7 +211,7 @@ METRICS: Registry[Any] = Registry(
             "Vasu & Long, IASSA, WACV 2020, 4.1 and Table 1 (seed 004)",
             "that of the other metric, shared with it",
             better="",
-            range="0 and more",
+            range="that of the other metric, in much smaller numbers; 0 and more for deletion",
             weakness="rewards maps for their size: large ones under deletion, tiny ones elsewhere; never rank by it",
         ),
         "average-drop": MetricEntry(
@@ -247,7 +247,7 @@ METRICS: Registry[Any] = Registry(
             "Haug et al., On Baselines for Local Feature Attributions, 2021; seed 002, 4.3.2",
             "1",
             better="higher",
-            range="0 to 1",
+            range="0 to 1 over a set; of one photograph a class",
             needs=("set",),
             weakness="one cut for all photographs; tells as much of the removal as of the map",
             over="unseen.metrics.ablation:macro_f1",

@@ -25,7 +25,7 @@ class TopKAblation(MaskMetric):
 
     The paper's number is an F1-score, which belongs to a set of photographs and is no mean: :func:`macro_f1` of these
     classes and the explained ones, higher is better. ``unseen evaluate`` reports it, and compares methods photograph by
-    photograph by whether the class is kept. The mean of that is ``accuracy-preservation``.
+    photograph by whether the class is kept. ``accuracy-preservation`` asks whether the network's own class is.
 
     Args:
         share: of the pixels that stay visible, in (0, 1); ties are broken at random by the case's seed.

@@ -74,7 +74,7 @@ class Area(AlongRanking):
         normalised: divide the curve by the full photograph's probability, so that photographs of which the model is
             unsure count as much as others; 1 then is "as sure as of all of it". It is not min–max scaled: the score
             with everything hidden is the removal's own, and dividing by the difference would blow up where the two are
-            close. For ``score=probability`` only.
+            close. NaN where the photograph's probability is 0. For ``score=probability`` only.
     """
 
     normalised: bool = False

@@ -24,7 +24,7 @@ def average_drop(full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float
     Seed 002's equation 31 leaves out the 1/N, and its text calls both directions better: lower is.
 
     Args:
-        full: probability of the class on the photograph, > 0.
+        full: probability of the class on the photograph; NaN (0/0) where it is 0.
         shown: the same on what the map shows of it.
     """
     return (full - shown).clamp(min=0) / full

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from unseen.errors import ParameterError
 from unseen.metrics.case import Case
+from unseen.metrics.pixel_level import activated
 
 
 def pointing_game(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], tolerance: float = 15) -> float:
@@ -70,10 +71,11 @@ def intersection_over_union(
     Args:
         saliency: larger means more responsible.
         annotation: the object's pixels, at least one.
-        threshold: share of the maximum, in [0, 1); ``None`` takes the best of all thresholds.
+        threshold: share of the maximum, in [0, 1); ``None`` takes the best of all values of the map as a threshold,
+            negative ones, too.
 
     Returns:
-        In [0, 1]; 0 where the maximum is not positive, for then P is empty.
+        In [0, 1]; 0 where a share of the maximum is asked for and that is not positive, for then P is empty.
     """
     hits, shown = _overlap(saliency, annotation, threshold)
     return float((hits / (shown + int(annotation.sum()) - hits)).max())
@@ -97,7 +99,7 @@ def _overlap(saliency: Tensor, annotation: Tensor, threshold: float | None) -> t
     """Pixels of the part on the object, and of the part, float64, for every threshold that is to be looked at."""
     values, inside = saliency.flatten(), annotation.flatten().to(saliency.device)
     if threshold is not None:
-        shown = values > threshold * values.max().clamp(min=0)
+        shown = activated(saliency, threshold).flatten()
         return (shown & inside).sum()[None].double(), shown.sum()[None].double()
     ranked, order = values.sort(descending=True)
     hits = inside[order].double().cumsum(0)

@@ -32,7 +32,7 @@ class PixelLevel(MaskMetric):
 
     Raises:
         UnknownNameError: there is no such metric.
-        ParameterError: one that does not judge maps, or a threshold outside its range.
+        ParameterError: one that does not judge maps or whose values are classes, or a threshold outside its range.
     """
 
     of: str = "deletion"
@@ -40,8 +40,10 @@ class PixelLevel(MaskMetric):
 
     def __post_init__(self) -> None:
         entry = cast(MetricEntry, METRICS[self.of])
-        if entry.judges != "map" or entry.load() is PixelLevel:
-            raise ParameterError(f"{self.of!r} has no pixel-level form; of must name another metric that judges a map")
+        if entry.judges != "map" or entry.over or entry.load() is PixelLevel:
+            raise ParameterError(
+                f"{self.of!r} has no pixel-level form; of must name another metric that gives every map a number"
+            )
         if not 0 < self.threshold < 1:
             raise ParameterError(f"threshold {self.threshold} must lie in (0, 1); it is a share of the map's maximum")
 

@@ -129,10 +129,10 @@ class ParameterRandomisation:
 
     def __call__(self, case: Case) -> float:
         """The value; NaN for a constant map, unless by SSIM."""
-        found = torch.tensor([stage.similarity for stage in self.curve(case)], dtype=torch.float64)
         flat = case.saliency.abs() if self.absolute else case.saliency
         if self.similarity != "ssim" and bool(flat.min() == flat.max()):
             return float("nan")
+        found = torch.tensor([stage.similarity for stage in self.curve(case)], dtype=torch.float64)
         return float(found.nanmean())
 
 

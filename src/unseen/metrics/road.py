@@ -37,7 +37,7 @@ def removals(saliency: Float[Tensor, "H W"], steps: int, *, least: bool, seed: i
 
 def outcomes(logits: Float[Tensor, "N K"], target: int, score: Outcome) -> Float[Tensor, " N"]:
     """Whether the class is on top, 0 or 1, or its softmax probability; float64."""
-    return (logits.argmax(1) == target).double() if score == "kept" else logits.softmax(1)[:, target].double()
+    return (logits.argmax(1) == target).double() if score == "kept" else logits.double().softmax(1)[:, target]
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def sensitivity(
         x, y = (maps / torch.linalg.vector_norm(maps, dim=(-2, -1), keepdim=True) for maps in (x, y))
         y = y.nan_to_num()  # a map of zeros has no direction, and stays
     difference = x - y if visible is None else (x - y) * visible.to(x.device)
-    found: Tensor = torch.linalg.vector_norm(difference, dim=(1, 2)) / torch.linalg.vector_norm(x)
+    norm = torch.linalg.vector_norm(x)
+    found: Tensor = torch.linalg.vector_norm(difference, dim=(1, 2)) / torch.where(norm > 0, norm, torch.nan)
     return found
 
 

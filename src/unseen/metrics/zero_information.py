@@ -36,9 +36,9 @@ def attmask(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"], visible: 
 
 
 def top_share(case: Case, keep: float) -> Bool[Tensor, "H W"]:
-    """The pixels of the highest saliency, this share of all; ties are broken at random from the case's seed."""
+    """The pixels of the highest saliency, this share of all and at least one; ties fall by the case's seed."""
     ranking = rank(case.saliency.cpu(), seed=case.seed)
-    return ranking.prefix(round(keep * len(ranking.order)))
+    return ranking.prefix(max(1, round(keep * len(ranking.order))))
 
 
 @dataclass(frozen=True)

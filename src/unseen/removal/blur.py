@@ -45,7 +45,7 @@ class Blur(Painting):
     @property
     def name(self) -> str:
         """``blur:`` and the width."""
-        return f"blur:{self.width:g}"
+        return f"blur:{repr(float(self.width)).removesuffix('.0')}"
 
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]

@@ -65,7 +65,7 @@ def _evaluated(queue: Sequence[tuple[MaskedClassifier, Tensor]]) -> Tensor:
 
 def _digest(tensor: Tensor) -> bytes:
     """Of the values, whatever their type; a mask of zeros and ones is packed first, for speed."""
-    values = tensor.cpu().numpy()
+    values = (tensor if tensor.dtype == torch.bool else tensor.float()).cpu().numpy()
     flat = bool(((values == 0) | (values == 1)).all())
-    packed = np.packbits(values.astype(bool)) if flat else np.ascontiguousarray(values, np.float32)
+    packed = np.packbits(values.astype(bool)) if flat else np.ascontiguousarray(values)
     return bytes([flat]) + blake2b(packed.tobytes(), digest_size=16).digest()
