@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from unseen.benchmark.engine import run
 from unseen.benchmark.ledger import FILE, Row
 from unseen.benchmark.plan import Plan
 from unseen.methods import METHODS
+from unseen.registry import Entry
 from unseen.zoo import MODELS
 
 
@@ -106,7 +108,7 @@ def test_a_failing_photograph_is_a_row_and_is_tried_again(plan: Plan, tmp_path: 
     broken.write_bytes(b"")
     rows = run(replace(plan, photos=(broken, plan.photos[0])), tmp_path / "out")
     failed = [row for row in rows if row.photo == "broken.png"]
-    assert len(failed) == 4
+    assert len(failed) == 2 * (2 + 2 * 5)  # of every removal: what it cost, and five metrics for two γ
     assert all(row.value is None and "is empty" in row.detail for row in failed)
     assert any(row.value is not None for row in rows)
     Image.open(plan.photos[0]).save(broken)
@@ -117,7 +119,42 @@ def test_without_contexts_there_is_a_reason(plan: Plan, tmp_path: Path) -> None:
     rows = run(replace(plan, photos=plan.photos[:1], contexts=plan.photos[:1]), tmp_path / "out")
     missing = [row for row in rows if row.metric == "robustness-photos"]
     assert missing
-    assert all((row.value, row.n, row.detail) == (None, 0, "there is no context") for row in missing)
+    assert all((row.value, row.n) == (None, 0) for row in missing)
+    assert all(row.detail.startswith("there is no photograph of another class to plant on") for row in missing)
+
+
+def test_metrics_of_parts_can_be_added(plan: Plan, tmp_path: Path) -> None:
+    few = replace(plan, metrics=("size", "robustness-colours"), backgrounds=3)
+    run(few, tmp_path / "grown")
+    assert by_key(run(plan, tmp_path / "grown")) == by_key(run(plan, tmp_path / "at once"))
+
+
+def test_a_fault_of_a_method_costs_its_cells_only(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS.entries, "faulty", Entry("test_engine:Faulty", "fails", "nobody", "1"))
+    rows = run(replace(plan, methods=("faulty", "toy"), metrics=("size",)), tmp_path / "out")
+    said = {row.detail for row in rows if row.method == "faulty"}
+    assert said == {"a fault of the program, ZeroDivisionError: nothing to divide by"}
+    assert all(row.value is not None for row in rows if row.method == "toy")
+
+
+@dataclass(frozen=True)
+class Faulty(toys.Toy):
+    def __call__(self, *_words: object, **_asked: object) -> NoReturn:  # type: ignore[override]
+        raise ZeroDivisionError("nothing\n to divide by")
+
+
+def test_it_is_told_what_is_under_way(plan: Plan, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    plan = replace(
+        plan, photos=plan.photos[:1], removals=("grey",), metrics=("size", "robustness-colours", "insertion")
+    )
+    run(plan, tmp_path / "out", progress=lambda *words: told.append(words))
+    assert told == [
+        ("0.png, toy, grey: explaining", 0, 1),
+        ("0.png, toy, grey: robustness-colours", 0, 1),
+        ("0.png, toy, grey: insertion", 0, 1),
+        ("0.png, toy, grey: done", 1, 1),
+    ]
 
 
 # ---- real processes ---------------------------------------------------------------------------------------------
@@ -134,7 +171,7 @@ def evaluate(*words: str | Path) -> subprocess.Popen[str]:
 
 
 def values(printed: str) -> list[str]:
-    return sorted(line for line in printed.splitlines() if '"seconds"' not in line)
+    return [line for line in printed.splitlines() if '"seconds"' not in line]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,8 +44,14 @@ class Again:
     """Whether the method gives the same map again, and what the case holds."""
 
     fails: bool = False
+    value: float = 0.0
+    breaks: bool = False
 
     def __call__(self, case: Case) -> float:
+        if self.breaks:
+            raise ZeroDivisionError("nothing to divide by")
+        if not math.isfinite(self.value):
+            return self.value
         if self.fails:
             raise NotApplicableError("it is asked to fail")
         assert case.others is not None
@@ -142,7 +149,7 @@ def test_only_what_is_lacking_is_judged(plan: Plan, tmp_path: Path, monkeypatch:
     run(small, tmp_path / "out")
     assert asked == []
     grown = run(plan, tmp_path / "out")
-    assert asked == [2] * 8 + [4] * 24
+    assert asked == [1, 1] * 8 + [2, 1, 1] * 24  # what asks only masks together, the others one by one
     assert by_key(grown) == by_key(run(plan, tmp_path / "at once"))
 
 
@@ -177,6 +184,32 @@ def test_annotations_are_compared_with_and_are_a_control(plan: Plan, tmp_path: P
         row.detail for row in rows if row.photo == "1.png" and row.method == "annotation" and row.metric == "seconds"
     }
     assert "annotated" in failed
+
+
+def test_a_value_that_is_none_has_a_reason_in_words(plan: Plan, tmp_path: Path) -> None:
+    metrics = ("again:value=nan", "again:value=inf", "again:breaks=true", "shown")
+    rows = run(replace(plan, photos=plan.photos[:1], removals=("grey",), metrics=metrics), tmp_path / "out")
+    said = {row.metric: row.detail for row in rows if row.method == "toy"}
+    assert said["again:value=nan"].startswith("the metric is not defined for such a map")
+    assert said["again:value=inf"] == "the value is infinite"
+    assert said["again:breaks=true"] == "a fault of the program, ZeroDivisionError: nothing to divide by"
+    assert said["shown"] == ""
+
+
+def test_annotations_that_do_not_fit_are_told_before_any_work(plan: Plan, tmp_path: Path) -> None:
+    path = tmp_path / "instances.json"
+    plan = replace(plan, metrics=("inside",), annotations=path)
+    objects: dict[str, list[object]] = {"images": [], "categories": [{"id": 1, "name": "left"}], "annotations": []}
+    for content, said in (("{}", "no list 'images'"), (json.dumps(objects), "knows none of the photographs")):
+        path.write_text(content)
+        with pytest.raises(ParameterError, match=said):
+            run(plan, tmp_path / "out")
+    objects["images"] = [{"id": 7, "file_name": "0.png", "height": 48, "width": 64}]
+    path.write_text(json.dumps(objects))
+    (tmp_path / "imagenet_classes.json").write_text('{"left": [7]}')
+    with pytest.raises(ParameterError, match=r"class indices .* go up to 7"):
+        run(plan, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from unseen.benchmark.ledger import FILE, JudgedPart, Ledger, Measurement, Outcome
+from unseen.benchmark.ledger import FILE, JudgedPart, Ledger, Measurement, Outcome, read
 from unseen.benchmark.plan import Plan
 from unseen.errors import OutputError
 
@@ -82,8 +83,8 @@ def test_the_tables_can_be_queried(tmp_path: Path) -> None:
     ("plan", "fingerprint", "said"),
     [
         (Plan((Path("one.jpg"),), seed=1), "abc", "another seed"),
-        (Plan((Path("one.jpg"),), confidence=(0.5,)), "abc", "another confidence"),
-        (PLAN, "other weights", "another fingerprint"),
+        (Plan((Path("one.jpg"),), confidence=(0.5,)), "abc", "other confidence thresholds"),
+        (PLAN, "other weights", "other weights of the model"),
     ],
 )
 def test_results_of_another_plan_are_not_mixed_in(tmp_path: Path, plan: Plan, fingerprint: str, said: str) -> None:
@@ -112,3 +113,57 @@ def test_a_place_where_no_folder_can_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="choose another folder"):
         opened(tmp_path / "file" / "out")
+
+
+def test_rows_come_in_the_order_of_the_plan_and_those_of_earlier_plans_after_them(tmp_path: Path) -> None:
+    """However they were written: with several workers that depends on timing."""
+    plan = Plan(
+        (Path("z.jpg"), Path("y.jpg")),
+        methods=("saliency", "occlusion"),
+        removals=("zero", "ad"),
+        metrics=("insertion", "deletion"),
+        controls=False,
+    )
+    earlier = replace(plan, photos=(Path("a.jpg"),), methods=("grad-cam",), removals=("black",), metrics=("deletion",))
+    ledger = opened(tmp_path, earlier)
+    ledger.write(Outcome("a.jpg", "grad-cam", "black", measurements={"deletion": Measurement(1.0)}))
+    ledger.close()
+    ledger = opened(tmp_path, plan)
+    units = [(photo.name, m, r) for photo in plan.photos for m in plan.methods for r in plan.removals]
+    measured = {"complexity": Measurement(3.0), "deletion": Measurement(1.0), "insertion": Measurement(2.0)}
+    for unit in reversed(units):
+        ledger.write(Outcome(*unit, measurements=measured))
+    expected = [(*unit, m) for unit in units for m in ("evaluations", "seconds", "insertion", "deletion", "complexity")]
+    expected += [("a.jpg", "grad-cam", "black", m) for m in ("evaluations", "seconds", "deletion")]
+    assert [(row.photo, row.method, row.removal, row.metric) for row in ledger.rows()] == expected
+    assert read(tmp_path) == ledger.rows()
+
+
+def test_what_a_plan_does_not_use_does_not_set_it_apart(tmp_path: Path) -> None:
+    maps = replace(PLAN, metrics=("insertion",))
+    opened(tmp_path, maps).write(Outcome("one.jpg", "causal", "ad"))
+    opened(tmp_path, replace(maps, confidence=(0.2,), contexts=(Path("other.jpg"),)))
+    opened(tmp_path, PLAN)  # from now on γ and contexts are those of this plan
+    opened(tmp_path, maps)
+    for other in (replace(PLAN, confidence=(0.2,)), replace(PLAN, contexts=(Path("other.jpg"),))):
+        with pytest.raises(OutputError, match="choose another --out"):
+            opened(tmp_path, other)
+
+
+def test_failures_alone_do_not_bind_the_folder_to_their_plan(tmp_path: Path) -> None:
+    opened(tmp_path, replace(PLAN, photos=(Path("typo.jpg"),), seed=4)).write(
+        Outcome("typo.jpg", "causal", "ad", "gone")
+    )
+    ledger = opened(tmp_path)
+    assert ledger.rows() == []
+    ledger.write(outcome())
+    with pytest.raises(OutputError, match="another seed"):
+        opened(tmp_path, replace(PLAN, seed=4))
+
+
+def test_a_folder_without_results_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"holds no results\.sqlite; name the folder"):
+        read(tmp_path)
+    (tmp_path / FILE).write_bytes(b"not a database at all, but long enough to be read as one" * 30)
+    with pytest.raises(OutputError, match="is damaged"):
+        read(tmp_path)

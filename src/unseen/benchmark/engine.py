@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from unseen.benchmark.judging import Cell, Judge
+from unseen.benchmark.judging import Cell, Judge, failed
 from unseen.benchmark.ledger import Ledger, Outcome, Row
 from unseen.benchmark.plan import Plan
 from unseen.runtime import tune_allocator
@@ -27,27 +27,35 @@ def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None
         plan: what to evaluate.
         folder: keeps the results; see :class:`Ledger`.
         workers: processes. Results do not depend on it.
-        progress: told of every finished photograph × method × removal: (stage, done, in all).
+        progress: told of every finished photograph × method × removal, and of what is under way: (stage, done, in all).
 
     Raises:
         OutputError: see :class:`Ledger`.
         ModelError: the model cannot be loaded.
+        ParameterError: see :attr:`Judge.annotations`.
     """
-    judge = Judge(plan, folder)
+    names = [(photo, m, r) for photo in plan.photos for m in plan.explainers for r in plan.removals]
+    done = 0
+
+    def told(cell: Cell, stage: str) -> None:
+        if progress is not None:
+            progress(f"{cell.photo.name}, {cell.method}, {cell.removal}: {stage}", done, len(names))
+
+    judge = Judge(plan, folder, told)
+    judge.annotations  # what is wrong with them is told before any work  # noqa: B018
     ledger = Ledger(folder, plan, judge.classifier.fingerprint)
     try:
-        names = [(photo, m, r) for photo in plan.photos for m in plan.explainers for r in plan.removals]
         cells = (Cell(photo, m, r, ledger.outcome(photo.name, m, r)) for photo, m, r in names)
         waiting = [cell for cell in cells if cell.lacks(plan)]
         done = len(names) - len(waiting)
         if waiting and plan.backend == "onnxruntime":
             judge.black_box  # exported once, before the workers look for it  # noqa: B018
-        outcomes = map(judge, waiting) if workers == 1 else _in_parallel(plan, folder, waiting, workers)
+        outcomes = map(judge, waiting) if workers == 1 else _in_parallel(plan, folder, waiting, workers, told)
         for outcome in outcomes:
             ledger.write(outcome)
             done += 1
             if progress is not None:
-                progress(f"{outcome.photo}, {outcome.method}, {outcome.removal}", done, len(names))
+                progress(f"{outcome.photo}, {outcome.method}, {outcome.removal}: done", done, len(names))
         return ledger.rows()
     finally:
         ledger.close()
@@ -58,7 +66,9 @@ def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None
 _judge: Judge
 
 
-def _in_parallel(plan: Plan, folder: Path, cells: list[Cell], workers: int) -> Iterator[Outcome]:
+def _in_parallel(
+    plan: Plan, folder: Path, cells: list[Cell], workers: int, told: Callable[[Cell, str], None]
+) -> Iterator[Outcome]:
     """Outcomes as they come; a process that dies costs its cell, not the run.
 
     Which cell killed a process is not told, so those that were under way are repeated one at a time.
@@ -70,13 +80,20 @@ def _in_parallel(plan: Plan, folder: Path, cells: list[Cell], workers: int) -> I
     try:
         while True:
             if not suspects:
-                for cell in islice(waiting, 2 * workers - len(running)):
+                next_ones = list(islice(waiting, 2 * workers - len(running)))
+            else:
+                next_ones = [] if running else [suspects.pop()]
+            for cell in next_ones:
+                try:
                     running[pool.submit(_work, cell)] = cell
-            elif not running:
-                cell = suspects.pop()
-                running[pool.submit(_work, cell)] = cell
-            if not running:
+                except BrokenProcessPool:  # a process died while nobody waited; those under way tell of it below
+                    suspects.append(cell)
+            if not running and not suspects:
                 return
+            if not running:
+                pool = _pool(plan, folder, workers)
+                continue
+            told(next(iter(running.values())), "under way")
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 cell = running.pop(future)
                 try:
@@ -86,7 +103,7 @@ def _in_parallel(plan: Plan, folder: Path, cells: list[Cell], workers: int) -> I
                         suspects += [cell, *running.values()]
                         running.clear()
                     else:
-                        yield Outcome(cell.photo.name, cell.method, cell.removal, "its process died")
+                        yield failed(cell, plan, "its process died")
                     pool = _pool(plan, folder, workers)
                     break
     finally:

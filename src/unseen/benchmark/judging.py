@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
@@ -19,7 +19,7 @@ from unseen.benchmark.ledger import JudgedPart, Measurement, Outcome
 from unseen.benchmark.plan import DRAWN, MetricSpec, Plan
 from unseen.classifier import Classifier
 from unseen.decision import Decision, decide
-from unseen.errors import ModelError, NotApplicableError, UnseenError
+from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
 from unseen.explaining import explain_decision, explainer, map_of
 from unseen.explanation import Explanation, Part
 from unseen.methods import METHODS, Method
@@ -48,7 +48,7 @@ class Cell:
             return True
         if any(metric.spec not in self.known.measurements for metric in plan.of_maps):
             return True
-        if plan.of_parts and not self.known.parts:
+        if lacks_parts(plan, self.known):
             return True
         judged = [part for part in self.known.parts if part.mask is not None]
         return any(
@@ -58,16 +58,37 @@ class Cell:
         )
 
 
+def lacks_parts(plan: Plan, known: Outcome) -> bool:
+    """Whether parts must be found once more: there are none, or not all that is measured on finding them is known."""
+    if not plan.of_parts:
+        return False
+    measured = [set(part.measurements) | (set(_CONTEXTS) if part.mask is not None else set()) for part in known.parts]
+    return not measured or any(not names.issuperset(plan.of_parts) for names in measured)
+
+
+def failed(cell: Cell, plan: Plan, reason: str) -> Outcome:
+    """The outcome of a cell of which nothing came: the reason is that of every metric, too."""
+    parts = [
+        JudgedPart(gamma, None, reason=reason, measurements=dict.fromkeys(plan.of_parts, _missing(reason)))
+        for gamma in plan.confidence
+        if plan.of_parts
+    ]
+    of_maps = {metric.spec: _missing(reason) for metric in plan.of_maps}
+    return Outcome(cell.photo.name, cell.method, cell.removal, reason, parts=parts, measurements=of_maps)
+
+
 class Judge:
     """Evaluates cells: the models and contexts of a plan, made when they are first needed.
 
     Args:
         plan: what is evaluated.
         folder: keeps an exported network.
+        watch: told what is under way within a cell.
     """
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, watch: Callable[[Cell, str], None] | None = None) -> None:
         self.plan, self.folder = plan, folder
+        self.watch: Callable[[Cell, str], None] = watch or (lambda _cell, _stage: None)
         self._decision: tuple[Path, Decision] | None = None
         self._last_map: tuple[tuple[Path, str, str | None], tuple[Tensor, int, float]] | None = None
 
@@ -101,25 +122,43 @@ class Judge:
 
     @cached_property
     def annotations(self) -> Annotations | None:
-        """The objects that are annotated in the photographs."""
+        """The objects that are annotated in the photographs.
+
+        Raises:
+            ParameterError: the file cannot be read, knows none of the photographs, or its classes are another model's.
+        """
         path = self.plan.annotations
-        return Annotations.read(path, self.plan.annotation_classes) if path else None
+        if path is None:
+            return None
+        found = Annotations.read(path, self.plan.annotation_classes)
+        names = [photo.name for photo in self.plan.photos]
+        if not any(name in found.photos for name in names):
+            raise ParameterError(
+                f"{path} knows none of the photographs, such as {names[0]}; it must name their files ('file_name')"
+            )
+        found.categories_of(0, self.plain)
+        return found
 
     def __call__(self, cell: Cell) -> Outcome:
         """The outcome of a cell; a failure is an outcome with its reason."""
         try:
             return self._outcome(cell)
         except UnseenError as error:
-            return Outcome(cell.photo.name, cell.method, cell.removal, str(error))
+            return failed(cell, self.plan, str(error))
+        except Exception as error:  # a fault of one method must not cost a run of days
+            return failed(cell, self.plan, _fault(error))
 
     def _outcome(self, cell: Cell) -> Outcome:
         known = cell.known if cell.known is not None and not cell.known.reason else None
         outcome, saliency = known, None
-        if known is None or (self.plan.of_parts and not known.parts):
+        if known is None or lacks_parts(self.plan, known):
+            self.watch(cell, "explaining")
             outcome, saliency = self._explained(cell)
-            outcome.measurements.update(known.measurements if known else {})
+            if known is not None:
+                outcome.measurements.update(known.measurements)
+                _carry_over(known.parts, outcome.parts)
         assert outcome is not None
-        self._planted(cell.photo, outcome)
+        self._planted(cell, outcome)
         missing = [metric for metric in self.plan.of_maps if metric.spec not in outcome.measurements]
         if missing:
             outcome.measurements.update(self._judged(cell, saliency, missing))
@@ -206,7 +245,7 @@ class Judge:
             self.plan.seed,
         )
         pairs: dict[str, tuple[Case, Metric]] = {}
-        failed: dict[str, Measurement] = {}
+        found: dict[str, Measurement] = {}
         for spec in metrics:
             metric, judge_removal = spec.create(), REMOVALS.create(spec.removal or cell.removal)
             inside = judge_removal.inside or not isinstance(metric, MaskMetric)
@@ -214,8 +253,12 @@ class Judge:
             try:
                 pairs[spec.spec] = replace(case, masked=judge_removal.bind(model, decision.image)), metric
             except UnseenError as error:  # a removal that has no rule for the network
-                failed[spec.spec] = _measured(error)
-        found = failed | dict(zip(pairs, map(_measured, judge([*pairs.values()])), strict=True))
+                found[spec.spec] = _measured(error)
+        together = [name for name, (_, metric) in pairs.items() if isinstance(metric, MaskMetric)]
+        groups = [group for group in (together, *([name] for name in pairs if name not in together)) if group]
+        for group in groups:
+            self.watch(cell, ", ".join(group))
+            found.update(zip(group, _measurements([pairs[name] for name in group]), strict=True))
         return {spec.spec: found[spec.spec] for spec in metrics}
 
     def _judged_part(self, explanation: Explanation, gamma: float, part: Part | None) -> JudgedPart:
@@ -228,14 +271,15 @@ class Judge:
         values = {name: Measurement(float(measure(explanation, part))) for name, measure in free.items()}
         return JudgedPart(gamma, part.mask, part.verified, measurements=values)
 
-    def _planted(self, photo: Path, outcome: Outcome) -> None:
+    def _planted(self, cell: Cell, outcome: Outcome) -> None:
         """Plant the parts on the contexts that they were not planted on before; equal parts once."""
         parts = [part for part in outcome.parts if part.mask is not None]
         if not parts:
             return
-        image = self._decided(photo).image
         masks, index = _distinct([part.mask for part in parts if part.mask is not None])
         for metric in _contexts_of(self.plan):
+            self.watch(cell, metric)
+            image = self._decided(cell.photo).image
             before = min(part.measurements.get(metric, _NONE).n for part in parts)
             contexts = islice(self.contexts[metric].of(outcome.photo, outcome.target), before, self.plan.backgrounds)
             hits, used = robustness(self.black_box, image, masks, contexts, outcome.target)
@@ -244,10 +288,36 @@ class Judge:
                 part.measurements[metric] = Measurement(total / n if n else None, n, total, self.plan.backgrounds)
 
 
+def _measurements(pairs: Sequence[tuple[Case, Metric]]) -> list[Measurement]:
+    """What the metrics say; the fault of one is its own reason, and the others are asked without it."""
+    try:
+        return [_measured(value) for value in judge(pairs)]
+    except Exception as error:
+        if len(pairs) == 1:
+            return [_missing(_fault(error))]
+        return [measurement for pair in pairs for measurement in _measurements([pair])]
+
+
 def _measured(value: float | UnseenError) -> Measurement:
     if isinstance(value, UnseenError):
         return _missing(str(value))
-    return Measurement(value) if math.isfinite(value) else _missing(f"the value is {value}")
+    if math.isnan(value):
+        return _missing("the metric is not defined for such a map (see what unseen list metrics says of it)")
+    return Measurement(value) if math.isfinite(value) else _missing("the value is infinite")
+
+
+def _fault(error: Exception) -> str:
+    """The reason where code fails in a way that nobody foresaw."""
+    return f"a fault of the program, {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}"
+
+
+def _carry_over(known: Sequence[JudgedPart], found: Sequence[JudgedPart]) -> None:
+    """Keep what parts were already planted on, where the same part was found again."""
+    before = {part.confidence: part for part in known}
+    for part in found:
+        old = before.get(part.confidence)
+        if old is not None and old.mask is not None and part.mask is not None and torch.equal(old.mask, part.mask):
+            part.measurements = {**old.measurements, **part.measurements}
 
 
 def _missing(reason: str) -> Measurement:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from unseen.errors import OutputError
 FILE = "results.sqlite"
 FORMAT = "unseen evaluation 2"
 
+EVALUATIONS = "evaluations"
 SECONDS = "seconds"
 """The row that every photograph × method × removal has; without value it tells why nothing came of it."""
 
@@ -41,6 +43,7 @@ CREATE TABLE measurements (
     photo TEXT, method TEXT, removal TEXT, confidence REAL, metric TEXT, value REAL, n INTEGER, hits INTEGER,
     asked INTEGER, reason TEXT, PRIMARY KEY (photo, method, removal, confidence, metric));
 """
+_TABLES = ("explanations", "parts", "measurements")
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,9 @@ class Ledger:
 
     Args:
         folder: where the file lies.
-        plan: what is evaluated. Results that lie there already must have the same model, thresholds, contexts and seed;
-            photographs, methods, removals, metrics and the number of backgrounds may differ.
+        plan: what is evaluated. Results that lie there already must have the same model and seed and, if both plans
+            use them, the same thresholds, contexts and annotations; photographs, methods, removals, metrics and the
+            number of backgrounds may differ. Where nothing but failures lies, any plan goes on.
         fingerprint: of the model's weights.
 
     Raises:
@@ -127,7 +131,7 @@ class Ledger:
 
     def __init__(self, folder: Path, plan: Plan, fingerprint: str) -> None:
         self.path = folder / FILE
-        identity = json.dumps({"format": FORMAT, "fingerprint": fingerprint, **plan.identity}, sort_keys=True)
+        now = {"format": FORMAT, "fingerprint": fingerprint, **plan.identity}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path)
@@ -135,20 +139,37 @@ class Ledger:
                 if not self._database.execute("SELECT name FROM sqlite_master").fetchall():
                     for statement in _SCHEMA.split(";"):
                         self._database.execute(statement)
-                    self._database.execute("INSERT INTO about VALUES ('identity', ?)", (identity,))
-                self._database.execute("INSERT OR REPLACE INTO about VALUES ('plan', ?)", (json.dumps(plan.to_dict()),))
-            (found,) = self._database.execute("SELECT value FROM about WHERE key = 'identity'").fetchone()
-        except (sqlite3.Error, TypeError) as error:
+                    self._note(identity=now)
+                (found,) = self._database.execute("SELECT value FROM about WHERE key = 'identity'").fetchone()
+                before = dict(json.loads(found))
+                if before != now and before.get("format") == FORMAT and not self._holds_results():
+                    self._clear()
+                    before = now
+                other = next((key for key in now if _differ(key, before.get(key), now[key])), None)
+                if other is None:
+                    kept = {key: value if value is not None else before.get(key) for key, value in now.items()}
+                    self._note(identity=kept, plan=plan.to_dict(), order=plan.order)
+        except (sqlite3.Error, TypeError, ValueError) as error:
             raise OutputError(f"{self.path} is no evaluation of unseen or is damaged ({error}); move it away") from None
         except OSError as error:
             raise OutputError(f"cannot write into {folder} ({error.strerror}); choose another folder") from None
-        if found != identity:
-            before, now = json.loads(found), json.loads(identity)
-            other = next(key for key in now if before.get(key) != now[key])
+        if other is not None:
+            self.close()
             raise OutputError(
-                f"{folder} holds an evaluation with another {other} ({_short(before.get(other))}, now "
-                f"{_short(now[other])}); choose another --out"
+                f"{folder} holds an evaluation with {_IN_WORDS.get(other, f'another {other}')} "
+                f"({_short(before.get(other))}, now {_short(now[other])}); choose another --out"
             )
+
+    def _note(self, **about: object) -> None:
+        for key, value in about.items():
+            self._database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, json.dumps(value)))
+
+    def _clear(self) -> None:
+        for table in _TABLES:
+            self._database.execute(f"DELETE FROM {table}")
+
+    def _holds_results(self) -> bool:
+        return bool(self._database.execute("SELECT 1 FROM explanations WHERE reason = '' LIMIT 1").fetchone())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -161,7 +182,7 @@ class Ledger:
         unit = (outcome.photo, outcome.method, outcome.removal)
         try:
             with self._writing():
-                for table in ("explanations", "parts", "measurements"):
+                for table in _TABLES:
                     self._database.execute(f"DELETE FROM {table} WHERE photo = ? AND method = ? AND removal = ?", unit)
                 self._database.execute(
                     "INSERT INTO explanations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -211,26 +232,77 @@ class Ledger:
         return {metric: Measurement(*values) for metric, *values in found}
 
     def rows(self) -> list[Row]:
-        """Every measurement, in the order in which photographs, methods and removals were evaluated."""
-        rows: list[Row] = []
-        query = "SELECT photo, method, removal, reason, evaluations, seconds, target FROM explanations ORDER BY rowid"
-        for photo, method, removal, reason, evaluations, seconds, target in self._database.execute(query).fetchall():
-            unit = (photo, method, removal)
-            values = {"evaluations": evaluations, SECONDS: seconds}
-            rows += [Row(*unit, name, None, None if reason else v, 1, reason, target) for name, v in values.items()]
-            rows += [
-                Row(*unit, metric, confidence, value, n, reason or ("" if n else "there is no context"), target)
-                for confidence, metric, value, n, reason in self._database.execute(
-                    "SELECT confidence, metric, value, n, reason FROM measurements "
-                    "WHERE photo = ? AND method = ? AND removal = ? ORDER BY rowid",
-                    unit,
-                )
-            ]
-        return rows
+        """Every measurement, in the order of the plan; see :func:`read`."""
+        return _rows(self._database)
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def read(folder: str | PathLike[str]) -> list[Row]:
+    """The rows that an evaluation left in a folder, for instance for :func:`unseen.benchmark.agreement.agreement`.
+
+    They come in the order of the plan that ran last: by photograph, method, removal, and metric, whatever order they
+    were evaluated in; what only earlier plans had follows, by name.
+
+    Raises:
+        OutputError: there is no evaluation, or it is damaged.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        raise OutputError(f"{folder} holds no {FILE}; name the folder that unseen evaluate wrote (--out)")
+    database = sqlite3.connect(path)
+    try:
+        return _rows(database)
+    except sqlite3.Error as error:
+        raise OutputError(f"{path} is no evaluation of unseen or is damaged ({error})") from None
+    finally:
+        database.close()
+
+
+def _rows(database: sqlite3.Connection) -> list[Row]:
+    rows: list[Row] = []
+    query = "SELECT photo, method, removal, reason, evaluations, seconds, target FROM explanations"
+    for photo, method, removal, reason, evaluations, seconds, target in database.execute(query).fetchall():
+        unit = (photo, method, removal)
+        values = {EVALUATIONS: evaluations, SECONDS: seconds}
+        rows += [Row(*unit, name, None, None if reason else v, 1, reason, target) for name, v in values.items()]
+        rows += [
+            Row(*unit, metric, confidence, value, n, reason or ("" if n else _NO_CONTEXT), target)
+            for confidence, metric, value, n, reason in database.execute(
+                "SELECT confidence, metric, value, n, reason FROM measurements "
+                "WHERE photo = ? AND method = ? AND removal = ? ORDER BY rowid",
+                unit,
+            )
+        ]
+    noted = database.execute("SELECT value FROM about WHERE key = 'order'").fetchone()
+    order: dict[str, list[str]] = json.loads(noted[0]) if noted else {}
+    order["metric"] = [EVALUATIONS, SECONDS, *order.get("metric", ())]
+    places = {name: {value: place for place, value in enumerate(values)} for name, values in order.items()}
+
+    def place(row: Row) -> list[tuple[int, str]]:
+        named = {name: getattr(row, name) for name in ("photo", "method", "removal", "metric")}
+        return [(places.get(name, {}).get(value, len(order.get(name, ()))), value) for name, value in named.items()]
+
+    return sorted(rows, key=place)
+
+
+_NO_CONTEXT = "there is no photograph of another class to plant on; give more photographs (--backgrounds-from)"
+_USED_BY_SOME = ("confidence", "contexts", "annotations")
+_IN_WORDS = {
+    "confidence": "other confidence thresholds",
+    "contexts": "other photographs to plant on (--backgrounds-from)",
+    "annotations": "other annotations",
+    "labels": "other labels",
+    "fingerprint": "other weights of the model",
+    "format": "another format",
+}
+
+
+def _differ(key: str, before: object, now: object) -> bool:
+    """Whether two plans contradict each other: not where one of them does not use what the other does."""
+    return before != now and not (key in _USED_BY_SOME and (before is None or now is None))
 
 
 def _packed(mask: Tensor | None) -> tuple[int | None, int | None, bytes | None]:

@@ -22,6 +22,9 @@ Backend = Literal["torch", "onnxruntime"]
 DRAWN = "annotation"
 """The control that shows the annotation itself, where there is one."""
 
+JUDGED_BESIDE = (*CONTROLS, DRAWN)
+"""What is judged beside the methods, and is none of them."""
+
 
 @dataclass(frozen=True)
 class MetricSpec:
@@ -41,7 +44,8 @@ class MetricSpec:
     @property
     def removal(self) -> str | None:
         """Under which it judges; ``None`` for that of the explanation."""
-        return self.spec.partition("@")[2] or None
+        _, at, removal = self.spec.partition("@")
+        return removal if at else None
 
     @property
     def entry(self) -> MetricEntry:
@@ -110,8 +114,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in ("photos", "methods", "removals", "metrics"):
-            if not getattr(self, name):
+            given = getattr(self, name)
+            if not given:
                 raise ParameterError(f"no {name} to evaluate; name at least one")
+            if "" in given:
+                raise ParameterError(f"one of the {name} has no name; names are separated by single commas")
         twice = [name for name, count in Counter(path.name for path in self.photos).items() if count > 1]
         if twice:
             raise ParameterError(f"two photographs are called {twice[0]}; rename one, results are kept by name")
@@ -137,6 +144,8 @@ class Plan:
             entry.load()
         else:
             metric.create()
+        if metric.removal == "":
+            raise ParameterError(f"metric {metric.spec!r} names no removal after the @; name one or leave the @ out")
         if metric.removal is not None:
             REMOVALS.create(metric.removal)
         if "annotation" in entry.needs and self.annotations is None:
@@ -164,16 +173,28 @@ class Plan:
         return tuple(dict.fromkeys((*self.methods, *((*CONTROLS, *drawn) if self.controls else ()))))
 
     @property
+    def plants(self) -> bool:
+        """Whether a metric asks for other photographs: to plant parts on, or to compose."""
+        return any(metric.name == "robustness-photos" or "set" in metric.entry.needs for metric in self.specs)
+
+    @property
     def identity(self) -> dict[str, Any]:
-        """What two runs must have in common for their results to belong together."""
+        """What two runs must have in common for their results to belong together; ``None`` is what one does not use."""
         return {
             "model": self.model,
             "labels": str(self.labels) if self.labels else None,
-            "confidence": list(self.confidence),
-            "contexts": [path.name for path in self.contexts],
+            "confidence": list(self.confidence) if self.of_parts else None,
+            "contexts": [path.name for path in self.contexts] if self.plants else None,
             "annotations": self.annotations.name if self.annotations else None,
             "seed": self.seed,
         }
+
+    @property
+    def order(self) -> dict[str, list[str]]:
+        """The order of the rows: names of photographs, specs of methods and controls, of removals and of metrics."""
+        photos = [path.name for path in self.photos]
+        specs = {"method": self.explainers, "removal": self.removals, "metric": self.metrics}
+        return {"photo": photos, **{name: list(values) for name, values in specs.items()}}
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
