@@ -7,7 +7,9 @@ from unseen.benchmark import report
 from unseen.benchmark.agreement import agreement
 from unseen.benchmark.judgements import Judgements
 from unseen.benchmark.ledger import Row
+from unseen.benchmark.report.maps import as_interval
 from unseen.benchmark.separation import separation
+from unseen.benchmark.statistics import Interval
 from unseen.errors import ParameterError
 from unseen.metrics import METRICS, MetricEntry
 
@@ -105,16 +107,60 @@ def test_tables_name_what_is_better_and_what_is_blind() -> None:
     tables = {table.title: table for table in report.tables(rows())}
     gain = tables["gain (higher is better)"]
     assert gain.rows[0] == ["map", "black", "grey"]
-    assert [row[0] for row in gain.rows[1:]] == ["good", "fair", "poor", "random", "uniform"]
+    assert [row[0] for row in gain.rows[1:]] == ["good", "fair", "poor", "random (control)", "uniform (control)"]
     assert gain.rows[1][1].endswith("*")
     assert not gain.rows[3][1].endswith("*")
     assert "12 photographs" in gain.note
     loss = tables["loss (lower is better)"]
     assert "**Under grey it cannot tell any method from the controls" in loss.note
     assert "poor under black (12)" in tables["look (not for ranking)"].note
-    assert tables["Do the metrics rank the methods alike? Under black"].rows[1][1].startswith("1 [")
+    assert tables["Do the metrics rank the methods alike? Under black"].rows[1][1].startswith("1.00 [")
     assert "Do the removals rank the methods alike?" in tables
     assert "Cost" in list(tables)[-1]
+
+
+def test_too_few_photographs_are_said_to_be_too_few() -> None:
+    """Six pairs: 6 × 2 / 2⁷ is not below 0.05, 6 × 2 / 2⁸ is."""
+    for photos, enough in ((7, False), (8, True)):
+        found = separation(Judgements(rows(photos)), "gain", "black")
+        assert found is not None
+        assert (found.photographs, found.needed, found.separates) == (photos, 8, enough)
+        (table,) = [table for table in report.tables(rows(photos)) if table.title.startswith("gain")]
+        assert ("too few photographs (7)" in table.note) is not enough
+        assert "cannot tell" not in table.note
+        assert ("takes at least 8" in table.note) is not enough
+
+
+def test_wide_tables_are_split_and_long_numbers_shortened() -> None:
+    specs = [f"gain:much={number},of=something" for number in range(7)]
+    found = [
+        Row(r.photo, r.method, r.removal, spec, None, r.value) for r in rows(9) if r.metric == "gain" for spec in specs
+    ]
+    text = report.as_text(found, 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "(1) gain:much=0,of=something" in text
+    lines = [line for line in report.as_markdown(found).splitlines() if line.startswith("| ")]
+    assert max(map(len, lines)) <= 170
+    (agreed,) = [t for t in report.tables(found) if "Under black" in t.title]
+    assert agreed.rows[0] == ["", *(f"({number})" for number in range(2, 8))]
+    assert [row[0] for row in agreed.rows[1:]] == [f"({n}) {spec}" for n, spec in enumerate(specs, 1)]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (0.5571, 0.3771, 0.7381, "0.56 [0.38, 0.74]"),
+        (0.2541, 0.2529, 0.2552, "0.254 [0.253, 0.255]"),
+        (1234.5, 1100.4, 1300.2, "1234 [1100, 1300]"),
+        (1.0, 1.0 - 1e-16, 1.0 + 2e-16, "1.00 [1.00, 1.00]"),
+        (0.0, 0.0, 0.0, "0.00 [0.00, 0.00]"),
+        (0.000054, 0.0, 0.00011, "5.4e-05 [0, 0.00011]"),
+    ],
+)
+def test_numbers_have_the_decimals_that_their_interval_leaves(
+    value: float, low: float, high: float, shown: str
+) -> None:
+    assert as_interval(Interval(value, low, high, 5)) == shown
 
 
 def hits(values: list[float], targets: list[int]) -> float:
@@ -150,3 +196,5 @@ def test_a_number_of_the_set_is_no_mean(monkeypatch: pytest.MonkeyPatch) -> None
     (table,) = [table for table in report.tables(some) if table.title.startswith("named")]
     assert table.rows[1][1].startswith("0.81 [")
     assert "Hits over 20 photographs" in table.note
+    (line,) = [line for line in report.as_csv(some).splitlines() if line.startswith("good,black,named")]
+    assert line.startswith("good,black,named,,0.81")  # not the mean of the classes

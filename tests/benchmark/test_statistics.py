@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from unseen.benchmark.statistics import compare, holm, mean_interval, ratio_to_best
+from unseen.benchmark.statistics import compare, holm, mean_interval, photographs_needed, ratio_to_best, signed_rank
 
 
 def test_the_interval_of_a_mean_is_that_of_scipys_percentile_bootstrap() -> None:
@@ -55,3 +57,30 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.6, 0.5]) == pytest.approx([1.0, 1.0])
     assert holm([]) == []
+
+
+def test_equal_differences_are_tested_exactly() -> None:
+    """Differences of one size are the sign test; others with equal ones, all signs counted one by one."""
+    yes_or_no = [1.0] * 12 + [-1.0] * 2 + [0.0] * 6
+    assert signed_rank(yes_or_no) == pytest.approx(stats.binomtest(12, 14).pvalue)
+    for seed in range(5):
+        some = np.random.default_rng(seed).integers(-3, 5, 10).astype(float)
+        some = some[some != 0]
+        ranks = stats.rankdata(np.abs(some))
+        signs = np.array(list(product((0, 1), repeat=len(some))))
+        sums, found = signs @ ranks, ranks[some > 0].sum()
+        expected = min(1.0, 2 * min((sums <= found).mean(), (sums >= found).mean()))
+        assert signed_rank(some) == pytest.approx(expected)
+
+
+def test_many_differences_are_tested_by_the_normal_approximation() -> None:
+    some = np.random.default_rng(0).normal(0.2, 1, 51)
+    assert signed_rank(some) == pytest.approx(stats.wilcoxon(some, method="asymptotic").pvalue)
+    assert signed_rank(some[:50]) == pytest.approx(stats.wilcoxon(some[:50], method="exact").pvalue)
+
+
+def test_how_many_photographs_a_significant_comparison_takes() -> None:
+    for pairs in (1, 3, 9):
+        needed = photographs_needed(pairs, 0.05)
+        assert pairs * signed_rank([1.0] * needed) < 0.05 <= pairs * signed_rank([1.0] * (needed - 1))
+    assert photographs_needed(1, 0.05) == 6

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseen.benchmark.ledger import Row
-from unseen.benchmark.plan import DRAWN, MetricSpec
+from unseen.benchmark.plan import JUDGED_BESIDE, MetricSpec
 from unseen.benchmark.statistics import Interval, interval, mean_interval
 from unseen.methods import CONTROLS
 from unseen.metrics import METRICS, MetricEntry
@@ -50,12 +50,12 @@ class Judgements:
     def methods(self) -> tuple[str, ...]:
         """In the order of the evaluation, the controls last."""
         found = dict.fromkeys(method for method, _, _ in self._found)
-        return tuple(sorted(found, key=lambda method: method in (*CONTROLS, DRAWN)))
+        return tuple(sorted(found, key=lambda method: method in JUDGED_BESIDE))
 
     @property
     def explained(self) -> tuple[str, ...]:
         """The methods that are no controls."""
-        return tuple(method for method in self.methods if method not in (*CONTROLS, DRAWN))
+        return tuple(method for method in self.methods if method not in JUDGED_BESIDE)
 
     @property
     def controls(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unseen.benchmark.judgements import Judgements, sign_of
-from unseen.benchmark.statistics import Comparison, compare, holm
+from unseen.benchmark.statistics import Comparison, compare, holm, photographs_needed
 
 LEVEL = 0.05
 
@@ -38,6 +38,16 @@ class Separation:
     def separates(self) -> bool:
         """Whether at least one method is better than every control."""
         return bool(self.better)
+
+    @property
+    def photographs(self) -> int:
+        """On how many photographs methods were compared with controls, at most."""
+        return max(comparison.difference.n for comparison, _ in self.comparisons.values())
+
+    @property
+    def needed(self) -> int:
+        """The fewest photographs on which the test could tell any method from the controls."""
+        return photographs_needed(len(self.comparisons), LEVEL)
 
 
 def separation(judgements: Judgements, metric: str, removal: str) -> Separation | None:

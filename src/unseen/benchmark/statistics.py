@@ -1,4 +1,4 @@
-"""How sure a mean over photographs is, and whether two ways of hiding differ on the same photographs."""
+"""How sure a mean over photographs is, and whether two series of values differ on the same photographs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 DRAWS = 10_000
+EXACT = 50
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two ways of hiding on the photographs that both have.
+    """Two series of values, such as two ways of hiding or two methods, on the photographs that both have.
 
     Attributes:
         difference: mean of the first minus the second.
         wins: photographs where the first is larger.
         ties: where both are equal.
         losses: where the second is larger.
-        p: of Wilcoxon's signed-rank test, two-sided, zero differences dropped; 1 where all are zero.
+        p: of Wilcoxon's signed-rank test; see :func:`signed_rank`.
     """
 
     difference: Interval
@@ -93,13 +94,50 @@ def ratio_to_best(
 
 def compare(first: Sequence[float] | Values, second: Sequence[float] | Values, seed: int = 0) -> Comparison:
     """A paired comparison, value by value."""
-    from scipy.stats import wilcoxon
-
     differences = np.asarray(first, float) - np.asarray(second, float)
-    unequal = differences[differences != 0]
-    p = float(wilcoxon(unequal).pvalue) if len(unequal) else 1.0
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
-    return Comparison(mean_interval(differences, seed), wins, len(differences) - len(unequal), losses, p)
+    ties = len(differences) - wins - losses
+    return Comparison(mean_interval(differences, seed), wins, ties, losses, signed_rank(differences))
+
+
+def signed_rank(differences: Sequence[float] | Values) -> float:
+    """The p-value of Wilcoxon's signed-rank test, two-sided; zero differences are dropped, 1 where all are zero.
+
+    Up to 50 differences it is exact, with equal ones too: all signs are equally likely, and equal differences share the
+    mean of their ranks. For differences of one size, as between metrics that say yes or no, that is the sign test; the
+    normal approximation, which stands for more than 50, would be too sure of few of them.
+
+    Args:
+        differences: one a photograph.
+    """
+    from scipy.stats import rankdata, wilcoxon
+
+    given = np.asarray(differences, float)
+    unequal = given[given != 0]
+    if not len(unequal):
+        return 1.0
+    if len(unequal) > EXACT:
+        return float(wilcoxon(unequal, method="asymptotic").pvalue)
+    doubled = np.rint(2 * rankdata(np.abs(unequal))).astype(int)
+    total = int(doubled.sum())
+    chances = np.zeros(total + 1)  # of every sum of the (doubled) ranks that have the sign +
+    chances[0] = 1.0
+    for rank in doubled.tolist():
+        chances[rank:] = (chances[rank:] + chances[: total + 1 - rank]) / 2
+        chances[:rank] /= 2
+    found = int(doubled[unequal > 0].sum())
+    return min(1.0, 2 * float(min(chances[: found + 1].sum(), chances[found:].sum())))
+
+
+def photographs_needed(comparisons: int, level: float) -> int:
+    """The fewest photographs on which the signed-rank test can make every one of several comparisons significant.
+
+    With n photographs p is at least 2 / 2ⁿ, and Holm's adjustment multiplies the smallest by the number of comparisons.
+    """
+    n = 1
+    while comparisons * 2.0 ** (1 - n) >= level:
+        n += 1
+    return n
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -7,17 +7,18 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from unseen.benchmark.judgements import Judgements
 from unseen.benchmark.ledger import Row
+from unseen.benchmark.plan import JUDGED_BESIDE
 from unseen.benchmark.report.maps import tables_of_maps
 from unseen.benchmark.report.tables import Table, costs_of, tables_of
 from unseen.benchmark.report.values import ROBUSTNESS, Values
 from unseen.errors import OutputError
-from unseen.methods import CONTROLS
 
 
-def as_text(rows: Sequence[Row]) -> str:
-    """All tables, for a terminal."""
-    return "\n\n".join(table.as_text() for table in tables(rows))
+def as_text(rows: Sequence[Row], width: int = 110) -> str:
+    """All tables, for a terminal of so many columns."""
+    return "\n\n".join(table.as_text(width) for table in tables(rows))
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
@@ -44,7 +45,7 @@ def write(rows: Sequence[Row], folder: Path) -> list[Path]:
     from unseen.plotting import png
 
     files = {"report.md": as_markdown(rows).encode(), "tables.csv": as_csv(rows).encode()}
-    methods = [values for values in per_method(rows) if values.method not in CONTROLS]
+    methods = [values for values in per_method(rows) if values.method not in JUDGED_BESIDE]
     for values in methods:
         suffix = f"-{''.join(c if c.isalnum() else '-' for c in values.method)}" if len(methods) > 1 else ""
         for metric in values.drawn:
@@ -62,20 +63,26 @@ def write(rows: Sequence[Row], folder: Path) -> list[Path]:
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """One line per method, removal, metric and γ: mean, interval and number of photographs."""
+    """One line per method, removal, metric and γ: mean, interval and number of photographs.
+
+    Of a metric whose values are classes, the mean is its number for the set of photographs.
+    """
+    judgements = Judgements(rows)
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(["method", "removal", "metric", "confidence", "mean", "low", "high", "photographs"])
     for values in per_method(rows):
         for removal, metric, gamma in values.cells():
-            mean = values.mean(removal, metric, gamma)
+            over_set = judgements.over_set((values.method, removal, metric)) if gamma is None else None
+            mean = over_set or values.mean(removal, metric, gamma)
             lines.writerow([values.method, removal, metric, gamma, mean.value, mean.low, mean.high, mean.n])
     return text.getvalue()
 
 
 def per_method(rows: Sequence[Row]) -> list[Values]:
-    """The rows by method, in their order."""
-    return [Values(method, rows) for method in dict.fromkeys(row.method for row in rows)]
+    """The rows by method, in their order, the controls last."""
+    found = dict.fromkeys(row.method for row in rows)
+    return [Values(method, rows) for method in sorted(found, key=lambda method: method in JUDGED_BESIDE)]
 
 
 __all__ = ["Table", "as_csv", "as_markdown", "as_text", "per_method", "tables", "tables_of", "write"]

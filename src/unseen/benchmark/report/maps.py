@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from unseen.benchmark.agreement import Agreement, agreement
 from unseen.benchmark.judgements import Judgements, entry_of, sign_of
 from unseen.benchmark.ledger import Row
-from unseen.benchmark.report.tables import Table
+from unseen.benchmark.report.tables import Table, labelled
 from unseen.benchmark.separation import Separation, separation
 from unseen.benchmark.statistics import Interval
 
@@ -39,16 +40,14 @@ def _values(judgements: Judgements, metric: str) -> Table:
             value = judgements.over_set((method, removal, metric))
             found = separations[removal]
             mark = " *" if found and method in found.better else ""
-            cells.append(f"{_interval(value)}{mark}" if value else "–")
+            cells.append(f"{as_interval(value)}{mark}" if value else "–")
             counts |= {value.n} if value else set()
-        rows.append([method, *cells])
+        rows.append([labelled(method), *cells])
     photographs = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(max(counts, default=0))
     summary = entry_of(metric).summary
     over = entry_of(metric).over.rpartition(":")[2].replace("_", " ").capitalize() or "Means"
-    note = (
-        f"{summary[0].upper()}{summary[1:]}. {over} over {photographs} photographs with 95 % bootstrap intervals. "
-        f"{_said(separations)}{_reasons(judgements, metric)}".strip()
-    )
+    measured = f"{over} over {photographs} photographs with 95 % bootstrap intervals." if counts else "No values."
+    note = f"{summary[0].upper()}{summary[1:]}. {measured} {_said(separations)}{_reasons(judgements, metric)}".strip()
     return Table(f"{metric} ({_BETTER[sign_of(metric)]})", rows, note)
 
 
@@ -56,15 +55,21 @@ def _said(separations: dict[str, Separation | None]) -> str:
     found = {removal: one for removal, one in separations.items() if one is not None}
     if not found:
         return ""
-    blind = [removal for removal, one in found.items() if not one.separates]
-    stars = (
-        "* better than every control, photograph by photograph (Wilcoxon, p < 0.05 after Holm's adjustment). "
-        if len(blind) < len(found)
-        else ""
-    )
+    told = [
+        "* better than every control that has values, photograph by photograph (Wilcoxon, p < 0.05 after Holm's "
+        "adjustment). "
+    ] * any(one.separates for one in found.values())
+    few = {removal: one for removal, one in found.items() if one.photographs < one.needed}
+    blind = [removal for removal, one in found.items() if not one.separates and removal not in few]
     if blind:
-        return f"{stars}**Under {', '.join(blind)} it cannot tell any method from the controls on these photographs.** "
-    return stars
+        told.append(f"**Under {', '.join(blind)} it cannot tell any method from the controls on these photographs.** ")
+    if few:
+        count, needed = max(one.photographs for one in few.values()), max(one.needed for one in few.values())
+        told.append(
+            f"**Under {', '.join(few)} there are too few photographs ({count}) to tell the methods from the controls; "
+            f"the test of {max(len(one.comparisons) for one in few.values())} pairs takes at least {needed}.** "
+        )
+    return "".join(told)
 
 
 def _reasons(judgements: Judgements, metric: str) -> str:
@@ -80,10 +85,15 @@ def _reasons(judgements: Judgements, metric: str) -> str:
 
 def _correlations(found: Agreement, title: str) -> Table:
     judges = found.judges
-    rows = [["", *judges[1:]]]
-    for index, first in enumerate(judges[:-1]):
+    rows = [["", *(f"({number})" for number in range(2, len(judges) + 1))]]
+    for index, first in enumerate(judges):
         pairs = [found.correlations.get((first, second)) for second in judges[1:]]
-        rows.append([first, *("" if i < index else _interval(p) if p else "–" for i, p in enumerate(pairs))])
+        rows.append(
+            [
+                f"({index + 1}) {first}",
+                *("" if i < index else as_interval(p) if p else "–" for i, p in enumerate(pairs)),
+            ]
+        )
     return Table(
         title,
         rows,
@@ -98,7 +108,7 @@ def _between_removals(rows: Sequence[Row], judgements: Judgements) -> Table:
     lines = [["metric", *(f"{first} – {second}" for first, second in pairs)]]
     for metric in judgements.metrics:
         found = agreement(rows, "removals", metric).correlations
-        lines.append([metric, *(_interval(found[pair]) if pair in found else "–" for pair in pairs)])
+        lines.append([metric, *(as_interval(found[pair]) if pair in found else "–" for pair in pairs)])
     return Table(
         "Do the removals rank the methods alike?",
         lines,
@@ -107,5 +117,14 @@ def _between_removals(rows: Sequence[Row], judgements: Judgements) -> Table:
     )
 
 
-def _interval(found: Interval) -> str:
-    return f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
+def as_interval(found: Interval) -> str:
+    """With as many decimals as the interval leaves certain, and one more."""
+    numbers = (found.value, found.low, found.high)
+    largest = max(map(abs, numbers))
+    width = found.high - found.low if found.high - found.low > 1e-9 * largest else 0.0  # rounding is no uncertainty
+    decimals = max(0, 1 - math.floor(math.log10(width))) if width else 2
+    if decimals > 4 or largest >= 1e5 or (not width and 0 < largest < 0.01):
+        value, low, high = (f"{number:.2g}" for number in numbers)
+    else:
+        value, low, high = (f"{number:.{min(decimals, 3)}f}" for number in numbers)
+    return f"{value} [{low}, {high}]"

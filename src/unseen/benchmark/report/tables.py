@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from unseen.benchmark.plan import JUDGED_BESIDE
 from unseen.benchmark.report.values import ROBUSTNESS, Values
 from unseen.benchmark.statistics import Interval, holm
-from unseen.methods import CONTROLS
 
 _TITLES = {
     "size": "Size of the part, % of the pixels (form of Tables E1–E12)",
@@ -27,18 +28,38 @@ class Table:
     rows: list[list[str]]
     note: str = ""
 
-    def as_text(self) -> str:
-        """Aligned columns."""
-        widths = [max(len(row[i]) for row in self.rows) for i in range(len(self.rows[0]))]
-        lines = ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-                 for row in self.rows]  # fmt: skip
-        return "\n".join([self.title, *(f"  {line}" for line in lines), *([f"  {self.note}"] if self.note else [])])
+    def as_text(self, width: int = 110) -> str:
+        """Aligned columns; those that do not fit into ``width`` characters follow below."""
+        widths, blocks = self._fitted(width, 2)
+        lines = [
+            "  " + "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in columns)]).rstrip()
+            for columns in blocks
+            for row in self.rows
+        ]
+        note = textwrap.wrap(self.note, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        return "\n".join([self.title, *lines, *note])
 
-    def as_markdown(self) -> str:
-        """A Markdown table under a heading."""
-        lines = [f"| {' | '.join(row)} |" for row in self.rows]
-        lines.insert(1, "| --- " * len(self.rows[0]) + "|")
-        return "\n".join([f"### {self.title}", "", *lines, *(["", self.note] if self.note else [])])
+    def as_markdown(self, width: int = 160) -> str:
+        """A Markdown table under a heading; several, each with the first column, where one had very long lines."""
+        parts = []
+        for columns in self._fitted(width, 3)[1]:
+            lines = [f"| {' | '.join([row[0], *(row[i] for i in columns)])} |" for row in self.rows]
+            lines.insert(1, "| --- " * (len(columns) + 1) + "|")
+            parts.append("\n".join(lines))
+        return "\n\n".join([f"### {self.title}", *parts, *([self.note] if self.note else [])])
+
+    def _fitted(self, width: int, gap: int) -> tuple[list[int], list[list[int]]]:
+        """The columns' widths, and the columns after the first in blocks that fit beside it."""
+        widths = [max(len(row[i]) for row in self.rows) for i in range(len(self.rows[0]))]
+        blocks: list[list[int]] = []
+        room = 0
+        for column, needed in list(enumerate(widths))[1:]:
+            if not blocks or needed + gap > room:
+                blocks.append([])
+                room = width - widths[0] - gap
+            blocks[-1].append(column)
+            room -= needed + gap
+        return widths, blocks or [[]]
 
 
 def tables_of(values: Values) -> Iterator[Table]:
@@ -46,7 +67,7 @@ def tables_of(values: Values) -> Iterator[Table]:
     for metric, title in _TITLES.items():
         if values.has(metric):
             yield _means(values, metric, f"{values.method}: {title}")
-    if values.method in CONTROLS:
+    if values.method in JUDGED_BESIDE:
         return
     if values.best_fill is not None and values.has("size"):
         yield _differences(values)
@@ -116,7 +137,9 @@ def _tests(values: Values, metric: str) -> Table:
 
 def costs_of(found: Sequence[Values]) -> Table:
     """What the explanations of every method cost."""
-    rows = [["method", "hidden by", "evaluations a photograph", "seconds a photograph", "no part found"]]
+    searched = any(values.thresholds for values in found)
+    rows = [["method", "hidden by", "evaluations a photograph", "seconds a photograph"]]
+    rows[0] += ["no part found"] if searched else []
     for values in found:
         for removal in values.removals:
             means = [
@@ -125,8 +148,13 @@ def costs_of(found: Sequence[Values]) -> Table:
             ]
             costs = [format(mean.value, form) if mean.n else "–" for mean, form in means]
             missing = sum(values.missing(removal, "size", gamma) for gamma in values.thresholds)
-            rows.append([values.method, removal, *costs, str(missing) if values.thresholds else ""])
-    return Table("Cost of an explanation, of the search for parts for all γ together", rows)
+            rows.append([labelled(values.method), removal, *costs, *([str(missing)] if searched else [])])
+    return Table(f"Cost of {'finding the parts for all γ together' if searched else 'a map'}", rows)
+
+
+def labelled(method: str) -> str:
+    """The method's name, with a mark if it is a control."""
+    return f"{method} (control)" if method in JUDGED_BESIDE else method
 
 
 def _gammas(values: Values) -> list[str]:
