@@ -70,6 +70,10 @@ def test_some_failures_are_exit_code_1_and_nothing_but_failures_2(
         (["--confidence", "0.5,high"], "a number from 0 to 1"),
         (["--confidence", "2"], "outside"),
         (["--metrics", "sizes"], "did you mean 'size'"),
+        (["--metrics", ""], "one of the metrics has no name"),
+        (["--metrics", "insertion@gray"], "did you mean 'grey'"),
+        (["--metrics", "pointing-game"], "name their file (--annotations)"),
+        (["--metrics", "pointing-game", "--annotations", "nowhere.json"], "nowhere.json cannot be read"),
         (["--limit", "0"], "at least"),
         (["--workers", "-1"], "at least"),
         (["--backgrounds-from", "nowhere"], "is no folder"),
@@ -86,6 +90,26 @@ def test_wrong_input_is_one_line(
     (line,) = captured.err.splitlines()
     assert line.startswith("unseen: error: ")
     assert said in line
+
+
+def test_a_metric_without_any_value_is_told(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the class that is explained there is no object, so neither a value nor a control made of it."""
+    objects = {
+        "images": [{"id": 7, "file_name": bright_left.name, "height": 48, "width": 64}],
+        "categories": [{"id": 1, "name": "right"}],
+        "annotations": [],
+    }
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps(objects))
+    options = ["--model", "toy:sides", "--methods", "toy", "--removals", "grey", "--annotations", path]
+    assert evaluate(bright_left, *options, "--metrics", "complexity,iou", "--out", tmp_path / "out") == 1
+    printed = capsys.readouterr()
+    (line,) = printed.err.splitlines()
+    assert line.startswith("unseen: error: metric iou has no value of any photograph: no object of the explained class")
+    assert "complexity (lower is better)" in printed.out
+    assert evaluate(bright_left, *options, "--metrics", "complexity", "--out", tmp_path / "out") == 0
 
 
 def test_a_folder_with_another_evaluation_is_left_alone(

@@ -41,17 +41,22 @@ Maps of one method share a colour scale; those of two methods differ in unit.
 """
 EVALUATE_HELP = """Judge explanations of many photographs, under every way of hiding.
 
-Parts that suffice are searched for every photograph, method, removal and γ, and
-judged: their size, their confidence, and how often the unmodified network still
-names their class when they are planted on solid colours and on photographs of
-other classes. OUT receives results.sqlite (query it), report.md, tables.csv and
-pictures. Stop it whenever you like: the same command goes on where it was, and
-more photographs, removals or backgrounds are added to what is there. Tests
-compare the other removals with ad, or with the first if ad is not among them.
+By default parts that suffice are searched for every photograph, method, removal
+and γ, and judged: their size, their confidence, and how often the unmodified
+network still names their class when they are planted on solid colours and on
+photographs of other classes. Other --metrics judge the map instead, beside
+controls that know nothing of the model; a metric that cannot tell the methods
+from them says so. OUT receives results.sqlite (query it), report.md, tables.csv
+and pictures. Stop it whenever you like: the same command goes on where it was,
+and photographs, methods, removals, metrics or backgrounds are added to what is
+there. Tests of parts compare the other removals with ad, or else the first.
 
   unseen evaluate photos/ --limit 20 --workers 0
   unseen evaluate photos/ --removals ad,grey,ad:pooled --confidence 0.5,0.9
   unseen evaluate photos/ --metrics size,robustness-colours --backgrounds 25
+  unseen evaluate photos/ --methods grad-cam,occlusion --removals grey,ad \\
+    --metrics insertion,deletion:steps=28,average-drop@blur
+  unseen evaluate coco/ --metrics pointing-game --annotations instances.json
   unseen evaluate photos/ --backend onnxruntime --out results
 """
 RETRAIN_HELP = """Judge methods by networks that are trained anew, on a small data set.
@@ -92,6 +97,9 @@ on stderr."""
 COMPARE_EXIT_CODES = """Exit codes: 0 all cells explained; 1 some cells failed, the others are
 explained; 2 nothing was explained; 130 interrupted. Every error is one line
 on stderr."""
+EVALUATE_EXIT_CODES = """Exit codes: 0 all evaluated; 1 some photographs or metrics failed, the others
+are there; 2 nothing was evaluated; 130 interrupted. Every error is one line on
+stderr; a failure is a row with its reason."""
 
 app = App(
     name="unseen",
@@ -121,7 +129,7 @@ app.command(
     name="evaluate",
     help=EVALUATE_HELP,
     usage="Usage: unseen evaluate PHOTO... [OPTIONS]",
-    help_epilogue="",
+    help_epilogue=EVALUATE_EXIT_CODES,
 )
 app.command(
     "unseen.cli.retrain:retrain",

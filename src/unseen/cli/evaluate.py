@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -57,8 +58,9 @@ def evaluate(
     confidence
         Thresholds γ, separated by commas; by default 0,0.1,0.3,0.5,0.7,0.9.
     metrics
-        Names from "unseen list metrics", separated by commas; by default those of parts. A metric hides by the removal
-        that the map was made with, or by one that it names: insertion@grey.
+        Names from "unseen list metrics", separated by commas; by default the five that judge parts, size to
+        robustness-photos. One that judges maps hides by the removal that the map was made with, or by one that it
+        names: insertion@grey.
     controls
         Judge beside the methods a random map, a uniform map, the photograph's edges and, where there is one, the
         annotation as a map.
@@ -88,15 +90,17 @@ def evaluate(
     wait_passively()
     from unseen.benchmark import engine, report
     from unseen.benchmark.ledger import FILE, SECONDS
-    from unseen.benchmark.plan import Plan
+    from unseen.benchmark.plan import DRAWN, Plan
     from unseen.methods import METHODS
     from unseen.metrics import METRICS
     from unseen.photo import find_photos
     from unseen.removal import REMOVALS
     from unseen.storage import check_writable
 
-    if workers < 0 or (limit is not None and limit < 1):
-        raise ParameterError("workers must be at least 0 and limit at least 1")
+    if workers < 0:
+        raise ParameterError(f"workers {workers} must be at least 1, or 0 for one per core")
+    if limit is not None and limit < 1:
+        raise ParameterError(f"limit {limit} must be at least 1; leave it out to take all photographs")
     if backgrounds_from is not None and not backgrounds_from.is_dir():
         raise ParameterError(f"{backgrounds_from} is no folder; --backgrounds-from names a folder of photographs")
     found = find_photos(photos)
@@ -124,22 +128,32 @@ def evaluate(
     tune_allocator()
     with progress("evaluating", unit="explanations") as listener:
         rows = engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listener)
-    names = {path.name for path in plan.photos}
-    failed = {
-        (r.photo, r.method, r.removal): r.detail for r in rows if r.metric == SECONDS and r.photo in names and r.detail
-    }
+    methods_and_controls = [method for method in plan.explainers if method != DRAWN]  # not every object is annotated
+    planned = {(path.name, m, r) for path in plan.photos for m in methods_and_controls for r in plan.removals}
+    asked = [row for row in rows if (row.photo, row.method, row.removal) in planned]
+    failed = {(r.photo, r.method, r.removal): r.detail for r in asked if r.metric == SECONDS and r.detail}
     for photo, reason in dict.fromkeys((key[0], reason) for key, reason in failed.items()):
         complain(UnseenError(reason), photo)
+    valued = {row.metric for row in asked if row.value is not None}
+    without = {
+        r.metric: r.detail
+        for r in asked
+        if r.detail and metrics and r.metric in plan.metrics and r.metric not in valued
+    }
+    nothing = len(failed) == len(planned)
+    if not nothing:
+        for metric, reason in without.items():
+            complain(UnseenError(f"metric {metric} has no value of any photograph: {reason}"))
     if json:
         for row in rows:
             print_json(asdict(row))
-    if len(failed) == len(plan.photos) * len(plan.explainers) * len(plan.removals):
+    if nothing:
         return 2
     files = report.write(rows, out)
     if not json:
-        print(report.as_text(rows))
+        print(report.as_text(rows, max(80, shutil.get_terminal_size((110, 24)).columns)))
         print("\n".join(f"  {path}" for path in (out / FILE, *files)))
-    return 1 if failed else 0
+    return 1 if failed or without else 0
 
 
 def chosen(photos: list[Path], limit: int | None, seed: int) -> tuple[Path, ...]:
