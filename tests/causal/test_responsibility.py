@@ -114,6 +114,25 @@ def test_boxes_of_any_level_are_split_by_streams_of_their_own() -> None:
     assert len(set(points)) == len(points)
 
 
+def test_of_equal_subsets_any_is_refined() -> None:
+    jobs = [_Job(iteration, (), (0, 0, 10, 10)) for iteration in range(300)]
+    found = {(0,): 0.7, (1,): 0.5, (3,): 0.7 * (1 - 1e-7), (0, 1): 0.9}
+    chosen = [job.chosen(found, 5) for job in jobs]
+    assert set(chosen) == {(0,), (3,)}
+    assert 100 < chosen.count((0,)) < 200  # 150 ± 9
+    assert chosen == [job.chosen(found, 5) for job in jobs]
+    assert chosen != [job.chosen(found, 6) for job in jobs]
+    assert {job.chosen({(0,): 0.7, (3,): 0.7001, (0, 1): 0.9}, 5) for job in jobs} == {(3,)}
+
+
+def test_equal_regions_are_given_the_same() -> None:
+    evaluate = Evaluator(masked(disjunction(4, 7)), 0)
+    sums = torch.stack([responsibility(evaluate, SHAPE, iterations=40, min_side=4, seed=seed) for seed in range(12)])
+    left, right = (sums[:, cell(index)].sum(1).double() for index in (4, 7))
+    difference = (left - right) / (left + right)
+    assert abs(float(difference.mean())) < 4 * float(difference.std()) / 12**0.5
+
+
 def test_iterations_do_not_depend_on_each_other() -> None:
     maps = [
         responsibility(Evaluator(masked(conjunction(0, 15)), 0), SHAPE, iterations=n, min_side=4) for n in (1, 2, 3)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import isclose
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,9 @@ Credit = Literal["minimal", "rex", "definition"]
 _Box = tuple[int, int, int, int]
 _Subset = tuple[int, ...]
 
+_ROUNDING = 1e-6
+"""Relative difference up to which two probabilities are equal: what single precision and other batches may change."""
+
 _BY_SIZE: tuple[tuple[_Subset, ...], ...] = tuple(tuple(combinations(range(4), size)) for size in (1, 2, 3))
 
 
@@ -39,12 +43,20 @@ class _Job:
     static: tuple[_Box, ...] = ()
 
     def quarters(self, seed: int, min_side: int) -> tuple[_Box, ...]:
-        """The four boxes around a random point; the stream belongs to (seed, iteration, path) alone."""
-        stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(self.iteration, *self.path)))
+        """The four boxes around a random point."""
+        stream = self._stream(seed)
         top, left, bottom, right = self.box
         y = int(stream.integers(top + min_side, bottom - min_side, endpoint=True))
         x = int(stream.integers(left + min_side, right - min_side, endpoint=True))
         return (top, left, y, x), (top, x, y, right), (y, left, bottom, x), (y, x, bottom, right)
+
+    def chosen(self, found: Mapping[_Subset, float], seed: int) -> _Subset:
+        """The most probable of the smallest subsets; of equal ones any, so that no place is preferred."""
+        size = min(map(len, found))
+        smallest = {subset: probability for subset, probability in found.items() if len(subset) == size}
+        highest = max(smallest.values())
+        equal = [subset for subset, value in smallest.items() if isclose(value, highest, rel_tol=_ROUNDING)]
+        return equal[0] if len(equal) == 1 else equal[int(self._stream(seed, 4).integers(len(equal)))]
 
     def children(self, quarters: Sequence[_Box], kept: _Subset, min_side: int) -> Iterator[_Job]:
         for index in kept:
@@ -52,6 +64,10 @@ class _Job:
             if min(bottom - top, right - left) >= 2 * min_side:
                 others = tuple(quarters[other] for other in kept if other != index)
                 yield _Job(self.iteration, (*self.path, index), quarters[index], self.static + others)
+
+    def _stream(self, seed: int, *use: int) -> np.random.Generator:
+        """Belongs to (seed, iteration, path) alone; a ``use`` above 3 is no box's number: no other box's path."""
+        return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(self.iteration, *self.path, *use)))
 
 
 def responsibility(
@@ -76,7 +92,7 @@ def responsibility(
             smallest witness, a set of other boxes that can be hidden without losing the class such that hiding the
             box as well loses it (Chockler & Halpern, "Responsibility and Blame", JAIR 2004); 0 without a witness.
         min_side: no box gets a shorter side, in pixels.
-        seed: of the split points.
+        seed: of the split points, and of which of several equally good subsets is refined.
         domain: only these pixels are ever visible; ``None`` allows all.
 
     Returns:
@@ -98,8 +114,7 @@ def responsibility(
             )
             for (top, left, bottom, right), share in zip(boxes, shares, strict=True):
                 saliency[top:bottom, left:right] += share
-            kept = min(found, key=lambda subset: (len(subset), -found[subset]))
-            children.extend(job.children(boxes, kept, min_side))
+            children.extend(job.children(boxes, job.chosen(found, seed), min_side))
         jobs = children
     return saliency if domain is None else saliency * domain
 
