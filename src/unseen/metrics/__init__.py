@@ -464,9 +464,9 @@ METRICS: Registry[Any] = Registry(
         ),
         "single-feature": MetricEntry(
             "unseen.metrics.optimised_features:OptimisedFeatures",
-            "share of positive saliency on a patch made for the class, against an equal area of noise",
+            "share of positive saliency on a patch made for one class alone, against noise; for another, off the patch",
             f"{_KHAKZAR}; seed 002, 4.2.3",
-            "one explanation; 40 with a gradient once for each class",
+            "two explanations; 40 with a gradient once for each class",
             {"scenario": "single"},
             better="higher",
             range="0 to 1",
