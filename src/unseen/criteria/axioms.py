@@ -21,6 +21,7 @@ from unseen.criteria.networks import (
     built,
     explaining,
     halves,
+    mirrored,
     painted,
     random_network,
     texture,
@@ -220,7 +221,10 @@ def positivity(ask: Asked) -> Verdict:
 
 
 def symmetry(ask: Asked) -> Verdict:
-    """Two features that the network treats alike, and that have the same value, must be given the same."""
+    """Two features that the network treats alike, and that have the same value, must be given the same.
+
+    They are mirror images of each other, for the network's filters as for the photograph.
+    """
     one, other = block(12, 4, 8, 8), block(12, 20, 8, 8)
     image = painted((one + other, (0.9, 0.4, 0.3)))
 
@@ -229,7 +233,7 @@ def symmetry(ask: Asked) -> Verdict:
         return torch.stack([left - right, left.abs() + right.abs()])
 
     def trial(dense: bool) -> Trial:
-        scene = explaining(random_network(8, dense=dense), image)
+        scene = explaining(mirrored(random_network(8, dense=dense)), image)
         value, error = ask.mean(scene, measure)
         if float(value[1]) <= NOTHING:
             raise NotApplicableError("its maps are empty on this network")

@@ -94,6 +94,14 @@ def random_network(
     return network
 
 
+def mirrored(network: nn.Sequential) -> nn.Sequential:
+    """The network with filters that are their own mirror images: it treats left and right alike; changed in place."""
+    filters = part(network, "first", nn.Conv2d).weight
+    with torch.no_grad():
+        filters.add_(filters.flip(3).clone()).div_(2)
+    return network
+
+
 def explaining(network: nn.Sequential, image: Float[Tensor, "3 H W"]) -> Scene:
     """The scene in which class 0 is on top with a logit of 1, and of a black photograph −1; changes the head in place.
 
