@@ -10,7 +10,7 @@ from unseen.attribution.controls import Control
 from unseen.criteria import CRITERIA, check
 from unseen.criteria.checks import table
 from unseen.criteria.verdict import SEEDS, Asked
-from unseen.errors import ParameterError, UnknownNameError
+from unseen.errors import ModelError, ParameterError, UnknownNameError
 from unseen.methods import METHODS, Method
 from unseen.removal import REMOVALS
 
@@ -33,6 +33,15 @@ class Careless(Control):
     def drawn(self, image: Tensor, seed: int) -> Tensor:
         del seed
         return torch.rand(image.shape[1:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Helpless(Control):
+    """Cannot explain what it is given."""
+
+    def drawn(self, image: Tensor, seed: int) -> Tensor:
+        del image, seed
+        raise ModelError("the model fails\nhere")
 
 
 VERDICTS = {
@@ -100,6 +109,12 @@ def test_a_network_that_a_method_refuses_is_left_out_and_told() -> None:
     verdict = check("cam", "symmetry")
     assert verdict.status == "holds"
     assert "(1 of 2 networks left out: cam needs a head" in verdict.reason
+
+
+@pytest.mark.parametrize("criterion", list(CRITERIA))
+def test_a_method_that_fails_on_a_network_does_not_end_the_table(criterion: str) -> None:
+    verdict = check(Helpless(), criterion)
+    assert (verdict.status, verdict.reason) == ("not applicable", "the model fails here")
 
 
 def test_the_witness_has_its_numbers_and_maps() -> None:

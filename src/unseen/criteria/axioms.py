@@ -27,7 +27,7 @@ from unseen.criteria.networks import (
     texture,
 )
 from unseen.criteria.verdict import ERRORS, NOTHING, TOLERANCE, Asked, Scene, Trial, Verdict, judged
-from unseen.errors import NotApplicableError
+from unseen.errors import ModelError, NotApplicableError
 from unseen.removal.fills import fill_colour
 
 _RED = (1.0, 0.0, 0.0)
@@ -154,7 +154,7 @@ def conservation(ask: Asked) -> Verdict:
     for name, scene in scenes.items():
         try:
             total, error = (float(value) for value in ask.mean(scene, torch.sum))
-        except NotApplicableError as refused:
+        except (NotApplicableError, ModelError) as refused:
             refusal = " ".join(str(refused).split())
             continue
         due = _due(ask, scene, drawn=error > 0)

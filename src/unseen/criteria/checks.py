@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from unseen.criteria import CRITERIA
 from unseen.criteria.verdict import Asked, Status, Verdict
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.methods import METHODS, Method
 from unseen.removal import REMOVALS, Removal
 
@@ -46,7 +46,7 @@ def check(method: str | Method, criterion: str, removal: str | Removal = "black"
     judge: Callable[[Asked], Verdict] = CRITERIA[criterion].load()
     try:
         return judge(asked)
-    except (NotApplicableError, ParameterError) as error:  # a parameter may ask too much of a small photograph
+    except (NotApplicableError, ModelError, ParameterError) as error:  # a parameter may ask much of a small photograph
         return Verdict("not applicable", " ".join(str(error).split()))
 
 

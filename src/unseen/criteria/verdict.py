@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from unseen.attribution.scores import Score, score_of
 from unseen.classifier import Classifier, Preprocessing
-from unseen.errors import NotApplicableError
+from unseen.errors import ModelError, NotApplicableError
 from unseen.explaining import map_of
 from unseen.methods import Method
 from unseen.removal import Removal
@@ -132,7 +132,9 @@ class Trial:
 
 
 def judged(trials: Sequence[Callable[[], Trial]], throughout: str = "") -> Verdict:
-    """The verdict of several trials: the first that fails is the witness; those that the method refuses do not count.
+    """The verdict of several trials: the first that fails is the witness.
+
+    Networks that the method refuses, or on which it ends in an error of the model, do not count.
 
     Args:
         trials: one a network.
@@ -143,7 +145,7 @@ def judged(trials: Sequence[Callable[[], Trial]], throughout: str = "") -> Verdi
     for trial in trials:
         try:
             found.append(trial())
-        except NotApplicableError as error:
+        except (NotApplicableError, ModelError) as error:
             refused.append(" ".join(str(error).split()))
             continue
         if not found[-1].holds:
