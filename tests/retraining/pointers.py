@@ -28,6 +28,19 @@ class Corner(Control):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Telltale(Control):
+    """The left half if the block is bright, the upper half if it is dark: both hold the block, their shape the class."""
+
+    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+        del seed
+        height, width = image.shape[1:]
+        bright = bool(image[:, :BLOCK, :BLOCK].mean() > 0.5)
+        found = torch.zeros(height, width)
+        found[: None if bright else height // 2, : width // 2 if bright else None] = 1
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
 class Refusing(Control):
     """No rule for any network."""
 
@@ -39,5 +52,6 @@ class Refusing(Control):
 METHODS = {
     "corner": Entry("pointers:Corner", "the block that decides"),
     "elsewhere": Entry("pointers:Corner", "all but it", arguments={"wrong": True}),
+    "telltale": Entry("pointers:Telltale", "a half that is the class"),
     "refusing": Entry("pointers:Refusing", "nothing"),
 }

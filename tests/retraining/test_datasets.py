@@ -81,10 +81,13 @@ def test_a_folder_with_a_folder_per_class(tmp_path: Path) -> None:
 def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="is no folder; give digits or faces"):
         load_dataset(tmp_path / "nowhere")
-    with pytest.raises(ParameterError, match="has 1 folders inside"):
+    with pytest.raises(ParameterError, match="has 1 folder inside; a data set needs one for each"):
         load_dataset(folder_of(tmp_path / "one", cat=12))
     with pytest.raises(ParameterError, match=r"class 'dog' of .* has 9 photographs; give at least 10"):
         load_dataset(folder_of(tmp_path / "few", cat=12, dog=9))
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(ParameterError, match="has no folders inside"):
+        load_dataset(tmp_path / "bare")
     (tmp_path / "empty" / "a").mkdir(parents=True)
     (tmp_path / "empty" / "b").mkdir()
     with pytest.raises(PhotoError, match="holds no photographs"):

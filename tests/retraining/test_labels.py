@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from planted import planted
 from unseen.errors import ParameterError
 from unseen.retraining import figures, report
 from unseen.retraining.datasets import load_dataset
-from unseen.retraining.labels import Compared, DataRandomisation, alike
+from unseen.retraining.labels import Compared, DataRandomisation, Likeness, Measure, Other, alike
 from unseen.retraining.training import Training
 
 TINY = DataRandomisation(repeats=1, images=4, epochs=1, training=Training(epochs=1))
@@ -46,11 +47,28 @@ def test_a_gradient_is_another_one_after_other_labels(faces: Compared) -> None:
 
 def test_it_can_be_read_and_drawn(faces: Compared) -> None:
     table = report.as_text(faces)
-    assert "cannot be seen to depend on the labels (control)" in table
+    assert "is not judged (control)" in table
+    assert "fewer than 3 triples tell no spread" in table
     assert "note:" not in table
     told = json.loads(json.dumps(faces.to_dict("uniform"), allow_nan=False))
     assert told["likeness"]["spearman"]["shuffled"] == {"mean": None, "values": []}
     assert figures.picture(faces).axes[0].get_yticklabels()[0].get_text() == "saliency"
+
+
+def test_a_map_that_changes_is_told_from_one_that_does_not() -> None:
+    heights = {"good": (0.1, 0.8), "edges": (1.0, 1.0)}
+    rows = [
+        Likeness(method, repeat, other, measure, value + 0.01 * repeat * (other == "true"), 5, 1.0, 0.0)
+        for method, pair in heights.items()
+        for other, value in zip(get_args(Other), pair, strict=True)
+        for measure in get_args(Measure)
+        for repeat in range(3)
+    ]
+    table = report.as_text(Compared(DataRandomisation(), "made up", tuple(rows), ("good", "edges"), (), 1.0))
+    lines = {line.split()[0]: line for line in table.splitlines() if line}
+    assert lines["good"].count("0.10 / 0.81") == 3
+    assert lines["good"].endswith("  depends on the labels")
+    assert lines["edges"].endswith("  cannot be seen to depend on the labels (control)")
 
 
 def test_likeness_is_the_mean_where_it_is_defined() -> None:

@@ -28,3 +28,9 @@ def test_verdicts_compare_repeat_by_repeat() -> None:
     assert verdict(noisy, noisy, "lower") == "same"
     assert verdict({0: 0.0}, {0: 1.0}, "lower") == "same"
     assert verdict({0: 0.1, 1: 0.1}, {1: 0.5, 2: 0.5}, "lower") == "same"
+
+
+def test_two_repeats_that_agree_are_no_proof() -> None:
+    few, more = {0: 0.5, 1: 0.5}, {0: 0.6, 1: 0.6}
+    assert verdict(few, more, "lower") == "same"
+    assert verdict({**few, 2: 0.5}, {**more, 2: 0.6}, "lower") == "better"

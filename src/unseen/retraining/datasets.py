@@ -127,7 +127,8 @@ def from_folder(folder: str | PathLike[str], *, size: int = 64, test_share: floa
     inside = sorted(path for path in place.iterdir() if path.is_dir() and path.name[0] != ".")
     if len(inside) < 2:
         raise ParameterError(
-            f"{folder} has {len(inside)} folders inside; a data set needs one for each of two classes or more"
+            f"{folder} has {len(inside) or 'no'} folder{'s' * (not inside)} inside; "
+            "a data set needs one for each of two classes or more"
         )
     crop = Preprocessing(size=(size, size), resize=size).crop
     photos = [find_photos([path]) for path in inside]
@@ -160,7 +161,8 @@ def labelled(
         members = (labels == number).nonzero()[:, 0]
         if len(members) < FEWEST:
             raise ParameterError(
-                f"class {label!r} of {name} has {len(members)} photographs; give at least {FEWEST} of each class"
+                f"class {label!r} of {name} has {len(members)} photograph{'s' * (len(members) != 1)}; "
+                f"give at least {FEWEST} of each class"
             )
         order = members[torch.randperm(len(members), generator=generator)].tolist()
         held_out = min(max(1, round(test_share * len(order))), len(order) - 2)

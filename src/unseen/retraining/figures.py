@@ -58,7 +58,8 @@ def _curves(found: Retrained) -> Figure:
     axes.set_xlabel(f"share of the pixels hidden, the {end} important first, in %")
     axes.set_ylabel("accuracy after training anew, in %", fontsize=9)
     title = f"{'ROAR' if found.metric.order == 'top' else 'KAR'}, {found.dataset}, hidden by {found.metric.removal}"
-    axes.set_title(f"{title}; bands: least and most of {found.metric.repeats} networks", fontsize=10, loc="left")
+    bands = f"; bands: least and most of {found.metric.repeats} networks" if found.metric.repeats > 1 else ""
+    axes.set_title(title + bands, fontsize=10, loc="left")
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -9,7 +9,10 @@ from typing import get_args
 from unseen.methods import CONTROLS
 from unseen.retraining.labels import LEARNT, Compared, Measure, Other
 from unseen.retraining.roar import Retrained
-from unseen.retraining.spread import Spread, spread
+from unseen.retraining.spread import FEWEST, Spread, spread
+
+_FEW = 100
+"""Test photographs below which it is told how much a single one weighs."""
 
 
 def as_text(found: Retrained | Compared) -> str:
@@ -33,8 +36,8 @@ def _accuracies(found: Retrained) -> str:
     lines = [
         f"{'roar' if metric.order == 'top' else 'kar'} on {found.dataset}: accuracy in % after the {important} "
         f"important pixels were hidden by {metric.removal} and a network was trained anew; {better} is better",
-        f"{train} photographs to train on, {test} to test on, {metric.repeats} networks each; nothing hidden: "
-        f"{_share(found.whole.mean)} {_interval(found.whole)}",
+        f"{train} photographs to train on, {test} to test on, {_count(metric.repeats, 'network')} each; "
+        f"nothing hidden: {_share(found.whole.mean)} {_interval(found.whole)}",
         "",
         *_table([*head, "against the controls"], rows),
         "",
@@ -42,8 +45,10 @@ def _accuracies(found: Retrained) -> str:
     ]
     if metric.leak:
         lines.append("leak: accuracy of networks that saw nothing but the masks, at the share where it is largest")
-    if metric.repeats < 2:
-        lines.append("one network tells no spread: give --repeats 3 or more to compare methods")
+    if metric.repeats < FEWEST:
+        lines.append(f"fewer than {FEWEST} networks tell no spread: give --repeats {FEWEST} or more to compare methods")
+    if test < _FEW:
+        lines.append(f"note: one of {test} test photographs is {100 / test:.1f} %, and no interval covers their choice")
     return "\n".join(lines)
 
 
@@ -66,14 +71,12 @@ def _ranked(found: Retrained) -> Sequence[str]:
 
 def _likenesses(found: Compared) -> str:
     measures, others = get_args(Measure), get_args(Other)
-    head = ["method", *(f"{measure}: {other}" for measure in measures for other in others), "the map"]
     rows = []
     for method in found.methods:
-        values = [list(found.values(method, other, measure).values()) for measure in measures for other in others]
-        means = [f"{spread(own).mean:.2f}" if own else "–" for own in values]
+        values = [[list(found.values(method, other, one).values()) for other in others] for one in measures]
+        cells = [" / ".join(f"{spread(own).mean:.2f}" if own else "–" for own in of_measure) for of_measure in values]
         changes = [m for m in measures if found.against_true(method, m) == "better"]
-        known = any(values)
-        if found.metric.repeats < 2 or not known:
+        if found.metric.repeats < FEWEST or not any(own for of_measure in values for own in of_measure):
             said = "is not judged"
         elif len(changes) == len(measures):
             said = "depends on the labels"
@@ -83,23 +86,24 @@ def _likenesses(found: Compared) -> str:
                 if changes
                 else "cannot be seen to depend on the labels"
             )
-        rows.append([method, *means, said + (" (control)" if method in CONTROLS else "")])
+        rows.append([method, *cells, said + (" (control)" if method in CONTROLS else "")])
     lines = [
         f"data-randomisation on {found.dataset}: likeness of the maps of a network that learnt the true labels and of "
         "one that learnt shuffled labels, or the true ones from another seed",
-        f"{found.metric.images} photographs at most, {found.metric.repeats} triples of networks; "
+        f"{found.metric.images} photographs at most, {_count(found.metric.repeats, 'triple')} of networks; "
         f"{_share(found.learnt)} % of the shuffled labels were learnt",
         "",
-        *_table(head, rows),
+        *_table(["method", *measures, "the map"], rows),
         "",
-        "a map depends on the labels if shuffled is surely less than true (95 %, over triples); – is undefined",
+        f"likeness: {' / '.join(others)}; – is undefined",
+        "a map depends on the labels if shuffled is surely less than true (95 %, over triples)",
     ]
     if found.learnt < LEARNT:
         lines.append(
             f"note: less than {LEARNT:.0%} of the shuffled labels were learnt; give more epochs or fewer photographs"
         )
-    if found.metric.repeats < 2:
-        lines.append("one triple tells no spread: give --repeats 3 or more")
+    if found.metric.repeats < FEWEST:
+        lines.append(f"fewer than {FEWEST} triples tell no spread: give --repeats {FEWEST} or more")
     return "\n".join(lines)
 
 
@@ -113,9 +117,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _share(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
 def _interval(value: Spread) -> str:
-    return "–" if math.isnan(value.low) else f"[{_share(value.low)}, {_share(value.high)}]"
+    """The interval, without what no accuracy can be."""
+    return "–" if math.isnan(value.low) else f"[{_share(max(value.low, 0))}, {_share(min(value.high, 1))}]"

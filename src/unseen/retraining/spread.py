@@ -11,6 +11,9 @@ import numpy as np
 
 Verdict = Literal["better", "worse", "same"]
 
+FEWEST = 3
+"""Repeats that a verdict needs: two that agree by chance, as shares of few photographs do, have no spread."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -49,13 +52,15 @@ def spread(values: Sequence[float]) -> Spread:
 def verdict(first: Mapping[int, float], second: Mapping[int, float], better: Literal["higher", "lower"]) -> Verdict:
     """Whether ``first`` is better than ``second``, repeat by repeat; "same" where that cannot be told.
 
+    Fewer than :data:`FEWEST` repeats tell nothing.
+
     Args:
         first: repeat → value.
         second: repeat → value; those that both have are compared.
         better: which values are better.
     """
     common = sorted(first.keys() & second.keys())
-    if len(common) < 2:
+    if len(common) < FEWEST:
         return "same"
     difference = spread([first[repeat] - second[repeat] for repeat in common])
     if difference.low <= 0 <= difference.high:
