@@ -128,13 +128,16 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: no such name.
-            ParameterError: an option that the object does not have, or a value that it refuses.
+            ParameterError: an option that the object does not have, a value that it refuses, or none where one is
+                needed.
         """
         name, _, options = spec.partition(":")
         entry = self[name]
         factory = entry.load()
         arguments = dict(entry.arguments)
         arguments.update(self._parse(name, factory, options, preset=entry.arguments))
+        for needed in (f.name for f in _free(factory, arguments) if _is_needed(f)):
+            raise ParameterError(f"{self.kind} {name!r} needs its {needed}: write {name}:{needed}=…")
         return typing.cast(T, factory(**arguments))
 
     def split(self, lists: Iterable[str] | None) -> tuple[str, ...]:
@@ -207,6 +210,10 @@ def settable(factory: Any) -> list[dataclasses.Field[Any]]:
 
 def _free(factory: Any, preset: Mapping[str, Any]) -> list[dataclasses.Field[Any]]:
     return [f for f in settable(factory) if f.name not in preset]
+
+
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _in_words(kind: Any) -> str:

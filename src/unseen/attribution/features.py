@@ -193,6 +193,43 @@ def _scaled(run: Interception, tensor: Tensor, factors: Tensor) -> Tensor:
     return tensor * torch.where(index >= 0, by, torch.ones_like(by))
 
 
+def following(
+    classifier: Classifier, image: Float[Tensor, "3 H W"], number: int
+) -> Callable[[Float[Tensor, "N 3 H W"]], tuple[Float[Tensor, "N K"], Float[Tensor, "N C h w"]]]:
+    """Differentiable passes of photographs like ``image`` that give the logits and one feature map.
+
+    Args:
+        classifier: any network whose positions can be followed.
+        image: at the network's resolution, in [0, 1].
+        number: the map's, of :class:`Features`.
+
+    Raises:
+        NotApplicableError: positions cannot be followed through the network.
+    """
+    watched = _watched(classifier, image, _NO_MAP)
+
+    def passed(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        made = 0
+        kept: list[tuple[Interception, Tensor]] = []
+
+        def watch(run: Interception, func: Function, output: Tensor) -> None:
+            nonlocal made
+            del func
+            if made == number:
+                kept.append((run, output))
+            made += 1
+
+        logits = watched(pixels, watch)
+        ((run, tensor),) = kept
+        positions = run.positions(tensor)
+        maps = None if positions is None else as_map(tensor, positions, run.count)
+        if maps is None or len(maps) != len(pixels):
+            raise NotApplicableError(f"{_NO_MAP[0]}: the last feature map of {classifier.name} mixes photographs")
+        return logits, maps
+
+    return passed
+
+
 def feature_levels(
     classifier: Classifier, image: Float[Tensor, "3 H W"], *, most: int = 4
 ) -> list[Float[Tensor, "_ _ _"]]:

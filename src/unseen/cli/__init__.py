@@ -91,6 +91,21 @@ for every method. No photograph is needed; all takes some minutes.
   unseen check occlusion --removal ad
   unseen check all --markdown > table.md
 """
+TRAIN_MAE_HELP = """Train a masked autoencoder, which paints hidden parts, on your photographs.
+
+FOLDER holds photographs like those that you want explained, some hundreds or
+more. OUT receives the autoencoder in the format of transformers, training.json
+(errors after every epoch) and reconstruction.png (look at it first). A tenth of
+the photographs is held out: on them the autoencoder must guess hidden patches
+better than a normalised convolution, a blur of what is visible around them.
+Stop it whenever you like: the same command goes on where it was. Nothing is
+downloaded; it needs "unseen[transformers]", and is best run on a GPU.
+
+  unseen train-mae holiday/ --out holiday-mae
+  unseen train-mae holiday/ --out holiday-mae --epochs 400 --device cuda
+  unseen train-mae holiday/ --size 64 --patch 8 --width 128 --depth 2
+  unseen explain cat.jpg --removal mae:holiday-mae
+"""
 EXIT_CODES = """Exit codes: 0 all explained; 1 some photographs failed, the others are
 explained; 2 nothing was explained; 130 interrupted. Every error is one line
 on stderr."""
@@ -143,6 +158,13 @@ app.command(
     name="check",
     help=CHECK_HELP,
     usage="Usage: unseen check METHOD... [OPTIONS]",
+    help_epilogue="",
+)
+app.command(
+    "unseen.cli.train_mae:train_mae",
+    name="train-mae",
+    help=TRAIN_MAE_HELP,
+    usage="Usage: unseen train-mae FOLDER [OPTIONS]",
     help_epilogue="",
 )
 app.command(

@@ -48,6 +48,18 @@ REMOVALS: Registry[Removal] = Registry(
             "section 5",
             "1 per mask",
         ),
+        "mae": Entry(
+            "unseen.removal.masked_autoencoder:MaskedAutoencoder",
+            "what a masked autoencoder expects there; needs a model: mae:FOLDER or mae:facebook/vit-mae-base",
+            "He et al., Masked Autoencoders Are Scalable Vision Learners, CVPR 2022",
+            "1 per mask, and as many passes of the autoencoder",
+        ),
+        "mae-zip": Entry(
+            "unseen.removal.mae_zip:MaeZip",
+            "what a masked autoencoder expects there, moved until it tells of no class; needs a model, as mae does",
+            "Seed 002, Zero information, chapter 10, Eq. 56–60",
+            "1 per mask, after 50 steps of two passes forward and backward",
+        ),
     },
 )
 

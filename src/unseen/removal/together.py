@@ -32,9 +32,9 @@ def ask(requests: Sequence[tuple[MaskedClassifier, Tensor]]) -> list[Tensor]:
     for masked, masks in requests:
         masked.check_masks(masks)
         pass_of = (id(masked.classifier), masked.removal, masked.shape)
-        photo = (*pass_of, _digest(masked.image))
+        photo = (*pass_of, digest(masked.image))
         group = pass_of if masked.removal.shared else photo
-        keys.append([(photo, _digest(mask)) for mask in masks])
+        keys.append([(photo, digest(mask)) for mask in masks])
         for key, mask in zip(keys[-1], masks, strict=True):
             new[group].setdefault(key, (masked, mask))
     known: dict[Hashable, Tensor] = {}
@@ -63,7 +63,7 @@ def _evaluated(queue: Sequence[tuple[MaskedClassifier, Tensor]]) -> Tensor:
     return logits
 
 
-def _digest(tensor: Tensor) -> bytes:
+def digest(tensor: Tensor) -> bytes:
     """Of the values, whatever their type; a mask of zeros and ones is packed first, for speed."""
     values = (tensor if tensor.dtype == torch.bool else tensor.float()).cpu().numpy()
     flat = bool(((values == 0) | (values == 1)).all())

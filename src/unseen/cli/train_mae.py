@@ -1,0 +1,82 @@
+"""``unseen train-mae``: train a masked autoencoder on a folder of photographs, for the removal ``mae``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from unseen.cli.messages import print_json
+from unseen.cli.options import Flag
+from unseen.cli.progress import progress
+from unseen.runtime import tune_allocator, wait_passively
+
+
+def train_mae(
+    folder: Annotated[Path, Parameter(name="FOLDER")],
+    /,
+    *,
+    out: Path = Path("autoencoder"),
+    epochs: int = 100,
+    size: int = 224,
+    patch: int = 16,
+    width: int = 192,
+    depth: int = 4,
+    batch: int = 32,
+    seed: int = 0,
+    device: str = "auto",
+    json: Flag = False,
+) -> int:
+    """Train a masked autoencoder on a folder of photographs.
+
+    Parameters
+    ----------
+    folder
+        Photographs like those that are to be explained; they may lie in folders inside it.
+    out
+        Folder of the result; a training that was stopped goes on there.
+    epochs
+        How often every photograph is seen.
+    size
+        Side of the square photographs that it takes, in pixels; best that of the classifier.
+    patch
+        Side of a patch in pixels; size must be a multiple of it.
+    width
+        Of the encoder, a multiple of 64.
+    depth
+        Layers of the encoder; the decoder has half as many.
+    batch
+        Photographs a step.
+    seed
+        Of everything random.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    json
+        Print one JSON object, and nothing else, on stdout.
+    """
+    wait_passively()
+    from unseen.classifier import resolve_device
+    from unseen.generative.design import Design
+    from unseen.generative.training import PICTURE, MaeTraining, train_autoencoder
+
+    training = MaeTraining(Design(size, patch, width, depth), epochs=epochs, batch=batch, seed=seed)
+    where = resolve_device(device)
+    tune_allocator()
+    with progress("train-mae", unit="photographs") as listener:
+        found = train_autoencoder(folder, out, training, device=where, progress=listener)
+    if json:
+        print_json(found.to_dict())
+        return 0
+    trained, held_out = found.photographs
+    plain = found.plain["normalised convolution"]
+    print(f"Trained on {trained} photographs; mean squared error on hidden pixels of {held_out} others:")
+    print(f"  {'autoencoder':24}{found.errors[-1]:.5f}")
+    for name, error in found.plain.items():
+        print(f"  {name:24}{error:.5f}")
+    if found.gain <= 0:
+        print(f"It is no better than a blur of the neighbours ({plain:.5f}): give it more epochs or photographs.")
+    else:
+        print(f"It saves {100 * found.gain:.1f} % of the normalised convolution's error.")
+    print(f"\nUse it as  --removal mae:{out}\n  {out / PICTURE}")
+    return 0

@@ -1,0 +1,195 @@
+"""MAE-ZIP on a tiny autoencoder and a network whose last feature map is known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from unseen import Classifier, Preprocessing
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.fingerprint import fingerprint
+from unseen.generative.autoencoder import Autoencoder, load_autoencoder
+from unseen.generative.design import Design
+from unseen.removal import REMOVALS
+from unseen.removal import mae_zip as module
+from unseen.removal.mae_zip import MaeZip, latent_mask, mae_zip
+from unseen.removal.masked_autoencoder import visible_only
+
+SIDE = 32
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("mae")
+    network = Design(SIDE, 8, width=64, depth=1).build(0).network
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.05
+    network.save_pretrained(place)
+    return place
+
+
+@pytest.fixture
+def autoencoder(folder: Path) -> Autoencoder:
+    return load_autoencoder(str(folder), CPU)
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(
+            nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4)
+        )
+        model[4].weight.data *= 10
+    return Classifier(model, Preprocessing(size=(SIDE, SIDE), resize=None))
+
+
+def photographs(count: int = 2, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.rand(count, 3, SIDE, SIDE, generator=generator)
+    cells = (torch.rand(count, 4, 4, generator=generator) > 0.5).float()
+    return pixels, cells.repeat_interleave(8, 1).repeat_interleave(8, 2)
+
+
+def settings(folder: Path, **changes: object) -> MaeZip:
+    return replace(MaeZip(str(folder), steps=10), **changes)
+
+
+@pytest.mark.parametrize("reference", ["filled", "photograph"])
+@pytest.mark.parametrize("foreground_only", [True, False])
+def test_the_first_losses_are_those_of_the_equations(
+    folder: Path, autoencoder: Autoencoder, classifier: Classifier, reference: str, foreground_only: bool
+) -> None:
+    pixels, masks = photographs()
+    removal = settings(folder, steps=1, reference=reference, foreground_only=foreground_only)
+    filled = mae_zip(classifier, autoencoder, pixels, masks, removal)
+    with torch.no_grad():
+        for number in range(2):
+            x, m = pixels[number : number + 1], masks[number : number + 1]
+            hidden = autoencoder.hidden(m, 0.5)
+            around = visible_only(autoencoder, x, m)
+            shown = torch.where(m[:, None] > 0, x, autoencoder.reconstruct(around, hidden).clamp(0, 1))
+            token = autoencoder.network.decoder.mask_token.expand(1, 17, -1)
+            tokens = token + autoencoder.network.decoder.decoder_pos_embed
+            for layer in autoencoder.network.decoder.decoder_layers:
+                tokens = layer(tokens)
+            decoder = autoencoder.network.decoder
+            zero = autoencoder.picture(decoder.decoder_pred(decoder.decoder_norm(tokens))[:, 1:]).clamp(0, 1)
+
+            def features(image: Tensor) -> Tensor:
+                return classifier.model[:2](classifier.normalise(image))[0]
+
+            expected = m * features(around if reference == "filled" else x)
+            found = features(shown) * (m if foreground_only else 1)
+            p = classifier.logits(zero).softmax(1)[0]
+            losses = [float((found - expected).square().mean()), float((p * p.log()).sum()), 0.0]
+            torch.testing.assert_close(filled.picture[number], shown[0], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(filled.zero[number], zero[0], atol=1e-5, rtol=1e-4)
+            told = [float(loss[0, number]) for loss in (filled.foreground, filled.background, filled.size)]
+            assert told == pytest.approx(losses, rel=1e-4, abs=1e-6)
+            assert float(filled.total[0, number]) == pytest.approx(10 * losses[0] + losses[1], rel=1e-4)
+
+
+def test_the_losses_fall_and_the_best_is_taken(folder: Path, autoencoder: Autoencoder, classifier: Classifier) -> None:
+    pixels, masks = photographs(3)
+    before = fingerprint(classifier.model)
+    removal = settings(folder, steps=30, background=10.0)
+    filled = mae_zip(classifier, autoencoder, pixels, masks, removal)
+    least = filled.total.min(0)
+    assert torch.equal(filled.best, least.indices)
+    assert (least.values < filled.total[0]).all()
+    logarithms = classifier.logits(filled.zero).log_softmax(1)
+    entropy = -(logarithms.exp() * logarithms).sum(1)
+    torch.testing.assert_close(-entropy, filled.background[filled.best, torch.arange(3)], atol=1e-4, rtol=1e-3)
+    assert (entropy > -filled.background[0]).all()
+    assert (filled.size[0] == 0).all()
+    assert (filled.size[1:] > 0).all()
+    assert fingerprint(classifier.model) == before
+    assert all(p.requires_grad and p.grad is None for p in classifier.model.parameters())
+    assert all(p.grad is None for p in autoencoder.network.parameters())
+
+
+def test_the_literal_reference_leaks_and_the_filled_one_does_not(
+    folder: Path, autoencoder: Autoencoder, classifier: Classifier
+) -> None:
+    pixels, masks = photographs()
+    other = torch.where(masks[:, None] > 0, pixels, photographs(seed=5)[0])
+
+    def same(reference: str) -> bool:
+        removal = settings(folder, reference=reference)
+        return torch.equal(*(mae_zip(classifier, autoencoder, x, masks, removal).picture for x in (pixels, other)))
+
+    assert same("filled")
+    assert not same("photograph")
+
+
+def test_company_changes_nothing_but_rounding(folder: Path, autoencoder: Autoencoder, classifier: Classifier) -> None:
+    pixels, masks = photographs(3)
+    removal = settings(folder)
+    together = mae_zip(classifier, autoencoder, pixels, masks, removal).total
+    for number in range(3):
+        some = slice(number, number + 1)
+        alone = mae_zip(classifier, autoencoder, pixels[some], masks[some], removal).total[:, 0]
+        torch.testing.assert_close(alone, together[:, number], atol=1e-3, rtol=1e-3)
+
+
+def test_a_mask_is_optimised_once(folder: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(*arguments: object) -> object:
+        asked.append(len(arguments[2]))  # type: ignore[arg-type]
+        return mae_zip(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "mae_zip", counted)
+    removal, (pixels, masks) = settings(folder, steps=2), photographs(2)
+    masked = removal.bind(classifier, pixels[0])
+    twice = torch.cat([masks, masks[:1], torch.ones(1, SIDE, SIDE)])
+    first = masked.painted(twice)
+    assert asked == [3]
+    assert torch.equal(first[0], first[2])
+    assert torch.equal(first[3], pixels[0])
+    torch.testing.assert_close(masked(twice), classifier.logits(first))
+    assert torch.equal(removal.bind(classifier, pixels[0]).painted(masks), first[:2])
+    assert asked == [3]
+    removal.bind(classifier, pixels[1]).painted(masks[:1])
+    settings(folder, steps=3).bind(classifier, pixels[0]).painted(masks[:1])
+    assert asked == [3, 1, 1]
+    with torch.no_grad():
+        classifier.model[4].bias += 1
+    masked.painted(masks[:1])
+    assert asked == [3, 1, 1, 1]
+    monkeypatch.setattr(module, "KEPT", 1)
+    masked.painted(masks)
+    masked.painted(masks[1:])
+    assert asked[4:] == [1]
+    masked.painted(masks[:1])
+    assert asked[4:] == [1, 1]
+
+
+def test_the_mask_of_a_feature_map_by_areas() -> None:
+    masks = photographs()[1]
+    assert torch.equal(latent_mask(masks, (32, 32), 0.5), masks > 0)
+    assert torch.equal(latent_mask(masks, (4, 4), 0.5), masks[:, ::8, ::8] > 0)
+    half = torch.ones(1, SIDE, SIDE)
+    half[:, :16] = 0
+    assert latent_mask(half, (1, 1), 0.6).item()
+    assert not latent_mask(half, (1, 1), 0.5).item()
+
+
+def test_specs_and_refusals(folder: Path) -> None:
+    made = REMOVALS.create(f"mae-zip:{folder},steps=20,reference=photograph,foreground_only=true")
+    assert made == MaeZip(str(folder), steps=20, reference="photograph", foreground_only=True)
+    assert REMOVALS.create(made.name) == made
+    for wrong in (
+        {"steps": 0}, {"rate": 0.0}, {"foreground": -1.0}, {"background": float("nan")}, {"minimal": float("inf")},
+        {"threshold": 0.0},
+    ):  # fmt: skip
+        with pytest.raises(ParameterError, match=next(iter(wrong))):
+            settings(folder, **wrong)
+    flat = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 3)), Preprocessing((SIDE, SIDE), None))
+    with pytest.raises(NotApplicableError, match="no class activation map"):
+        settings(folder).bind(flat, photographs()[0][0])
