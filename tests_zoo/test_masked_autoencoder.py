@@ -135,9 +135,14 @@ def test_shares_at_another_resolution_are_areas(autoencoder: Autoencoder, size: 
         assert torch.equal(autoencoder.hidden(mask, threshold)[0], shares >= threshold - 1e-5)
 
 
-def test_the_loaded_network_is_frozen_kept_and_read_again_when_it_changes(folder: Path, tmp_path: Path) -> None:
+def test_the_loaded_network_is_frozen_kept_and_read_again_when_it_changes(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     copy = edited(folder, tmp_path / "copy")
+    capsys.readouterr()
     first = load_autoencoder(str(copy), CPU)
+    assert capsys.readouterr().err == ""
+    assert transformers.logging.is_progress_bar_enabled()
     assert not first.network.training
     assert not any(parameter.requires_grad for parameter in first.network.parameters())
     assert (first.mean, first.std) == ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
@@ -393,6 +398,7 @@ def test_the_command(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     out = tmp_path / "mae"
     assert main(["train-mae", str(photos), *small, "--out", str(out)]) == 0
     printed = capsys.readouterr()
+    assert printed.err == ""
     assert "Trained on 11 photographs" in printed.out
     assert f"--removal mae:{out}" in printed.out
     assert main(["train-mae", str(photos), *small, "--out", str(out), "--json"]) == 0

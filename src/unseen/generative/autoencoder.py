@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -198,6 +199,19 @@ def load_autoencoder(model: str, device: torch.device) -> Autoencoder:
     return _loaded(model, str(device), stamps)
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Inside, transformers draws no progress bars of its own; afterwards it is as the user has chosen."""
+    logging = require("transformers.utils.logging", "transformers")
+    drawn = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            logging.enable_progress_bar()
+
+
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else iter(())
 
@@ -215,7 +229,7 @@ def _loaded(model: str, device: str, stamps: tuple[tuple[str, int], ...]) -> Aut
             f"{model} was trained on normalised pixels (norm_pix_loss), so that its pictures have no colours of their "
             "own; choose another, such as facebook/vit-mae-base"
         )
-    with downloading(model, _WHERE):
+    with downloading(model, _WHERE), quietly():
         network, report = library.ViTMAEForPreTraining.from_pretrained(
             folder, local_files_only=True, use_safetensors=safe, output_loading_info=True, dtype=torch.float32
         )

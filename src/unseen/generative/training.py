@@ -16,7 +16,7 @@ from torch import Tensor
 
 from unseen import plotting
 from unseen.errors import ModelError, OutputError, ParameterError
-from unseen.generative.autoencoder import Autoencoder
+from unseen.generative.autoencoder import Autoencoder, quietly
 from unseen.generative.design import Design
 from unseen.generative.judging import HeldOut
 from unseen.generative.photographs import Photographs, random_crops, read_photographs
@@ -274,7 +274,7 @@ class _Run:
 
     def _save(self) -> None:
         """In transformers' format, the weights first: without config.json the folder is no model yet."""
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch, quietly():
             self.network.save_pretrained(scratch)
             written = {path.name: path.read_bytes() for path in Path(scratch).iterdir()}
         statistics = {
