@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from unseen.removal.masked import MaskedClassifier, MaskedForward, ProgressListener, Removal
 
 _SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation, section 5"
+_SEED_002 = "the thesis on zero information, section 6.2"
 
 
 def _fill(colour: str, summary: str, citation: str = "") -> Entry:
     return Entry("unseen.removal.fills:ConstantFill", summary, citation, "1 per mask", {"colour": colour})
+
+
+def _inpainting(algorithm: str, citation: str) -> Entry:
+    summary = "what is visible, continued inwards by OpenCV (extra: inpainting)"
+    return Entry("unseen.removal.inpainting:Inpainting", summary, citation, "1 per mask", {"algorithm": algorithm})
 
 
 REMOVALS: Registry[Removal] = Registry(
@@ -59,6 +65,51 @@ REMOVALS: Registry[Removal] = Registry(
             "what a masked autoencoder expects there, moved until it tells of no class; needs a model, as mae does",
             "Seed 002, Zero information, chapter 10, Eq. 56–60",
             "1 per mask, after 50 steps of two passes forward and backward",
+        ),
+        "noise": Entry(
+            "unseen.removal.noise:Noise",
+            "random numbers, uniform or around the photograph's mean colour",
+            _SEED_002,
+            "1 per mask",
+        ),
+        "add-noise": Entry(
+            "unseen.removal.noise:AddedNoise", "the photograph and noise on top of it", _SEED_002, "1 per mask"
+        ),
+        "max-distance": Entry(
+            "unseen.removal.distance:MaxDistance",
+            "0 or 1 in every channel, whichever is farther",
+            "Sturmfels, Lundberg & Lee, Visualizing the Impact of Feature Attribution Baselines, Distill 2020",
+            "1 per mask",
+        ),
+        "averaged-max-distance": Entry(
+            "unseen.removal.distance:AveragedMaxDistance",
+            "the mean score over random images that are far from the photograph in every value",
+            f"{_SEED_002}; its reading is ours",
+            "count (8) per mask",
+        ),
+        "neighbour": Entry(
+            "unseen.removal.neighbour:Neighbour",
+            "the Gaussian-weighted mean of what is visible nearby, wider where nothing is",
+            "Knutsson & Westin, Normalized and Differential Convolution, CVPR 1993",
+            "1 per mask",
+        ),
+        "telea": _inpainting("telea", "Telea, An Image Inpainting Technique Based on the Fast Marching Method, 2004"),
+        "navier-stokes": _inpainting(
+            "navier-stokes",
+            "Bertalmio, Bertozzi & Sapiro, Navier–Stokes, Fluid Dynamics, and Image and Video Inpainting, CVPR 2001",
+        ),
+        "marginal": Entry(
+            "unseen.removal.marginal:Marginal",
+            "the mean score over other photographs in the hidden part (marginal:FOLDER)",
+            "the thesis on zero information, Eq. 45; Sundararajan & Najmi, The Many Shapley Values for Model "
+            "Explanation, ICML 2020",
+            "count (8) per mask",
+        ),
+        "dataset-mean": Entry(
+            "unseen.removal.dataset_mean:DatasetMean",
+            "the mean image of a folder of photographs (dataset-mean:FOLDER)",
+            "the thesis on zero information, section 7.2",
+            "1 per mask",
         ),
     },
 )

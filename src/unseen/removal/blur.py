@@ -17,7 +17,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
 from unseen.removal.fills import blended
-from unseen.removal.painting import Painting
+from unseen.removal.painting import Painting, distinct
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,11 @@ class Blur(Painting):
     ) -> Float[Tensor, "N 3 H W"]:
         """See :meth:`Painting.painted`."""
         del classifier
-        one = pixels[:1] if pixels.stride(0) == 0 else pixels  # the same photograph throughout is blurred once
         down, across = (smoothing(side, self.width).to(pixels) for side in pixels.shape[2:])
-        return blended(down @ one @ across.T, pixels, masks)
+        return blended(down @ distinct(pixels) @ across.T, pixels, masks)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def smoothing(length: int, width: float) -> Float[Tensor, "L L"]:
     """The Gaussian along one axis as a matrix, float64: each row holds the weights of one output, which sum to 1.
 

@@ -30,3 +30,8 @@ class Painting(Removal):
             return classifier.forward(self.painted(classifier, pixels, masks))
 
         return masked
+
+
+def distinct(pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "_ 3 H W"]:
+    """The photographs that a fill must look at: only one where a batch is one photograph, expanded to its masks."""
+    return pixels[:1] if pixels.stride(0) == 0 else pixels
