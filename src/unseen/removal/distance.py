@@ -49,7 +49,7 @@ class AveragedMaxDistance(Averaging):
 
     The thesis names no source and gives no formula for the average. This is our reading: only one image is at the very
     maximum, and points on the way to it keep the photograph's shapes, so every hidden value is drawn evenly from all
-    that are at least half the range away from it, 1/2 ≤ |x′ − x| ≤ max(x, 1 − x), on the side of the farther end.
+    that are at least half the range away from it (on the side of the farther end, for there are no others).
     Scores are averaged, not pictures.
 
     Args:
