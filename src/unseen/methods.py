@@ -43,6 +43,7 @@ _ADEBAYO = "Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018"
 _SHRIKUMAR = (
     "Shrikumar, Greenside & Kundaje, Learning Important Features Through Propagating Activation Differences, 2017"
 )
+_ZERO_POINT = "seed 002, Zero Information, chapter 8, Algorithm 1"
 
 
 def _gradient(name: str, summary: str, citation: str, cost: str = "1 with a gradient", **arguments: str) -> Entry:
@@ -226,6 +227,20 @@ METHODS: Registry[Method] = Registry(
             "the mixture of channels through which the photograph keeps the highest score",
             "Zhang et al., Opti-CAM: Optimizing saliency maps for interpretability, CVIU 2024",
             f"100 with a gradient, {_CURVES}",
+        ),
+        "zipo": _gradient(
+            "ZeroPoint",
+            "what must change until the classifier can make nothing of the photograph",
+            _ZERO_POINT,
+            "10 to 200 with a gradient, and 5",
+            information="all",
+        ),
+        "zipo-class": _gradient(
+            "ZeroPoint",
+            "what must change until nothing of the class is left, and of the others all",
+            _ZERO_POINT,
+            "10 to 200 with a gradient, and 5",
+            information="class",
         ),
         "random": Entry(
             "unseen.attribution:RandomMap", "control: noise, another for every photograph", _ADEBAYO, f"0, {_CURVES}"

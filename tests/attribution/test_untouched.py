@@ -24,6 +24,7 @@ CHEAP = {
     "integrated-gradients": "integrated-gradients:most=17,tolerance=0.9", "expected-gradients": "expected-gradients:samples=2",
     "smoothgrad": "smoothgrad:samples=2", "smoothgrad-squared": "smoothgrad-squared:samples=2", "vargrad": "vargrad:samples=2",
     "opti-cam": "opti-cam:rounds=2", "lime": "lime:samples=8", "shapley": "shapley:segments=9,budget=60", "iassa": "iassa:budget=20",
+    "zipo": "zipo:most=3,excess=0.0001", "zipo-class": "zipo-class:most=3,drift=0.0001",
 }  # fmt: skip
 TRAINED = ("saliency", "guided-backprop", "lrp-gamma", "deeplift", "grad-cam", "opti-cam", "cam", "smoothgrad")
 """Those that are tried on the bundled network, too: one of each kind."""

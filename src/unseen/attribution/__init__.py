@@ -28,6 +28,7 @@ from unseen.attribution.rise import Rise, rise
 from unseen.attribution.segments import superpixels
 from unseen.attribution.shapley import Shapley, shapley
 from unseen.attribution.spatial_attention import Attention, attention
+from unseen.attribution.zero_point import ZeroPoint
 
 __all__ = [
     "ActivationMap",
@@ -52,6 +53,7 @@ __all__ = [
     "Shapley",
     "Shares",
     "UniformMap",
+    "ZeroPoint",
     "activation_map",
     "attention",
     "deeplift",

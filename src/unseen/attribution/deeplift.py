@@ -16,13 +16,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.attribution.baselines import Baseline, baseline_of, check_baseline
 from unseen.attribution.deeplift_rules import Differences
-from unseen.attribution.derivatives import differentiated, over_channels
+from unseen.attribution.derivatives import over_channels
 from unseen.attribution.gradient import FromGradients
+from unseen.differentiation import differentiated
 from unseen.errors import ParameterError
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
-from unseen.removal.fills import Colour, check_colour, fill_colour
 from unseen.sufficient import Evaluator
 
 _GAP = 0.01
@@ -94,7 +95,8 @@ class DeepLift(FromGradients):
     Source: Shrikumar, Greenside & Kundaje, ICML 2017, the rescale rule. The map adds up to the change of the logit.
 
     Args:
-        baseline: a colour, as in ``unseen list removals``; any image from Python, see :func:`deeplift`.
+        baseline: a colour, as in ``unseen list removals``, or ``zipo`` or ``zipo-class``, see
+            :func:`~unseen.attribution.baselines.baseline_of`; any image from Python, see :func:`deeplift`.
         channels: see :class:`FromGradients`, as are the next.
         blur: as there.
         block: as there.
@@ -104,20 +106,20 @@ class DeepLift(FromGradients):
         ParameterError: a parameter outside its range.
     """
 
-    baseline: Colour = "black"
+    baseline: Baseline = "black"
     score: Literal["logit"] = field(default="logit", init=False)
     stage: ClassVar[str] = "contributions"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_colour(self.baseline)
+        check_baseline(self.baseline)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`deeplift`."""
         del seed, domain
         masked = evaluate.masked
-        colour = fill_colour(self.baseline, masked.classifier, masked.image[None])[0].expand_as(masked.image)
-        found = deeplift(masked, evaluate.target, colour)
+        baseline = baseline_of(self.baseline, masked.classifier, masked.image, evaluate.target)
+        found = deeplift(masked, evaluate.target, baseline)
         record = {"difference": found.difference, "completeness_gap": found.gap}
         lost = f"the map misses {found.gap:.3g} of the logit's change of {found.difference:.3g}, lost to rounding"
         notes = (lost,) if abs(found.gap) > _GAP * abs(found.difference) else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.attribution.scores import Score, check_score, score_of
-from unseen.classifier import Classifier, out_of_memory
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.differentiation import differentiable_logits, differentiated
+from unseen.errors import ParameterError
 from unseen.removal import MaskedClassifier
 
 Channels = Literal["sum", "max-abs"]
@@ -56,45 +56,7 @@ def differentiable_scores(
     masked: MaskedClassifier, images: Float[Tensor, "N 3 H W"], target: int, score: Score
 ) -> Float[Tensor, " N"]:
     """The scores of one pass; see :func:`differentiable_logits`."""
-    return score_of(differentiable_logits(masked, images), score)[:, target]
-
-
-def differentiable_logits(masked: MaskedClassifier, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
-    """The logits of one pass, with their graph; not counted.
-
-    The classifier must be frozen, or scores that do not depend on the images could not be told from those that do,
-    and gradients enabled.
-
-    Raises:
-        NotApplicableError: the network's logits cannot be differentiated.
-    """
-    logits = masked.classifier.forward(images)
-    if not logits.requires_grad:
-        raise NotApplicableError(
-            f"the logits of {masked.classifier.name} have no gradient (quantised weights, no_grad or detach in its "
-            "code?); choose a method that needs none, such as 'occlusion'"
-        )
-    return logits
-
-
-def differentiated(classifier: Classifier, value: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Gradients of a value, 0 for inputs on which it does not depend.
-
-    Memory errors come out as they are, for smaller batches may do.
-
-    Raises:
-        NotApplicableError: autograd cannot go back through the network's code.
-    """
-    try:
-        return torch.autograd.grad(value, inputs, materialize_grads=True)
-    except RuntimeError as error:
-        if out_of_memory(error):
-            raise
-        reason = str(error).splitlines()[0]
-        raise NotApplicableError(
-            f"autograd cannot differentiate {classifier.name} ({reason}); "
-            "choose a method that needs no gradients, such as 'occlusion'"
-        ) from error
+    return score_of(differentiable_logits(masked.classifier, images), score)[:, target]
 
 
 def over_channels(values: Float[Tensor, "3 H W"], how: Channels) -> Float[Tensor, "H W"]:

@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from unseen.attribution.derivatives import differentiated
 from unseen.attribution.scores import Score, check_score, score_of
 from unseen.classifier import Classifier
+from unseen.differentiation import differentiated
 from unseen.errors import NotApplicableError
 from unseen.removal import MaskedClassifier
 from unseen.removal.deactivation import ActivationDeactivation

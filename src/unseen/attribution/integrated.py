@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.attribution.baselines import Baseline, baseline_of, check_baseline
 from unseen.attribution.derivatives import derivatives, over_channels, stream
 from unseen.attribution.gradient import FromGradients
 from unseen.attribution.scores import Score, score_of
@@ -23,7 +24,6 @@ from unseen.errors import ParameterError
 from unseen.explanation import Findings
 from unseen.photo import find_photos
 from unseen.removal import MaskedClassifier
-from unseen.removal.fills import Colour, check_colour, fill_colour
 from unseen.sufficient import Evaluator
 
 _FIRST = 17
@@ -179,7 +179,8 @@ class IntegratedGradients(FromGradients):
     Source: Sundararajan, Taly & Yan, ICML 2017. The record says how far the map's sum is from the difference of scores.
 
     Args:
-        baseline: a colour, as in ``unseen list removals``; any image from Python, see :func:`integrated_gradients`.
+        baseline: a colour, as in ``unseen list removals``, or ``zipo`` or ``zipo-class``, see
+            :func:`~unseen.attribution.baselines.baseline_of`; any image from Python, see :func:`integrated_gradients`.
         tolerance: of the gap, as a share of the difference of the scores.
         most: passes with a gradient at most.
         channels: see :class:`FromGradients`, as are the next.
@@ -192,20 +193,20 @@ class IntegratedGradients(FromGradients):
         ParameterError: a parameter outside its range.
     """
 
-    baseline: Colour = "black"
+    baseline: Baseline = "black"
     tolerance: float = 0.01
     most: int = 300
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_colour(self.baseline)
+        check_baseline(self.baseline)
         _check(self.tolerance, self.most)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`integrated_gradients`."""
         del seed, domain
         masked = evaluate.masked
-        baseline = fill_colour(self.baseline, masked.classifier, masked.image[None])[0].expand_as(masked.image)
+        baseline = baseline_of(self.baseline, masked.classifier, masked.image, evaluate.target)
         found = integrated_gradients(
             masked, evaluate.target, baseline, tolerance=self.tolerance, most=self.most, score=self.score
         )

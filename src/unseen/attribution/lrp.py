@@ -17,10 +17,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.attribution.derivatives import differentiated, over_channels
+from unseen.attribution.derivatives import over_channels
 from unseen.attribution.gradient import FromGradients
 from unseen.attribution.lrp_pass import Relevance, Shares, Variant
 from unseen.attribution.lrp_rules import GATED, RULES
+from unseen.differentiation import differentiated
 from unseen.errors import NotApplicableError
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier

@@ -13,9 +13,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.attribution.cam import FromFeatures, enlarged, normalised
-from unseen.attribution.derivatives import differentiated
 from unseen.attribution.features import Features, last_features
 from unseen.attribution.scores import score_of, scored
+from unseen.differentiation import differentiated
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier

@@ -17,10 +17,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.attribution.derivatives import differentiable_scores, differentiated, over_channels
+from unseen.attribution.derivatives import differentiable_scores, over_channels
 from unseen.attribution.gradient import FromGradients
 from unseen.attribution.scores import Score
 from unseen.autograd_graph import nodes_of
+from unseen.differentiation import differentiated
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier

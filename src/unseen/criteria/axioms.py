@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unseen.attribution import ExpectedGradients
+from unseen.attribution.baselines import baseline_of
 from unseen.criteria.networks import (
     SIDE,
     block,
@@ -28,7 +29,6 @@ from unseen.criteria.networks import (
 )
 from unseen.criteria.verdict import ERRORS, NOTHING, TOLERANCE, Asked, Scene, Trial, Verdict, judged
 from unseen.errors import ModelError, NotApplicableError
-from unseen.removal.fills import fill_colour
 
 _RED = (1.0, 0.0, 0.0)
 _PIXELS = SIDE * SIDE
@@ -189,7 +189,7 @@ def _due(ask: Asked, scene: Scene, drawn: bool) -> dict[str, tuple[float, float]
     due = {"f(x)": (score, 0.0), "f(x) − f(hidden)": (score - float(hidden), 0.0)}
     colour: Any = getattr(ask.method, "baseline", None)
     if isinstance(colour, str):
-        baseline = fill_colour(colour, scene.classifier, image[None]).expand(1, *image.shape).to(image)  # type: ignore[arg-type]
+        baseline = baseline_of(colour, scene.classifier, image, scene.target)[None].to(image)  # type: ignore[arg-type]
         due["f(x) − f(baseline)"] = (score - float(ask.scores(scene, baseline)[0]), 0.0)
     if drawn:
         generator = torch.Generator().manual_seed(ask.seed)

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.attribution.derivatives import differentiated
+from unseen.differentiation import differentiated
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.metrics.case import Case
 from unseen.removal import MaskedClassifier

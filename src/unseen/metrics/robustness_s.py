@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.attribution.derivatives import differentiable_logits, differentiated
+from unseen.differentiation import differentiable_logits, differentiated
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.metrics.case import Case
 from unseen.removal import MaskedClassifier
@@ -156,7 +156,7 @@ class _Attack:
             images = (self.masked.pixels + changes[first:last]).clamp(0, 1).detach().requires_grad_(slopes)
             classifier = self.masked.classifier
             with classifier.frozen(), torch.set_grad_enabled(slopes):
-                logits = differentiable_logits(self.masked, images) if slopes else classifier.forward(images)
+                logits = differentiable_logits(self.masked.classifier, images) if slopes else classifier.forward(images)
                 others = logits.clone()
                 others[:, self.target] = -inf
                 margins = logits[:, self.target] - others.amax(1)

@@ -10,6 +10,7 @@ from unseen.registry import Entry, Registry
 if TYPE_CHECKING:
     from unseen.removal.masked import MaskedClassifier, MaskedForward, ProgressListener, Removal
 
+_SEED_002 = "seed 002, Zero Information"
 _SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation, section 5"
 _SEED_002 = "the thesis on zero information, section 6.2"
 
@@ -110,6 +111,18 @@ REMOVALS: Registry[Removal] = Registry(
             "the mean image of a folder of photographs (dataset-mean:FOLDER)",
             "the thesis on zero information, section 7.2",
             "1 per mask",
+        ),
+        "zip": Entry(
+            "unseen.removal.zero_parts:Addition",
+            "what changes nothing where it is added, and says nothing alone; optimised for every mask",
+            f"{_SEED_002}, Algorithm 2",
+            "40 to 200 with a gradient per mask, and 6",
+        ),
+        "zip-decomposition": Entry(
+            "unseen.removal.zero_parts:Decomposition",
+            "an image that says nothing, with which both parts add up to the photograph; optimised for every mask",
+            f"{_SEED_002}, section 9.7, Eq. 52",
+            "90 to 300 with a gradient per mask, and 7",
         ),
     },
 )
