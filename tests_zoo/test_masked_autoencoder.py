@@ -19,11 +19,11 @@ from unseen.generative import training as module
 from unseen.generative.autoencoder import Autoencoder, load_autoencoder
 from unseen.generative.design import Design, waves
 from unseen.generative.judging import HeldOut, random_patches
-from unseen.generative.neighbours import normalised_convolution
 from unseen.generative.training import CHECKPOINT, PICTURE, RECORD, MaeTraining, train_autoencoder
 from unseen.photo import to_tensor
 from unseen.removal import REMOVALS
 from unseen.removal.masked_autoencoder import MaskedAutoencoder
+from unseen.removal.neighbour import neighbours
 
 SIDE, PATCH = 32, 8
 DESIGN = Design(SIDE, PATCH, width=64, depth=2)
@@ -220,7 +220,7 @@ def test_specs(folder: Path) -> None:
 def test_pasted_is_put_together_pixel_by_pixel(folder: Path, autoencoder: Autoencoder) -> None:
     pixels, masks = noise(2, 3, SIDE, SIDE), (noise(2, SIDE, SIDE, seed=4) > 0.5).float()
     picture = MaskedAutoencoder(str(folder)).painted(classifier(), pixels, masks)
-    around = torch.where(masks[:, None] > 0, pixels, normalised_convolution(pixels, masks, float(PATCH)))
+    around = torch.where(masks[:, None] > 0, pixels, neighbours(pixels, masks, float(PATCH)))
     hidden = autoencoder.hidden(masks, 0.5)
     assert 0 < hidden.sum() < hidden.numel()
     decoded = autoencoder.reconstruct(around, hidden).clamp(0, 1)

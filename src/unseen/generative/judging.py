@@ -11,14 +11,14 @@ from torch import Tensor
 
 from unseen.generative.autoencoder import Autoencoder
 from unseen.generative.design import MASKED
-from unseen.generative.neighbours import mean_colour, normalised_convolution
+from unseen.removal.neighbour import neighbours, visible_mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BATCH = 32
 _WIDTHS = (0.25, 0.5, 1.0, 2.0)
-"""Standard deviations of the Gaussian that are tried, in sides of a patch."""
+"""Standard deviations of the narrowest Gaussian that are tried, in sides of a patch."""
 _SHOWN = 6
 
 
@@ -47,7 +47,7 @@ class HeldOut:
     Attributes:
         plain: squared errors of what needs no training: ``normalised convolution``, the best of four widths *on these
             photographs*, and ``mean colour``.
-        width: of the Gaussian of the best one, in pixels.
+        width: of the narrowest Gaussian of the best one, in pixels.
     """
 
     def __init__(self, autoencoder: Autoencoder, pixels: Float[Tensor, "N 3 S S"], seed: int) -> None:
@@ -57,11 +57,11 @@ class HeldOut:
         self.masks = (~self.pixels_hidden).float()
         errors = {w * autoencoder.patch: self.error(self._convolved(w * autoencoder.patch)) for w in _WIDTHS}
         self.width = min(errors, key=lambda width: errors[width])
-        flat = self.error(lambda some: mean_colour(pixels[some], self.masks[some]).expand_as(pixels[some]))
+        flat = self.error(lambda some: visible_mean(pixels[some], self.masks[some]).expand_as(pixels[some]))
         self.plain = {"normalised convolution": errors[self.width], "mean colour": flat}
 
     def _convolved(self, width: float) -> Callable[[slice], Tensor]:
-        return lambda some: normalised_convolution(self.pixels[some], self.masks[some], width)
+        return lambda some: neighbours(self.pixels[some], self.masks[some], width)
 
     def guessed(self, autoencoder: Autoencoder) -> Callable[[slice], Tensor]:
         """The autoencoder's pictures, on the CPU."""

@@ -16,9 +16,9 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
 from unseen.generative.autoencoder import Autoencoder, load_autoencoder, resampled
-from unseen.generative.neighbours import normalised_convolution
 from unseen.registry import written
 from unseen.removal.masked import MaskedForward
+from unseen.removal.neighbour import neighbours
 from unseen.removal.painting import Painting
 
 
@@ -102,7 +102,7 @@ def visible_only(
 ) -> Float[Tensor, "N 3 H W"]:
     """The photographs with hidden pixels replaced by the mean of the visible ones within about a patch."""
     width = max(pixels.shape[2:]) / autoencoder.grid
-    return torch.where(masks[:, None] > 0, pixels, normalised_convolution(pixels, masks, width))
+    return torch.where(masks[:, None] > 0, pixels, neighbours(pixels, masks, width))
 
 
 def assembled(

@@ -78,9 +78,7 @@ def neighbours(
     tiny = torch.finfo(pixels.dtype).tiny
     certain = masks[:, None]
     both = torch.cat([pixels * certain, certain], 1)
-    total = both.sum((2, 3), keepdim=True)
-    mean = total[:, :3] / total[:, 3:].clamp(min=tiny)
-    filled = torch.where(total[:, 3:] > 0, mean, pixels.mean((2, 3), keepdim=True))
+    filled = visible_mean(pixels, masks)
     for wide in reversed(widths(width, max(pixels.shape[2:]))):
         down, across = (smoothing(side, wide).to(pixels) for side in pixels.shape[2:])
         smooth = down @ both @ across.T
@@ -88,6 +86,14 @@ def neighbours(
         share = (seen / _ENOUGH).clamp(max=1)
         filled = share * smooth[:, :3] / seen.clamp(min=tiny) + (1 - share) * filled
     return filled
+
+
+def visible_mean(pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]) -> Float[Tensor, "N 3 1 1"]:
+    """The mean colour of what is visible; that of the whole photograph where nothing is."""
+    certain = masks[:, None]
+    total, count = ((values * certain).sum((2, 3), keepdim=True) for values in (pixels, torch.ones_like(certain)))
+    mean = total / count.clamp(min=torch.finfo(pixels.dtype).tiny)
+    return torch.where(count > 0, mean, pixels.mean((2, 3), keepdim=True))
 
 
 def widths(narrowest: float, side: int) -> list[float]:
