@@ -42,8 +42,8 @@ def soft_views(
         raise ParameterError("a soft mask must lie in [0, 1]; scale the map first, for example by min_max")
     if case.masked.removal.soft:
         return mask[None]
-    heights = (torch.arange(levels, device=mask.device) + 0.5) / levels
-    return mask[None] >= heights[:, None, None].to(mask.dtype)
+    heights = (torch.arange(levels, device=mask.device, dtype=mask.dtype) + 0.5) / levels
+    return mask[None] >= heights[:, None, None]
 
 
 def check_levels(levels: int) -> None:
