@@ -158,3 +158,12 @@ def test_lists_of_specs_keep_the_commas_of_a_spec_together() -> None:
     )
     assert REMOVALS.split(["grey,gray"]) == ("grey", "gray")
     assert REMOVALS.split(None) == ()
+
+
+@pytest.mark.parametrize(
+    "written", ["neighbour:2.5000001", "add-noise:0.12345678", "telea:2.5000001", "marginal:donors=a=b"]
+)
+def test_no_digit_of_a_removal_is_lost_in_its_name(written: str) -> None:
+    removal = REMOVALS.create(written)
+    assert removal.name == written
+    assert REMOVALS.create(removal.name) == removal

@@ -26,6 +26,7 @@ from unseen.methods import METHODS, Method, spec_of
 from unseen.photo import PhotoSource
 from unseen.registry import Registry
 from unseen.removal import REMOVALS, MaskedClassifier, ProgressListener, Removal
+from unseen.streams import check_seed
 from unseen.sufficient import Evaluator, FromMap
 from unseen.zoo import MODELS, load_classifier
 
@@ -177,8 +178,7 @@ def check_request(confidence: Sequence[float], seed: int, parts: int, batch_size
             raise ParameterError(
                 f"confidence {gamma} is outside [0, 1]; it is a share of the full photograph's probability"
             )
-    if not 0 <= seed < 2**63:
-        raise ParameterError(f"seed {seed} is outside 0 … 2⁶³ − 1")
+    check_seed(seed)
     if parts < 1:
         raise ParameterError(f"parts {parts} must be at least 1")
     if batch_size is not None and batch_size < 1:

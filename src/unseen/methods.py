@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from unseen.registry import Entry, Registry, settable, written
+from unseen.registry import Entry, Registry, spec
 
 if TYPE_CHECKING:
     from unseen.explanation import Findings
@@ -264,14 +264,8 @@ CONTROLS = ("random", "uniform", "edges")
 def spec_of(method: object) -> str:
     """The spec that makes ``METHODS.create`` build ``method`` again; its class's name if it is not registered."""
     kind = type(method)
-    own = {f.name: (getattr(method, f.name), f.default) for f in settable(method)}
     for name in METHODS:
         preset = METHODS[name].arguments
-        if METHODS[name].load() is kind and all(own[key][0] == value for key, value in preset.items()):
-            break
-    else:
-        name, preset = kind.__name__, {}
-    options = ",".join(
-        f"{key}={written(value)}" for key, (value, default) in own.items() if value != default and key not in preset
-    )
-    return f"{name}:{options}" if options else name
+        if METHODS[name].load() is kind and all(getattr(method, key) == value for key, value in preset.items()):
+            return spec(name, method, preset=preset)
+    return spec(kind.__name__, method)

@@ -13,7 +13,7 @@ import re
 import types
 import typing
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -200,6 +200,30 @@ class Registry(Generic[T]):
 def written(value: object) -> str:
     """An option's value as a spec writes it."""
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def spec(name: str, thing: object, *, bare: bool = False, preset: Collection[str] = ()) -> str:
+    """What builds ``thing`` from the entry ``name``: the options whose values are not those by default.
+
+    Args:
+        name: of the entry.
+        thing: of a dataclass whose fields are the options.
+        bare: whether the first option is written without its name, unless its value has an ``=``.
+        preset: options that the entry sets itself.
+    """
+    options = []
+    for place, f in enumerate(f for f in settable(thing) if f.name not in preset):
+        value = getattr(thing, f.name)
+        if value != f.default:
+            text = compact(value) if bare and place == 0 else written(value)
+            named = not bare or place > 0 or "=" in text
+            options.append(f"{f.name}={text}" if named else text)
+    return f"{name}:{','.join(options)}" if options else name
+
+
+def compact(value: object) -> str:
+    """An option's value as a spec writes it without its name: whole numbers without a fraction, no digit lost."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else written(value)
 
 
 def settable(factory: Any) -> list[dataclasses.Field[Any]]:

@@ -8,8 +8,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from unseen.errors import ParameterError
+
 
 def stream_of(image: Float[Tensor, "3 H W"], seed: int) -> torch.Generator:
     """A generator whose numbers follow from the photograph's pixels and the seed alone."""
     content = blake2b(image.contiguous().cpu().numpy().tobytes(), digest_size=7, key=str(seed).encode())
     return torch.Generator().manual_seed(int.from_bytes(content.digest(), "big"))
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        ParameterError: outside 0 … 2⁶³ − 1.
+    """
+    if not 0 <= seed < 2**63:
+        raise ParameterError(f"seed {seed} is outside 0 … 2⁶³ − 1")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
+from unseen.registry import compact
 from unseen.removal.fills import blended
 from unseen.removal.painting import Painting, distinct
 
@@ -39,13 +40,12 @@ class Blur(Painting):
     soft = True
 
     def __post_init__(self) -> None:
-        if not (self.width > 0 and isfinite(self.width)):
-            raise ParameterError(f"width {self.width} must be positive; it is a standard deviation in pixels")
+        check_width(self.width)
 
     @property
     def name(self) -> str:
         """``blur:`` and the width."""
-        return f"blur:{repr(float(self.width)).removesuffix('.0')}"
+        return f"blur:{compact(float(self.width))}"
 
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
@@ -54,6 +54,16 @@ class Blur(Painting):
         del classifier
         down, across = (smoothing(side, self.width).to(pixels) for side in pixels.shape[2:])
         return blended(down @ distinct(pixels) @ across.T, pixels, masks)
+
+
+def check_width(width: float) -> None:
+    """Refuse what is no standard deviation.
+
+    Raises:
+        ParameterError: not positive and finite.
+    """
+    if not (width > 0 and isfinite(width)):
+        raise ParameterError(f"width {width} must be positive; it is a standard deviation in pixels")
 
 
 @lru_cache(maxsize=32)

@@ -16,9 +16,9 @@ from torch import Tensor
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.photo import open_photo, to_tensor
+from unseen.registry import spec
 from unseen.removal.fills import blended
 from unseen.removal.marginal import check_alike, files_of
-from unseen.removal.noise import spec
 from unseen.removal.painting import Painting
 
 
@@ -49,8 +49,7 @@ class DatasetMean(Painting):
     @property
     def name(self) -> str:
         """``dataset-mean``, and what differs from the default."""
-        changed = [self.folder] if self.folder is not None else []
-        return spec("dataset-mean", changed + [f"limit={self.limit}"] * (self.limit != 1000))
+        return spec("dataset-mean", self, bare=True)
 
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
+from unseen.registry import spec
 from unseen.removal.averaging import Averaging
 from unseen.removal.fills import blended
-from unseen.removal.noise import check_seed, spec
 from unseen.removal.painting import Painting, distinct
-from unseen.streams import stream_of
+from unseen.streams import check_seed, stream_of
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,7 @@ class AveragedMaxDistance(Averaging):
     @property
     def name(self) -> str:
         """``averaged-max-distance``, and what differs from the default."""
-        changed = [str(self.count)] * (self.count != 8) + [f"seed={self.seed}"] * (self.seed != 0)
-        return spec("averaged-max-distance", changed)
+        return spec("averaged-max-distance", self, bare=True)
 
     def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
         """See :meth:`Averaging.fills`."""

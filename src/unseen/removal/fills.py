@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
-from unseen.removal.painting import Painting
+from unseen.removal.painting import Painting, distinct
 
 Colour = Literal["zero", "min", "max", "mean", "black", "white", "grey", "channel-mean"]
 
@@ -50,7 +50,7 @@ class ConstantFill(Painting):
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
     ) -> Float[Tensor, "N 3 H W"]:
         """See :meth:`Painting.painted`."""
-        return blended(fill_colour(self.colour, classifier, pixels).to(pixels), pixels, masks)
+        return blended(fill_colour(self.colour, classifier, distinct(pixels)).to(pixels), pixels, masks)
 
 
 def blended(

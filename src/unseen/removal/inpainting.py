@@ -20,7 +20,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
 from unseen.optional import require
-from unseen.removal.noise import spec
+from unseen.registry import spec
 from unseen.removal.painting import Painting
 
 Algorithm = Literal["telea", "navier-stokes"]
@@ -57,7 +57,7 @@ class Inpainting(Painting):
     @property
     def name(self) -> str:
         """The algorithm, and the radius if it is not the default."""
-        return spec(self.algorithm, [f"{self.radius:g}"] * (self.radius != 3))
+        return spec(self.algorithm, self, bare=True, preset=("algorithm",))
 
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]

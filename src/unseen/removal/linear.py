@@ -20,7 +20,9 @@ from torch.nn.functional import conv2d, max_pool2d
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
+from unseen.registry import spec
 from unseen.removal.painting import Painting
+from unseen.streams import check_seed
 
 _TOLERANCE = 2e-3
 """Of pixels in [0, 1]. An image whose next correction is nowhere larger takes it and is done. What that leaves is below
@@ -53,14 +55,12 @@ class LinearImputation(Painting):
     def __post_init__(self) -> None:
         if not 0 <= self.noise < float("inf"):
             raise ParameterError(f"noise {self.noise} must be 0 or more, in units of pixels in [0, 1]")
-        if not 0 <= self.seed < 2**63:
-            raise ParameterError(f"seed {self.seed} is outside 0 … 2⁶³ − 1")
+        check_seed(self.seed)
 
     @property
     def name(self) -> str:
         """``linear``, and what differs from the default."""
-        changed = [f"noise={self.noise}"] * (self.noise != 0.01) + [f"seed={self.seed}"] * (self.seed != 0)
-        return ":".join(["linear", *filter(None, [",".join(changed)])])
+        return spec("linear", self)
 
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]

@@ -29,9 +29,10 @@ from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.fingerprint import revision
 from unseen.generative.autoencoder import Autoencoder, areas, resampled
+from unseen.registry import spec
 from unseen.removal.fills import ConstantFill
 from unseen.removal.masked import MaskedForward
-from unseen.removal.masked_autoencoder import MaskedAutoencoder, assembled, chosen, visible_only
+from unseen.removal.masked_autoencoder import MaskedAutoencoder, assembled, visible_only
 from unseen.removal.together import digest
 
 KEPT = 256
@@ -112,7 +113,7 @@ class MaeZip(MaskedAutoencoder):
     @property
     def name(self) -> str:
         """``mae-zip:``, the model, and what is set otherwise than by default."""
-        return "mae-zip:" + chosen(self)
+        return spec("mae-zip", self, bare=True)
 
     def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
         """See :meth:`Removal.forward`; whether the network has a feature map is found now."""

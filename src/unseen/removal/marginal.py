@@ -18,8 +18,9 @@ from torch import Tensor
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.photo import find_photos, open_photo, to_tensor
+from unseen.registry import spec
 from unseen.removal.averaging import Averaging
-from unseen.removal.noise import check_seed, spec
+from unseen.streams import check_seed
 
 _SAME = 0.01
 """Mean difference of pixels in [0, 1] below which a donor is the photograph itself, perhaps compressed once more."""
@@ -56,9 +57,7 @@ class Marginal(Averaging):
     @property
     def name(self) -> str:
         """``marginal``, and what differs from the default."""
-        changed = [self.donors] if self.donors is not None else []
-        changed += [f"count={self.count}"] * (self.count != 8) + [f"seed={self.seed}"] * (self.seed != 0)
-        return spec("marginal", changed)
+        return spec("marginal", self, bare=True)
 
     def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
         """See :meth:`Averaging.fills`."""

@@ -6,7 +6,7 @@ seed 002 (the thesis on zero information), chapters 7 and 10.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
 from unseen.generative.autoencoder import Autoencoder, load_autoencoder, resampled
-from unseen.registry import written
+from unseen.registry import spec
 from unseen.removal.masked import MaskedForward
 from unseen.removal.neighbour import neighbours
 from unseen.removal.painting import Painting
@@ -52,7 +52,7 @@ class MaskedAutoencoder(Painting):
     @property
     def name(self) -> str:
         """``mae:``, the model, and what is set otherwise than by default."""
-        return "mae:" + chosen(self)
+        return spec("mae", self, bare=True)
 
     def autoencoder(self, device: torch.device) -> Autoencoder:
         """On a device; read once."""
@@ -88,13 +88,6 @@ def check_autoencoder(model: str, threshold: float) -> None:
         raise ParameterError(f"model {model!r} must be a folder or a hub's name without a comma in it")
     if not 0 < threshold <= 1:
         raise ParameterError(f"threshold {threshold} must lie in (0, 1]; it is the hidden share of a hidden patch")
-
-
-def chosen(removal: MaskedAutoencoder) -> str:
-    """The part of a spec that names the autoencoder, and the options that are not those by default."""
-    first = f"model={removal.model}" if "=" in removal.model else removal.model
-    others = [f for f in fields(removal) if f.name != "model" and getattr(removal, f.name) != f.default]
-    return ",".join([first, *(f"{f.name}={written(getattr(removal, f.name))}" for f in others)])
 
 
 def visible_only(

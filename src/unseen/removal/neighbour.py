@@ -9,15 +9,14 @@ is filled up by the next wider one, so that there is no seam where widths change
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
-from unseen.removal.blur import smoothing
+from unseen.registry import spec
+from unseen.removal.blur import check_width, smoothing
 from unseen.removal.fills import blended
 from unseen.removal.painting import Painting
 
@@ -45,13 +44,12 @@ class Neighbour(Painting):
     soft = True
 
     def __post_init__(self) -> None:
-        if not (self.width > 0 and isfinite(self.width)):
-            raise ParameterError(f"width {self.width} must be positive; it is a standard deviation in pixels")
+        check_width(self.width)
 
     @property
     def name(self) -> str:
         """``neighbour``, and the width if it is not the default."""
-        return "neighbour" if self.width == 2 else f"neighbour:{self.width:g}"
+        return spec("neighbour", self, bare=True)
 
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]

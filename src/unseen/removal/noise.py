@@ -16,9 +16,10 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
+from unseen.registry import spec
 from unseen.removal.fills import blended
 from unseen.removal.painting import Painting, distinct
-from unseen.streams import stream_of
+from unseen.streams import check_seed, stream_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Noise(Painting):
     @property
     def name(self) -> str:
         """``noise``, and what differs from the default."""
-        return spec("noise", [self.kind] * (self.kind != "uniform") + [f"seed={self.seed}"] * (self.seed != 0))
+        return spec("noise", self, bare=True)
 
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
@@ -89,8 +90,7 @@ class AddedNoise(Painting):
     @property
     def name(self) -> str:
         """``add-noise``, and what differs from the default."""
-        changed = [f"{self.deviation:g}"] * (self.deviation != 0.3) + [f"seed={self.seed}"] * (self.seed != 0)
-        return spec("add-noise", changed)
+        return spec("add-noise", self, bare=True)
 
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
@@ -109,18 +109,3 @@ def uniform_of(photos: Float[Tensor, "N 3 H W"], seed: int) -> Float[Tensor, "N 
 def normal_of(photos: Float[Tensor, "N 3 H W"], seed: int) -> Float[Tensor, "N 3 H W"]:
     """Standard normal numbers that follow from each photograph and the seed alone."""
     return torch.stack([torch.randn(p.shape, generator=stream_of(p.detach(), seed)) for p in photos]).to(photos)
-
-
-def spec(name: str, changed: list[str]) -> str:
-    """A removal's name and those of its options that differ from the default, as a user writes them."""
-    return f"{name}:{','.join(changed)}" if changed else name
-
-
-def check_seed(seed: int) -> None:
-    """Refuse what is no seed.
-
-    Raises:
-        ParameterError: outside 0 … 2⁶³ − 1.
-    """
-    if not 0 <= seed < 2**63:
-        raise ParameterError(f"seed {seed} is outside 0 … 2⁶³ − 1")

@@ -7,16 +7,17 @@ corrected, and for what neither form promises of the picture that is shown.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
-from unseen.registry import written
+from unseen.registry import spec
 from unseen.removal.fills import blended
 from unseen.removal.painting import Painting
+from unseen.streams import check_seed
 from unseen.zero_information.parts import (
     Criterion,
     ZeroParts,
@@ -35,14 +36,13 @@ class Solved(Painting):
     visible pixels; the filling counts as constant.
     """
 
-    spec = ""
+    entry: ClassVar[str]
+    """Its name in the registry."""
 
     @property
     def name(self) -> str:
         """The name in the registry, and what differs from the defaults."""
-        own = [(f.name, getattr(self, f.name), f.default) for f in fields(self)]
-        changed = [f"{key}={written(value)}" for key, value, default in own if value != default]
-        return ":".join([self.spec, *filter(None, [",".join(changed)])])
+        return spec(self.entry, self)
 
     @abstractmethod
     def solved(
@@ -81,12 +81,11 @@ class Addition(Solved):
     rate: float = 0.05
     most: int = 100
     seed: int = 0
-    spec = "zip"
+    entry = "zip"
 
     def __post_init__(self) -> None:
         check_parts(self.tolerance, self.excess, self.rate, self.most)
-        if not 0 <= self.seed < 2**63:
-            raise ParameterError(f"seed {self.seed} is outside 0 … 2⁶³ − 1")
+        check_seed(self.seed)
 
     def solved(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
@@ -126,7 +125,7 @@ class Decomposition(Solved):
     excess: float = 0.0035
     rate: float = 0.05
     most: int = 100
-    spec = "zip-decomposition"
+    entry = "zip-decomposition"
 
     def __post_init__(self) -> None:
         check_parts(self.tolerance, self.excess, self.rate, self.most)

@@ -8,7 +8,7 @@ Definitions 3–5, Algorithm 1 (ConvAD) and Theorem 1. Neighbour fill with ``joi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakKeyDictionary
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from unseen.classifier import Classifier
 from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
 from unseen.inference import OnnxNetwork
+from unseen.registry import spec
 from unseen.removal.deactivation.attention import MIXING_RULES, SCORE_RULES
 from unseen.removal.deactivation.crop import STEP, around
 from unseen.removal.deactivation.grid import Travel, Traveller
@@ -93,8 +94,7 @@ class ActivationDeactivation(Removal):
     @property
     def name(self) -> str:
         """``ad`` with the options that differ from their defaults."""
-        changed = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
-        return "ad" + (":" + ",".join(changed) if changed else "")
+        return spec("ad", self)
 
     def traveller(self, masks: Tensor, dtype: torch.dtype) -> Traveller:
         """What carries masks (N, H, W) from layer to layer in one pass."""
