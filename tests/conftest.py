@@ -1,5 +1,6 @@
 """What all tests share: the bundled model, real photographs and one thread per process."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import skimage
 import torch
 from hypothesis import HealthCheck, settings
 
+from unchecked import unchecked
 from unseen import Classifier, load_classifier
 
 torch.set_num_threads(1)
@@ -40,3 +42,10 @@ def photo_paths() -> dict[str, Path]:
 def photo(classifier: Classifier, photo_path: Path) -> torch.Tensor:
     """The espresso at the model's input resolution, shape (3, 224, 224)."""
     return classifier.prepare(photo_path)
+
+
+@pytest.fixture
+def unchecked_types() -> Iterator[None]:
+    """See :func:`unchecked.unchecked`."""
+    with unchecked():
+        yield

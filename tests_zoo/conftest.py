@@ -8,11 +8,17 @@ their registration is left out here: timm and the image classes of transformers 
 
 import importlib
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from unchecked import unchecked
 
 
 def _skip_missing_operators(
@@ -46,3 +52,18 @@ def _import_torchvision() -> None:
 
 
 _import_torchvision()
+
+
+@pytest.fixture
+def unchecked_types() -> Iterator[None]:
+    """Types are checked in the other tests."""
+    with unchecked():
+        yield
+
+
+@pytest.fixture
+def quiet_peers() -> Iterator[None]:
+    """Other libraries warn of what they do to the model; types are checked in the other tests."""
+    with unchecked(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

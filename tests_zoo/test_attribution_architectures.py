@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import jaxtyping
 import pytest
 import torch
 from zoo import build, randomise
@@ -31,13 +28,7 @@ FOLLOWED = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def unchecked_types() -> Iterator[None]:
-    """Thousands of calls in every pass: the other tests check their types."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+pytestmark = pytest.mark.usefixtures("unchecked_types")  # thousands of calls in every pass
 
 
 def bound(name: str, size: int) -> MaskedClassifier:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor, nn
@@ -71,13 +69,7 @@ REFUSED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def unchecked_types() -> Iterator[None]:
-    """Thousands of calls in every pass: the other tests check their types."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+pytestmark = pytest.mark.usefixtures("unchecked_types")  # thousands of calls in every pass
 
 
 def masks_for(size: int) -> Tensor:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import captum.attr
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -39,15 +36,7 @@ from unseen.removal import REMOVALS, MaskedClassifier
 SIZE = 64
 
 
-@pytest.fixture(autouse=True)
-def unchecked_types() -> Iterator[None]:
-    """Peers warn of what they do to the model; types are checked in the other tests."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+pytestmark = pytest.mark.usefixtures("quiet_peers")
 
 
 class Plain(nn.Module):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -33,15 +31,7 @@ with warnings.catch_warnings():  # its sources have escapes that Python warns of
 SIZE, TARGET = 16, 1
 
 
-@pytest.fixture(autouse=True)
-def unchecked_types() -> Iterator[None]:
-    """Peers warn much; types are checked in the other tests."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+pytestmark = pytest.mark.usefixtures("quiet_peers")
 
 
 def judged(removal: str = "black") -> Case:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -29,15 +27,7 @@ with warnings.catch_warnings():
 SEEDS = range(8)
 
 
-@pytest.fixture(autouse=True)
-def quietly() -> Iterator[None]:
-    """Quantus warns at every turn; types are checked in the other tests."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+pytestmark = pytest.mark.usefixtures("quiet_peers")
 
 
 def drawn(seed: int, *, positive: bool = True) -> tuple[Tensor, Tensor]:

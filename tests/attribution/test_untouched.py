@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -30,13 +29,7 @@ TRAINED = ("saliency", "guided-backprop", "lrp-gamma", "deeplift", "grad-cam", "
 """Those that are tried on the bundled network, too: one of each kind."""
 
 
-@pytest.fixture(autouse=True)
-def unchecked_types() -> Iterator[None]:
-    """The checks draw from Python's random numbers themselves."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+pytestmark = pytest.mark.usefixtures("unchecked_types")  # the checks draw from Python's random numbers themselves
 
 
 class Fragile(nn.Module):

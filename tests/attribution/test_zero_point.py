@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metrics.judged import unchecked
 from networks import Network, bound, logit, top
+from unchecked import unchecked
 from unseen.attribution import IntegratedGradients, ZeroPoint, deeplift, integrated_gradients
 from unseen.attribution.baselines import baseline_of
 from unseen.errors import ParameterError

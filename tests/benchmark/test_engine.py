@@ -32,22 +32,15 @@ def toy_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
-    """Photographs that are bright on the left or on the right."""
-    photos = []
-    for number in range(4):
-        image = Image.new("RGB", (64, 48), (20, 20, 20))
-        image.paste((200 + number, 255, 255), (0, 0, 32, 48) if number % 2 == 0 else (32, 0, 64, 48))
-        image.save(tmp_path / f"{number}.png")
-        photos.append(tmp_path / f"{number}.png")
+def plan(bright_sides: tuple[Path, ...]) -> Plan:
     return Plan(
-        tuple(photos),
+        bright_sides,
         model="toy:sides",
         methods=("toy",),
         removals=("black", "grey"),
         confidence=(0.5, 0.9),
         backgrounds=6,
-        contexts=tuple(photos),
+        contexts=bright_sides,
         device="cpu",
         controls=False,
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 import toys
 from unseen import Classifier
@@ -92,20 +91,14 @@ def toy_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
-    photos = []
-    for number in range(4):
-        image = Image.new("RGB", (64, 48), (20, 20, 20))
-        image.paste((200 + number, 255, 255), (0, 0, 32, 48) if number % 2 == 0 else (32, 0, 64, 48))
-        image.save(tmp_path / f"{number}.png")
-        photos.append(tmp_path / f"{number}.png")
+def plan(bright_sides: tuple[Path, ...]) -> Plan:
     return Plan(
-        tuple(photos),
+        bright_sides,
         model="toy:sides",
         methods=("toy",),
         removals=("black", "grey"),
         metrics=("shown", "shown@black", "again", "again:fails=true"),
-        contexts=tuple(photos),
+        contexts=bright_sides,
         device="cpu",
     )
 

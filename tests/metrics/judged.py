@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-import jaxtyping
 import torch
 from torch import Tensor
 
@@ -24,14 +21,3 @@ def case(saliency: Tensor | None = None, *, rule: Rule | None = None, target: in
     if saliency is None:
         saliency = spread(torch.tensor([1.0] * 4 + [0.0] * 12))
     return Case(saliency, target, more.pop("masked", None) or masked(rule or graded(0, 1, 2, 3)), **more)
-
-
-@contextlib.contextmanager
-def unchecked() -> Iterator[None]:
-    """Types are not checked inside, as for a user: the code's own refusals come first."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        yield
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", before)

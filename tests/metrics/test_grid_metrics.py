@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from judged import unchecked
 from torch import Tensor, nn
 
 from networks import Network
+from unchecked import unchecked
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explaining import explainer

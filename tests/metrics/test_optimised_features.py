@@ -7,9 +7,9 @@ from itertools import combinations
 
 import pytest
 import torch
-from judged import unchecked
 from torch import Tensor, nn
 
+from unchecked import unchecked
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explaining import explainer

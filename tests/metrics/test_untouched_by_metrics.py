@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -26,13 +24,7 @@ ASKING = ("average-sensitivity:samples=2", "max-sensitivity:samples=2,by=removal
 DRAWING = tuple(f"parameter-randomisation:layers=2,order={order}" for order in ("top-down", "independent"))
 
 
-@pytest.fixture(autouse=True)
-def unchecked_types() -> Iterator[None]:
-    """The checks draw from Python's random numbers themselves."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+pytestmark = pytest.mark.usefixtures("unchecked_types")  # the checks draw from Python's random numbers themselves
 
 
 def judged(masked: MaskedClassifier, target: int) -> Case:
