@@ -7,7 +7,8 @@ decomposition of section 9.7, under one mask for each photograph, drawn from the
 visible with probability one half. Met is: largest probability below 0.004 (of one class: its own); |y − y′| at most
 0.004 and largest probability at most 0.0045; squared residual at most 0.005 and largest probability at most 0.0045.
 These are for 1000 classes; with K classes the part above 1 / K is the same. Printed are the shares with Wilson's 95 %
-interval, medians with quartiles, and the plain baselines. The figure has the losses and largest probabilities by step.
+interval, medians with quartiles, and the plain baselines. The figure has the losses and
+largest probabilities of zipo by step.
 """
 
 from __future__ import annotations
