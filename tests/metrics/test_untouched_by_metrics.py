@@ -20,7 +20,13 @@ from unseen.removal import REMOVALS, MaskedClassifier
 sys.path.insert(0, str(Path(__file__).parents[1] / "attribution"))
 from test_untouched import fragile, untouched
 
-ASKING = ("average-sensitivity:samples=2", "max-sensitivity:samples=2,by=removal", "adcc", "attmask")
+ASKING = (
+    "average-sensitivity:samples=2",
+    "max-sensitivity:samples=2,by=removal",
+    "adcc",
+    "attmask",
+    "attribution-shift",
+)
 DRAWING = tuple(f"parameter-randomisation:layers=2,order={order}" for order in ("top-down", "independent"))
 
 

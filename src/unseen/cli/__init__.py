@@ -80,6 +80,24 @@ and methods, shares and repeats can be added.
   unseen retrain flowers/ --metric kar --removal grey --shares 0.5,0.9
   unseen retrain --metric data-randomisation --limit 600
 """
+DISTANCE_HELP = """Measure how far photographs with a part hidden are from photographs.
+
+A removal may show the model something that it has never met. Here random parts
+of each PHOTO stay visible, the rest is hidden by each removal, and what the
+model's head receives (its penultimate features) is compared with what it
+receives of other photographs: by the distance to the nearest of them, and by
+Mahalanobis' distance from all. 1 is as far as a photograph is; the AUROC says
+how well the distance tells hidden from whole, 0.5 not at all. A removal that
+paints nothing, such as ad, is judged by what the head receives under the mask.
+
+OUT receives report.md, distances.csv (each photograph), distance.png and
+features.png (look at them first). Stop it whenever you like: the same command
+goes on where it was, and photographs, removals or fractions can be added.
+
+  unseen distance photos/ --limit 40
+  unseen distance mine/ --reference photos/ --removals grey,ad --fractions 0.5
+  unseen distance photos/ --limit 40 --form window --removals blur:20,mae:my-mae
+"""
 CHECK_HELP = """Hold criteria against methods: what holds, what fails and on which witness.
 
 Each METHOD, with its options, is asked on small networks with a known property.
@@ -151,6 +169,13 @@ app.command(
     name="retrain",
     help=RETRAIN_HELP,
     usage="Usage: unseen retrain [DATA] [OPTIONS]",
+    help_epilogue="",
+)
+app.command(
+    "unseen.cli.distance:distance",
+    name="distance",
+    help=DISTANCE_HELP,
+    usage="Usage: unseen distance PHOTO... [OPTIONS]",
     help_epilogue="",
 )
 app.command(

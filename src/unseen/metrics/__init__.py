@@ -323,6 +323,17 @@ METRICS: Registry[Any] = Registry(
             needs=("method",),
             weakness="judges the removal, by a map that is itself not known to be right",
         ),
+        "attribution-shift": MetricEntry(
+            "unseen.metrics.attribution_shift:AttributionShift",
+            "how far hiding the rest moves the map of the visible part, whatever its scale",
+            f"{_SEED_002}, 6.5 (idea; the formula is ours)",
+            "the method's own, once",
+            better="lower",
+            range="0 to 1",
+            needs=("method",),
+            weakness="a map that ignores the photograph wins; noisy maps shift most; judges the removal and the method "
+            "together",
+        ),
         "accuracy-preservation": MetricEntry(
             "unseen.metrics.zero_information:AccuracyPreservation",
             "whether the network names the same class when only the top of the map is visible",

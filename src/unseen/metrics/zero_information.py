@@ -61,7 +61,7 @@ class AttMask:
     def __post_init__(self) -> None:
         if self.visible not in ("top", "object"):
             raise ParameterError(f"visible {self.visible!r} must be 'top' or 'object'")
-        _check_share(self.keep)
+        check_share(self.keep)
 
     def __call__(self, case: Case) -> float:
         """The value; always defined."""
@@ -86,7 +86,7 @@ class AccuracyPreservation(MaskMetric):
     keep: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_share(self.keep)
+        check_share(self.keep)
 
     def masks(self, case: Case) -> Bool[Tensor, "2 H W"]:
         """The full photograph and its visible part."""
@@ -98,7 +98,12 @@ class AccuracyPreservation(MaskMetric):
         return float(logits[0].argmax() == logits[1].argmax())
 
 
-def _check_share(keep: float) -> None:
+def check_share(keep: float) -> None:
+    """Refuse what is no share of a photograph.
+
+    Raises:
+        ParameterError: outside (0, 1).
+    """
     if not 0 < keep < 1:
         raise ParameterError(f"keep {keep} must be in (0, 1); it is a share of the photograph")
 

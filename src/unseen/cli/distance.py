@@ -1,0 +1,121 @@
+"""``unseen distance``: how far from photographs are those of which a part is hidden, by every way of hiding?"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from unseen.cli.evaluate import chosen
+from unseen.cli.loading import ready
+from unseen.cli.messages import complain, print_json
+from unseen.cli.options import Flag, Listed
+from unseen.cli.progress import progress
+from unseen.errors import ParameterError, UnseenError
+from unseen.runtime import wait_passively
+
+
+def distance(
+    photos: Annotated[list[Path], Parameter(name="PHOTO", negative="")],
+    /,
+    *,
+    removals: Listed = None,
+    fractions: Listed = None,
+    form: Literal["cells", "window"] = "cells",
+    cells: int = 7,
+    reference: Path | None = None,
+    limit: int | None = None,
+    neighbour: int = 10,
+    model: str = "efficientnet-lite0",
+    labels: Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    out: Path = Path("distance"),
+    json: Flag = False,
+) -> int:
+    """Measure how far from photographs are those of which a part is hidden, by every way of hiding.
+
+    Parameters
+    ----------
+    photos
+        Files, or folders whose photographs are taken.
+    removals
+        Names from "unseen list removals", separated by commas; by default black,grey,blur:20,noise,neighbour,ad.
+    fractions
+        Shares of the photograph that stay visible, separated by commas; by default 0.9,0.7,0.5,0.3,0.1.
+    form
+        What stays visible: random cells of a grid, or one window at random.
+    cells
+        On each side of the grid.
+    reference
+        Folder of the photographs that say what is usual; by default those that --limit leaves over.
+    limit
+        Judge only so many of the photographs, at random; a larger limit adds to a smaller one.
+    neighbour
+        The distance is to the so-many-th nearest photograph of the reference.
+    model
+        A name from "unseen list models".
+    labels
+        Text file with one class name a line, for a model that brings none.
+    seed
+        Of everything random.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    out
+        Folder of the results; what was computed there already is not computed again.
+    json
+        Print one JSON object a line for each measure, removal and share, and nothing else, on stdout.
+    """
+    wait_passively()
+    from unseen import plotting
+    from unseen.distribution import figures, report
+    from unseen.distribution.measuring import DistributionShift
+    from unseen.distribution.store import FILE
+    from unseen.photo import find_photos
+    from unseen.removal import REMOVALS
+    from unseen.storage import check_writable, replace_file
+
+    if limit is not None and limit < 1:
+        raise ParameterError(f"limit {limit} must be at least 1; leave it out to take all photographs")
+    given = {"fractions": _numbers(fractions)} if fractions else {}
+    specs = REMOVALS.split(removals) or ("black", "grey", "blur:20", "noise", "neighbour", "ad")
+    asked = DistributionShift(tuple(specs), **given, form=form, cells=cells, neighbour=neighbour, seed=seed)
+    found = find_photos(photos)
+    judged = chosen(found, limit, seed)
+    known = find_photos([reference]) if reference is not None else [path for path in found if path not in judged]
+    if not known:
+        raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER, or a --limit")
+    check_writable(out)
+    classifier = ready(model, device, labels, None)
+    with progress("distance", unit="pictures") as listener:
+        located = asked.run(judged, known, classifier, store=out / FILE, progress=listener)
+    for what, reason in located.failed:
+        complain(UnseenError(reason), what)
+    if not located.masked:
+        return 2
+    files = {
+        "report.md": report.as_markdown(located).encode(),
+        "distances.csv": report.as_csv(located).encode(),
+        "distance.png": plotting.png(figures.curves(located)),
+        "features.png": plotting.png(figures.plane(located)),
+    }
+    for name, content in files.items():
+        replace_file(out / name, content)
+    if json:
+        for one in report.as_objects(located):
+            print_json(one)
+    else:
+        print(report.as_text(located, max(80, shutil.get_terminal_size((110, 24)).columns)))
+        print("\n" + "\n".join(f"  {out / name}" for name in files))
+    return 1 if located.failed else 0
+
+
+def _numbers(lists: list[str]) -> tuple[float, ...]:
+    try:
+        return tuple(float(piece) for listed in lists for piece in listed.split(","))
+    except ValueError as error:
+        raise ParameterError(
+            f"a fraction is a number between 0 and 1, or several separated by commas ({error})"
+        ) from None

@@ -1,0 +1,86 @@
+"""A classifier's own features: what its head receives, of photographs and of photographs under masks.
+
+The head is the linear layer whose output is the logits; its input, one vector a photograph, is what the literature
+calls penultimate features. It is found while the network runs, by watching the functions that it calls, so that it need
+not be a module of any name, and so that it is the same for a removal that paints and for one that follows the pass
+through the network: there it is what the head receives under the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from unseen.classifier import Classifier
+from unseen.errors import NotApplicableError
+from unseen.removal import MaskedClassifier
+
+
+def photograph_features(classifier: Classifier, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N C"]:
+    """What the head receives of photographs with nothing hidden, float32 on the CPU; one pass, no batching.
+
+    Raises:
+        NotApplicableError: the logits are not the output of a linear layer.
+    """
+    return _head_inputs(classifier, lambda: classifier.forward(pixels), "the network")
+
+
+def masked_features(
+    masked: MaskedClassifier, masks: Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
+) -> Float[Tensor, "N C"]:
+    """What the head receives of a photograph under each mask, float32 on the CPU; counted as evaluations.
+
+    Raises:
+        ParameterError: masks that are refused by :meth:`MaskedClassifier.check_masks`.
+        NotApplicableError: the logits are not the output of a linear layer, as where a removal averages scores.
+    """
+    masked.check_masks(masks)
+
+    def evaluate(first: int, last: int) -> Tensor:
+        some = masks[first:last].to(masked.classifier.device, torch.float32)
+        pixels = masked.pixels.expand(len(some), -1, -1, -1)
+        return _head_inputs(masked.classifier, lambda: masked.forward(pixels, some), f"removal {masked.removal.name!r}")
+
+    return torch.cat(list(masked.in_batches(len(masks), evaluate)))
+
+
+class _Watch(TorchFunctionMode):
+    """Keeps input and output of the last linear layer that runs inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: tuple[Tensor, Tensor] | None = None
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        given = kwargs or {}
+        output = func(*args, **given)
+        if func is F.linear:
+            self.last = (args[0] if args else given["input"], output)
+        return output
+
+
+@torch.no_grad()
+def _head_inputs(classifier: Classifier, passed: Callable[[], Tensor], who: str) -> Tensor:
+    with _Watch() as watch:
+        logits = passed()
+    if watch.last is not None:
+        entered, left = watch.last
+        if entered.ndim == 2 and left.shape == logits.shape and torch.equal(left.to(logits), logits):
+            found: Tensor = entered.float().cpu()
+            return found
+    raise NotApplicableError(
+        f"{classifier.name} has no penultimate features under {who}: the logits are not the output of a linear layer "
+        "that takes one vector a photograph (does it average several passes, or end in a convolution?)"
+    )
