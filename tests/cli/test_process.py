@@ -33,6 +33,7 @@ def unseen(*words: str | Path, timeout: float = 120) -> subprocess.CompletedProc
         "list metrics",
         "evaluate --help",
         "compare --help",
+        "distance --help",
     ],
 )
 def test_help_and_lists_start_without_torch(words: str) -> None:

@@ -80,14 +80,16 @@ def _lines(found: Located, measure: str, what: str, axes: Axes) -> None:
 
 
 def plane(found: Located) -> Figure:
-    """The first two principal components of the reference's features, which are divided by their length.
+    """The first two principal components of all features together, which are divided by their length.
 
     One panel a removal: photographs grey, those of which a part is hidden in colour, by the share that is visible, and
-    a line through the means.
+    a line through the means. The components of the photographs alone say little of where they are left: no two
+    directions hold much of what hundreds of photographs of as many things differ by.
     """
     from matplotlib.figure import Figure
 
-    project = Plane.of(found.reference)
+    everything = [found.reference, found.own, *(features.flatten(0, 1) for features in found.masked.values())]
+    project = Plane.of(torch.cat(everything))
     across = min(_ACROSS, len(found.masked))
     down = math.ceil(len(found.masked) / across)
     figure = Figure(figsize=(2.6 * across + 0.9, 2.55 * down + 0.4), layout="constrained")
@@ -114,8 +116,9 @@ def plane(found: Located) -> Figure:
     figure.colorbar(colours, ax=grid, shrink=0.6, label="share of the photograph that is visible, in %")
     first, second = (f"{100 * share:.0f} %" for share in project.shares)
     figure.supxlabel(
-        f"first and second principal component of {len(known)} reference photographs (light grey; {first} and {second} "
-        "of the variance);\nthe judged ones with nothing hidden dark grey, with a part hidden in colour, means black",
+        f"first and second principal component of all panels' features ({first} and {second} of the variance): "
+        f"{len(known)} reference photographs light grey;\n{len(own)} judged photographs with nothing hidden dark grey, "
+        "with a part hidden in colour, their means black",
         fontsize=8,
     )
     return figure
@@ -136,9 +139,9 @@ class Plane:
     shares: tuple[float, float]
 
     @classmethod
-    def of(cls, reference: Float[Tensor, "R C"]) -> Plane:
-        """That of reference vectors, which are divided by their length first."""
-        directions = F.normalize(reference.double(), dim=1)
+    def of(cls, features: Float[Tensor, "N C"]) -> Plane:
+        """That of these vectors, which are divided by their length first."""
+        directions = F.normalize(features.double(), dim=1)
         centre = directions.mean(0)
         _, lengths, axes = torch.linalg.svd(directions - centre, full_matrices=False)
         first, second = (lengths.square() / lengths.square().sum())[:2].tolist()

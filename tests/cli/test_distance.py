@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from unseen.cli import main
+
+QUICK = ["--model", "toy:colours", "--removals", "black,ad:pooled,fill=neighbour", "--fractions", "0.9,0.3"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Thirty photographs of random colours."""
+    (tmp_path / "photos").mkdir()
+    for number in range(30):
+        pixels = torch.rand(6, 8, 3, generator=torch.Generator().manual_seed(number)) * 200
+        picture = Image.fromarray(pixels.byte().numpy()).resize((64, 48), Image.Resampling.BICUBIC)
+        picture.save(tmp_path / "photos" / f"{number:02}.png")
+    return tmp_path / "photos"
+
+
+def distance(*words: str | Path) -> int:
+    return main(["distance", *map(str, words)])
+
+
+def test_tables_values_and_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert distance(folder, *QUICK, "--limit", "5", "--neighbour", "1", "--out", out) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "beside 25 other photographs" in printed.out
+    for text in (
+        "Distance to the nearest of 25",
+        "Mahalanobis distance",
+        "AUROC of the linear discriminant",
+        "30 % vis",
+    ):
+        assert text in printed.out
+    names = {"features.sqlite", "report.md", "distances.csv", "distance.png", "features.png"}
+    assert {path.name for path in out.iterdir()} == names
+    with (out / "distances.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 5 * (1 + 2 * 2)
+    assert {row["removal"] for row in rows} == {"", "black", "ad:pooled,fill=neighbour"}
+    assert all(float(row["mahalanobis"]) > 0 for row in rows)
+    assert distance(folder, *QUICK, "--limit", "5", "--neighbour", "1", "--out", out, "--json") == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(told) == 3 * 2 * 2
+    assert {one["measure"] for one in told} == {"neighbour", "mahalanobis", "discriminant"}
+    mean = {
+        removal: sum(float(row["mahalanobis"]) for row in rows if (row["removal"], row["visible"]) == (removal, share))
+        for removal, share in (("", "1"), ("black", "0.3"))
+    }
+    (black,) = [o for o in told if (o["measure"], o["removal"], o["fraction"]) == ("mahalanobis", "black", 0.3)]
+    assert black["relative"]["value"] == pytest.approx(mean["black"] / mean[""])
+
+
+def test_a_removal_that_does_not_apply_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--model", "toy:colours", "--fractions", "0.5", "--limit", "4", "--out", tmp_path / "out"]
+    assert distance(folder, *words, "--removals", "grey,averaged-max-distance") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no penultimate features" in line
+    assert "averaged-max-distance" in (tmp_path / "out" / "report.md").read_text()
+    assert distance(folder, *words, "--removals", "averaged-max-distance") == 2
+
+
+def test_a_reference_of_its_own(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*QUICK, "--form", "window", "--reference", folder, "--out", tmp_path / "out"]
+    assert distance(folder / "03.png", folder / "04.png", *words) == 0
+    assert "random windows stay visible, beside 28 other" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--limit", "12"], "18 reference photographs besides those that are judged are too few"),
+        ([], "no photograph is left to say what is usual"),
+        (["--limit", "0"], "limit 0"),
+        (["--limit", "3", "--fractions", "0.5,half"], "a number between 0 and 1"),
+        (["--limit", "3", "--fractions", "2"], "fraction 2"),
+        (["--limit", "3", "--removals", "gray"], "did you mean 'grey'"),
+        (["--limit", "3", "--cells", "0"], "cells 0"),
+        (["--limit", "3", "--neighbour", "40"], "at least 41"),
+        (["--limit", "3", "--model", "toy:sides"], "no penultimate features"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    words: list[str], said: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = [] if "--model" in words else ["--model", "toy:colours"]
+    assert distance(folder, *model, *words, "--out", tmp_path / "out") == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if "note" not in line]
+    assert len(errors) == 1
+    assert errors[0].startswith("unseen: error: ")
+    assert said in errors[0]
+    assert not (tmp_path / "out" / "report.md").exists()
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert distance("--help") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for text in ("PHOTO...", "--reference", "AUROC", "features.png", "unseen distance photos/ --limit 40"):
+        assert text in shown
