@@ -1,4 +1,4 @@
-"""Attribution shift where the best rescaling is known, and on the network of the thesis' Figure 12."""
+"""Attribution shift against numpy, and on the network of the thesis' Figure 12."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from judged import case, spread
-from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from networks import Network, bound
@@ -19,74 +18,60 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.explaining import explainer
 from unseen.methods import METHODS
 from unseen.metrics import METRICS
-from unseen.metrics.attribution_shift import AttributionShift, attribution_shift
+from unseen.metrics.attribution_shift import AttributionShift, attribution_shift, means_over
 from unseen.metrics.case import Case
+from unseen.metrics.faithfulness import patches
 from unseen.removal import REMOVALS
 
-ALL = torch.ones(4, 5, dtype=torch.bool)
 
-
-def maps(seed: int) -> tuple[Tensor, Tensor]:
-    before, after = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(seed)).unbind()
+def pair(seed: int) -> tuple[Tensor, Tensor]:
+    before, after = torch.randn(2, 20, generator=torch.Generator().manual_seed(seed)).unbind()
     return before, after
 
 
-@given(st.integers(0, 1000))
-def test_equals_the_best_of_all_scales(seed: int) -> None:
-    before, after = maps(seed)
-    visible = torch.rand(4, 5, generator=torch.Generator().manual_seed(seed)) < 0.6
-    visible[0, 0] = True
-    known, found = (saliency[visible].double().numpy() for saliency in (before, after))
-    best = minimize_scalar(lambda c: np.linalg.norm(known - c * found), bounds=(0, 100), method="bounded")
-    expected = min(best.fun, np.linalg.norm(known)) / np.linalg.norm(known)
-    assert attribution_shift(before, after, visible) == pytest.approx(expected, abs=1e-4)
-
-
-@given(st.integers(0, 1000), st.floats(0.01, 100))
-def test_no_scale_matters_and_nothing_hidden_does(seed: int, scale: float) -> None:
-    before, after = maps(seed)
-    visible = torch.arange(20).reshape(4, 5) < 12
-    value = attribution_shift(before, after, visible)
-    assert 0 <= value <= 1
-    assert attribution_shift(before, scale * after, visible) == pytest.approx(value, abs=1e-6)
-    assert attribution_shift(scale * before, after, visible) == pytest.approx(value, abs=1e-6)
-    assert attribution_shift(before, torch.where(visible, after, 99.0), visible) == value
-    assert attribution_shift(before, scale * before, visible) == pytest.approx(0, abs=1e-6)
+@given(st.integers(0, 1000), st.floats(0.01, 100), st.floats(-10, 10))
+def test_is_one_minus_the_correlation_and_scale_and_level_do_not_matter(seed: int, scale: float, level: float) -> None:
+    before, after = pair(seed)
+    value = attribution_shift(before, after)
+    assert value == pytest.approx(1 - np.corrcoef(before.double().numpy(), after.double().numpy())[0, 1], abs=1e-9)
+    assert attribution_shift(before, scale * after.double() + level) == pytest.approx(value, abs=1e-6)
+    assert attribution_shift(scale * before.double() + level, after) == pytest.approx(value, abs=1e-6)
 
 
 def test_known_answers() -> None:
-    before, _ = maps(0)
-    assert attribution_shift(before, -before, ALL) == 1.0
-    assert attribution_shift(before, torch.zeros(4, 5), ALL) == 1.0
-    assert attribution_shift(torch.ones(4, 5), torch.full((4, 5), 3.0), ALL) == 0.0
-    assert math.isnan(attribution_shift(torch.zeros(4, 5), before, ALL))
-    one, other = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]])
-    assert attribution_shift(one, other, torch.ones(1, 2) > 0) == pytest.approx(0.5**0.5)
+    before, _ = pair(0)
+    assert attribution_shift(before, 3 * before + 1) == pytest.approx(0, abs=1e-6)
+    assert attribution_shift(before, -before) == pytest.approx(2, abs=1e-6)
+    assert attribution_shift(before, torch.ones(20)) == 1.0
+    assert math.isnan(attribution_shift(torch.ones(20), before))
+
+
+def test_means_over_squares_are_those_of_a_loop() -> None:
+    saliency = torch.randn(10, 7, generator=torch.Generator().manual_seed(0))
+    expected = [float(saliency[r : r + 4, c : c + 4].double().mean()) for r in range(0, 10, 4) for c in range(0, 7, 4)]
+    assert means_over(patches((10, 7), 4), saliency).tolist() == pytest.approx(expected)
 
 
 class TwoPaths(nn.Module):
-    """The network of Figure 12 on the left and the right half: ReLU(l + r − 1) and l; right is not the class."""
+    """The network of Figure 12: the class has ReLU(l + r − 1) + l, l and r the mean of the left and the right half."""
 
     def forward(self, x: Tensor) -> Tensor:
         left, right = (side.mean(dim=(1, 2, 3)) for side in x.chunk(2, dim=3))
         return torch.stack([(left + right - 1.0).relu() + left, 0 * left], dim=1)
 
 
-def test_a_non_linearity_that_is_shared_takes_the_attribution_along() -> None:
+@pytest.mark.parametrize(("keep", "shift"), [(12 / 16, 0.0), (9 / 16, 2.0)])
+def test_a_non_linearity_that_is_shared_takes_attributions_along(keep: float, shift: float) -> None:
     network = Classifier(TwoPaths(), Preprocessing((16, 16), None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
-    image = torch.full((3, 16, 16), 0.8)
-    image[:, :, :4] = 0.9  # more of the left half's attribution lies here
+    image = torch.full((3, 16, 16), 0.43)
+    image[:, :, 8:] = 0.9
     explain = explainer(METHODS.create("input-x-gradient"), REMOVALS.create("black"))
     one = Case(explain(network, image, 0), 0, REMOVALS.create("black").bind(network, image), explain)
-    left = one.saliency > one.saliency[:, 8:].max()
-    assert bool(left[:, :8].all())
-    # Hiding the right half halves the left's attribution, everywhere alike: a change of scale, and no shift.
-    assert AttributionShift(keep=0.5)(one) == pytest.approx(0, abs=1e-6)
-    # Keeping a quarter of both halves closes the upper path: what the right had is gone, a share that is known.
-    part = torch.zeros(16, 16, dtype=torch.bool)
-    part[:, 4:12] = True
-    hidden = explain(network, REMOVALS.create("black").bind(network, image).painted(part[None])[0], 0)
-    assert attribution_shift(one.saliency, hidden, part) == pytest.approx((1 / 5) ** 0.5, rel=1e-5)
+    before = means_over(patches((16, 16), 4), one.saliency)
+    assert (before / before.max()).sort().values.tolist() == pytest.approx([0.86 / 0.9] * 8 + [1.0] * 8, rel=1e-5)
+    # The right half stays visible and four, or one, of the left half's squares. With four, l + r is still above 1, and
+    # nothing changes. With one, the path that both share closes: the right has nothing left, the left half of its own.
+    assert AttributionShift(keep=keep, side=4)(one) == pytest.approx(shift, abs=1e-4)
 
 
 @pytest.mark.parametrize("removal", ["black", "ad"])
@@ -95,20 +80,42 @@ def test_works_under_both_kinds_of_removal(removal: str, visible: str) -> None:
     masked = bound(Network(), double=False, removal=removal)
     explain = explainer(METHODS.create("input-x-gradient"), REMOVALS.create("zero"))
     judged = Case(explain(masked.classifier, masked.image, 1), 1, masked, explain)
-    metric = METRICS.create(f"attribution-shift:visible={visible},keep=0.5")
+    metric = METRICS.create(f"attribution-shift:visible={visible},keep=0.5,side=2")
     value = metric(judged)
-    assert 0 < value <= 1
+    assert 0 < value < 2
     assert metric(judged) == value
+
+
+def test_what_stays_visible() -> None:
+    seen: list[Tensor] = []
+
+    def explain(classifier: object, image: Tensor, target: int) -> Tensor:
+        del classifier, target
+        seen.append(image.mean(0) > 0.5)
+        return image.mean(0)
+
+    saliency = spread(torch.arange(16.0))
+    AttributionShift(side=8)(case(saliency, explainer=explain))
+    assert torch.equal(seen[0], saliency >= 12)
+    for seed in (0, 0, 1):
+        AttributionShift("random", 0.5, 8)(case(saliency, explainer=explain, seed=seed))
+    assert torch.equal(seen[1], seen[2])
+    assert not torch.equal(seen[1], seen[3])
+    assert int(seen[1].sum()) == 512
 
 
 def test_a_map_that_ignores_the_photograph_does_not_shift() -> None:
     saliency = spread(torch.arange(16))
-    assert AttributionShift()(case(saliency, explainer=lambda *_: saliency)) == 0.0
+    assert AttributionShift(side=8)(case(saliency, explainer=lambda *_: saliency)) == pytest.approx(0, abs=1e-9)
+    flat = torch.ones(32, 32)
+    assert math.isnan(AttributionShift(side=4)(case(flat, explainer=lambda *_: flat)))
     with pytest.raises(NotApplicableError, match="give an explainer"):
-        AttributionShift()(case(saliency))
+        AttributionShift(side=8)(case(saliency))
+    with pytest.raises(NotApplicableError, match="1 of 4 squares would stay visible"):
+        AttributionShift()(case(saliency, explainer=lambda *_: saliency))
 
 
-@pytest.mark.parametrize("spec", ["keep=0", "keep=1", "keep=nan", "visible=all"])
+@pytest.mark.parametrize("spec", ["keep=0", "keep=1", "keep=nan", "visible=all", "side=0"])
 def test_what_is_out_of_range_is_refused(spec: str) -> None:
     with pytest.raises(ParameterError, match=spec.partition("=")[0]):
         METRICS.create(f"attribution-shift:{spec}")

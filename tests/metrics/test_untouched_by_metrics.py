@@ -25,7 +25,7 @@ ASKING = (
     "max-sensitivity:samples=2,by=removal",
     "adcc",
     "attmask",
-    "attribution-shift",
+    "attribution-shift:side=2",
 )
 DRAWING = tuple(f"parameter-randomisation:layers=2,order={order}" for order in ("top-down", "independent"))
 

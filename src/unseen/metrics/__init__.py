@@ -325,13 +325,13 @@ METRICS: Registry[Any] = Registry(
         ),
         "attribution-shift": MetricEntry(
             "unseen.metrics.attribution_shift:AttributionShift",
-            "how far hiding the rest moves the map of the visible part, whatever its scale",
+            "1 − correlation of the visible squares' saliency before and after the rest is hidden",
             f"{_SEED_002}, 6.5 (idea; the formula is ours)",
             "the method's own, once",
             better="lower",
-            range="0 to 1",
+            range="0 to 2; 1 is nothing in common",
             needs=("method",),
-            weakness="a map that ignores the photograph wins; noisy maps shift most; judges the removal and the method "
+            weakness="a map that ignores the network may win; noisy maps shift most; judges the removal and the method "
             "together",
         ),
         "accuracy-preservation": MetricEntry(

@@ -10,66 +10,94 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from unseen.errors import ParameterError
+from unseen.errors import NotApplicableError, ParameterError
 from unseen.metrics.case import Case
+from unseen.metrics.faithfulness import patches
 from unseen.metrics.partial import partial_map
-from unseen.metrics.zero_information import check_share, top_share
-from unseen.removal.random_parts import random_parts
+from unseen.metrics.similarity import correlation
+from unseen.metrics.zero_information import check_share
+
+_FEWEST = 3
+"""Squares of which a correlation says anything."""
 
 
-def attribution_shift(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"], visible: Bool[Tensor, "H W"]) -> float:
-    """The least ‖φ − c φ′‖ / ‖φ‖ over c ≥ 0 on the visible part: what no rescaling of the new map explains.
+def attribution_shift(before: Float[Tensor, " V"], after: Float[Tensor, " V"]) -> float:
+    """1 − ρ, ρ Pearson's correlation of the attributions of what stays visible; in [0, 2].
 
-    The scale is let go because a score that falls takes all of a map with it, which is no shift. The level is not: 0
-    means *no attribution*, so that unlike a correlation this is defined for maps that are the same everywhere, and a
-    constant that is added is a change.
+    The scale is let go, because a score that falls takes all of a map with it; and the level, because many methods give
+    none: RISE and LIME say which parts matter more, not what matters nothing. A distance that keeps the level is small
+    for any two maps without negative values, also random ones.
 
     Args:
-        before: φ, the map of the full photograph.
-        after: φ′, the map with the rest hidden.
-        visible: what stays.
+        before: of the full photograph.
+        after: with the rest hidden.
 
     Returns:
-        In [0, 1]: 0 where one map is a positive multiple of the other; 1 where nothing of the map is left, or it is
-        reversed; NaN where it was zero on the visible part from the beginning.
+        0 where one is an increasing linear function of the other; 1 where they have nothing in common, or nothing is
+        left of the form; 2 where the order is reversed; NaN where there was no form from the beginning.
     """
-    known, found = (saliency.double().cpu()[visible.cpu()] for saliency in (before, after))
-    square = float(found @ found)
-    scale = max(0.0, float(known @ found) / square) if square > 0 else 0.0
-    norm = float(known.norm())
-    return float((known - scale * found).norm()) / norm if norm > 0 else float("nan")
+    if correlation(before, before).isnan():
+        return float("nan")
+    found = float(correlation(before, after))
+    return 1.0 if found != found else 1 - found
+
+
+def means_over(squares: Int[Tensor, "H W"], saliency: Float[Tensor, "H W"]) -> Float[Tensor, " V"]:
+    """The mean of a map over each numbered square, float64.
+
+    Args:
+        squares: see :func:`~unseen.metrics.faithfulness.patches`.
+        saliency: the map.
+    """
+    numbers = squares.flatten()
+    return numbers.bincount(saliency.double().cpu().flatten()) / numbers.bincount()
 
 
 @dataclass(frozen=True)
 class AttributionShift:
     """How far hiding the rest moves the map of what stays visible (:func:`attribution_shift`).
 
+    The photograph is divided into squares, and the mean saliency of those that stay visible is compared: parts have
+    attributions that can be compared, while single pixels of a gradient are mostly noise.
+
     Args:
-        visible: what stays: the ``top`` of the map, as in the thesis' Figure 13, or ``random`` cells of a grid of
-            7 × 7.
-        keep: share of the photograph that stays, in (0, 1).
+        visible: what stays: the ``top`` of the map, as in the thesis' Figure 13, or ``random`` squares.
+        keep: share of the squares that stays, in (0, 1).
+        side: of a square, in pixels.
 
     Raises:
         ParameterError: a value outside its range.
-        NotApplicableError: (when called) nobody can be asked for maps of what is seen in part (see
-            :func:`~unseen.metrics.partial.partial_map`).
+        NotApplicableError: (when called) fewer than three squares stay, or nobody can be asked for maps of what is seen
+            in part (see :func:`~unseen.metrics.partial.partial_map`).
     """
 
     visible: Literal["top", "random"] = "top"
     keep: float = 0.25
+    side: int = 16
 
     def __post_init__(self) -> None:
         if self.visible not in ("top", "random"):
             raise ParameterError(f"visible {self.visible!r} must be 'top' or 'random'")
         check_share(self.keep)
+        if self.side < 1:
+            raise ParameterError(f"side {self.side} must be at least 1; it is in pixels")
 
     def __call__(self, case: Case) -> float:
-        """The value; NaN for a map that is zero on what stays visible."""
+        """The value; NaN for a map that is the same on all that stays visible."""
+        squares = patches(case.masked.shape, self.side)
+        before = means_over(squares, case.saliency)
+        order = torch.randperm(len(before), generator=case.generator())
         if self.visible == "top":
-            part = top_share(case, self.keep)
-        else:
-            (part,) = random_parts(case.masked.shape, [self.keep], case.generator())
-        return attribution_shift(case.saliency, partial_map(case, part), part)
+            order = order[before[order].argsort(descending=True, stable=True)]
+        shown = order[: round(self.keep * len(before))]
+        if len(shown) < _FEWEST:
+            raise NotApplicableError(
+                f"{len(shown)} of {len(before)} squares would stay visible, and fewer than {_FEWEST} cannot be "
+                "compared; give a smaller side"
+            )
+        after = means_over(squares, partial_map(case, torch.isin(squares, shown)))
+        return attribution_shift(before[shown], after[shown])
