@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -54,7 +55,7 @@ def named(found: Located, measure: str) -> str:
 
 def as_text(found: Located, width: int = 110) -> str:
     """All tables, for a terminal of so many columns."""
-    return "\n\n".join([_about(found), *(table.as_text(width) for table in tables(found))])
+    return "\n\n".join([textwrap.fill(_about(found), width), *(table.as_text(width) for table in tables(found))])
 
 
 def as_markdown(found: Located) -> str:
