@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from unseen import Classifier
 from unseen.metrics.case import Case
 from unseen.metrics.randomisation import Order, ParameterRandomisation
-from unseen.metrics.sensitivity import Sensitivity, noisy
+from unseen.metrics.sensitivity import Sensitivity
 from unseen.metrics.similarity import pearson, spearman
+from unseen.neighbourhood import noisy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from networks import Network, bound

@@ -14,7 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 import unseen
@@ -25,9 +24,9 @@ from unseen.explanation import Explanation
 from unseen.methods import METHODS, Method, spec_of
 from unseen.photo import PhotoSource
 from unseen.registry import Registry
-from unseen.removal import REMOVALS, MaskedClassifier, ProgressListener, Removal
+from unseen.removal import REMOVALS, ProgressListener, Removal
 from unseen.streams import check_seed
-from unseen.sufficient import Evaluator, FromMap
+from unseen.sufficient import map_of
 from unseen.zoo import MODELS, load_classifier
 
 
@@ -147,13 +146,6 @@ def explain_decision(
             "model_seconds": masked.seconds,
         },
     )
-
-
-def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Float[Tensor, "H W"]:
-    """The method's map alone, without parts and curves where it can do without."""
-    if isinstance(method, FromMap):
-        return method.attribute(Evaluator(masked, target), seed, None).saliency
-    return method(masked, target, seed=seed).saliency
 
 
 def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Classifier, Tensor, int], Tensor]:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from networks import Network, bound
-from unseen.explaining import map_of
 from unseen.methods import CONTROLS, METHODS
+from unseen.sufficient import map_of
 
 
 @pytest.mark.parametrize("name", CONTROLS)

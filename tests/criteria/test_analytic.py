@@ -5,9 +5,9 @@ import torch
 
 from unseen.attribution import shapley
 from unseen.criteria.analytic import EXAMPLES, HIDING, IG, Analytic
-from unseen.explaining import map_of
 from unseen.methods import METHODS
 from unseen.removal import REMOVALS, MaskedClassifier
+from unseen.sufficient import map_of
 
 CASES = [(name, method) for name, example in EXAMPLES.items() for method in example.attributions]
 

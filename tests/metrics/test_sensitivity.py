@@ -18,7 +18,8 @@ from unseen.explaining import explainer
 from unseen.methods import METHODS
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case
-from unseen.metrics.sensitivity import Sensitivity, noisy, sensitivity, windows
+from unseen.metrics.sensitivity import Sensitivity, sensitivity, windows
+from unseen.neighbourhood import noisy
 from unseen.removal import REMOVALS
 
 

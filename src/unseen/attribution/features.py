@@ -107,8 +107,12 @@ def last_features(masked: MaskedClassifier, target: int, *, score: Score = "logi
         NotApplicableError: positions cannot be followed through the network, or the score depends on no feature map.
     """
     check_score(score)
-    (found,) = masked.in_batches(1, lambda *_: _captured(masked, target, score))
-    return found
+
+    def compute() -> Features:
+        (found,) = masked.in_batches(1, lambda *_: _captured(masked, target, score))
+        return found
+
+    return masked.once(("last features", target, score), compute)
 
 
 @dataclass

@@ -78,8 +78,12 @@ def gradient(masked: MaskedClassifier, target: int, *, score: Score = "logit") -
     Raises:
         NotApplicableError: the network cannot be differentiated.
     """
-    ((found, _),) = derivatives(masked, lambda *_: masked.image[None], 1, target, score)
-    return found[0]
+
+    def compute() -> Tensor:
+        ((found, _),) = derivatives(masked, lambda *_: masked.image[None], 1, target, score)
+        return found[0]
+
+    return masked.once(("gradient", target, score), compute)
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,14 @@ from unseen.benchmark.plan import DRAWN, MetricSpec, Plan
 from unseen.classifier import Classifier
 from unseen.decision import Decision, decide
 from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
-from unseen.explaining import explain_decision, explainer, map_of
+from unseen.explaining import explain_decision, explainer
 from unseen.explanation import Explanation, Part
 from unseen.methods import METHODS, Method
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge
 from unseen.metrics.robustness import Contexts, OtherPhotographs, SolidColours, robustness
 from unseen.removal import REMOVALS, Removal
+from unseen.sufficient import map_of
 from unseen.zoo import load_classifier
 
 _CONTEXTS = ("robustness-colours", "robustness-photos")

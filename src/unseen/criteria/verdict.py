@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from unseen.attribution.scores import Score, score_of
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ModelError, NotApplicableError
-from unseen.explaining import map_of
 from unseen.methods import Method
 from unseen.removal import Removal
+from unseen.sufficient import map_of
 
 Status = Literal["holds", "fails", "not applicable"]
 

@@ -8,7 +8,6 @@ method does not matter. The form under a removal is ours: the change is the loss
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +18,7 @@ from torch import Tensor
 from unseen.errors import ParameterError
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
+from unseen.neighbourhood import noisy
 
 
 def sensitivity(
@@ -97,15 +97,6 @@ class Sensitivity:
             maps = [partial_map(case, mask) for mask in visible]
         found = sensitivity(case.saliency, torch.stack(maps), visible, normalise=self.normalise)
         return float(found.mean() if self.statistic == "mean" else found.max())
-
-
-def noisy(
-    image: Float[Tensor, "3 H W"], radius: float, count: int, generator: torch.Generator
-) -> Iterator[Float[Tensor, "3 H W"]]:
-    """The photograph with uniform noise of the L∞ ball of this radius, clamped to [0, 1], ``count`` times."""
-    for _ in range(count):
-        noise = torch.rand(image.shape, generator=generator) * 2 - 1
-        yield (image + radius * noise.to(image)).clamp(0, 1)
 
 
 def windows(shape: tuple[int, int], share: float, count: int, generator: torch.Generator) -> Bool[Tensor, "N H W"]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier, out_of_memory
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.fingerprint import revision
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
 """(pixels (N, 3, H, W), masks (N, H, W)) → logits (N, K): one differentiable pass on the network's device.
@@ -133,6 +135,7 @@ class MaskedClassifier:
         self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)
         self.batch = self.batch_size or _default_batch(self.classifier)
         self.pixels = self.image.to(self.classifier.device)[None]
+        self._known: dict[Hashable, tuple[Hashable, Any]] = {}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -215,6 +218,42 @@ class MaskedClassifier:
         self.batch = tried // 2
         if self.classifier.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What ``compute`` gives, computed only when it is first asked for, or after the network's weights changed.
+
+        So methods that need the same of a photograph, such as its gradient, share it.
+
+        Args:
+            key: what is asked for.
+            compute: finds it.
+        """
+        state = revision(self.classifier.model)
+        if key not in self._known or self._known[key][0] != state:
+            self._known[key] = state, compute()
+        return cast(T, self._known[key][1])
+
+    @contextmanager
+    def beside(self, image: Float[Tensor, "3 H W"]) -> Iterator[MaskedClassifier]:
+        """Another photograph under the same removal, whose evaluations, seconds and progress are counted here.
+
+        Raises:
+            ParameterError: see :meth:`Removal.bind`.
+        """
+        before = self.evaluations
+        other = self.removal.bind(self.classifier, image, batch_size=self.batch)
+
+        def relay(stage: str, done: int, expected: int | None) -> None:
+            del stage, expected
+            self.evaluations = before + done
+            self._report()
+
+        other.progress = relay
+        try:
+            yield other
+        finally:
+            self.evaluations = before + other.evaluations
+            self.seconds += other.seconds
 
     def check_masks(self, masks: Tensor) -> None:
         """Refuse masks of another shape, outside [0, 1], or soft where the removal takes only 0 and 1.

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.explaining import map_of
 from unseen.methods import Method
 from unseen.removal import ProgressListener, Removal
+from unseen.sufficient import map_of
 from unseen.sufficient.extraction import rank
 
 Order = Literal["top", "bottom"]

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
@@ -18,6 +18,9 @@ from unseen.removal import MaskedClassifier
 from unseen.sufficient.evaluation import Criterion, Evaluator
 from unseen.sufficient.extraction import Prefix, Ranking, curve, rank, shortest_prefix
 from unseen.sufficient.minimisation import minimise
+
+if TYPE_CHECKING:
+    from unseen.methods import Method
 
 _EVALUATIONS_OF_PART = {False: 40, True: 130}
 
@@ -81,6 +84,13 @@ class FromMap(ABC):
     ) -> Findings:
         """Explain why the model says class ``target``; see :class:`unseen.methods.Method`."""
         return _Search(self, Evaluator(masked, target), seed, contrastive).findings(confidence, parts)
+
+
+def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Float[Tensor, "H W"]:
+    """The method's map alone, without parts and curves where it can do without."""
+    if isinstance(method, FromMap):
+        return method.attribute(Evaluator(masked, target), seed, None).saliency
+    return method(masked, target, seed=seed).saliency
 
 
 @dataclass

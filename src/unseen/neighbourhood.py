@@ -1,0 +1,18 @@
+"""Photographs that hardly differ from one: where explanations should hardly differ, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def noisy(
+    image: Float[Tensor, "3 H W"], radius: float, count: int, generator: torch.Generator
+) -> Iterator[Float[Tensor, "3 H W"]]:
+    """The photograph with uniform noise of the L∞ ball of this radius, clamped to [0, 1], ``count`` times."""
+    for _ in range(count):
+        noise = torch.rand(image.shape, generator=generator) * 2 - 1
+        yield (image + radius * noise.to(image)).clamp(0, 1)
