@@ -1,0 +1,1 @@
+"""Explanations joined into one, by the weights that make it best."""
