@@ -4,7 +4,7 @@ Thousands of problems are solved at once, each to the last digits. Every one tak
 (Lawson & Hanson, *Solving Least Squares Problems*, 1974, chapter 23; Nocedal & Wright, *Numerical Optimization*, 2006,
 section 16.5): the exact minimum over the weights that are free, or as far towards it as no weight turns negative; a
 weight that reaches 0 is held there, and the one whose gradient asks for it most is set free again. So that singular
-matrices, as of methods that are the same, have one answer too, what is minimised is q(w) + ε·|w − w₀|² with
+matrices, as of methods that are the same, have one answer too, what is minimised is q(w) + ε‖w − w₀‖² with
 ε = 10⁻⁹ of the scale, and w₀ moves to the minimum until the certificate of q itself holds (proximal point method,
 Rockafellar 1976).
 """
@@ -34,14 +34,14 @@ class Quadratic:
     """q(w) = wᵀ A w − 2 bᵀ w + c of k weights; leading dimensions are a batch.
 
     Attributes:
-        matrix: A, symmetric and without negative eigenvalues, (*B, k, k).
-        linear: b, (*B, k).
-        constant: c, (*B).
+        matrix: A, symmetric and without negative eigenvalues, (…, k, k).
+        linear: b, (…, k).
+        constant: c, (…).
     """
 
-    matrix: Float[Tensor, "*B k k"]
-    linear: Float[Tensor, "*B k"]
-    constant: Float[Tensor, "*B"]
+    matrix: Float[Tensor, "... k k"]
+    linear: Float[Tensor, "... k"]
+    constant: Float[Tensor, ...]
 
     def __call__(self, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
         """The values q(w)."""
@@ -79,7 +79,7 @@ def on_simplex(quadratic: Quadratic) -> Float[Tensor, "*B k"]:
 
 
 def non_negative(quadratic: Quadratic) -> Float[Tensor, "*B k"]:
-    """The weights v ≥ 0 that minimise q, float64: non-negative least squares where q(v) = |Sv − δ|².
+    """The weights v ≥ 0 that minimise q, float64: non-negative least squares where q(v) = ‖Sv − δ‖².
 
     Each weight is measured in units of 1/√Aᵢᵢ, so that it does not matter how a method is scaled. Of several minima
     the one with the smallest norm in these units, to about 10⁻⁶ of it. v = 0 says that no method is of use.
@@ -103,7 +103,7 @@ def simplex_residual(quadratic: Quadratic, weights: Float[Tensor, "*B k"]) -> Fl
     """How far weights on the simplex are from a minimum: 0 at a minimum alone.
 
     The duality gap max_u ∇q(w)·(w − u) over the simplex, which is at least q(w) − min q, divided by
-    2 (max |A| + max |b|).
+    twice the largest magnitude in A plus that in b.
     """
     gradient = quadratic.gradient(weights)
     gap = (weights * (gradient - gradient.amin(-1, keepdim=True))).sum(-1)
@@ -114,7 +114,8 @@ def non_negative_residual(quadratic: Quadratic, weights: Float[Tensor, "*B k"]) 
     """How far weights that are not negative are from a minimum: 0 at a minimum alone.
 
     The largest part of the gradient that should not be there (of either sign where a weight is positive, negative where
-    it is 0), each part divided by √Aᵢᵢ, and all by what they are the difference of, max 2(|A|v + |b|).
+    it is 0), each part divided by √Aᵢᵢ, and all by the largest of what they are the difference of: twice the magnitudes
+    of A times v plus those of b.
     """
     unit = quadratic.matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     unit = torch.where(unit > 0, unit, 1.0)
@@ -194,7 +195,7 @@ def _wrong(force: Float[Tensor, "N k"], weights: Float[Tensor, "N k"], *, simple
 def _check(quadratic: Quadratic) -> None:
     """Refuse what is no convex quadratic."""
     matrix, linear = quadratic.matrix, quadratic.linear
-    if matrix.shape[-2:] != linear.shape[-1:] * 2 or not linear.shape[-1]:
+    if matrix.shape != (*linear.shape, linear.shape[-1]) or not linear.shape[-1]:
         raise ParameterError(
             f"a matrix of shape {tuple(matrix.shape)} and a vector of shape {tuple(linear.shape)} make no quadratic; "
             "give (…, k, k) and (…, k) with k of 1 or more"
