@@ -63,12 +63,7 @@ def borda(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "H W"]:
 
 
 class LeastComplex(NamedTuple):
-    """A map and the weights of those that it is made of.
-
-    Attributes:
-        saliency: Σ wᵢ φᵢ, (H, W).
-        weights: w, on the simplex, float64 (k).
-    """
+    """A map Σ wᵢφᵢ, (H, W), and the weights w of those that it is made of, on the simplex, float64 (k)."""
 
     saliency: Float[Tensor, "H W"]
     weights: Float[Tensor, " k"]
@@ -105,9 +100,10 @@ def least_complex(maps: Float[Tensor, "k H W"], steps: int = 100) -> LeastComple
 
 
 def complexity(saliency: Float[Tensor, "*S"]) -> Float[Tensor, ""]:
-    """The entropy in nats of the pixels' shares |φ| / Σ|φ|, from 0 for one pixel to the logarithm of their number.
+    """The entropy in nats of the pixels' shares in the sum of magnitudes.
 
-    A map of zeros, which says nothing, has the highest.
+    It is 0 for a single pixel, and the logarithm of the number of pixels where all are alike. A map of zeros,
+    which says nothing, has the highest.
 
     Source: Bhatt, Weller & Moura 2020, definition of complexity.
     """
