@@ -140,8 +140,12 @@ class Registry(Generic[T]):
             raise ParameterError(f"{self.kind} {name!r} needs its {needed}: write {name}:{needed}=…")
         return typing.cast(T, factory(**arguments))
 
-    def split(self, lists: Iterable[str] | None) -> tuple[str, ...]:
+    def split(self, lists: Iterable[str] | None, separator: str = ",") -> tuple[str, ...]:
         """The specs of comma-separated lists, each once; a comma inside a spec is one that no name follows.
+
+        Args:
+            lists: of specs.
+            separator: stands between them, instead of a comma.
 
         Example:
             >>> from unseen.removal import REMOVALS
@@ -151,12 +155,12 @@ class Registry(Generic[T]):
         specs: list[str] = []
         for listed in lists or ():
             first = True
-            for piece in listed.split(","):
+            for piece in listed.split(separator):
                 name = re.split("[:@]", piece)[0]
                 if first or name in self.entries or not specs or ":" not in specs[-1]:
                     specs.append(piece)
                 else:
-                    specs[-1] += f",{piece}"
+                    specs[-1] += f"{separator}{piece}"
                 first = False
         return tuple(dict.fromkeys(specs))
 

@@ -1,1 +1,8 @@
-"""Explanations joined into one, by the weights that make it best."""
+"""Aggregation: several maps of one photograph joined into one that serves a stated goal best."""
+
+from __future__ import annotations
+
+from unseen.aggregation.aggregating import Aggregate, aggregate
+from unseen.aggregation.method import Aggregation
+
+__all__ = ["Aggregate", "Aggregation", "aggregate"]
