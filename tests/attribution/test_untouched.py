@@ -140,7 +140,7 @@ def test_also_if_it_is_refused(name: str) -> None:
             ask(name, masked)
         except UnseenError:
             refused = True
-    looks_inside = ("lrp", "deep", "cam", "deconvnet", "guided", "iassa")
+    looks_inside = ("lrp", "deep", "cam", "deconvnet", "guided", "iassa", "aggregate")
     assert refused == (any(word in name for word in looks_inside))
 
 

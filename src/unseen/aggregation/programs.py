@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -87,7 +87,7 @@ class Program(ABC):
         total = found.sum(-1, keepdim=True)
         return found / torch.where(total > 0, total, 1)
 
-    def drawn(self, strength: float | Float[Tensor, " P"], towards: Float[Tensor, " k"] | None = None) -> Self:
+    def drawn(self, strength: float | Float[Tensor, " P"], towards: Float[Tensor, " k"] | None = None) -> Program:
         """The program with a penalty of the part of v that lies across other weights.
 
         Args:
@@ -130,7 +130,7 @@ class PerSpread(Program):
         """
         k = self.matrix.shape[-1]
         starts = torch.cat([torch.eye(k, dtype=torch.float64), torch.ones(1, k, dtype=torch.float64)])
-        ridge = 1e-10 * _curvature(self.matrix)[..., None, None] * torch.eye(k)
+        ridge = 1e-10 * torch.diag_embed(self.matrix.diagonal(dim1=-2, dim2=-1))
         problem = (self.matrix + ridge)[..., None, :, :].expand(*self.matrix.shape[:-2], k + 1, k, k)
         found = starts.expand(problem.shape[:-1])
         ratio = torch.full(found.shape[:-1], torch.inf, dtype=torch.float64)
@@ -150,10 +150,10 @@ class PerDrop(Program):
     """vᵀMv / (bᵀv)², for bᵀv > 0: per square of the drop that is explained.
 
     Attributes:
-        drop: b, shape (*B, k).
+        drop: b, shape (*B, k), or without some of the leading dimensions.
     """
 
-    drop: Float[Tensor, "*B k"]
+    drop: Float[Tensor, "... k"]
 
     def said(self, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
         """(bᵀv)², or 0 if bᵀv < 0."""
@@ -211,7 +211,7 @@ def program(
 
 def _on_path(
     observed: Observed, change: Float[Tensor, "*B k k"], sums: Quadratic, balance: float | Tensor
-) -> Float[Tensor, "*B k k"]:
+) -> Float[Tensor, "... k k"]:
     """The matrix for λ; see :func:`program`."""
     ahead = [1] * sums.constant.ndim
     trades = torch.cat([torch.zeros(1), 10 ** torch.arange(-8, 8.1, 0.25), torch.tensor([torch.inf])]).double()
@@ -253,5 +253,6 @@ def check_goal(goal: str, balance: float | Tensor) -> None:
         raise ParameterError(f"lambda {balance} must lie in [0, 1]; 1 is robustness alone, 0 faithfulness alone")
 
 
-def _form(matrix: Float[Tensor, "*B k k"], weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
+def _form(matrix: Tensor, weights: Tensor) -> Tensor:
+    """wᵀMw, over whatever leading dimensions the two have."""
     return torch.einsum("...i,...ij,...j->...", weights, matrix, weights)

@@ -43,11 +43,11 @@ class Quadratic:
     linear: Float[Tensor, "... k"]
     constant: Float[Tensor, ...]
 
-    def __call__(self, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
-        """The values q(w)."""
+    def __call__(self, weights: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+        """The values q(w); leading dimensions are broadcast."""
         return (weights * (_product(self.matrix, weights) - 2 * self.linear)).sum(-1) + self.constant
 
-    def gradient(self, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B k"]:
+    def gradient(self, weights: Float[Tensor, "... k"]) -> Float[Tensor, "... k"]:
         """2(Aw − b)."""
         return 2 * (_product(self.matrix, weights) - self.linear)
 
@@ -214,7 +214,7 @@ def _check(quadratic: Quadratic) -> None:
         )
 
 
-def _product(matrix: Float[Tensor, "*B k k"], weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B k"]:
+def _product(matrix: Float[Tensor, "... k k"], weights: Float[Tensor, "... k"]) -> Float[Tensor, "... k"]:
     return (matrix @ weights[..., None])[..., 0]
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from unseen.aggregation.quadratic import Quadratic
 
-Shares = Float[Tensor, "*B N"]
-"""How much each observation counts, up to a positive factor."""
+Shares = Float[Tensor, "..."]
+"""How much each observation counts, up to a positive factor: shape (*B, N)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,126 @@
+"""What is held out is not fitted to; what is resampled scatters as it should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mixtures import by_hand, drawn, observed, segments
+
+from unseen.aggregation.assessment import FOLDS, STRENGTHS, fitting_strength, folds, held_out, resampled
+from unseen.aggregation.programs import GOALS, Observed, program
+from unseen.aggregation.quality import Changes, changes, hidings
+
+
+@pytest.mark.parametrize(("near", "hidden"), [(6, 40), (8, 8), (2, 9), (30, 100)])
+def test_every_observation_is_left_out_and_never_judged_where_it_was_fitted(near: int, hidden: int) -> None:
+    for shares, count in zip(folds(observed(0, near=near, hidden=hidden)), (near, hidden), strict=True):
+        assert shares.shape == (FOLDS, count)
+        assert bool(((shares == 0) | (shares == 1)).all())
+        assert bool((shares == 0).any(0).all())
+        assert bool((shares == 1).any(1).all())
+
+
+def test_of_one_observation_none_is_left_out_and_nothing_is_known() -> None:
+    known = observed(0, near=1, hidden=40)
+    assert bool((folds(known)[0] == 1).all())
+    found = held_out(known, "both")
+    assert bool(found.sensitivity.isnan().all())
+    assert not bool(found.infidelity.isnan().any())
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_losses_are_those_of_a_loop_over_the_folds(goal: Any) -> None:
+    maps, nearby, shown, drops = drawn(3, near=8, hidden=40)
+    known = Observed(changes(maps, nearby), hidings(maps, shown, segments(), drops))
+    found = held_out(known, goal)
+    change, missed, size = [], 0.0, 0.0
+    for fold in range(FOLDS):
+        kept = [place for place in range(8) if place != fold]
+        rows = torch.arange(40) % FOLDS != fold
+        part = by_hand(
+            known.changes.grams[kept], known.changes.maps, known.hidings.sums[rows], known.hidings.drops[rows]
+        )
+        weights = program(part, goal).weights()
+        r = torch.einsum("k,khw->hw", weights, (maps - nearby[fold]).double())
+        here = torch.einsum("k,khw->hw", weights, maps.double())
+        change.append(float((r - r.mean()).norm() / (here - here.mean()).norm()))
+        sums, goal_drops = part.hidings.sums @ weights, part.hidings.drops
+        scale = max(float(sums @ goal_drops / (sums @ sums)), 0)
+        missed += float((scale * known.hidings.sums[~rows] @ weights - known.hidings.drops[~rows]).square().sum())
+        size += float(known.hidings.drops[~rows].square().sum())
+    assert float(found.sensitivity[0]) == pytest.approx(sum(change) / FOLDS, rel=1e-5)
+    assert float(found.infidelity[0]) == pytest.approx(missed / size, rel=1e-5)
+
+
+def test_noise_is_not_taken_for_faithfulness() -> None:
+    """Drops that no map explains: fitted weights seem to explain some, on what was held out they explain nothing."""
+    losses = []
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        known = by_hand(
+            torch.zeros(0, 5, 5),
+            torch.eye(5),
+            torch.randn(24, 5, generator=generator),
+            torch.randn(24, generator=generator),
+        )
+        _near, hidden = known.alike
+        weights = program(known, "faithfulness").weights()
+        assert float(known.hidings.infidelity(weights, hidden, hidden)) <= 1
+        losses.append(float(held_out(known, "faithfulness").infidelity[0]))
+    assert sum(losses) / len(losses) > 1
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_the_strength_is_one_of_those_that_are_tried(goal: Any) -> None:
+    assert fitting_strength(observed(5), goal) in STRENGTHS
+
+
+def test_a_strong_pull_is_chosen_where_the_observations_are_noise_and_none_where_they_are_not() -> None:
+    """Maps that are equally good: only the mean is. One map that is clearly best: no pull."""
+    pulled = []
+    for seed in range(12):
+        generator = torch.Generator().manual_seed(seed)
+        truth = torch.randn(16, 1, generator=generator)
+        noisy = by_hand(
+            torch.zeros(0, 6, 6), torch.eye(6), truth + torch.randn(16, 6, generator=generator), truth[:, 0]
+            + torch.randn(16, generator=generator),
+        )  # fmt: skip
+        pulled.append(fitting_strength(noisy, "faithfulness"))
+    assert sum(strength >= 1 for strength in pulled) >= 7
+    generator = torch.Generator().manual_seed(0)
+    sums = torch.randn(60, 6, generator=generator)
+    assert fitting_strength(by_hand(torch.zeros(0, 6, 6), torch.eye(6), sums, sums[:, 2]), "faithfulness") == 0
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=10)
+def test_resampled_weights_are_mixtures_around_the_weights(seed: int) -> None:
+    known = observed(seed)
+    found = resampled(known, "robustness", resamples=40, generator=torch.Generator().manual_seed(1))
+    again = resampled(known, "robustness", resamples=40, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(found, again)
+    assert torch.allclose(found.sum(1), torch.ones(40).double())
+    assert float((found.mean(0) - program(known, "robustness").weights()).abs().max()) < 0.25
+
+
+def test_more_observations_scatter_less() -> None:
+    spread = [
+        float(resampled(observed(0, near=near), "robustness", generator=torch.Generator().manual_seed(0)).std(0).mean())
+        for near in (4, 64)
+    ]
+    assert spread[1] < 0.5 * spread[0]
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=20)
+def test_the_gap_to_fresh_observations_is_within_its_bound(seed: int) -> None:
+    """|Q̂(w) − Q(w)| ≤ max |Γ̂ᵢⱼ − Γᵢⱼ| for all w of the simplex, because ‖wwᵀ‖₁ = 1."""
+    few, many = observed(seed, near=4).changes, observed(seed + 1, near=200).changes
+    weights = program(Observed(few, observed(seed).hidings), "robustness").weights()
+    one, other = (known.loss(torch.ones(len(known.grams))) for known in (few, Changes(many.grams, few.maps)))
+    bound = float((one.matrix - other.matrix).abs().max())
+    assert abs(float(one(weights)) - float(other(weights))) <= bound * (1 + 1e-9)
