@@ -62,7 +62,7 @@ METHODS: Registry[Method] = Registry(
             "unseen.aggregation:Aggregation",
             "several methods mixed with the weights that serve robustness, faithfulness or both best",
             "Decker et al., Provably Better Explanations with Optimized Aggregation of Feature Attributions, ICML 2024",
-            "every method nine times, 128 with parts hidden, and 70 for curves and parts",
+            "every method four times, 128 with parts hidden, and 70 for curves and parts",
         ),
         "causal": Entry(
             "unseen.causal:Causal",

@@ -30,6 +30,7 @@ def test_of_one_observation_none_is_left_out_and_nothing_is_known() -> None:
     found = held_out(known, "both")
     assert bool(found.sensitivity.isnan().all())
     assert not bool(found.infidelity.isnan().any())
+    assert fitting_strength(known, "robustness") == 0
 
 
 @pytest.mark.parametrize("goal", GOALS)

@@ -67,7 +67,7 @@ class Aggregate:
 
     @property
     def twins(self) -> tuple[tuple[str, str, float], ...]:
-        """Pairs of methods whose maps are nearly the same, with their correlation: they share their weight."""
+        """Pairs of methods whose maps are nearly the same, with their correlation; their split is chance."""
         if len(self.names) < 2:
             return ()
         correlations = torch.corrcoef(self.maps.double().flatten(1))
@@ -83,7 +83,7 @@ def aggregate(
     *,
     goal: Goal = "both",
     balance: float = 0.5,
-    nearby: int = 8,
+    nearby: int = 3,
     radius: float = 0.02,
     hidden: int = 128,
     segments: int = 50,

@@ -16,7 +16,7 @@ from unseen.aggregation.programs import Goal, Observed, program
 from unseen.aggregation.quality import Shares
 
 STRENGTHS = (0.0, 0.01, 0.1, 1.0, 10.0)
-"""Of the pull towards given weights; that which does best on observations held out is taken."""
+"""Of the pull towards given weights."""
 
 FOLDS = 8
 """Times that observations are held out."""
@@ -54,21 +54,28 @@ def folds(observed: Observed) -> tuple[Shares, Shares]:
 def fitting_strength(
     observed: Observed, goal: Goal, balance: float = 0.5, towards: Float[Tensor, " k"] | None = None
 ) -> float:
-    """How strongly weights should be drawn towards others: what does best on observations held out.
+    """How strongly weights should be drawn towards others.
 
-    Best is for ``both`` the least sum of sensitivity and infidelity, with λ and 1 − λ, each divided by its range over
-    the methods alone and the mean.
+    It is the strongest pull whose loss on observations held out is within a standard error of the least (Breiman et
+    al., *Classification and Regression Trees*, 1984, section 3.4.3): what generalises to other parts is not the mixture
+    that fits these best. For ``both`` the loss is the sum of sensitivity and infidelity, with λ and 1 − λ, each divided
+    by its range over the methods alone and the mean. 0 if too little is known to hold any of it out.
     """
-    strengths = torch.tensor(STRENGTHS)
-    weights = program(observed, goal, balance, folds(observed)).drawn(strengths, towards).weights()
+    weights = program(observed, goal, balance, folds(observed)).drawn(torch.tensor(STRENGTHS), towards).weights()
     fixed = _fixed(observed)
-    sensitivity, infidelity = _losses(observed, torch.cat([fixed[:, None].expand(-1, FOLDS, -1), weights]))
-    known = {"robustness": [(sensitivity, 1.0)], "faithfulness": [(infidelity, 1.0)]}
-    total = torch.zeros(len(strengths), dtype=torch.float64)
-    for losses, share in known.get(goal, [(sensitivity, balance), (infidelity, 1 - balance)]):
-        alone, drawn = losses[: len(fixed)], losses[len(fixed) :]
-        total += share * (drawn / (alone.amax() - alone.amin()).clamp(min=1e-9)).nan_to_num()
-    return STRENGTHS[int(total.argmin())]
+    losses = _by_fold(observed, torch.cat([fixed[:, None].expand(-1, FOLDS, -1), weights]))
+    shares = {"robustness": (1.0, 0.0), "faithfulness": (0.0, 1.0)}.get(goal, (balance, 1 - balance))
+    total = torch.zeros(len(STRENGTHS), FOLDS, dtype=torch.float64)
+    for share, by_fold in zip(shares, losses, strict=True):
+        alone = by_fold[: len(fixed)].mean(1)
+        if share > 0 and bool(alone.isfinite().all()):
+            drawn = by_fold[len(fixed) :].nan_to_num(1)  # no mixture of them says anything
+            total += share * drawn / (alone.amax() - alone.amin()).clamp(min=1e-9)
+    mean = total.mean(1)
+    best = int(mean.argmin())
+    error = (total - total[best]).std(1) / FOLDS**0.5
+    good = [s for s, m, e in zip(STRENGTHS, mean, error, strict=True) if m <= mean[best] + e]
+    return max(good) if bool(total.any()) else 0.0
 
 
 def held_out(
@@ -90,15 +97,20 @@ def _fixed(observed: Observed) -> Float[Tensor, "C k"]:
 
 
 def _losses(observed: Observed, weights: Float[Tensor, "C F k"]) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
-    """Sensitivity and infidelity of weights that belong to each fold, where it leaves observations out."""
+    """Mean sensitivity and infidelity of weights that belong to each fold, where it leaves observations out."""
+    sensitivity, infidelity = _by_fold(observed, weights)
+    return sensitivity.mean(1), infidelity.mean(1)
+
+
+def _by_fold(observed: Observed, weights: Float[Tensor, "C F k"]) -> tuple[Float[Tensor, "C F"], Float[Tensor, "C F"]]:
+    """Sensitivity, and infidelity, whose mean over folds is that over all that is held out; NaN if none is."""
     near, hidden = folds(observed)
-    nothing = torch.full((len(weights),), torch.nan, dtype=torch.float64)
-    sensitivity = infidelity = nothing
+    sensitivity = infidelity = weights.new_full(weights.shape[:2], torch.nan)
     if near.shape[1] > 1:
-        sensitivity = observed.changes.sensitivity(weights, 1 - near).mean(1)
+        sensitivity = observed.changes.sensitivity(weights, 1 - near)
     if hidden.shape[1] > 1:
         size = (1 - hidden) @ observed.hidings.drops.square()
-        infidelity = observed.hidings.infidelity(weights, hidden, 1 - hidden) @ size / size.sum()
+        infidelity = observed.hidings.infidelity(weights, hidden, 1 - hidden) * size / size.mean().clamp(min=1e-300)
     return sensitivity, infidelity
 
 

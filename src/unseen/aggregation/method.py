@@ -55,7 +55,7 @@ class Aggregation(FromMap):
     of: str = POOL
     goal: Goal = "both"
     balance: float = 0.5
-    nearby: int = 8
+    nearby: int = 3
     radius: float = 0.02
     hidden: int = 128
     segments: int = 50
@@ -101,7 +101,7 @@ class Aggregation(FromMap):
 def _notes(found: Aggregate) -> list[str]:
     notes = [f"{name} is left out: it {reason}" for name, reason in found.left_out.items()]
     notes += [
-        f"{one} and {other} say nearly the same here (correlation {correlation:.3f}): they share one weight"
+        f"{one} and {other} say nearly the same here (correlation {correlation:.3f}): their split is chance"
         for one, other, correlation in found.twins
     ]
     if not bool(found.weights.any()):
