@@ -25,6 +25,14 @@ and explanation.json. An earlier explanation there is replaced.
   unseen explain cat.jpg --target "tiger cat"
   unseen explain cat.jpg --confidence 0.5 --confidence 0.9
   unseen explain cat.jpg --removal ad:pooled --json
+
+No method is best for every photograph: "aggregate" mixes several with the
+weights that serve robustness, faithfulness or both best on this one, and shows
+each weight and what the mixture gains where it was not fitted.
+
+  unseen explain cat.jpg --method aggregate --of grad-cam,occlusion,rise
+  unseen explain cat.jpg --method aggregate --of causal,rise:masks=500 \\
+    --for both --lambda 0.3
 """
 COMPARE_HELP = """Compare methods and ways of hiding on one photograph, on one sheet.
 

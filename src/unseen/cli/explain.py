@@ -11,7 +11,8 @@ from cyclopts import Parameter
 
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json
-from unseen.cli.options import Flag
+from unseen.cli.mixing import mixed
+from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import Listener, progress
 from unseen.errors import UnseenError
 from unseen.runtime import wait_passively
@@ -44,6 +45,9 @@ def explain(
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
     method: str = "causal",
+    of: Listed = None,
+    goal: Annotated[str | None, Parameter(name="--for", metavar="GOAL")] = None,
+    balance: Annotated[float | None, Parameter(name="--lambda")] = None,
     removal: str = "ad",
     target: str | None = None,
     confidence: Repeatable = None,
@@ -67,6 +71,13 @@ def explain(
         Text file with one class name a line, for a model that brings none.
     method
         A name from "unseen list methods", with options after a colon; "unseen list methods NAME" shows them.
+    of
+        With --method aggregate: the methods to mix, with options, separated by commas.
+    goal
+        With --method aggregate: what the mixture should be best at: robustness (the map stays when the
+        photograph hardly changes), faithfulness (it predicts what hiding parts costs), or both; by default both.
+    balance
+        With --method aggregate and both goals: the weight of robustness, from 0 to 1; by default 0.5.
     removal
         How parts are hidden: a name from "unseen list removals", also with options;
         "unseen list removals NAME" shows them.
@@ -95,6 +106,7 @@ def explain(
     from unseen.removal import REMOVALS
     from unseen.storage import check_writable, distinct_names
 
+    method = mixed(method, of, goal, balance)
     request = Request(method, removal, target, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
     check_request(request.confidence, seed, parts, batch_size)
     METHODS.create(method)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.plotting.columns import percent
+from unseen.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
 
 if TYPE_CHECKING:
     from unseen.comparing import Comparison
@@ -18,9 +19,11 @@ _HEADER = f"{'class':24} {'probability':>11}  {'part':13} {'γ':>5} {'pixels':>8
 def as_object(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -> dict[str, Any]:
     """The explanation as the JSON object that scripts read; the full record is among its files."""
     record = explanation.to_dict()
+    mixture = record_of(explanation)
     return {
         "photo": str(photo),
         **{key: record[key] for key in ("target", "method", "removal", "parts", "notes")},
+        **({"mixture": mixture} if mixture is not None else {}),
         "evaluations": explanation.provenance["evaluations"],
         "seconds": round(explanation.provenance["seconds"], 3),
         "files": {what: str(path) for what, path in files.items()},
@@ -32,11 +35,13 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
     about = explanation.provenance
     subject = f"{_cut(explanation.label, 24):24} {percent(explanation.probability):>11}"
     rows = [subject + _part_cells(part) for part in explanation.parts] or [f"{subject}  no part was found"]
+    known = facts_of(explanation)
     return "\n".join([
         f"{photo}  ({about['evaluations']:,} evaluations, {about['seconds']:.1f} s)",
         f"  {_HEADER}",
         *(f"  {row}" for row in rows),
-        *([f"  map: {', '.join(explanation.evidence)}"] if explanation.evidence else []),
+        *([f"  map: {', '.join(known)}"] if known else []),
+        *_mixture_lines(explanation),
         *(f"  note: {note}" for note in explanation.notes),
         f"  pictures: {files['panel']}",
     ])  # fmt: skip
@@ -55,17 +60,44 @@ def as_comparison(photo: Path, comparison: Comparison, folder: Path) -> str:
             ("failed", "–") if cell.explanation is None else (f"{about['evaluations']:,}", f"{about['seconds']:.1f}")
         )
         rows.append((cell.method, cell.removal, *spent, *measured))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     decision = comparison.decision
     return "\n".join([
         f"{photo}  ({decision.label} {percent(decision.probability)})",
-        *(
-            "  " + "  ".join(f"{text:{'<' if place < 2 else '>'}{widths[place]}}" for place, text in enumerate(row))
-            for row in rows
-        ),
+        *_aligned(rows, words=2),
         f"  sheet: {folder / SHEET}",
         f"  record: {folder / RECORD}",
     ])  # fmt: skip
+
+
+def _mixture_lines(explanation: Explanation) -> list[str]:
+    """What was mixed: a row a method, then what the mixture gains; nothing for what is no mixture."""
+    mixture = mixture_of(explanation)
+    if mixture is None:
+        return []
+
+    def lost(one: Ingredient) -> list[str]:
+        return [one.told(loss) for loss in mixture.measured]
+
+    rows = [("mixed", "weight", "95 % interval", "contribution", *mixture.measured)]
+    for one in mixture.methods:
+        low, high = map(percent, one.interval)
+        rows.append((one.name, percent(one.weight), f"{low} – {high}", percent(one.contribution), *lost(one)))
+    rows += [(one.name, "", "", "", *lost(one)) for one in (mixture.equal, mixture.mixed)]
+    readings = "; ".join(f"{loss}: {READINGS[loss]}" for loss in mixture.measured)
+    return [
+        *_aligned(rows, words=1),
+        *([f"  held out from the fit, less is better; {readings}"] if readings else []),
+        f"  gain: {mixture.verdict}",
+    ]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], words: int) -> list[str]:
+    """Rows of a table as lines; the first ``words`` columns begin, the others end at the same place."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  " + "  ".join(f"{text:{'<' if place < words else '>'}{widths[place]}}" for place, text in enumerate(row))
+        for row in rows
+    ]
 
 
 def _part_cells(part: Part) -> str:

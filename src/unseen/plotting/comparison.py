@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from unseen.plotting import columns, pixels
@@ -111,8 +112,8 @@ def _span(compared: Comparison, column: int) -> tuple[float, float] | None:
 
 
 def _spec(spec: str, room: float) -> list[str]:
-    """A spec as lines that break behind its commas."""
-    return [line.replace(", ", ",") for line in wrapped(spec.replace(",", ", "), room, NAME_LETTER)]
+    """A spec as lines that break behind what separates its parts."""
+    return [re.sub("([,;/]) ", r"\1", line) for line in wrapped(re.sub("([,;/])", r"\1 ", spec), room, NAME_LETTER)]
 
 
 def _key(compared: Comparison, column: int) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from unseen.explanation import Explanation
 from unseen.plotting import columns
 from unseen.plotting.columns import Column
+from unseen.plotting.mixture import facts_of, mixture_of
 from unseen.plotting.page import EDGE, FACT, GAP, HEAD_LETTER, HEAD_LINE, LINE, NOTE, Page, facts_line, wrapped
+from unseen.plotting.weights import weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,9 +25,12 @@ _TITLE = 0.5
 
 
 def panel(explanation: Explanation) -> Figure:
-    """Photograph, saliency map, parts and (where there is one) deletion and insertion curve, side by side."""
+    """Photograph, saliency map, weights of a mixture, parts, deletion and insertion curve: what there is of them."""
     top = explanation.provenance.get("decision", {}).get("top", [])
     row = [columns.photograph(explanation.image, top), _saliency(explanation), *_parts(explanation)]
+    mixture = mixture_of(explanation)
+    if mixture is not None:
+        row.insert(2, weights(mixture))
     if explanation.curve is not None:
         row.append(columns.curve(explanation, explanation.curve))
     return _sheet(explanation, row, side=3.2)
@@ -101,7 +106,8 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
         f"{about['seconds']:.1f} s" if "seconds" in about else None,
         f"seed {about['request']['seed']}" if "request" in about else None,
     ]
-    evidence = [(f"map: {facts_line([*explanation.evidence])}", FACT)] if explanation.evidence else []
+    known = facts_of(explanation)
+    evidence = [(f"map: {facts_line([*known])}", FACT)] if known else []
     notes = [*explanation.notes]
     if len(explanation.parts) > PARTS_SHOWN:
         notes.append(f"{len(explanation.parts) - PARTS_SHOWN} further parts are in the record")

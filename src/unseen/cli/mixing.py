@@ -1,0 +1,58 @@
+"""From ``--of``, ``--for`` and ``--lambda`` to the spec of a mixture."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from unseen.errors import ParameterError
+from unseen.methods import METHODS
+from unseen.registry import written
+
+MIXING = "aggregate"
+"""Name of the method that mixes others."""
+
+_OPTIONS = {"--of": "of", "--for": "goal", "--lambda": "balance"}
+
+
+def mixed(method: str, of: Sequence[str] | None, goal: str | None, balance: float | None) -> str:
+    """The spec of ``method`` with what the flags ask of a mixture; as it was if they ask nothing.
+
+    Args:
+        method: a spec.
+        of: comma-separated lists of the specs to mix.
+        goal: what the weights should serve.
+        balance: λ, the weight of robustness where both goals are served.
+
+    Raises:
+        ParameterError: flags for a method that mixes nothing, that repeat an option of the spec, or have a bad value;
+            a λ for one goal alone.
+        UnknownNameError: a method that is not registered.
+
+    Example:
+        >>> mixed("aggregate:hidden=64", ["grad-cam,rise:masks=500,cells=7"], "both", None)
+        'aggregate:hidden=64,of=grad-cam/rise:masks=500;cells=7,goal=both'
+    """
+    texts = {
+        "--of": None if of is None else ",".join(of),
+        "--for": goal,
+        "--lambda": None if balance is None else written(balance),
+    }
+    given = {flag: text for flag, text in texts.items() if text is not None}
+    if not given:
+        return method
+    name = method.partition(":")[0]
+    if METHODS[name] is not METHODS[MIXING]:
+        words = " ".join(f"{flag} {shlex.quote(text)}" for flag, text in given.items())
+        raise ParameterError(
+            f"only a mixture of methods takes {', '.join(given)}; {name} is none: write --method {MIXING} {words}"
+        )
+    from unseen.aggregation.method import SEPARATOR, Aggregation
+
+    if of is not None:
+        given["--of"] = SEPARATOR.join(METHODS.split(of)).replace(",", ";")
+    spec = f"{method}{',' if ':' in method else ':'}{','.join(f'{_OPTIONS[flag]}={given[flag]}' for flag in given)}"
+    mixture = METHODS.create(spec)
+    if balance is not None and isinstance(mixture, Aggregation) and mixture.goal != "both":
+        raise ParameterError(f"--lambda weighs two goals; for {mixture.goal} alone drop it, or ask for both")
+    return spec
