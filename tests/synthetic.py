@@ -40,3 +40,36 @@ def make_explanation(**changes: Any) -> Explanation:
         },
     }
     return Explanation(**{**values, **changes})
+
+
+def make_mixture(**changes: Any) -> dict[str, Any]:
+    """What is recorded of a mixture of three methods for both goals; the first is faithful and the second steady."""
+    values = [
+        ("occlusion", 0.6, 0.5, 0.8, 0.7, 0.4, 0.5),
+        ("grad-cam", 0.4, 0.2, 0.5, 0.35, 0.1, 0.9),
+        ("integrated-gradients:baseline=white;tolerance=0.2", 0.0, 0.0, 0.1, -0.05, 0.8, 1.25),
+    ]
+    names = ("method", "weight", "low", "high", "contribution", "sensitivity", "infidelity")
+    record = {
+        "goal": "both",
+        "lambda": 0.5,
+        "nearby": 4,
+        "hidden": 64,
+        "strength": 0.1,
+        "scale": 1e-4,
+        "certificate": 1e-16,
+        "methods": [dict(zip(names, row, strict=True)) for row in values],
+        "left_out": {},
+        "held_out": {
+            "mixture": {"sensitivity": 0.2, "infidelity": 0.6},
+            "mean": {"sensitivity": 0.3, "infidelity": 0.7},
+        },
+        "front": [],
+    }
+    return {**record, **changes}
+
+
+def make_mixed(**changes: Any) -> Explanation:
+    """As :func:`make_explanation`, by a mixture; the changes are those of its record."""
+    about = make_explanation().provenance
+    return make_explanation(method="aggregate", provenance={**about, "search": {"map": make_mixture(**changes)}})

@@ -80,8 +80,8 @@ def _mixture_lines(explanation: Explanation) -> list[str]:
 
     rows = [("mixed", "weight", "95 % interval", "contribution", *mixture.measured)]
     for one in mixture.methods:
-        low, high = map(percent, one.interval)
-        rows.append((one.name, percent(one.weight), f"{low} – {high}", percent(one.contribution), *lost(one)))
+        weight, low, high, share = (f"{100 * value:z.1f}" for value in (one.weight, *one.interval, one.contribution))
+        rows.append((one.name, f"{weight} %", f"{low} – {high} %", f"{share} %", *lost(one)))
     rows += [(one.name, "", "", "", *lost(one)) for one in (mixture.equal, mixture.mixed)]
     readings = "; ".join(f"{loss}: {READINGS[loss]}" for loss in mixture.measured)
     return [

@@ -65,7 +65,7 @@ def _draw(axes: Axes, mixture: Mixture) -> None:
                 (span + _NUMBERS * column) / width, place, text, transform=axes.get_yaxis_transform(),
                 size=SMALL, color=colour, weight="bold" if text == best else "normal", ha="right", va="center",
             )  # fmt: skip
-    ticks = [low] * (low < 0) + [0.0, high / 2, high]
+    ticks = [low] * (low < -0.2 * high) + [0.0, high / 2, high]
     axes.set_xticks(ticks, [f"{100 * tick:.3g} %" for tick in ticks])
     axes.tick_params(labelsize=SMALL, length=0)
     axes.spines[:].set_visible(False)
