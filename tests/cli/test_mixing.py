@@ -33,10 +33,10 @@ def table(explanation: Explanation) -> list[str]:
         ("aggregate:nearby=2", None, "robustness", None, "aggregate:nearby=2,goal=robustness"),
         (
             "aggregate",
-            ["rise:masks=9,cells=3,integrated-gradients:baseline=white"],
+            ["rise:masks=9,grid=3,integrated-gradients:baseline=white"],
             "faithfulness",
             None,
-            "aggregate:of=rise:masks=9;cells=3/integrated-gradients:baseline=white,goal=faithfulness",
+            "aggregate:of=rise:masks=9;grid=3/integrated-gradients:baseline=white,goal=faithfulness",
         ),
         ("aggregate:goal=both", None, None, 0.1, "aggregate:goal=both,balance=0.1"),
     ],

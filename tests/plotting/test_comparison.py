@@ -87,6 +87,11 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
         ([make_cell()], {"unmoved": frozenset({"toy"})}, "the same map in every row"),
         ([make_cell()], {"target": 1}, "Note: on the full photograph the model's top class is left"),
         ([make_cell("toy", "ad:pooled,fill=neighbour")], {}, "ad:pooled, fill=neighbour"),
+        (
+            [make_cell("aggregate:of=occlusion:window=0.3;stride=0.1/rise/edges,goal=both")],
+            {},
+            "aggregate:of=occlusion: window=0.3;stride=0.1/ rise/edges,goal=both",
+        ),
     ],
 )
 def test_the_sheet_says_what_is_special(cells: list[Cell], options: dict[str, Any], phrase: str) -> None:

@@ -30,8 +30,8 @@ def mixed(method: str, of: Sequence[str] | None, goal: str | None, balance: floa
         UnknownNameError: a method that is not registered.
 
     Example:
-        >>> mixed("aggregate:hidden=64", ["grad-cam,rise:masks=500,cells=7"], "both", None)
-        'aggregate:hidden=64,of=grad-cam/rise:masks=500;cells=7,goal=both'
+        >>> mixed("aggregate:hidden=64", ["grad-cam,rise:masks=500,grid=7"], "both", None)
+        'aggregate:hidden=64,of=grad-cam/rise:masks=500;grid=7,goal=both'
     """
     texts = {
         "--of": None if of is None else ",".join(of),

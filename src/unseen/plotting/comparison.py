@@ -112,8 +112,12 @@ def _span(compared: Comparison, column: int) -> tuple[float, float] | None:
 
 
 def _spec(spec: str, room: float) -> list[str]:
-    """A spec as lines that break behind what separates its parts."""
-    return [re.sub("([,;/]) ", r"\1", line) for line in wrapped(re.sub("([,;/])", r"\1 ", spec), room, NAME_LETTER)]
+    """A spec as lines that break behind what separates its parts, or within one that is too long for a line."""
+    parts = [
+        part if len(part) <= room / NAME_LETTER else re.sub("([:=])", r"\1 ", part)
+        for part in re.split("(?<=[,;/])", spec)
+    ]
+    return [re.sub("([,;/:=]) ", r"\1", line) for line in wrapped(" ".join(parts), room, NAME_LETTER)]
 
 
 def _key(compared: Comparison, column: int) -> str:
