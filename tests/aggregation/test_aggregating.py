@@ -132,6 +132,12 @@ def test_the_same_twice_and_in_other_batches() -> None:
     assert not torch.allclose(one.saliency, third.saliency, atol=1e-4)
 
 
+def test_a_network_in_double_precision_is_no_hindrance() -> None:
+    methods: dict[str, Any] = {name: METHODS.create(name) for name in ("occlusion", "saliency", "grad-cam")}
+    found = aggregate(bound(Network()), 0, methods, nearby=2, hidden=20)
+    assert found.saliency.dtype == torch.float32
+
+
 def test_twins_are_told() -> None:
     found = aggregate(masked(), 0, {"one": Known(), "two": Known(), "other": Known(kind="green")}, nearby=3)
     ((one, two, correlation),) = found.twins

@@ -134,7 +134,7 @@ def aggregate(
         for number, image in enumerate(noisy(masked.image, radius, nearby, generator), 1):
             masked.announce(f"nearby photograph {number} of {nearby}", masked.expected)
             with masked.beside(image) as other:
-                yield torch.stack([map_of(methods[name], other, target, seed) / scales[name] for name in names])
+                yield torch.stack([map_of(methods[name], other, target, seed).float() / scales[name] for name in names])
 
     change = changes(maps, around() if goal != "faithfulness" else ())
     if goal != "faithfulness":
@@ -171,7 +171,7 @@ def _map(masked: MaskedClassifier, target: int, name: str, method: Method, seed:
     masked.announce(name, expected)
     saliency = map_of(method, masked, target, seed)
     masked.expected = expected
-    return saliency
+    return saliency.float()
 
 
 def _stacked(maps: Sequence[Tensor], left_out: Mapping[str, str]) -> Float[Tensor, "k H W"]:
