@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,25 @@ def test_a_reference_of_its_own(folder: Path, tmp_path: Path, capsys: pytest.Cap
     words = [*QUICK, "--form", "window", "--reference", folder, "--out", tmp_path / "out"]
     assert distance(folder / "03.png", folder / "04.png", *words) == 0
     assert "random windows stay visible, beside 28 other" in " ".join(capsys.readouterr().out.split())
+
+
+def test_photographs_are_told_apart_whatever_they_are_called(folder: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff.png")
+    try:
+        for name, number in (("one", 3), ("other", 4)):
+            (tmp_path / name).mkdir()
+            for called in ("same.png", odd):
+                shutil.copy(folder / f"{number:02}.png", tmp_path / name / called)
+                number += 2
+    except OSError:
+        pytest.skip("the file system takes no name that is not UTF-8")
+    words = [*QUICK, "--reference", folder, "--out", tmp_path / "out"]
+    assert distance(tmp_path / "one", tmp_path / "other", *words) == 0
+    with (tmp_path / "out" / "distances.csv").open(encoding="utf-8") as lines:
+        told = {row["photograph"] for row in csv.DictReader(lines)}
+    assert told == {
+        f"{tmp_path / folder}/{name}" for folder in ("one", "other") for name in ("same.png", r"\udcff.png")
+    }
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,8 @@ def distance(
     if not located.masked:
         return 2
     files = {
-        "report.md": report.as_markdown(located).encode(),
-        "distances.csv": report.as_csv(located).encode(),
+        "report.md": report.as_markdown(located).encode(errors="backslashreplace"),
+        "distances.csv": report.as_csv(located).encode(errors="backslashreplace"),
         "distance.png": plotting.png(figures.curves(located)),
         "features.png": plotting.png(figures.plane(located)),
     }

@@ -59,7 +59,7 @@ class Located:
     Attributes:
         asked: who asked.
         model: name of the classifier.
-        photos: names of the judged photographs, in order.
+        photos: paths of the judged photographs, in order, as they were given.
         reference: features of the reference photographs, shape (R, C).
         own: of the judged photographs with nothing hidden, shape (P, C).
         masked: by removal, of the judged photographs for every fraction, shape (P, F, C).
@@ -213,10 +213,10 @@ class _Run:
         masked: dict[str, list[Tensor]] = {removal: [] for removal in self.asked.removals}
         for path, image in self._images(photos):
             if digest(image) in judged:
-                self.failed[path.name] = "looks the same as another photograph that is judged"
+                self.failed[str(path)] = "looks the same as another photograph that is judged"
                 continue
             judged.add(digest(image))
-            names.append(path.name)
+            names.append(str(path))
             own.append(self._of_photograph(image))
             self._tell("hiding parts", 1, expected)
             for removal in tuple(masked):
@@ -253,7 +253,7 @@ class _Run:
             try:
                 image = self.classifier.prepare(path)
             except UnseenError as error:
-                self.failed[path.name] = str(error)
+                self.failed[str(path)] = str(error)
                 continue
             yield path, image
 
