@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,34 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         FeatureStore(path)
     with pytest.raises(OutputError, match="cannot write"):
         FeatureStore(path / "inside.sqlite")
+
+
+@pytest.mark.parametrize("damage", ["x'0102'", "'text'"])
+def test_a_vector_that_is_damaged_is_refused(damage: str, tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "features.sqlite")
+    store.get(["a"], counted([]))
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "features.sqlite")) as file, file:
+        file.execute(f"UPDATE features SET vector = {damage}")
+    store = FeatureStore(tmp_path / "features.sqlite")
+    with pytest.raises(OutputError, match=r"features.sqlite cannot be read .* move it away"):
+        store.get(["a"], counted([]))
+    store.close()
+
+
+def test_another_run_in_the_same_file_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = FeatureStore(tmp_path / "features.sqlite"), FeatureStore(tmp_path / "features.sqlite")
+    one.get(["a"], counted([]))
+    asked: list[int] = []
+    assert other.get(["a", "b"], counted(asked)).shape == (2, 4)
+    assert asked == [1]
+    one.close()
+    other.close()
+    monkeypatch.setattr("unseen.distribution.store.PATIENCE", 0.1)
+    with closing(sqlite3.connect(tmp_path / "features.sqlite", isolation_level=None)) as file:
+        file.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(OutputError, match=r"locked.*if another run writes it, wait"):
+            FeatureStore(tmp_path / "features.sqlite")
 
 
 def test_keys_tell_everything_apart() -> None:

@@ -17,6 +17,8 @@ from unseen.errors import OutputError
 from unseen.removal.together import digest
 
 FILE = "features.sqlite"
+PATIENCE = 30.0
+"""Seconds to wait while another run writes."""
 
 
 class FeatureStore:
@@ -34,10 +36,12 @@ class FeatureStore:
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(":memory:" if path is None else path)
+            self._connection = sqlite3.connect(":memory:" if path is None else path, timeout=PATIENCE)
             self._connection.execute("CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, vector BLOB NOT NULL)")
         except (OSError, sqlite3.Error) as error:
-            raise OutputError(f"cannot write {path} ({error}); choose another folder, or move the file away") from None
+            raise OutputError(
+                f"cannot write {path} ({error}); if another run writes it, wait; else move it away, or choose another"
+            ) from None
 
     def get(
         self, keys: Sequence[str], compute: Callable[[Sequence[int]], Float[Tensor, "n C"]]
@@ -70,7 +74,7 @@ class FeatureStore:
                 row = self._connection.execute("SELECT vector FROM features WHERE key = ?", (key,)).fetchone()
                 if row is not None:
                     found[key] = torch.from_numpy(np.frombuffer(row[0], np.float32).copy())
-        except sqlite3.Error as error:
+        except (sqlite3.Error, TypeError, ValueError) as error:
             raise OutputError(f"{self.path} cannot be read ({error}); move it away") from None
         return found
 
