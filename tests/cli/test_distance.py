@@ -101,7 +101,7 @@ def test_photographs_are_told_apart_whatever_they_are_called(folder: Path, tmp_p
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--limit", "12"], "18 reference photographs besides those that are judged are too few"),
+        (["--limit", "12"], "18 different reference photographs besides those that are judged are too few"),
         ([], "no photograph is left to say what is usual"),
         (["--limit", "0"], "limit 0"),
         (["--limit", "3", "--fractions", "0.5,half"], "a number between 0 and 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -127,14 +128,48 @@ def test_what_cannot_be_judged_is_told_and_left_out(photos: list[Path], tmp_path
 
 
 def test_too_few_photographs_are_refused(photos: list[Path]) -> None:
-    with pytest.raises(ParameterError, match=r"19 reference photographs .* at least 20"):
+    with pytest.raises(ParameterError, match=r"19 different reference photographs .* at least 20"):
         SMALL.run(photos[:2], photos[2:21], network())
-    with pytest.raises(ParameterError, match=r"19 reference photographs .* at least 20"):
+    with pytest.raises(ParameterError, match=r"19 different reference photographs .* at least 20"):
         SMALL.run(photos[:2], photos[:21], network())
     with pytest.raises(ParameterError, match="at least 31"):
         run(photos, DistributionShift(("grey",), neighbour=30))
-    with pytest.raises(ParameterError, match="1 photographs can be judged"):
+    with pytest.raises(ParameterError, match="1 of the photographs can be judged"):
         SMALL.run(photos[:1], photos[1:], network())
+    missing = photos[0].with_name("missing.png")
+    with pytest.raises(ParameterError, match=r"0 of the photographs .*missing.png cannot be opened"):
+        SMALL.run([missing], photos, network())
+
+
+def test_a_reference_of_the_judged_photographs_is_refused_before_anything_is_computed(photos: list[Path]) -> None:
+    def never(stage: str, done: int, expected: int | None) -> None:
+        pytest.fail(f"{stage} {done} of {expected}")
+
+    with pytest.raises(ParameterError, match=r"^0 different reference photographs"):
+        SMALL.run(photos, photos, network(), progress=never)
+
+
+def test_copies_in_the_reference_count_once(photos: list[Path]) -> None:
+    copies = []
+    for number in range(20):
+        copies.append(photos[2].with_name(f"copy-{number}.png"))
+        shutil.copy(photos[2], copies[-1])
+    with pytest.raises(ParameterError, match=r"^1 different reference photographs"):
+        SMALL.run(photos[:2], copies, network())
+    assert len(SMALL.run(photos[:2], [*photos[2:], *copies], network()).reference) == 32
+
+
+def test_where_no_removal_applies_nothing_more_is_computed(photos: list[Path]) -> None:
+    stages: list[str] = []
+
+    def listen(stage: str, done: int, expected: int | None) -> None:
+        del done, expected
+        stages.append(stage)
+
+    asked = DistributionShift(("grey", "black"), (0.5,), cells=30, neighbour=3)
+    with pytest.raises(NotApplicableError, match=r"no removal can be judged: grey: cells 30 .*; black: cells 30"):
+        asked.run(photos[:10], photos[10:], network(), progress=listen)
+    assert stages == ["hiding parts", "hiding parts by grey", "hiding parts by black"]
 
 
 def test_a_network_without_a_linear_head_is_refused(photos: list[Path]) -> None:
@@ -147,6 +182,7 @@ def test_a_network_without_a_linear_head_is_refused(photos: list[Path]) -> None:
     [
         ({"removals": ()}, "removals"),
         ({"removals": ("grey", "grey")}, "none twice"),
+        ({"removals": ("blur", "blur:20")}, "none twice"),
         ({"fractions": ()}, "fractions"),
         ({"fractions": (0.5, 0.5)}, "none twice"),
         ({"fractions": (0.0,)}, "fraction 0.0"),

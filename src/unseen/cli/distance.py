@@ -84,17 +84,16 @@ def distance(
     asked = DistributionShift(tuple(specs), **given, form=form, cells=cells, neighbour=neighbour, seed=seed)
     found = find_photos(photos)
     judged = chosen(found, limit, seed)
-    known = find_photos([reference]) if reference is not None else [path for path in found if path not in judged]
+    of_judged = set(judged)
+    known = find_photos([reference]) if reference is not None else [path for path in found if path not in of_judged]
     if not known:
-        raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER, or a --limit")
+        raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER or a smaller --limit")
     check_writable(out)
     classifier = ready(model, device, labels, None)
     with progress("distance", unit="pictures") as listener:
         located = asked.run(judged, known, classifier, store=out / FILE, progress=listener)
     for what, reason in located.failed:
         complain(UnseenError(reason), what)
-    if not located.masked:
-        return 2
     files = {
         "report.md": report.as_markdown(located).encode(errors="backslashreplace"),
         "distances.csv": report.as_csv(located).encode(errors="backslashreplace"),

@@ -20,7 +20,7 @@ from unseen.classifier import Classifier
 from unseen.distribution.distances import Gaussian, auroc, discriminant, neighbour_distance, relative
 from unseen.distribution.features import masked_features, photograph_features
 from unseen.distribution.store import FeatureStore, key_of
-from unseen.errors import OutputError, ParameterError, UnseenError
+from unseen.errors import NotApplicableError, OutputError, ParameterError, UnseenError
 from unseen.removal import REMOVALS, ProgressListener
 from unseen.removal.random_parts import PartForm, check_parts, random_parts
 from unseen.removal.together import digest
@@ -144,11 +144,13 @@ class DistributionShift:
     def __post_init__(self) -> None:
         check_seed(self.seed)
         check_parts(self.fractions, self.form, self.cells)
-        for what, values in (("removals", self.removals), ("fractions", self.fractions)):
-            if not values or len(set(values)) < len(values):
-                raise ParameterError(f"{what} {', '.join(map(str, values))}: give at least one, and none twice")
-        for removal in self.removals:
-            REMOVALS.create(removal)
+        names = [REMOVALS.create(removal).name for removal in self.removals]
+        for what, given, different in (
+            ("removals", self.removals, set(names)),
+            ("fractions", self.fractions, set(self.fractions)),
+        ):
+            if not given or len(different) < len(given):
+                raise ParameterError(f"{what} {', '.join(map(str, given))}: give at least one, and none twice")
         if self.neighbour < 1:
             raise ParameterError(f"neighbour {self.neighbour} must be at least 1")
 
@@ -164,7 +166,8 @@ class DistributionShift:
         """The features of everything that is asked for.
 
         A photograph that cannot be read, and a removal that does not apply, is left out and told. A judged photograph
-        does not belong to its own reference: those that look the same are left out of the reference.
+        does not belong to its own reference: those that look the same are left out of the reference. What looks the
+        same as another of the reference counts once.
 
         Args:
             photos: to be judged; at least two of them readable.
@@ -176,7 +179,7 @@ class DistributionShift:
         Raises:
             ParameterError: fewer than two photographs, fewer than :data:`FEWEST` in the reference, or not more of them
                 than ``neighbour``.
-            NotApplicableError: the classifier has no penultimate features.
+            NotApplicableError: the classifier has no penultimate features, or no removal applies.
             OutputError: the store cannot be written.
         """
         memory = FeatureStore(store)
@@ -204,6 +207,8 @@ class _Run:
 
     def located(self, photos: Sequence[Path], reference: Sequence[Path]) -> Located:
         needed = max(FEWEST, self.asked.neighbour + 1)
+        here = {path.absolute() for path in photos}
+        reference = [path for path in reference if path.absolute() not in here]
         if len(reference) < needed:
             raise ParameterError(_too_few(len(reference), needed))
         expected = len(reference) + len(photos) * (1 + len(self.asked.removals) * len(self.asked.fractions))
@@ -228,20 +233,25 @@ class _Run:
                     self.failed[removal] = str(error)
                     del masked[removal]
                 self._tell(f"hiding parts by {removal}", len(self.asked.fractions), expected)
+            if not masked:
+                reasons = (f"{removal}: {self.failed[removal]}" for removal in self.asked.removals)
+                raise NotApplicableError(f"no removal can be judged: {'; '.join(reasons)}")
         if len(names) < 2:
-            raise ParameterError(f"{len(names)} photographs can be judged; give at least 2, better 20 or more")
-        known: list[Tensor] = []
+            few = f"{len(names)} of the photographs can be judged; give at least 2, better 20 or more"
+            raise ParameterError(few + self._first_reason(photos))
+        known: dict[bytes, Tensor] = {}
         for _, image in self._images(reference):
-            if digest(image) not in judged:
-                known.append(self._of_photograph(image))
+            look = digest(image)
+            if look not in judged and look not in known:
+                known[look] = self._of_photograph(image)
             self._tell("reference photographs", 1, expected)
         if len(known) < needed:
-            raise ParameterError(_too_few(len(known), needed))
+            raise ParameterError(_too_few(len(known), needed) + self._first_reason(reference))
         return Located(
             self.asked,
             self.classifier.name,
             tuple(names),
-            torch.stack(known),
+            torch.stack(list(known.values())),
             torch.stack(own),
             {removal: torch.stack(features) for removal, features in masked.items()},
             tuple(self.failed.items()),
@@ -256,6 +266,10 @@ class _Run:
                 self.failed[str(path)] = str(error)
                 continue
             yield path, image
+
+    def _first_reason(self, paths: Sequence[Path]) -> str:
+        reason = next((self.failed[str(path)] for path in paths if str(path) in self.failed), "")
+        return reason and f" (first of those left out: {reason})"
 
     def _of_photograph(self, image: Tensor) -> Tensor:
         def compute(places: Sequence[int]) -> Tensor:
@@ -284,6 +298,6 @@ class _Run:
 
 def _too_few(found: int, needed: int) -> str:
     return (
-        f"{found} reference photographs besides those that are judged are too few to say what is usual; "
+        f"{found} different reference photographs besides those that are judged are too few to say what is usual; "
         f"give at least {needed}, better some hundreds"
     )
