@@ -109,7 +109,8 @@ def test_the_discriminant_tests_each_photograph_by_the_others() -> None:
     found, own = normal(6) + 0.5, normal(6, seed=9)
     along, along_own = discriminant(found, own)
     for number in range(6):
-        direction = torch.cat([found[:number], found[number + 1 :]]).mean(0)
+        others = [other for other in range(6) if other != number]
+        direction = found[others].mean(0) - own[others].mean(0)
         assert float(along[number]) == pytest.approx(float(found[number] @ direction), rel=1e-4)
         assert float(along_own[number]) == pytest.approx(float(own[number] @ direction), rel=1e-4)
 
@@ -122,6 +123,16 @@ def test_the_discriminant_finds_what_moves_towards_the_middle() -> None:
     whitened = Gaussian.of(reference).whitened
     assert auroc(*discriminant(whitened(shrunken), whitened(own))).value > 0.8
     assert auroc(*discriminant(whitened(own), whitened(own))).value == 0.5
+
+
+def test_the_discriminant_is_not_misled_by_photographs_of_another_kind_than_the_reference() -> None:
+    whitened = Gaussian.of(normal(200, 30, seed=1)).whitened
+    own, apart, step = normal(40, 30, seed=2), torch.zeros(30), torch.zeros(30)
+    apart[0], step[1] = 3.0, 1.5
+    near = auroc(*discriminant(whitened(own + step), whitened(own))).value
+    assert near > 0.75
+    for found in (own + apart + step, own + apart - 1.5 * apart / 3):  # aside, and back towards the reference
+        assert auroc(*discriminant(whitened(found), whitened(own + apart))).value == pytest.approx(near, abs=0.1)
 
 
 def test_the_discriminant_of_other_photographs_cannot_be_told() -> None:

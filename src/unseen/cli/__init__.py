@@ -95,7 +95,7 @@ of each PHOTO stay visible, the rest is hidden by each removal, and what the
 model's head receives (its penultimate features) is compared with what it
 receives of other photographs: by the distance to the nearest of them and by
 Mahalanobis' distance from all, of which 1 is as far as a photograph is; and by
-a linear discriminant, which finds what all hidden ones have in common. The
+a linear discriminant, which finds the one way in which all are moved. The
 AUROC says how well each tells hidden from whole, 0.5 not at all. A removal that
 paints nothing, such as ad, is judged by what the head receives under the mask.
 

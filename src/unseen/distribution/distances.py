@@ -89,16 +89,18 @@ def discriminant(
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
     """Positions of judged vectors, and of those of the photographs themselves, along Fisher's linear discriminant.
 
-    For each photograph the discriminant is that between the reference and what is judged of the *other* photographs, so
-    that it is tested on what it was not made from. It finds where all are moved in one direction, also if that is
-    towards the middle, which no distance from the middle tells. Source: the classifier two-sample test of Lopez-Paz &
-    Oquab, *Revisiting Classifier Two-Sample Tests*, ICLR 2017, with a linear classifier.
+    For each photograph the discriminant is that between what is judged of the *other* photographs and those themselves,
+    so that it is tested on what it was not made from, and does not tell what the photographs differ from the reference
+    by. It finds where all are moved in one direction, also if that is towards the middle, which no distance from the
+    middle tells. Source: the classifier two-sample test of Lopez-Paz & Oquab, *Revisiting Classifier Two-Sample Tests*,
+    ICLR 2017, with a linear classifier.
 
     Args:
         found: one vector a photograph, whitened by the reference (:meth:`Gaussian.whitened`); at least two.
         own: the same of the photographs with nothing hidden.
     """
-    direction = (found.sum(0) - found) / (len(found) - 1)
+    moved = found - own
+    direction = (moved.sum(0) - moved) / (len(moved) - 1)
     return (found * direction).sum(1), (own * direction).sum(1)
 
 

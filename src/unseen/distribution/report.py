@@ -16,7 +16,7 @@ from unseen.distribution.measuring import DISTANCES, MEASURES, Located
 _NAMES = {
     "neighbour": "distance to the {k} of {r} reference photographs",
     "mahalanobis": "Mahalanobis distance from {r} reference photographs",
-    "discriminant": "linear discriminant against {r} reference photographs",
+    "discriminant": "linear discriminant, whitened by {r} reference photographs",
 }
 
 _FARTHER = (
