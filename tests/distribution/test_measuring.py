@@ -14,6 +14,7 @@ from toys import Colours, Sides
 from unseen import Classifier, Preprocessing
 from unseen.distribution.distances import mahalanobis, neighbour_distance
 from unseen.distribution.measuring import MEASURES, DistributionShift, Located
+from unseen.distribution.report import as_markdown
 from unseen.errors import NotApplicableError, ParameterError, UnknownNameError
 
 SIZE = (24, 32)
@@ -125,6 +126,9 @@ def test_what_cannot_be_judged_is_told_and_left_out(photos: list[Path], tmp_path
     assert "not an image" in said[str(broken)]
     assert "looks the same" in said[str(photos[0])]
     assert "no penultimate features" in said["averaged-max-distance"]
+    told = as_markdown(found)
+    assert told.count(str(broken)) == 1
+    assert f"- {photos[0]}: looks the same" in told
 
 
 def test_too_few_photographs_are_refused(photos: list[Path]) -> None:
@@ -186,6 +190,8 @@ def test_a_network_without_a_linear_head_is_refused(photos: list[Path]) -> None:
         ({"fractions": ()}, "fractions"),
         ({"fractions": (0.5, 0.5)}, "none twice"),
         ({"fractions": (0.0,)}, "fraction 0.0"),
+        ({"fractions": (0.99,)}, "fraction 0.99 of 49 cells hides none"),
+        ({"fractions": (1.0, 0.5, 0.3), "cells": 1}, "fraction 0.5 of 1 cells hides none"),
         ({"neighbour": 0}, "neighbour 0"),
         ({"seed": -1}, "seed -1"),
     ],

@@ -151,6 +151,10 @@ class DistributionShift:
         ):
             if not given or len(different) < len(given):
                 raise ParameterError(f"{what} {', '.join(map(str, given))}: give at least one, and none twice")
+        total = self.cells**2
+        whole = [one for one in self.fractions if one < 1 and max(1, round(one * total)) == total]
+        if self.form == "cells" and whole:
+            raise ParameterError(f"fraction {whole[0]} of {total} cells hides none of them; give more cells a side")
         if self.neighbour < 1:
             raise ParameterError(f"neighbour {self.neighbour} must be at least 1")
 

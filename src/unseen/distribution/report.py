@@ -60,7 +60,7 @@ def as_text(found: Located, width: int = 110) -> str:
 
 def as_markdown(found: Located) -> str:
     """All tables, for a manual."""
-    failed = [f"- {what}: {why}" for what, why in found.failed]
+    failed = [f"- {why}" if what in why else f"- {what}: {why}" for what, why in found.failed]
     left_out = ["Left out:\n\n" + "\n".join(failed)] if failed else []
     return "\n\n".join([_about(found), *(table.as_markdown() for table in tables(found)), *left_out]) + "\n"
 
