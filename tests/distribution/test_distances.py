@@ -105,6 +105,11 @@ def test_relative_is_a_ratio_of_means() -> None:
     assert relative([3.0, 1.0], [1.0, 3.0]).value == 1.0
 
 
+def test_no_multiple_of_nothing() -> None:
+    with pytest.raises(ParameterError, match="all the same direction"):
+        relative([1.0, 2.0], [0.0, 0.0])
+
+
 def test_the_discriminant_tests_each_photograph_by_the_others() -> None:
     found, own = normal(6) + 0.5, normal(6, seed=9)
     along, along_own = discriminant(found, own)

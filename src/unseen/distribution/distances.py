@@ -127,8 +127,16 @@ def relative(found: ArrayLike, own: ArrayLike) -> Interval:
     Args:
         found: one a photograph, of what is judged.
         own: of the same photographs with nothing hidden.
+
+    Raises:
+        ParameterError: the photographs themselves are all at distance 0.
     """
     one, other = _arrays(found, own)
+    if not other.any():
+        raise ParameterError(
+            "the photographs' features have all the same direction as those of the reference, and no distance is a "
+            "multiple of none; give a network with more features"
+        )
     return interval(lambda chosen: float(one[chosen].mean() / other[chosen].mean()), len(one))
 
 
