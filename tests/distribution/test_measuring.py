@@ -161,6 +161,18 @@ def test_copies_in_the_reference_count_once(photos: list[Path]) -> None:
     with pytest.raises(ParameterError, match=r"^1 different reference photographs"):
         SMALL.run(photos[:2], copies, network())
     assert len(SMALL.run(photos[:2], [*photos[2:], *copies], network()).reference) == 32
+    shutil.copy(photos[0], copies[0])  # of one that is judged, by another name
+    assert len(SMALL.run(photos[:2], [*photos[2:], copies[0]], network()).reference) == 32
+
+
+def test_every_value_of_the_tables_is_in_its_column(photos: list[Path]) -> None:
+    found = run(photos)
+    text = as_markdown(found)
+    for place in found.places:
+        for value in filter(None, (place.relative, place.auroc)):
+            cell = f"{value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
+            rows = [line.split(" | ") for line in text.splitlines() if line.startswith(f"| {place.removal} | ")]
+            assert cell in [row[1 + SMALL.fractions.index(place.fraction)].removesuffix(" |") for row in rows]
 
 
 def test_where_no_removal_applies_nothing_more_is_computed(photos: list[Path]) -> None:
