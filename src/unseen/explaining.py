@@ -149,10 +149,14 @@ def explain_decision(
 
 
 def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Classifier, Tensor, int], Tensor]:
-    """(classifier, image (3, H, W), class) → the map (H, W): what metrics call to ask a method again."""
+    """(classifier, image (3, H, W), class) → the map (H, W): what metrics call to ask a method again.
+
+    A method whose map does not depend on the removal is asked under a plain fill, which every network takes.
+    """
+    hiding = removal if getattr(method, "uses_removal", True) else REMOVALS.create("zero")
 
     def explained(classifier: Classifier, image: Tensor, target: int) -> Tensor:
-        return map_of(method, removal.bind(classifier, image), target, seed)
+        return map_of(method, hiding.bind(classifier, image), target, seed)
 
     return explained
 

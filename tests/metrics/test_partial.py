@@ -44,9 +44,10 @@ def test_a_network_that_sees_a_part_gives_the_masked_gradient(removal: str) -> N
     torch.testing.assert_close(found, by_hand, atol=1e-5, rtol=1e-4)
 
 
-def test_the_whole_photograph_gives_the_map_itself() -> None:
+@pytest.mark.parametrize("spec", ["input-x-gradient", "grad-cam", "layer-cam", "ablation-cam"])
+def test_the_whole_photograph_gives_the_map_itself(spec: str) -> None:
     for removal in ("ad", "grey"):
-        one = judged(removal)
+        one = judged(removal, spec, removal)
         torch.testing.assert_close(partial_map(one, torch.ones(16, 16) > 0), one.saliency, atol=1e-6, rtol=1e-4)
 
 
@@ -58,9 +59,28 @@ def test_metrics_work_under_both_kinds() -> None:
     assert values[:2] != values[2:]
 
 
+def test_a_class_activation_map_is_of_the_pass_that_sees_a_part() -> None:
+    """By hand: hidden inputs and activations are 0, the average is over what is visible."""
+    one = judged("ad:pooled", "grad-cam", "ad:pooled")
+    net, visible = one.classifier.model, VISIBLE[None, None].float()
+    with torch.no_grad():
+        first = net.first(one.classifier.normalise(one.image[None]) * visible).relu() * visible
+        last = net.second(first).relu() * visible
+    expected = (net.head.weight[1].detach() @ last[0].flatten(1)).reshape(16, 16) / VISIBLE.numel()
+    torch.testing.assert_close(partial_map(one, VISIBLE), expected, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("spec", ["grad-cam", "grad-cam++", "xgrad-cam", "layer-cam", "ablation-cam"])
+def test_hidden_pixels_do_not_reach_a_class_activation_map(spec: str) -> None:
+    one = judged("ad", spec, "ad")
+    found = partial_map(one, VISIBLE)
+    assert bool(found.any())
+    other = torch.where(VISIBLE, one.image, 1 - one.image)
+    changed = Case(one.saliency, 1, one.masked.removal.bind(one.classifier, other), one.explainer)
+    torch.testing.assert_close(partial_map(changed, VISIBLE), found)
+
+
 def test_two_removals_inside_one_pass_are_refused() -> None:
     assert bool(partial_map(judged("ad", "occlusion:window=0.4"), VISIBLE).any())
     with pytest.raises(NotApplicableError, match="judge under a removal that paints"):
         partial_map(judged("ad", "occlusion:window=0.4", "ad"), VISIBLE)
-    with pytest.raises(NotApplicableError, match="cannot be asked by what follows its pass"):
-        partial_map(judged("ad", "grad-cam"), VISIBLE)

@@ -2,7 +2,8 @@
 
 The positions are followed through the network as by Activation–Deactivation with nothing hidden, so that the map is
 found in any network that it follows: convolutional, channels last, or with the tokens of a transformer, whose places in
-the photograph are known from how the network made them.
+the photograph are known from how the network made them. Where the classifier sees a part only
+(:mod:`unseen.removal.partly_sighted`), its own pass is looked at, and maps are 0 where it is switched off.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from unseen.removal.deactivation.interception import (
     names_of,
 )
 from unseen.removal.deactivation.places import Positions
+from unseen.removal.partly_sighted import PartlySighted
 
 _KEPT = 128
 _NO_MAP = ("no class activation map", "choose another method, such as 'integrated-gradients'")
@@ -149,7 +151,8 @@ def _captured(masked: MaskedClassifier, target: int, score: Score) -> Features:
         positions = None if run is None else run.positions(tensor)
         if positions is None:
             continue
-        maps = as_map(torch.stack([tensor.detach()[0], slopes[0]]), positions, 1)
+        assert run is not None
+        maps = _seen(run, torch.stack([tensor.detach()[0], slopes[0]]), positions)
         if maps is not None and bool(maps[1].any()):
             activations, gradient = maps.float().cpu()
             return Features(layer, activations, gradient, float(value.detach()), number, masked, target, score)
@@ -183,6 +186,11 @@ def as_map(tensors: Tensor, positions: Positions, count: int) -> Float[Tensor, "
         return None
     values = tensors.permute(order).flatten(1, -2)[:, where[inside].to(tensors.device)]
     return values.transpose(1, 2).reshape(len(tensors), -1, len(rows), len(columns))
+
+
+def _seen(run: Interception, tensors: Tensor, positions: Positions) -> Float[Tensor, "N C h w"] | None:
+    """:func:`as_map` with zeros at what is switched off."""
+    return as_map(run.switched_off(tensors, positions), positions, run.count)
 
 
 def _scaled(run: Interception, tensor: Tensor, factors: Tensor) -> Tensor:
@@ -226,7 +234,7 @@ def following(
         logits = watched(pixels, watch)
         ((run, tensor),) = kept
         positions = run.positions(tensor)
-        maps = None if positions is None else as_map(tensor, positions, run.count)
+        maps = None if positions is None else _seen(run, tensor, positions)
         if maps is None or len(maps) != len(pixels):
             raise NotApplicableError(f"{_NO_MAP[0]}: the last feature map of {classifier.name} mixes photographs")
         return logits, maps
@@ -264,7 +272,7 @@ def feature_levels(
     by_size: dict[tuple[int, int], list[Tensor]] = {}
     for tensor in kept.values():
         positions = runs[0].positions(tensor)
-        found = as_map(tensor, positions, 1) if positions is not None else None
+        found = _seen(runs[0], tensor, positions) if positions is not None else None
         if found is not None and found.shape[2] < image.shape[1] and min(found.shape[2:]) > 1:
             by_size.setdefault((found.shape[2], found.shape[3]), []).append(found[0])
     if not by_size:
@@ -282,6 +290,8 @@ def _watched(
     classifier: Classifier, image: Float[Tensor, "3 H W"], otherwise: tuple[str, str]
 ) -> Callable[[Tensor, Watch], Tensor]:
     try:
+        if isinstance(classifier.model, PartlySighted):
+            return classifier.model.watched(image)
         return ActivationDeactivation().watched(classifier, image)
     except NotApplicableError as error:
         reason = str(error).partition(";")[0].replace("ad cannot follow", "the positions are lost in")

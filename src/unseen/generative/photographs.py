@@ -48,8 +48,29 @@ def read_photographs(
         progress: told of every photograph.
 
     Raises:
-        PhotoError: no such folder, no photographs in it, or one that cannot be read.
+        PhotoError: no such folder, or a photograph that cannot be read.
         ParameterError: fewer than four of them.
+    """
+    kept, trained_on = split(folder, share=share, seed=seed)
+    square = Preprocessing(size=(size, size), resize=size).crop
+    held_out, train = [], []
+    for number, path in enumerate((*kept, *trained_on)):
+        photo = open_photo(path)
+        if number < len(kept):
+            held_out.append(to_tensor(square(photo)))
+        else:
+            train.append(_shrunk(photo, round(_ROOM * size)))
+        if progress is not None:
+            progress("reading photographs", number + 1, len(kept) + len(trained_on))
+    return Photographs(tuple(train), torch.stack(held_out))
+
+
+def split(folder: Path, *, share: float, seed: int) -> tuple[list[Path], list[Path]]:
+    """The photographs to judge by and those to train on; see :func:`read_photographs`.
+
+    Raises:
+        PhotoError: no such folder.
+        ParameterError: fewer than four photographs.
     """
     if not folder.is_dir():
         raise PhotoError(f"{folder} is no folder; give one with photographs, which may lie in folders inside it")
@@ -58,17 +79,7 @@ def read_photographs(
         raise ParameterError(f"{folder} holds {len(paths)} photographs; give at least 4, better some hundreds")
     order = torch.randperm(len(paths), generator=torch.Generator().manual_seed(seed)).tolist()
     count = min(max(1, round(share * len(paths))), len(paths) - 2)
-    square = Preprocessing(size=(size, size), resize=size).crop
-    held_out, train = [], []
-    for number, place in enumerate(order):
-        photo = open_photo(paths[place])
-        if number < count:
-            held_out.append(to_tensor(square(photo)))
-        else:
-            train.append(_shrunk(photo, round(_ROOM * size)))
-        if progress is not None:
-            progress("reading photographs", number + 1, len(paths))
-    return Photographs(tuple(train), torch.stack(held_out))
+    return [paths[place] for place in order[:count]], [paths[place] for place in order[count:]]
 
 
 def _shrunk(photo: Image.Image, short: int) -> Image.Image:

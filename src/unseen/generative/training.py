@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from unseen import plotting
-from unseen.errors import ModelError, OutputError, ParameterError
+from unseen.errors import ModelError, OutputError, ParameterError, UnseenError
 from unseen.generative.autoencoder import Autoencoder, quietly
 from unseen.generative.design import Design
 from unseen.generative.judging import HeldOut
-from unseen.generative.photographs import Photographs, random_crops, read_photographs
+from unseen.generative.photographs import Photographs, random_crops, read_photographs, split
 from unseen.removal import ProgressListener
 from unseen.storage import check_writable, replace_file
 
@@ -146,6 +146,28 @@ def train_autoencoder(
     replace_file(out / RECORD, (json.dumps(record, indent=1) + "\n").encode())
     (out / CHECKPOINT).unlink(missing_ok=True)
     return found
+
+
+def held_out_of(trained: Path) -> list[Path]:
+    """The photographs that an autoencoder was not trained on: what it may be judged by.
+
+    Args:
+        trained: the folder that :func:`train_autoencoder` wrote.
+
+    Raises:
+        ModelError: no such folder, or its photographs have moved or are not those that it was trained on.
+    """
+    try:
+        record = json.loads((trained / RECORD).read_text(encoding="utf-8"))
+        folder = Path(record["photographs_from"])
+        held_out, others = split(folder, share=record["held_out"], seed=record["seed"])
+        if len(held_out) + len(others) != record["count"]:
+            raise ModelError(f"{folder} no longer holds the {record['count']} photographs of the training of {trained}")
+    except ModelError:
+        raise
+    except (OSError, ValueError, KeyError, UnseenError) as error:
+        raise ModelError(f"what {trained} was not trained on cannot be told ({error}); train it again") from None
+    return held_out
 
 
 class _Run:

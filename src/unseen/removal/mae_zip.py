@@ -123,25 +123,26 @@ class MaeZip(MaskedAutoencoder):
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
     ) -> Float[Tensor, "N 3 H W"]:
-        """See :meth:`Painting.painted`; what was painted before is remembered."""
+        """See :meth:`Painting.painted`; what was painted is remembered, and where nothing is hidden nothing is."""
         autoencoder = self.autoencoder(classifier.device)
         known = _KNOWN.setdefault(classifier, OrderedDict())
         state = self, autoencoder, revision(classifier.model)
+        whole = [bool((mask > 0).all()) for mask in masks]
         keys = [(*state, digest(one.detach()), digest(mask)) for one, mask in zip(pixels, masks, strict=True)]
-        new = [number for number, key in enumerate(keys) if key not in known and key not in keys[:number]]
-        found = dict.fromkeys(keys)
+        asked = [number for number, key in enumerate(keys) if not whole[number] and key not in keys[:number]]
+        new = [number for number in asked if keys[number] not in known]
         if new:
             filled = mae_zip(classifier, autoencoder, pixels[new].detach(), masks[new], self)
             known.update(zip((keys[number] for number in new), filled.picture.cpu(), strict=True))
-        for key in found:
-            known.move_to_end(key)
-        pictures = torch.stack([known[key] for key in keys]).to(pixels)
+        for number in asked:
+            known.move_to_end(keys[number])
+        pictures = [one if all_of_it else known[key] for one, all_of_it, key in zip(pixels, whole, keys, strict=True)]
         while len(known) > KEPT:
             known.popitem(last=False)
         visible = masks[:, None] > 0
         if not self.paste:
             visible = visible.all(-1, keepdim=True).all(-2, keepdim=True)
-        return torch.where(visible, pixels, pictures)
+        return torch.where(visible, pixels, torch.stack([picture.to(pixels) for picture in pictures]))
 
 
 def mae_zip(

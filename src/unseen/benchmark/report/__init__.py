@@ -10,6 +10,7 @@ from pathlib import Path
 from unseen.benchmark.judgements import Judgements
 from unseen.benchmark.ledger import Row
 from unseen.benchmark.plan import JUDGED_BESIDE
+from unseen.benchmark.report.hiding import tables_of_hiding
 from unseen.benchmark.report.maps import tables_of_maps
 from unseen.benchmark.report.tables import Table, costs_of, tables_of
 from unseen.benchmark.report.values import ROBUSTNESS, Values
@@ -27,10 +28,11 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 
 def tables(rows: Sequence[Row]) -> Iterator[Table]:
-    """Every table that the measurements allow: of parts, of maps, and of what they cost."""
+    """Every table that the measurements allow: of parts, of ways of hiding, of maps, and of what they cost."""
     methods = per_method(rows)
     for values in methods:
         yield from tables_of(values)
+    yield from tables_of_hiding(Judgements(rows))
     yield from tables_of_maps(rows)
     yield costs_of(methods)
 

@@ -127,7 +127,7 @@ def _tests(values: Values, metric: str) -> Table:
         compared = [(removal, comparison) for removal, comparison in found if comparison is not None]
         for (removal, comparison), p in zip(compared, holm([c.p for _, c in compared]), strict=True):
             counts = f"{comparison.wins} / {comparison.ties} / {comparison.losses}"
-            rows.append([removal, f"{gamma:g}", _signed(comparison.difference), counts, _probability(p)])
+            rows.append([removal, f"{gamma:g}", _signed(comparison.difference), counts, probability(p)])
     return Table(
         f"{values.method}: {metric}, {values.reference} against the others, photograph by photograph",
         rows,
@@ -169,5 +169,6 @@ def _signed(difference: Interval) -> str:
     return f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
 
 
-def _probability(p: float) -> str:
+def probability(p: float) -> str:
+    """A p-value, as tables show it."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"

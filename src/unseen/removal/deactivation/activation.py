@@ -150,11 +150,18 @@ class ActivationDeactivation(Removal):
             known.verified.add(self)
         return passed
 
-    def watched(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Callable[[Tensor, Watch], Tensor]:
-        """Differentiable passes of photographs like ``image`` with nothing hidden, in which every feature map is shown.
+    def watched(
+        self, classifier: Classifier, image: Float[Tensor, "3 H W"], visible: Float[Tensor, "1 H W"] | None = None
+    ) -> Callable[[Tensor, Watch], Tensor]:
+        """Differentiable passes of photographs like ``image``, in which every feature map of the whole grid is shown.
+
+        Args:
+            classifier: whose feature maps.
+            image: at the network's resolution, in [0, 1].
+            visible: the mask of all of them; by default nothing is hidden, and the logits are the plain network's.
 
         Returns:
-            (pixels (N, 3, H, W), what to show them to) → logits (N, K), those of the plain network.
+            (pixels (N, 3, H, W), what to show them to) → logits (N, K). What is switched off may hold any values.
 
         Raises:
             NotApplicableError: the network has an operation in which positions cannot be followed.
@@ -162,7 +169,8 @@ class ActivationDeactivation(Removal):
         passed = self.forward(classifier, image)
 
         def watched(pixels: Tensor, watch: Watch) -> Tensor:
-            return passed(pixels, pixels.new_ones(len(pixels), *pixels.shape[2:]), watch=watch)  # type: ignore[call-arg]
+            masks = pixels.new_ones(1, *pixels.shape[2:]) if visible is None else visible
+            return passed(pixels, masks.expand(len(pixels), -1, -1), watch=watch, whole=True)  # type: ignore[call-arg]
 
         return watched
 

@@ -1,0 +1,99 @@
+"""Ways of hiding side by side, in the form of Tables 1 and 2 of seed 002 (the thesis on zero information, 12.2).
+
+Its two metrics: AttMask (AM), how far the map of what stays visible moves, and Accuracy Preservation (AP), whether the
+class is kept. Beside the thesis' columns, one for each kind of map, stand those of all maps together, of which every
+photograph's value is the mean over them: they have as many photographs as the others, not as many as there are maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from unseen.benchmark.judgements import Judgements, entry_of, sign_of
+from unseen.benchmark.plan import MetricSpec
+from unseen.benchmark.report.maps import as_interval
+from unseen.benchmark.report.tables import Table, probability
+from unseen.benchmark.statistics import compare, holm, mean_interval
+
+_SHORT = {"attmask": "AM", "accuracy-preservation": "AP"}
+
+
+def tables_of_hiding(judgements: Judgements) -> Iterator[Table]:
+    """Tables 1 and 2 in one, and each way of hiding against the one before it, if both metrics judged several."""
+    metrics = [metric for metric in judgements.metrics if MetricSpec(metric).name in _SHORT]
+    if {MetricSpec(metric).name for metric in metrics} != set(_SHORT) or len(judgements.removals) < 2:
+        return
+    if judgements.explained:
+        yield _side_by_side(judgements, metrics)
+        yield _in_order(judgements, metrics)
+
+
+def of_all_maps(judgements: Judgements, removal: str, metric: str) -> dict[str, float]:
+    """Of every photograph the mean over the methods that have values under this removal, where all of them have one."""
+    found = [judgements.of(method, removal, metric) for method in judgements.explained]
+    valued = [values for values in found if values]
+    if not valued:
+        return {}
+    common = [photo for photo in valued[0] if all(photo in values for values in valued)]
+    return {photo: sum(values[photo] for values in valued) / len(valued) for photo in common}
+
+
+def _side_by_side(judgements: Judgements, metrics: Sequence[str]) -> Table:
+    several = len(judgements.explained) > 1
+    header = [f"{method} {_short(metric)}" for method in judgements.explained for metric in metrics]
+    rows = [["hidden by", *header, *(f"all maps {_short(metric)}" for metric in metrics if several)]]
+    counts: set[int] = set()
+    for removal in judgements.removals:
+        found = [judgements.of(method, removal, metric) for method in judgements.explained for metric in metrics]
+        found += [of_all_maps(judgements, removal, metric) for metric in metrics if several]
+        counts |= {len(values) for values in found if values}
+        cells = [as_interval(mean_interval(list(values.values()))) if values else "–" for values in found]
+        rows.append([removal, *cells])
+    photographs = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(max(counts, default=0))
+    return Table(
+        "Ways of hiding: does the visible part keep its map (AM) and its class (AP)?",
+        rows,
+        "Form of Tables 1 and 2 of the thesis on zero information. AM: AttMask, lower is better; AP: Accuracy "
+        f"Preservation, higher is better. Means over {photographs} photographs with 95 % bootstrap intervals; for all "
+        "maps together, of each photograph's mean over the maps.",
+    )
+
+
+def _in_order(judgements: Judgements, metrics: Sequence[str]) -> Table:
+    pairs = list(zip(judgements.removals[1:], judgements.removals, strict=False))
+    rows = [["hidden by, against"]]
+    for metric in metrics:
+        rows[0] += [f"{_short(metric)} more", "better / equal / worse", "p (Holm)"]
+    columns = []
+    for metric in metrics:
+        values = [[of_all_maps(judgements, removal, metric) for removal in pair] for pair in pairs]
+        common = [[photo for photo in first if photo in second] for first, second in values]
+        compared = [
+            compare([first[photo] for photo in both], [second[photo] for photo in both]) if both else None
+            for (first, second), both in zip(values, common, strict=True)
+        ]
+        adjusted = iter(holm([found.p for found in compared if found is not None]))
+        column = []
+        for found in compared:
+            if found is None:
+                column.append(["–"] * 3)
+                continue
+            better, worse = (found.wins, found.losses)[:: sign_of(metric)]
+            counts = f"{better} / {found.ties} / {worse}"
+            column.append([as_interval(found.difference), counts, probability(next(adjusted))])
+        columns.append(column)
+    for place, (removal, before) in enumerate(pairs):
+        rows.append([f"{removal}, {before}", *(cell for column in columns for cell in column[place])])
+    return Table(
+        "Ways of hiding, each against the one before, photograph by photograph",
+        rows,
+        "Differences of all maps' means on the photographs that both have. Wilcoxon's signed-rank test, two-sided, "
+        "adjusted by Holm's method over the pairs.",
+    )
+
+
+def _short(metric: str) -> str:
+    """AM or AP, with the metric's options, if there are any, and which side is better."""
+    spec = MetricSpec(metric)
+    arrow = "↓" if entry_of(metric).better == "lower" else "↑"
+    return f"{_SHORT[spec.name]}{metric.removeprefix(spec.name)} {arrow}"
