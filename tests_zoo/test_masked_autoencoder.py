@@ -20,7 +20,7 @@ from unseen.generative.autoencoder import Autoencoder, load_autoencoder
 from unseen.generative.design import Design, waves
 from unseen.generative.judging import HeldOut, random_patches
 from unseen.generative.photographs import read_photographs
-from unseen.generative.training import CHECKPOINT, PICTURE, RECORD, MaeTraining, held_out_of, train_autoencoder
+from unseen.generative.training import CHECKPOINT, PICTURE, RECORD, MaeTraining, split_of, train_autoencoder
 from unseen.photo import to_tensor
 from unseen.removal import REMOVALS
 from unseen.removal.masked_autoencoder import MaskedAutoencoder
@@ -413,17 +413,17 @@ def test_the_command(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_what_was_not_trained_on_is_told(photos: Path, tmp_path: Path) -> None:
     found = train_autoencoder(photos, tmp_path / "out", training(1))
-    held_out = held_out_of(tmp_path / "out")
+    held_out, others = split_of(tmp_path / "out")
     square = Preprocessing(size=(SIDE, SIDE), resize=SIDE).crop
     pixels = torch.stack([to_tensor(square(open_photo(path))) for path in held_out])
     read = read_photographs(photos, size=SIDE, share=training(1).held_out, seed=0)
     assert torch.equal(pixels, read.held_out)
-    assert len(held_out) == found.photographs[1]
+    assert (len(others), len(held_out)) == found.photographs
     Image.new("RGB", (40, 40)).save(photos / "another.png")
     try:
         with pytest.raises(ModelError, match="no longer holds"):
-            held_out_of(tmp_path / "out")
+            split_of(tmp_path / "out")
     finally:
         (photos / "another.png").unlink()
     with pytest.raises(ModelError, match="train it again"):
-        held_out_of(tmp_path)
+        split_of(tmp_path)

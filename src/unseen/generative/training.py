@@ -148,26 +148,24 @@ def train_autoencoder(
     return found
 
 
-def held_out_of(trained: Path) -> list[Path]:
-    """The photographs that an autoencoder was not trained on: what it may be judged by.
+def split_of(trained: Path) -> tuple[list[Path], list[Path]]:
+    """The photographs that an autoencoder was not trained on, by which it may be judged, and those that it was.
 
     Args:
         trained: the folder that :func:`train_autoencoder` wrote.
 
     Raises:
-        ModelError: no such folder, or its photographs have moved or are not those that it was trained on.
+        ModelError: it is no such folder, or its photographs have moved or are not those that it was trained on.
     """
     try:
         record = json.loads((trained / RECORD).read_text(encoding="utf-8"))
-        folder = Path(record["photographs_from"])
+        folder, count = Path(record["photographs_from"]), record["count"]
         held_out, others = split(folder, share=record["held_out"], seed=record["seed"])
-        if len(held_out) + len(others) != record["count"]:
-            raise ModelError(f"{folder} no longer holds the {record['count']} photographs of the training of {trained}")
-    except ModelError:
-        raise
     except (OSError, ValueError, KeyError, UnseenError) as error:
         raise ModelError(f"what {trained} was not trained on cannot be told ({error}); train it again") from None
-    return held_out
+    if len(held_out) + len(others) != count:
+        raise ModelError(f"{folder} no longer holds the {count} photographs that {trained} was trained on")
+    return held_out, others
 
 
 class _Run:

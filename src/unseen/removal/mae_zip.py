@@ -177,17 +177,17 @@ def mae_zip(
         reference = reference * kept
 
     def pictures(z: Tensor) -> tuple[Tensor, Tensor]:
-        shown = autoencoder.picture(autoencoder.decode(slots, hidden, z))
+        both = torch.cat([slots, blank]), torch.cat([hidden, hidden]), torch.cat([z, z])
+        shown, zero = autoencoder.picture(autoencoder.decode(*both)).chunk(2)
         picture = assembled(autoencoder, pixels, masks, around, hidden, shown, paste=removal.paste)
-        zero = autoencoder.picture(autoencoder.decode(blank, hidden, z))
         return picture, resampled(zero, size).clamp(0, 1).to(pixels)
 
     def losses(z: Tensor) -> Float[Tensor, "3 N"]:
-        picture, zero = pictures(z)
-        maps = passed(picture)[1]
+        logits, maps = passed(torch.cat(pictures(z)))  # one pass instead of two
+        maps, logits = maps[: len(z)], logits[len(z) :]
         if removal.foreground_only:
             maps = maps * kept
-        logarithms = classifier.forward(zero).float().log_softmax(1)
+        logarithms = logits.float().log_softmax(1)
         return torch.stack(
             [
                 (maps - reference).float().square().mean((1, 2, 3)),

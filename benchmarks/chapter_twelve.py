@@ -1,0 +1,172 @@
+"""Chapter 12 of the thesis on zero information: its Tables 1 and 2 with intervals, and its Figure 29.
+
+    python benchmarks/chapter_twelve.py FOLDER --autoencoder FOLDER [--photographs 16] [--out chapter-12] [--sheet 4]
+    python benchmarks/chapter_twelve.py digits|faces [--photographs 40] [--out chapter-12] [--sheet 4]
+
+Grad-CAM, Grad-CAM++, XGrad-CAM and LayerCAM are each asked for the quarter of the photograph that matters most; the
+rest is hidden in every way of the thesis, and by neighbours, the decomposition of section 9.7 and
+Activation–Deactivation, which it did not have. An autoencoder of ``unseen train-mae`` is judged on photographs that it
+was not trained on. Of digits and faces, which lie in packages, classifier and autoencoder are trained first, and both
+are judged on others; blurs are as wide as on 224 pixels, in proportion.
+
+Results are kept in ``--out``, as ``unseen evaluate`` keeps them: the same command goes on where it was stopped.
+``--sheet`` draws so many photographs, one below the other, with their mask, what each way of hiding makes of them, and
+the map of that.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from _trained import trained
+from torch import Tensor
+
+from unseen import Classifier, load_classifier
+from unseen.attribution import ActivationMap
+from unseen.benchmark import engine, report
+from unseen.benchmark.judgements import Judgements
+from unseen.benchmark.plan import Plan
+from unseen.benchmark.report.hiding import tables_of_hiding
+from unseen.decision import decide
+from unseen.errors import NotApplicableError
+from unseen.explaining import explainer
+from unseen.generative.training import RECORD, split_of
+from unseen.metrics.case import Case
+from unseen.metrics.partial import partial_map
+from unseen.metrics.zero_information import AttMask, attmask, top_share
+from unseen.photo import find_photos
+from unseen.removal import REMOVALS
+from unseen.retraining.datasets import BUNDLED
+from unseen.runtime import tune_allocator
+
+MAPS = ("grad-cam", "grad-cam++", "xgrad-cam", "layer-cam")
+WEIGHTS = ("0", "1e-4", "1e-2", "1", "1e2")
+"""Of L_z: w₃ of Table 1."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", nargs="+", help="digits, faces, or photographs and their folders")
+    parser.add_argument("--autoencoder", help="for photographs: a folder, or a name of the hub")
+    parser.add_argument("--model", default="efficientnet-lite0", help="for photographs")
+    parser.add_argument("--photographs", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=50, help="of mae-zip")
+    parser.add_argument("--out", type=Path, default=Path("chapter-12"))
+    parser.add_argument("--sheet", type=int, default=0)
+    options = parser.parse_args()
+    tune_allocator()
+    if options.source[0] in BUNDLED:
+        photos, model, autoencoder = trained(options.source[0], options.out)
+    else:
+        photos, model, autoencoder = find_photos(list(map(Path, options.source))), options.model, options.autoencoder
+        photos = unknown_to(photos, Path(autoencoder))
+    photos = photos[: options.photographs]
+    classifier = load_classifier(model)
+    removals = hidden_by(str(autoencoder), options.steps, min(classifier.preprocessing.size))
+    plan = Plan(
+        photos=tuple(photos),
+        model=model,
+        methods=MAPS,
+        removals=tuple(removals),
+        metrics=("attmask", "accuracy-preservation"),
+        controls=False,
+    )
+    rows = engine.run(plan, options.out, progress=lambda stage, done, of: print(f"{done}/{of} {stage}", flush=True))
+    report.write(rows, options.out)
+    print("\n\n".join(table.as_markdown() for table in tables_of_hiding(Judgements(rows))))
+    if options.sheet:
+        shown = [removal for removal in removals if "minimal" not in removal]
+        draw(classifier.optimised(), photos[: options.sheet], shown, options.out / "sheet.png")
+
+
+def hidden_by(autoencoder: str, steps: int, side: int) -> list[str]:
+    """The thesis' order of quality first; every one against the one before it is what the report tests."""
+    some = f",steps={steps}" if steps != 50 else ""
+    ablation = [f"mae-zip:{autoencoder},minimal={weight}{some}" for weight in WEIGHTS]
+    best = f"mae-zip:{autoencoder}{some}"
+    blurs = [f"blur:{width * side / 224:.3g}" for width in (75, 20)]
+    rest = [spec for spec, weight in zip(ablation, WEIGHTS, strict=True) if weight != "1e-4"]
+    return ["noise", "black", *blurs, f"mae:{autoencoder}", best, *rest, "neighbour", "zip-decomposition", "ad",
+            "ad:pooled"]  # fmt: skip
+
+
+def unknown_to(photos: Sequence[Path], autoencoder: Path) -> list[Path]:
+    """Those that it was not trained on, in the order in which it held them out; all of them if nobody says."""
+    if not (autoencoder / RECORD).exists():
+        return list(photos)
+    held_out, trained_on = ([path.resolve() for path in part] for part in split_of(autoencoder))
+    given = {path.resolve(): path for path in photos}
+    return [given[path] for path in held_out if path in given] + [
+        path for place, path in given.items() if place not in {*held_out, *trained_on}
+    ]
+
+
+# ---- Figure 29 ------------------------------------------------------------------------------------------------------
+
+
+def draw(classifier: Classifier, photos: Sequence[Path], removals: Sequence[str], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    columns = 2 + len(removals)
+    figure = Figure(figsize=(1.75 * columns, 4.1 * len(photos)), layout="constrained")
+    grid = figure.subplots(2 * len(photos), columns, squeeze=False)
+    for row, photo in enumerate(photos):
+        above, below = grid[2 * row], grid[2 * row + 1]
+        decision = decide(photo, classifier)
+        for place, (title, picture, saliency, said) in enumerate(
+            shown(classifier, decision.image, decision.target, removals)
+        ):
+            above[place].imshow(picture.permute(1, 2, 0).numpy())
+            above[place].set_title(title if not row else "", fontsize=9)
+            above[place].set_xlabel(said, fontsize=8)
+            if saliency is not None:
+                top = float(saliency.abs().max()) or 1.0
+                below[place].imshow(saliency.numpy() / top, cmap="RdBu_r", vmin=-1, vmax=1)
+            else:
+                below[place].axis("off")
+        above[0].set_ylabel(f"{decision.label} {decision.probability:.2f}", fontsize=9)
+        below[0].set_ylabel("Grad-CAM", fontsize=9)
+        for axes in (*above, *below):
+            axes.set(xticks=[], yticks=[])
+    figure.savefig(path, dpi=100)
+
+
+def shown(
+    classifier: Classifier, image: Tensor, target: int, removals: Sequence[str]
+) -> list[tuple[str, Tensor, Tensor | None, str]]:
+    """Of the photograph, its mask and every way of hiding: title, picture, map, and what is said of it."""
+    explain = explainer(ActivationMap(), REMOVALS.create("zero"))
+    before = explain(classifier, image, target)
+    keep = AttMask().keep
+    visible: Tensor | None = None
+    found: list[tuple[str, Tensor, Tensor | None, str]] = []
+    for spec in removals:
+        masked = REMOVALS.create(spec).bind(classifier, image)
+        case = Case(before, target, masked, explain)
+        if visible is None:
+            visible = top_share(case, keep)
+            cut = torch.where(visible, image, torch.tensor(1.0))
+            found += [("photograph", image, before, ""), ("what is visible", cut, before * visible, "")]
+        try:
+            picture = masked.painted(visible[None])[0]
+        except NotApplicableError:  # nothing is painted
+            picture = cut
+        after = partial_map(case, visible)
+        p = masked(visible[None]).softmax(1)[0]
+        kept = "kept" if int(p.argmax()) == target else "lost"
+        said = f"AM {attmask(before, after, visible):.3f}, {kept} (p {float(p[target]):.2f})"
+        found.append((title(spec), picture, after, said))
+    return found
+
+
+def title(spec: str) -> str:
+    """The name without the autoencoder's folder."""
+    name, _, rest = spec.partition(":")
+    return name if name.startswith("mae") else f"{name}{':' * bool(rest)}{rest}"
+
+
+if __name__ == "__main__":
+    main()
