@@ -58,14 +58,10 @@ def main() -> None:
     parser.add_argument("--sheet", type=int, default=0)
     options = parser.parse_args()
     tune_allocator()
-    if options.source[0] in BUNDLED:
-        photos, model, autoencoder = trained(options.source[0], options.out)
-    else:
-        photos, model, autoencoder = find_photos(list(map(Path, options.source))), options.model, options.autoencoder
-        photos = unknown_to(photos, Path(autoencoder))
+    photos, model, autoencoder = sources(options.source, options.model, options.autoencoder, options.out)
     photos = photos[: options.photographs]
     classifier = load_classifier(model)
-    removals = hidden_by(str(autoencoder), options.steps, min(classifier.preprocessing.size))
+    removals = hidden_by(autoencoder, options.steps, min(classifier.preprocessing.size))
     plan = Plan(
         photos=tuple(photos),
         model=model,
@@ -80,6 +76,16 @@ def main() -> None:
     if options.sheet:
         shown = [removal for removal in removals if "minimal" not in removal]
         draw(classifier.optimised(), photos[: options.sheet], shown, options.out / "sheet.png")
+
+
+def sources(source: Sequence[str], model: str, autoencoder: str | None, out: Path) -> tuple[list[Path], str, str]:
+    """Photographs that may be judged, in the order in which they are taken, the model and the autoencoder."""
+    if source[0] in BUNDLED:
+        photos, model, folder = trained(source[0], out)
+        return photos, model, str(folder)
+    if autoencoder is None:
+        raise SystemExit("name a masked autoencoder: --autoencoder FOLDER")
+    return unknown_to(find_photos(list(map(Path, source))), Path(autoencoder)), model, autoencoder
 
 
 def hidden_by(autoencoder: str, steps: int, side: int) -> list[str]:

@@ -14,7 +14,7 @@ from unseen.generative.autoencoder import Autoencoder, load_autoencoder
 from unseen.generative.design import Design
 from unseen.removal import REMOVALS
 from unseen.removal import mae_zip as module
-from unseen.removal.mae_zip import MaeZip, latent_mask, mae_zip
+from unseen.removal.mae_zip import MaeZip, deactivated_features, latent_mask, mae_zip
 from unseen.removal.masked_autoencoder import visible_only
 
 SIDE = 32
@@ -124,7 +124,20 @@ def test_the_literal_reference_leaks_and_the_filled_one_does_not(
         return torch.equal(*(mae_zip(classifier, autoencoder, x, masks, removal).picture for x in (pixels, other)))
 
     assert same("filled")
+    assert same("ad")
     assert not same("photograph")
+
+
+def test_features_of_the_visible_part_alone(classifier: Classifier) -> None:
+    """Away from the border of what is hidden they are the photograph's, at the border the neighbours' mean is seen."""
+    pixels, masks = photographs(2)
+    found = deactivated_features(classifier, pixels, masks)
+    whole = classifier.model[:2](classifier.normalise(pixels)).detach()
+    inside = nn.functional.max_pool2d(1 - masks[:, None], 3, 1, 1) == 0
+    assert 0 < int(inside.sum()) < int(masks.sum())
+    torch.testing.assert_close(found * inside, whole * inside, atol=1e-5, rtol=1e-4)
+    assert not bool((found * (1 - masks[:, None])).any())
+    assert not torch.allclose(found * masks[:, None], whole * masks[:, None], atol=1e-3)
 
 
 def test_company_changes_nothing_but_rounding(folder: Path, autoencoder: Autoencoder, classifier: Classifier) -> None:

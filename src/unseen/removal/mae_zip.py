@@ -6,7 +6,8 @@ optimised for each photograph and mask. Where the thesis is silent or wrong, wha
 * Optimiser and steps are not stated: Adam from z = 0, and the z of the smallest loss is taken, not the last.
 * Eq. 58 takes M^lat ⊙ f^e(x) as the reference. Features there see beyond the visible part, so that the hidden part
   leaks into the picture through the loss. By default the reference features are those of the photograph with the hidden
-  pixels replaced by the mean of the visible ones around them.
+  pixels replaced by the mean of the visible ones around them; or those of the visible part alone, the network's
+  activations of the rest switched off.
 * Eq. 58 masks the second term only, which also draws features of the hidden part to 0.
 * Weights are those of section 12.2; section 12.1 has 0.01 for the background.
 """
@@ -30,9 +31,11 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.fingerprint import revision
 from unseen.generative.autoencoder import Autoencoder, areas, resampled
 from unseen.registry import spec
+from unseen.removal.deactivation import ActivationDeactivation
 from unseen.removal.fills import ConstantFill
 from unseen.removal.masked import MaskedForward
 from unseen.removal.masked_autoencoder import MaskedAutoencoder, assembled, visible_only
+from unseen.removal.partly_sighted import partly_sighted
 from unseen.removal.together import digest
 
 KEPT = 256
@@ -81,7 +84,8 @@ class MaeZip(MaskedAutoencoder):
         background: weight of L_B, which makes the classifier undecided about the hidden part alone.
         minimal: weight of L_z, which keeps z small.
         reference: whose features the visible part should keep: of the photograph with hidden pixels ``filled`` by their
-            neighbours, or, literally, of the ``photograph``, which leaks.
+            neighbours; those that the network makes of the visible part where ``ad`` switches off the rest
+            (:func:`deactivated_features`); or, literally, of the ``photograph``, which leaks.
         foreground_only: whether features of the hidden part are left free; as printed they are drawn to 0.
 
     Raises:
@@ -95,7 +99,7 @@ class MaeZip(MaskedAutoencoder):
     foreground: float = 10.0
     background: float = 1.0
     minimal: float = 1e-4
-    reference: Literal["filled", "photograph"] = "filled"
+    reference: Literal["filled", "ad", "photograph"] = "filled"
     foreground_only: bool = False
 
     def __post_init__(self) -> None:
@@ -107,8 +111,8 @@ class MaeZip(MaskedAutoencoder):
         for weight in ("foreground", "background", "minimal"):
             if not (getattr(self, weight) >= 0 and isfinite(getattr(self, weight))):
                 raise ParameterError(f"{weight} {getattr(self, weight)} must be a weight, at least 0")
-        if self.reference not in ("filled", "photograph"):
-            raise ParameterError(f"reference {self.reference!r} must be 'filled' or 'photograph'")
+        if self.reference not in ("filled", "ad", "photograph"):
+            raise ParameterError(f"reference {self.reference!r} must be 'filled', 'ad' or 'photograph'")
 
     @property
     def name(self) -> str:
@@ -172,7 +176,10 @@ def mae_zip(
         around = visible_only(autoencoder, pixels, masks)
         slots = autoencoder.embed(autoencoder.prepared(around), hidden)
         blank = autoencoder.network.decoder.mask_token.expand_as(slots)
-        reference = passed(around if removal.reference == "filled" else pixels)[1]
+        if removal.reference == "ad":
+            reference = deactivated_features(classifier, pixels, masks)
+        else:
+            reference = passed(around if removal.reference == "filled" else pixels)[1]
         kept = latent_mask(masks, (int(reference.shape[2]), int(reference.shape[3])), removal.threshold)[:, None]
         reference = reference * kept
 
@@ -217,6 +224,25 @@ def mae_zip(
         picture, zero = pictures(taken)
     foreground, background, length, totals = torch.stack(history, 1)
     return Filled(picture, zero, foreground, background, length, totals, totals.argmin(0))
+
+
+def deactivated_features(
+    classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+) -> Float[Tensor, "N C h w"]:
+    """The last feature maps of the visible parts, by Activation–Deactivation: no hidden pixel reaches them.
+
+    A true cut-out in which windows see the neighbours that are on (``ad:pooled,fill=neighbour``), so that the map is
+    near what a picture can have.
+
+    Raises:
+        NotApplicableError: Activation–Deactivation has no rule for the network.
+    """
+    hiding, found = ActivationDeactivation("pooled", fill="neighbour"), []
+    for image, mask in zip(pixels.detach().float(), masks > 0, strict=True):
+        seeing = partly_sighted(hiding.bind(classifier, image), mask)
+        top = int(seeing.logits(image[None]).argmax())
+        found.append(last_features(ConstantFill("grey").bind(seeing, image), top).activations)
+    return torch.stack(found).to(pixels)
 
 
 def latent_mask(masks: Float[Tensor, "N H W"], size: tuple[int, int], threshold: float) -> Bool[Tensor, "N h w"]:

@@ -1,0 +1,106 @@
+"""How much of what MAE-ZIP keeps is a leak: what the network says of an object that is hidden.
+
+    python benchmarks/leak.py FOLDER --autoencoder FOLDER [--photographs 12] [--out leak.jsonl]
+    python benchmarks/leak.py digits|faces --out leak.jsonl
+
+Eq. 58 of the thesis on zero information takes its reference features from the photograph, whose features at visible
+places see beyond them: what is hidden comes back through the loss. Two masks of each photograph by its Grad-CAM map:
+the quarter that matters most is visible, as in chapter 12, and the half that matters most is hidden, so that little but
+background is left. Of both: whether the class is kept, and its probability, under fills and under MAE-ZIP with the
+filled and the literal reference, each with the features of the hidden part drawn to 0 as printed and left free.
+
+The leak in a gain is the difference between the literal and the filled reference, whose picture does not depend on what
+is hidden. Lines of ``--out`` are taken up again. Photographs and trainings are those of ``chapter_twelve.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from chapter_twelve import sources, title
+from torch import Tensor
+
+from unseen import Classifier, load_classifier
+from unseen.attribution import ActivationMap
+from unseen.benchmark.report.maps import as_interval
+from unseen.benchmark.statistics import compare, mean_interval
+from unseen.decision import decide
+from unseen.explaining import explainer
+from unseen.removal import REMOVALS
+from unseen.runtime import tune_allocator
+from unseen.sufficient.extraction import rank
+
+VARIANTS = ("", ",foreground_only=true", ",reference=photograph", ",reference=photograph,foreground_only=true")
+MASKS = ("quarter visible", "half hidden")
+Found = dict[str, dict[str, list[float]]]
+"""By removal and photograph: kept and probability under the first mask, then under the second."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", nargs="+", help="digits, faces, or photographs and their folders")
+    parser.add_argument("--autoencoder", help="for photographs: a folder, or a name of the hub")
+    parser.add_argument("--model", default="efficientnet-lite0", help="for photographs")
+    parser.add_argument("--photographs", type=int, default=12)
+    parser.add_argument("--trained", type=Path, default=Path("chapter-12"), help="folder of the small trainings")
+    parser.add_argument("--out", type=Path, default=Path("leak.jsonl"))
+    options = parser.parse_args()
+    tune_allocator()
+    photos, model, autoencoder = sources(options.source, options.model, options.autoencoder, options.trained)
+    classifier = load_classifier(model).optimised()
+    removals = ["black", "neighbour", f"mae:{autoencoder}", *(f"mae-zip:{autoencoder}{some}" for some in VARIANTS)]
+    found: Found = defaultdict(dict)
+    lines = options.out.read_text().splitlines() if options.out.exists() else []
+    for photo, removal, values in map(json.loads, lines):
+        found[removal][photo] = values
+    for photo in photos[: options.photographs]:
+        decision = decide(photo, classifier)
+        for removal in removals:
+            if photo.name not in found[removal]:
+                values = said(classifier, decision.image, decision.target, removal)
+                found[removal][photo.name] = values
+                with options.out.open("a") as lasting:
+                    lasting.write(json.dumps([photo.name, removal, values]) + "\n")
+    print(table({removal: found[removal] for removal in removals}))
+
+
+def said(classifier: Classifier, image: Tensor, target: int, removal: str) -> list[float]:
+    saliency = explainer(ActivationMap(), REMOVALS.create("zero"))(classifier, image, target)
+    ranking = rank(saliency, seed=0)
+    count = len(ranking.order)
+    masks = torch.stack([ranking.prefix(count // 4), ~ranking.prefix(count // 2)])
+    p = REMOVALS.create(removal).bind(classifier, image)(masks).softmax(1)
+    return [value for one in p for value in (float(int(one.argmax()) == target), float(one[target]))]
+
+
+def table(found: Found) -> str:
+    """Means, and the differences to the filled reference as printed, the fourth row, photograph by photograph."""
+    columns = [f"{mask}: {what}" for mask in MASKS for what in ("class kept", "probability")]
+    lines = [f"| hidden by | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
+    plain = list(found)[3]
+    common = [photo for photo in found[plain] if all(photo in values for values in found.values())]
+    for removal, values in found.items():
+        series = list(zip(*(values[photo] for photo in common), strict=True))
+        lines.append(f"| {named(removal)} | {' | '.join(as_interval(mean_interval(one)) for one in series)} |")
+    lines += ["", f"| more than {named(plain)} | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
+    for removal, values in found.items():
+        if removal != plain:
+            pairs = zip(*([values[photo], found[plain][photo]] for photo in common), strict=True)
+            first, second = ([list(one) for one in zip(*side, strict=True)] for side in pairs)
+            compared = [compare(one, other) for one, other in zip(first, second, strict=True)]
+            cells = [f"{as_interval(one.difference)}, p {one.p:.3f}" for one in compared]
+            lines.append(f"| {named(removal)} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"{len(common)} photographs, 95 % bootstrap intervals; p of Wilcoxon's test."])
+
+
+def named(removal: str) -> str:
+    _, _, options = removal.partition(",")
+    return f"`{title(removal)}{':' * bool(options)}{options}`"
+
+
+if __name__ == "__main__":
+    main()
