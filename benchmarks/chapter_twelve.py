@@ -10,9 +10,9 @@ was not trained on. Of digits and faces, which lie in packages, classifier and a
 are judged on others; blurs are as wide as on 224 pixels, in proportion.
 
 Results are kept in ``--out``, as ``unseen evaluate`` keeps them: the same command goes on where it was stopped. The
-ablation of w₃, Table 1, costs four times as much as all the rest; ``--ablation`` says on how many of the photographs.
+ablation of w₃ and of what else may be chosen, Table 1, costs four times as much as all the rest; ``--ablation`` says on how many of the photographs.
 ``--sheet`` draws so many photographs, one below the other, with their mask, what each way of hiding makes of them, and
-the map of that.
+the map of that; with ``--photographs 0 --ablation 0`` nothing else is done.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ from unseen.runtime import tune_allocator
 MAPS = ("grad-cam", "grad-cam++", "xgrad-cam", "layer-cam")
 WEIGHTS = ("0", "1e-4", "1e-2", "1", "1e2")
 """Of L_z: w₃ of Table 1."""
+VARIANTS = ("foreground_only=true", "reference=ad", "reference=photograph")
+"""Of MAE-ZIP, judged beside the weights."""
 
 
 def main() -> None:
@@ -64,17 +66,15 @@ def main() -> None:
     options = parser.parse_args()
     tune_allocator()
     photos, model, autoencoder = sources(options.source, options.model, options.autoencoder, options.out)
-    photos = photos[: options.photographs]
     classifier = load_classifier(model)
     fills = hidden_by(autoencoder, options.steps, min(classifier.preprocessing.size))
     weights = ablation(autoencoder, options.steps)
-    rows = judged(photos, model, fills, options.out)
-    print(tables(rows, "Table 2", photos, fills), flush=True)
-    if options.ablation:
-        some = photos[: options.ablation]
-        rows = judged(some, model, weights, options.out)
-        print(tables(rows, "Table 1", some, weights), flush=True)
+    for name, count, removals in (("Table 2", options.photographs, fills), ("Table 1", options.ablation, weights)):
+        if count:
+            rows = judged(photos[:count], model, removals, options.out)
+            print(tables(rows, name, photos[:count], removals), flush=True)
     if options.sheet:
+        options.out.mkdir(parents=True, exist_ok=True)
         draw(classifier.optimised(), photos[: options.sheet], fills, options.out / "sheet.png")
 
 
@@ -96,13 +96,14 @@ def hidden_by(autoencoder: str, steps: int, side: int) -> list[str]:
 
 
 def ablation(autoencoder: str, steps: int) -> list[str]:
-    return [f"mae:{autoencoder}", *(mae_zip(autoencoder, steps, weight) for weight in WEIGHTS)]
+    weights = ["" if float(weight) == MaeZip.minimal else f"minimal={weight}" for weight in WEIGHTS]
+    return [f"mae:{autoencoder}", *(mae_zip(autoencoder, steps, changed) for changed in (*weights, *VARIANTS))]
 
 
-def mae_zip(autoencoder: str, steps: int, weight: str = "1e-4") -> str:
+def mae_zip(autoencoder: str, steps: int, changed: str = "") -> str:
     """With what is as by default left out, so that one thing has one name."""
-    changed = [f"steps={steps}"] * (steps != MaeZip.steps) + [f"minimal={weight}"] * (float(weight) != MaeZip.minimal)
-    return ",".join([f"mae-zip:{autoencoder}", *changed])
+    taken = f"steps={steps}" if steps != MaeZip.steps else ""
+    return ",".join(filter(None, [f"mae-zip:{autoencoder}", taken, changed]))
 
 
 def judged(photos: Sequence[Path], model: str, removals: Sequence[str], out: Path) -> list[Row]:
@@ -153,11 +154,7 @@ def draw(classifier: Classifier, photos: Sequence[Path], removals: Sequence[str]
             above[place].imshow(picture.permute(1, 2, 0).numpy())
             above[place].set_title(title if not row else "", fontsize=9)
             above[place].set_xlabel(said, fontsize=8)
-            if saliency is not None:
-                top = float(saliency.abs().max()) or 1.0
-                below[place].imshow(saliency.numpy() / top, cmap="RdBu_r", vmin=-1, vmax=1)
-            else:
-                below[place].axis("off")
+            below[place].imshow(saliency / (float(saliency.abs().max()) or 1.0), cmap="RdBu_r", vmin=-1, vmax=1)
         above[0].set_ylabel(f"{decision.label} {decision.probability:.2f}", fontsize=9)
         below[0].set_ylabel("Grad-CAM", fontsize=9)
         for axes in (*above, *below):
@@ -167,25 +164,23 @@ def draw(classifier: Classifier, photos: Sequence[Path], removals: Sequence[str]
 
 def shown(
     classifier: Classifier, image: Tensor, target: int, removals: Sequence[str]
-) -> list[tuple[str, Tensor, Tensor | None, str]]:
+) -> list[tuple[str, Tensor, Tensor, str]]:
     """Of the photograph, its mask and every way of hiding: title, picture, map, and what is said of it."""
     explain = explainer(ActivationMap(), REMOVALS.create("zero"))
     before = explain(classifier, image, target)
-    keep = AttMask().keep
-    visible: Tensor | None = None
-    found: list[tuple[str, Tensor, Tensor | None, str]] = []
+    visible = top_share(Case(before, target, REMOVALS.create("zero").bind(classifier, image)), AttMask().keep)
+    cut = torch.where(visible, image, torch.tensor(1.0))
+    found: list[tuple[str, Tensor, Tensor, str]] = [
+        ("photograph", image, before, ""),
+        ("what is visible", cut, before * visible, ""),
+    ]
     for spec in removals:
         masked = REMOVALS.create(spec).bind(classifier, image)
-        case = Case(before, target, masked, explain)
-        if visible is None:
-            visible = top_share(case, keep)
-            cut = torch.where(visible, image, torch.tensor(1.0))
-            found += [("photograph", image, before, ""), ("what is visible", cut, before * visible, "")]
         try:
             picture = masked.painted(visible[None])[0]
         except NotApplicableError:  # nothing is painted
             picture = cut
-        after = partial_map(case, visible)
+        after = partial_map(Case(before, target, masked, explain), visible)
         p = masked(visible[None]).softmax(1)[0]
         kept = "kept" if int(p.argmax()) == target else "lost"
         said = f"AM {attmask(before, after, visible):.3f}, {kept} (p {float(p[target]):.2f})"

@@ -122,7 +122,7 @@ REMOVALS: Registry[Removal] = Registry(
             "unseen.removal.zero_parts:Decomposition",
             "an image that says nothing, with which both parts add up to the photograph; optimised for every mask",
             f"{_SEED_002}, section 9.7, Eq. 52",
-            "90 to 300 with a gradient per mask, and 7",
+            "90 to 900 with a gradient per mask, and 7",
         ),
     },
 )

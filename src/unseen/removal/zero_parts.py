@@ -124,7 +124,7 @@ class Decomposition(Solved):
     tolerance: float = 0.005
     excess: float = 0.0035
     rate: float = 0.05
-    most: int = 100
+    most: int = 300
     entry = "zip-decomposition"
 
     def __post_init__(self) -> None:

@@ -113,7 +113,7 @@ def decomposition(
     tolerance: float = 0.005,
     excess: float = 0.0035,
     rate: float = 0.05,
-    most: int = 100,
+    most: int = 300,
 ) -> ZeroParts:
     """Section 9.7, Eq. 52: an image x₀ without information, with which both parts add up to the photograph.
 
@@ -131,7 +131,7 @@ def decomposition(
         tolerance: squared residual at which the first criterion is met.
         excess: how far above 1 / K the largest probability of x₀ may be.
         rate: of Adam, in pixels of [0, 1].
-        most: steps at most; each takes three passes with a gradient.
+        most: steps at most; each takes three passes with a gradient. Most photographs need some dozens, few hundreds.
 
     Raises:
         ParameterError: a parameter outside its range.
