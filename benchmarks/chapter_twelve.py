@@ -10,7 +10,8 @@ was not trained on. Of digits and faces, which lie in packages, classifier and a
 are judged on others; blurs are as wide as on 224 pixels, in proportion.
 
 Results are kept in ``--out``, as ``unseen evaluate`` keeps them: the same command goes on where it was stopped. The
-ablation of w₃ and of what else may be chosen, Table 1, costs four times as much as all the rest; ``--ablation`` says on how many of the photographs.
+ablation of w₃ and of what else may be chosen, Table 1, costs four times as much as the rest; ``--ablation`` says on how
+many of the photographs.
 ``--sheet`` draws so many photographs, one below the other, with their mask, what each way of hiding makes of them, and
 the map of that; with ``--photographs 0 --ablation 0`` nothing else is done.
 """
