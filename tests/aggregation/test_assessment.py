@@ -125,3 +125,16 @@ def test_the_gap_to_fresh_observations_is_within_its_bound(seed: int) -> None:
     one, other = (known.loss(torch.ones(len(known.grams))) for known in (few, Changes(many.grams, few.maps)))
     bound = float((one.matrix - other.matrix).abs().max())
     assert abs(float(one(weights)) - float(other(weights))) <= bound * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_a_map_that_stays_near_one_photograph_alone_can_be_resampled(goal: Any) -> None:
+    """Left out or drawn, the observations that are left say that the first method does not change at all."""
+    known = observed(0, k=3, near=3)
+    known.changes.grams[1:, 0] = known.changes.grams[1:, :, 0] = 0
+    assert fitting_strength(known, goal) in STRENGTHS
+    assert bool(held_out(known, goal).sensitivity.isfinite().all())
+    found = resampled(known, goal, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(found.sum(1), torch.ones(200).double())
+    if goal == "robustness":
+        assert int((found[:, 0] > 1 - 1e-6).sum()) == pytest.approx(200 * (2 / 3) ** 3, abs=25)

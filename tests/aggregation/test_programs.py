@@ -66,6 +66,51 @@ def test_maps_that_agree_gain_by_what_their_changes_do_not_share() -> None:
     assert float(made.loss(made.weights())) == pytest.approx(0.8)
 
 
+OPPOSITE = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
+
+
+def test_a_map_and_its_opposite_are_not_mixed_to_nothing() -> None:
+    """Their mean says nothing, so that it is no mixture at all; each alone is as steady as the other."""
+    made = program(by_hand(0.1 * OPPOSITE[None], OPPOSITE, torch.zeros(0, 2), torch.zeros(0)), "robustness")
+    assert isinstance(made, PerSpread)
+    assert sorted(made.weights().tolist()) == [0, 1]
+    assert float(made.loss(torch.tensor([0.5, 0.5]).double())) == torch.inf
+    third = torch.block_diag(OPPOSITE, torch.ones(1, 1))
+    steady = by_hand(torch.diag(torch.tensor([0.4, 0.4, 0.1]))[None], third, torch.zeros(0, 3), torch.zeros(0))
+    assert float(program(steady, "robustness").weights()[2]) > 0.5
+
+
+@pytest.mark.parametrize("goal", ["robustness", "both"])
+def test_changes_that_cancel_make_a_mixture_that_does_not_change(goal: Any) -> None:
+    sums = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    known = by_hand(OPPOSITE[None], torch.ones(2, 2), sums, sums.sum(1))
+    made = program(known, goal, 1.0)
+    assert made.weights().tolist() == pytest.approx([0.5, 0.5], abs=1e-6)
+    assert float(known.changes.sensitivity(made.weights(), known.alike[0])) < 1e-6
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@given(seeds)
+@settings(max_examples=20)
+def test_steps_downhill_never_end_above_a_method_or_the_mean(goal: Any, seed: int) -> None:
+    """Maps of few pixels, of which some agree, some are opposite and some do not move near one photograph."""
+    generator = torch.Generator().manual_seed(seed)
+    maps = torch.randint(-1, 2, (5, 6), generator=generator).double()
+    moves = torch.randint(-1, 2, (3, 5, 6), generator=generator).double()
+    moves[0, seed % 5] = 0
+    sums, drops = torch.randn(9, 5, generator=generator), torch.randn(9, generator=generator)
+    for shares in (torch.ones(3), torch.tensor([1.0, 0, 0])):
+        made = program(
+            by_hand(moves @ moves.mT, maps @ maps.T, sums, drops),
+            goal,
+            shares=(shares.double(), torch.ones(9).double()),
+        )
+        weights = made.weights()
+        assert float(weights.sum()) == pytest.approx(1) or not bool(weights.any())
+        others = torch.cat([torch.eye(5), torch.full((1, 5), 0.2)]).double()
+        assert float(made.loss(weights)) <= float(made.loss(others).min()) * (1 + 1e-9) + 1e-12
+
+
 def test_faithfulness_finds_the_mixture_that_was_planted() -> None:
     generator = torch.Generator().manual_seed(0)
     sums = torch.randn(30, 3, generator=generator, dtype=torch.float64)

@@ -17,6 +17,7 @@ from unseen.aggregation.quadratic import (
     TOLERANCE,
     Quadratic,
     non_negative,
+    non_negative_direction,
     non_negative_residual,
     on_simplex,
     simplex_residual,
@@ -270,3 +271,29 @@ def test_what_is_no_convex_quadratic_is_refused(
 def test_least_squares_without_a_minimum_are_refused(matrix: list[list[float]], linear: list[float]) -> None:
     with pytest.raises(ParameterError, match="no minimum"):
         non_negative(plain(torch.tensor(matrix), torch.tensor(linear)))
+
+
+@given(drawn())
+def test_the_direction_is_that_of_least_squares(q: Quadratic) -> None:
+    found = non_negative(q)
+    total = found.sum(-1, keepdim=True)
+    torch.testing.assert_close(non_negative_direction(q), found / torch.where(total > 0, total, 1))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "linear", "direction"),
+    [
+        ([[1.0, -1.0], [-1.0, 1.0]], [1.0, 1.0], [0.5, 0.5]),
+        ([[1.0, -1.0], [-1.0, 1.0]], [2.0, -1.0], [0.5, 0.5]),
+        ([[1.0, 0.0], [0.0, 0.0]], [0.0, 1.0], [0.0, 1.0]),
+        ([[1.0, 0.0], [0.0, 0.0]], [5.0, 1e-3], [0.0, 1.0]),
+        ([[1.0, 0.0], [0.0, 0.0]], [5.0, -1.0], [1.0, 0.0]),
+        ([[1.0, 0.0], [0.0, 0.0]], [-5.0, -1.0], [0.0, 0.0]),
+        ([[4.0, -2.0, 0.0], [-2.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [1.0, 1.0, 9.0], [1 / 3, 2 / 3, 0.0]),
+    ],
+)
+def test_the_direction_is_one_that_costs_nothing_where_there_is_one(
+    matrix: list[list[float]], linear: list[float], direction: list[float]
+) -> None:
+    found = non_negative_direction(plain(torch.tensor(matrix).double(), torch.tensor(linear).double()))
+    assert found.tolist() == pytest.approx(direction, abs=1e-5)

@@ -23,8 +23,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.aggregation.quadratic import Quadratic, non_negative, non_negative_residual
-from unseen.aggregation.quality import Changes, Hidings, Shares, scale_of
+from unseen.aggregation.quadratic import Quadratic, non_negative_direction, non_negative_residual
+from unseen.aggregation.quality import Changes, Hidings, Shares, scale_of, spread_of
 from unseen.errors import ParameterError
 
 Goal = Literal["robustness", "faithfulness", "both"]
@@ -73,19 +73,13 @@ class Program(ABC):
         """How far weights are from the conditions of Karush, Kuhn and Tucker, relative to the terms: 0 if they hold."""
 
     @abstractmethod
-    def least(self) -> Float[Tensor, "*B k"]:
-        """The v of the least loss; 0 where no mixture says anything."""
+    def weights(self) -> Float[Tensor, "*B k"]:
+        """The weights of the least loss; they sum to 1, or are 0 where no mixture says anything."""
 
     def loss(self, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
         """vᵀMv in the unit of what is said; infinite where nothing is."""
-        size, unit = _form(self.matrix, weights), self.said(weights)
+        size, unit = _form(self.matrix, weights).clamp(min=0), self.said(weights)
         return torch.where(unit > 0, size / torch.where(unit > 0, unit, 1), torch.inf)
-
-    def weights(self) -> Float[Tensor, "*B k"]:
-        """The weights of the least loss; they sum to 1, or are 0 where no mixture says anything."""
-        found = self.least()
-        total = found.sum(-1, keepdim=True)
-        return found / torch.where(total > 0, total, 1)
 
     def drawn(self, strength: float | Float[Tensor, " P"], towards: Float[Tensor, " k"] | None = None) -> Program:
         """The program with a penalty of the part of v that lies across other weights.
@@ -114,34 +108,35 @@ class PerSpread(Program):
     spread: Float[Tensor, "k k"]
 
     def said(self, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
-        """vᵀCv."""
-        return _form(self.spread, weights).clamp(min=0)
+        """vᵀCv; 0 where the maps cancel each other."""
+        return spread_of(self.spread, weights)
 
     def certificate(self, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
         """See :meth:`Program.certificate`; they hold at every local minimum."""
         slope = self.loss(weights)[..., None] * (weights @ self.spread)
         return non_negative_residual(Quadratic(self.matrix, slope, slope.new_zeros(slope.shape[:-1])), weights)
 
-    def least(self) -> Float[Tensor, "*B k"]:
+    def weights(self) -> Float[Tensor, "*B k"]:
         """Each method alone, and their mean, improved until nothing changes; then the best.
 
         vᵀCv is at least its tangent at v, so that the least vᵀMv at a tangent of 1 is no worse than v. No local search
         knows of minima that none of its starts leads to; what is found is never worse than the mean and each method.
         """
         k = self.matrix.shape[-1]
-        starts = torch.cat([torch.eye(k, dtype=torch.float64), torch.ones(1, k, dtype=torch.float64)])
-        ridge = 1e-10 * torch.diag_embed(self.matrix.diagonal(dim1=-2, dim2=-1))
-        problem = (self.matrix + ridge)[..., None, :, :].expand(*self.matrix.shape[:-2], k + 1, k, k)
-        found = starts.expand(problem.shape[:-1])
-        ratio = torch.full(found.shape[:-1], torch.inf, dtype=torch.float64)
+        starts = torch.cat([torch.eye(k, dtype=torch.float64), torch.ones(1, k, dtype=torch.float64) / k])
+        found = starts.expand(*self.matrix.shape[:-2], k + 1, k)
+        each = replace(self, matrix=self.matrix[..., None, :, :].expand(*found.shape, k))
+        loss = each.loss(found)
         for _ in range(_ROUNDS):
-            found = found / found.sum(-1, keepdim=True)
-            before, ratio = ratio, _form(problem, found) / _form(self.spread, found)
-            if bool((before - ratio <= _SETTLED * ratio).all()):
+            tangent = Quadratic(each.matrix, found @ self.spread, torch.zeros_like(loss))
+            moved = non_negative_direction(tangent)
+            reached = each.loss(moved)
+            falls = reached < loss * (1 - _SETTLED)
+            kept = reached <= loss * (1 + _SETTLED)
+            found, loss = torch.where(kept[..., None], moved, found), torch.where(kept, reached, loss)
+            if not bool(falls.any()):
                 break
-            tangent = found @ self.spread
-            found = non_negative(Quadratic(problem, tangent, torch.zeros_like(ratio)))
-        best = ratio.argmin(-1)[..., None, None].expand(*ratio.shape[:-1], 1, k)
+        best = loss.argmin(-1)[..., None, None].expand(*loss.shape[:-1], 1, k)
         return found.gather(-2, best)[..., 0, :]
 
 
@@ -163,9 +158,9 @@ class PerDrop(Program):
         """See :meth:`Program.certificate`; they hold at the minimum alone."""
         return non_negative_residual(self._problem, scale_of(self._problem, weights)[..., None] * weights)
 
-    def least(self) -> Float[Tensor, "*B k"]:
-        """The v of the least vᵀMv − 2bᵀv, whose direction is that of the least ratio."""
-        return non_negative(self._problem)
+    def weights(self) -> Float[Tensor, "*B k"]:
+        """The direction of the least vᵀMv − 2bᵀv, which is that of the least ratio."""
+        return non_negative_direction(self._problem)
 
     @property
     def _problem(self) -> Quadratic:
@@ -221,7 +216,7 @@ def _on_path(
     factors = torch.where(trades.isinf(), 1, trade), (~trades.isinf()).double().expand(trade.shape)
     matrices = factors[0][..., None, None] * change + factors[1][..., None, None] * sums.matrix
     path = PerDrop(matrices, sums.linear).weights()
-    spread = _form(observed.changes.maps, path)
+    spread = spread_of(observed.changes.maps, path)
     sensitivity = (_form(change, path) / torch.where(spread > 0, spread, 1)).clamp(min=0).sqrt()
     infidelity = sums(scale_of(sums, path)[..., None] * path)
     shares = torch.as_tensor(balance, dtype=torch.float64).reshape(-1, 1, *ahead)

@@ -87,16 +87,23 @@ def non_negative(quadratic: Quadratic) -> Float[Tensor, "*B k"]:
     Raises:
         ParameterError: as for :func:`on_simplex`, or if q has no minimum, which no sum of squares is without.
     """
-    _check(quadratic)
-    matrix, linear = _symmetric(quadratic.matrix), quadratic.linear.double()
-    unit = matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
-    unit = torch.where(unit > 0, unit, 1.0)
-    matrix, linear = matrix / (unit[..., :, None] * unit[..., None, :]), linear / unit
-    size = _or_one(linear.abs().amax(-1, keepdim=True))
-    answer = _minimise(matrix, linear / size, simplex=False)
+    answer, unit = _without_negatives(quadratic)
     if (answer.sum(-1) > _UNBOUNDED).any():
         raise ParameterError("a quadratic has no minimum over weights that are not negative; b must be Sᵀδ for A = SᵀS")
-    return answer * size / unit
+    return answer * unit
+
+
+def non_negative_direction(quadratic: Quadratic) -> Float[Tensor, "*B k"]:
+    """The weights v ≥ 0 with Σv = 1 and bᵀv > 0 for which vᵀAv / (bᵀv)² is least, float64; 0 if there are none.
+
+    It is the direction of :func:`non_negative`; where q falls for ever, a direction in which it does.
+
+    Raises:
+        ParameterError: as for :func:`on_simplex`.
+    """
+    answer, unit = _without_negatives(quadratic)
+    found = answer * unit
+    return found / _or_one(found.sum(-1, keepdim=True))
 
 
 def simplex_residual(quadratic: Quadratic, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
@@ -123,6 +130,17 @@ def non_negative_residual(quadratic: Quadratic, weights: Float[Tensor, "*B k"]) 
     wrong = torch.where(weights > 0, gradient.abs(), (-gradient).clamp(min=0)) / unit
     terms = 2 * (_product(quadratic.matrix.abs(), weights.abs()) + quadratic.linear.abs()) / unit
     return wrong.amax(-1) / _or_one(terms.amax(-1))
+
+
+def _without_negatives(quadratic: Quadratic) -> tuple[Float[Tensor, "*B k"], Float[Tensor, "*B k"]]:
+    """The minimum over weights that are not negative, and the unit that each of them is measured in."""
+    _check(quadratic)
+    matrix, linear = _symmetric(quadratic.matrix), quadratic.linear.double()
+    unit = matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
+    unit = torch.where(unit > 0, unit, 1.0)
+    matrix, linear = matrix / (unit[..., :, None] * unit[..., None, :]), linear / unit
+    size = _or_one(linear.abs().amax(-1, keepdim=True))
+    return _minimise(matrix, linear / size, simplex=False), size / unit
 
 
 def _minimise(matrix: Float[Tensor, "*B k k"], linear: Float[Tensor, "*B k"], *, simplex: bool) -> Tensor:

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from unseen.aggregation.quadratic import Quadratic
 
+_CANCELLED = 1e-12
+
 Shares = Float[Tensor, "..."]
 """How much each observation counts, up to a positive factor: shape (*B, N)."""
 
@@ -41,13 +43,20 @@ class Changes:
     def sensitivity(self, weights: Float[Tensor, "*B k"], shares: Shares) -> Float[Tensor, "*B"]:
         """E‖r_w‖ / ‖φ_w‖: as the metric of that name, of maps minus their mean; NaN if φ_w is 0."""
         lengths = torch.einsum("...i,nij,...j->...n", weights, self.grams, weights).clamp(min=0).sqrt()
-        norm = torch.einsum("...i,ij,...j->...", weights, self.maps, weights).clamp(min=0).sqrt()
+        norm = spread_of(self.maps, weights).sqrt()
         mean: Tensor = (_relative(shares) * lengths).sum(-1) / torch.where(norm > 0, norm, torch.nan)
         return mean
 
     def of(self, methods: Bool[Tensor, " k"]) -> Changes:
         """Those of some of the methods."""
         return Changes(self.grams[:, methods][:, :, methods], self.maps[methods][:, methods])
+
+
+def spread_of(products: Float[Tensor, "k k"], weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
+    """‖φ_w‖², from the products ⟨φᵢ, φⱼ⟩ of the maps; 0 where the maps cancel each other but for rounding."""
+    square = torch.einsum("...i,ij,...j->...", weights, products, weights)
+    alone = (weights.square() * products.diagonal()).sum(-1)
+    return torch.where(square > _CANCELLED * alone, square, 0.0)
 
 
 def changes(maps: Float[Tensor, "k H W"], nearby: Iterable[Float[Tensor, "k H W"]]) -> Changes:
