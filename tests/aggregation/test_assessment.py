@@ -33,28 +33,42 @@ def test_of_one_observation_none_is_left_out_and_nothing_is_known() -> None:
     assert fitting_strength(known, "robustness") == 0
 
 
+@pytest.mark.parametrize("near", [3, 8, 11])
+@pytest.mark.parametrize("hidden", [5, 40, 43])
 @pytest.mark.parametrize("goal", GOALS)
-def test_losses_are_those_of_a_loop_over_the_folds(goal: Any) -> None:
-    maps, nearby, shown, drops = drawn(3, near=8, hidden=40)
+def test_losses_are_those_of_a_loop_over_what_is_held_out(goal: Any, near: int, hidden: int) -> None:
+    """Each observation counts once, as often as its fold comes up; weights are fitted to those of neither kind's fold."""
+    maps, nearby, shown, drops = drawn(3, near=near, hidden=hidden)
     known = Observed(changes(maps, nearby), hidings(maps, shown, segments(), drops))
     found = held_out(known, goal)
-    change, missed, size = [], 0.0, 0.0
+    change: list[list[float]] = [[] for _ in range(near)]
+    missed: list[list[float]] = [[] for _ in range(hidden)]
     for fold in range(FOLDS):
-        kept = [place for place in range(8) if place != fold]
-        rows = torch.arange(40) % FOLDS != fold
+        kept = torch.arange(near) % min(FOLDS, near) != fold % min(FOLDS, near)
+        rows = torch.arange(hidden) % min(FOLDS, hidden) != fold % min(FOLDS, hidden)
         part = by_hand(
             known.changes.grams[kept], known.changes.maps, known.hidings.sums[rows], known.hidings.drops[rows]
         )
         weights = program(part, goal).weights()
-        r = torch.einsum("k,khw->hw", weights, (maps - nearby[fold]).double())
         here = torch.einsum("k,khw->hw", weights, maps.double())
-        change.append(float((r - r.mean()).norm() / (here - here.mean()).norm()))
+        for place in (~kept).nonzero().flatten().tolist():
+            r = torch.einsum("k,khw->hw", weights, (maps - nearby[place]).double())
+            change[place].append(float((r - r.mean()).norm() / (here - here.mean()).norm()))
         sums, goal_drops = part.hidings.sums @ weights, part.hidings.drops
         scale = max(float(sums @ goal_drops / (sums @ sums)), 0)
-        missed += float((scale * known.hidings.sums[~rows] @ weights - known.hidings.drops[~rows]).square().sum())
-        size += float(known.hidings.drops[~rows].square().sum())
-    assert float(found.sensitivity[0]) == pytest.approx(sum(change) / FOLDS, rel=1e-5)
-    assert float(found.infidelity[0]) == pytest.approx(missed / size, rel=1e-5)
+        for place in (~rows).nonzero().flatten().tolist():
+            missed[place].append(float(scale * known.hidings.sums[place] @ weights - known.hidings.drops[place]) ** 2)
+    once = [sum(values) / len(values) for values in change]
+    assert float(found.sensitivity[0]) == pytest.approx(sum(once) / near, rel=1e-5)
+    total = sum(sum(values) / len(values) for values in missed)
+    assert float(found.infidelity[0]) == pytest.approx(total / float(known.hidings.drops.square().sum()), rel=1e-5)
+
+
+def test_where_hiding_costs_nothing_there_is_nothing_to_predict() -> None:
+    known = by_hand(torch.eye(2).expand(4, 2, 2), torch.eye(2), torch.randn(9, 2), torch.zeros(9))
+    assert bool(held_out(known, "faithfulness").infidelity.isnan().all())
+    assert fitting_strength(known, "faithfulness") == 0
+    assert bool(held_out(known, "robustness").sensitivity.isfinite().all())
 
 
 def test_noise_is_not_taken_for_faithfulness() -> None:
