@@ -36,10 +36,17 @@ class Known(FromMap):
             "red": image[0],
             "green": image[1],
             "constant": torch.full_like(image[0], 7),
+            "rounded": 7 + 4e-7 * (image[0] > 0.5),
+            "not a number": torch.where(image[0] > 0.9, torch.nan, image[0]),
+            "infinite here and there": torch.where(image[0] == clean()[0], image[0], torch.inf),
+            "opposite": -image[0],
+            "faint": 1e-43 * (10 * image[0]).round(),
+            "loud": 1e35 * image[0],
+            "double": image[0].double(),
             "fixed": torch.rand(image[0].shape, generator=torch.Generator().manual_seed(3)).to(image),
             "noise": torch.rand(image[0].shape, generator=torch.Generator().manual_seed(seed)).to(image) + image[2],
         }
-        return Findings(maps[self.kind].float())
+        return Findings(maps[self.kind])
 
     def cost(self, shape: tuple[int, int]) -> int:
         del shape
@@ -48,6 +55,10 @@ class Known(FromMap):
 
 def asked(*kinds: str) -> dict[str, Any]:
     return {kind: Known(kind=kind) for kind in kinds}
+
+
+def clean() -> Tensor:
+    return masked().image
 
 
 def masked(**more: Any) -> MaskedClassifier:
@@ -104,6 +115,40 @@ def test_a_constant_map_and_one_that_does_not_look_are_left_out() -> None:
         aggregate(masked(), 0, asked("constant"), goal="faithfulness")
 
 
+def test_a_map_that_is_constant_but_for_rounding_is_left_out() -> None:
+    found = aggregate(masked(), 0, asked("red", "rounded"), nearby=2)
+    assert found.left_out == {"rounded": "says the same of every pixel"}
+
+
+@pytest.mark.parametrize("goal", ["robustness", "faithfulness", "both"])
+def test_maps_that_are_not_finite_are_left_out_for_that(goal: Any) -> None:
+    found = aggregate(masked(), 0, asked("red", "not a number"), goal=goal, nearby=2)
+    assert (found.names, found.left_out) == (("red",), {"not a number": "has values that are not finite"})
+    if goal != "faithfulness":
+        found = aggregate(masked(), 0, asked("infinite here and there", "red"), goal=goal, nearby=2)
+        assert found.left_out == {"infinite here and there": "has values that are not finite"}
+        assert bool(found.saliency.isfinite().all())
+
+
+@pytest.mark.parametrize("goal", ["robustness", "faithfulness", "both"])
+def test_maps_of_any_size_and_precision_are_mixed(goal: Any) -> None:
+    found = aggregate(masked(), 0, asked("red", "faint", "loud", "double"), goal=goal, nearby=2, strength=1.0)
+    assert found.names == ("red", "faint", "loud", "double")
+    assert found.weights[0].item() == pytest.approx(found.weights[2].item(), rel=1e-3)
+    assert found.weights[0].item() == pytest.approx(found.weights[3].item(), rel=1e-3)
+    assert 0.05 < float(found.weights[1]) < 0.3  # so faint that float32 knows it by ten steps
+    assert found.saliency.dtype == torch.float32
+    assert bool(found.saliency.isfinite().all())
+
+
+@pytest.mark.parametrize("goal", ["robustness", "faithfulness", "both"])
+def test_a_map_beside_its_opposite_is_still_a_map(goal: Any) -> None:
+    alone = aggregate(masked(), 0, asked("red"), goal=goal, nearby=2)
+    found = aggregate(masked(), 0, asked("red", "opposite"), goal=goal, nearby=2)
+    assert sorted(found.weights.tolist()) == [0, 1]
+    assert torch.allclose(found.saliency.abs(), alone.saliency.abs())
+
+
 def test_a_constant_beneath_a_map_gains_it_nothing() -> None:
     """The same map with a constant of a thousand times its size beneath it: robustness does not prefer it."""
 
@@ -113,7 +158,7 @@ def test_a_constant_beneath_a_map_gains_it_nothing() -> None:
             return Findings(super().attribute(evaluate, seed, domain).saliency + 1000)
 
     found = aggregate(masked(), 0, {"plain": Known(), "raised": Raised()}, goal="robustness", nearby=4)
-    assert found.weights.tolist() == pytest.approx([0.5, 0.5], abs=0.05)
+    assert found.held.sensitivity.tolist() == pytest.approx([float(found.held.sensitivity[0])] * 4, rel=1e-3)
 
 
 def test_random_numbers_are_common_near_the_photograph() -> None:
@@ -150,8 +195,9 @@ def test_towards_leads_few_observations() -> None:
     aim = torch.tensor([0.9, 0.1])
     found = aggregate(masked(), 0, asked("red", "green"), nearby=2, strength=1e6, towards=aim)
     assert found.weights.tolist() == pytest.approx([0.9, 0.1], abs=1e-3)
-    with pytest.raises(ParameterError, match="2 weights above 0"):
-        aggregate(masked(), 0, asked("red", "green"), towards=torch.tensor([1.0, 0.0]))
+    for wrong in (0.0, torch.nan, torch.inf):
+        with pytest.raises(ParameterError, match="2 finite weights above 0"):
+            aggregate(masked(), 0, asked("red", "green"), towards=torch.tensor([1.0, wrong]))
 
 
 def test_coalitions_hide_from_one_segment_to_a_half() -> None:

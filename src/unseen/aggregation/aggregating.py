@@ -27,6 +27,10 @@ from unseen.sufficient import map_of
 TWINS = 0.99
 """Correlation from which on two maps are said to be nearly the same."""
 
+_NOT_FINITE = "has values that are not finite"
+_FLAT, _STILL = 1e-6, 1e-12
+"""Shares of a map's largest value, and of its square, that float32 makes by rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class Aggregate:
@@ -121,26 +125,28 @@ def aggregate(
     if not methods:
         raise ParameterError("no methods to aggregate; name at least one")
     aims = torch.ones(len(methods)) if towards is None else towards
-    if aims.shape != (len(methods),) or bool((aims <= 0).any()):
-        raise ParameterError(f"towards needs {len(methods)} weights above 0, one for each method")
+    if aims.shape != (len(methods),) or not bool(((aims > 0) & aims.isfinite()).all()):
+        raise ParameterError(f"towards needs {len(methods)} finite weights above 0, one for each method")
     generator = stream_of(masked.image, seed)
     found = {name: _map(masked, target, name, method, seed) for name, method in methods.items()}
-    scales = {name: float(saliency.double().std(correction=0)) for name, saliency in found.items()}
-    left_out = {name: "says the same of every pixel" for name, scale in scales.items() if scale == 0}
+    left_out = {name: reason for name, saliency in found.items() if (reason := _useless(saliency))}
     names = [name for name in methods if name not in left_out]
-    maps = _stacked([found[name] / scales[name] for name in names], left_out)
+    scales = {name: found[name].double().std(correction=0) for name in names}
+    maps = _stacked([_in_unit(found[name], scales[name]) for name in names], left_out)
 
     def around() -> Iterator[Tensor]:
         for number, image in enumerate(noisy(masked.image, radius, nearby, generator), 1):
             masked.announce(f"nearby photograph {number} of {nearby}", masked.expected)
             with masked.beside(image) as other:
-                yield torch.stack([map_of(methods[name], other, target, seed).float() / scales[name] for name in names])
+                there = [_in_unit(map_of(methods[name], other, target, seed), scales[name]) for name in names]
+                yield torch.stack(there)
 
     change = changes(maps, around() if goal != "faithfulness" else ())
     if goal != "faithfulness":
-        moving = change.grams.diagonal(dim1=1, dim2=2).amax(0) > 1e-12 * change.maps.diagonal()
-        still = [name for name, moves in zip(names, moving, strict=True) if not moves]
-        left_out |= dict.fromkeys(still, "does not change with the photograph")
+        moves = change.grams.diagonal(dim1=1, dim2=2).amax(0)
+        moving = moves.isfinite() & (moves > _STILL * change.maps.diagonal())
+        reasons = ["does not change with the photograph" if move.isfinite() else _NOT_FINITE for move in moves]
+        left_out |= {name: reason for name, reason, good in zip(names, reasons, moving, strict=True) if not good}
         names = [name for name in names if name not in left_out]
         maps, change = _stacked([*maps[moving]], left_out), change.of(moving)
     count = hidden if goal != "robustness" else 0
@@ -171,7 +177,19 @@ def _map(masked: MaskedClassifier, target: int, name: str, method: Method, seed:
     masked.announce(name, expected)
     saliency = map_of(method, masked, target, seed)
     masked.expected = expected
-    return saliency.float()
+    return saliency
+
+
+def _useless(saliency: Float[Tensor, "H W"]) -> str:
+    """Why a map cannot be mixed; empty if it can."""
+    if not saliency.isfinite().all():
+        return _NOT_FINITE
+    flat = saliency.double()
+    return "says the same of every pixel" if flat.std(correction=0) <= _FLAT * flat.abs().max() else ""
+
+
+def _in_unit(saliency: Float[Tensor, "H W"], scale: Float[Tensor, ""]) -> Float[Tensor, "H W"]:
+    return (saliency.double() / scale).float()
 
 
 def _stacked(maps: Sequence[Tensor], left_out: Mapping[str, str]) -> Float[Tensor, "k H W"]:
