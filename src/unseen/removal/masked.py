@@ -240,20 +240,26 @@ class MaskedClassifier:
         Raises:
             ParameterError: see :meth:`Removal.bind`.
         """
-        before = self.evaluations
         other = self.removal.bind(self.classifier, image, batch_size=self.batch)
+        counted = 0
+
+        def count(done: int) -> None:
+            nonlocal counted
+            self.evaluations += done - counted
+            counted = done
 
         def relay(stage: str, done: int, expected: int | None) -> None:
             del stage, expected
-            self.evaluations = before + done
+            count(done)
             self._report()
 
         other.progress = relay
         try:
             yield other
         finally:
-            self.evaluations = before + other.evaluations
+            count(other.evaluations)
             self.seconds += other.seconds
+            self.batch = min(self.batch, other.batch)
 
     def check_masks(self, masks: Tensor) -> None:
         """Refuse masks of another shape, outside [0, 1], or soft where the removal takes only 0 and 1.
