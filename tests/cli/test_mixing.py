@@ -39,6 +39,14 @@ def table(explanation: Explanation) -> list[str]:
             "aggregate:of=rise:masks=9;grid=3/integrated-gradients:baseline=white,goal=faithfulness",
         ),
         ("aggregate:goal=both", None, None, 0.1, "aggregate:goal=both,balance=0.1"),
+        ("aggregate:", ["rise"], None, None, "aggregate:of=rise"),
+        (
+            "aggregate",
+            ["expected-gradients:photos=/data/dogs,rise"],
+            None,
+            None,
+            "aggregate:of=expected-gradients:photos=/data/dogs/rise",
+        ),
     ],
 )
 def test_flags_become_a_spec(
@@ -68,6 +76,7 @@ def test_flags_become_a_spec(
         ("aggregate", None, "robustnes", None, "did you mean 'robustness'"),
         ("aggregate", None, None, 1.5, "must lie in [0, 1]"),
         ("aggregate", ["rise,aggregate"], None, None, "cannot be aggregated"),
+        ("aggregate", ["expected-gradients:photos=/data/rise"], None, None, "a method's name follows a '/'"),
     ],
 )
 def test_flags_that_cannot_be_obeyed_are_refused(

@@ -41,7 +41,7 @@ def mixed(method: str, of: Sequence[str] | None, goal: str | None, balance: floa
     given = {flag: text for flag, text in texts.items() if text is not None}
     if not given:
         return method
-    name = method.partition(":")[0]
+    name, _, options = method.partition(":")
     if METHODS[name] is not METHODS[MIXING]:
         words = " ".join(f"{flag} {shlex.quote(text)}" for flag, text in given.items())
         raise ParameterError(
@@ -50,8 +50,15 @@ def mixed(method: str, of: Sequence[str] | None, goal: str | None, balance: floa
     from unseen.aggregation.method import SEPARATOR, Aggregation
 
     if of is not None:
-        given["--of"] = SEPARATOR.join(METHODS.split(of)).replace(",", ";")
-    spec = f"{method}{',' if ':' in method else ':'}{','.join(f'{_OPTIONS[flag]}={given[flag]}' for flag in given)}"
+        specs = METHODS.split(of)
+        given["--of"] = SEPARATOR.join(specs).replace(",", ";")
+        if any(":" in one and len(METHODS.split([one.replace(",", ";")], SEPARATOR)) > 1 for one in specs):
+            raise ParameterError(
+                f"--of {shlex.quote(','.join(of))}: a method's name follows a {SEPARATOR!r}, which would begin another "
+                "method; write a comma between methods, and rename a folder that is called like one"
+            )
+    asked = ",".join(f"{_OPTIONS[flag]}={text}" for flag, text in given.items())
+    spec = f"{name}:{options},{asked}" if options else f"{name}:{asked}"
     mixture = METHODS.create(spec)
     if balance is not None and isinstance(mixture, Aggregation) and mixture.goal != "both":
         raise ParameterError(f"--lambda weighs two goals; for {mixture.goal} alone drop it, or ask for both")
