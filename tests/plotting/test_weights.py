@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from synthetic import make_explanation, make_mixed, make_mixture
 from unseen import Explanation, plotting
-from unseen.plotting.mixture import facts_of, mixture_of
+from unseen.plotting.mixture import Ingredient, facts_of, mixture_of
 from unseen.plotting.weights import CONTRIBUTION, WEIGHT
 
 
@@ -118,6 +118,14 @@ def test_a_loss_that_was_not_measured_has_no_column() -> None:
 )
 def test_the_verdict_is_plain(changes: dict[str, Any], said: str) -> None:
     assert verdict(**changes).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0.0, "0.0"), (0.0996, "0.10"), (1.25, "1.2"), (9.94, "9.9"), (9.96, "10"), (99.6, "100")]
+)
+def test_a_loss_is_told_by_two_digits(value: float, told: str) -> None:
+    one = Ingredient("rise", {"infidelity": value})
+    assert (one.told("infidelity"), one.rounded("infidelity")) == (told, float(told))
 
 
 def test_the_caption_says_how_to_read_the_numbers() -> None:

@@ -51,7 +51,7 @@ class Ingredient:
         if loss not in self.losses:
             return "–"
         value = self.losses[loss]
-        return f"{value:.0f}" if value >= 10 else f"{value:#.2g}"
+        return f"{value:.0f}" if value >= 9.95 else f"{value:#.2g}"
 
     def rounded(self, loss: str) -> float:
         """A loss as precisely as it is told, so that words agree with figures; infinite if it is not known."""
