@@ -121,7 +121,7 @@ def test_shares_are_repeated_observations() -> None:
     found = hidings(maps, shown, segments(), drops)
     twice = torch.cat([torch.ones(6), 2 * torch.ones(6)])
     rows = torch.cat([torch.arange(12), torch.arange(6, 12)])
-    repeated = type(found)(found.sums[rows], found.drops[rows])
+    repeated = type(found)(found.sums[rows], found.drops[rows], found.known[rows])
     assert torch.allclose(found.loss(twice).matrix, repeated.loss(torch.ones(18)).matrix, rtol=1e-12)
 
 

@@ -120,7 +120,7 @@ def _by_fold(observed: Observed, weights: Float[Tensor, "C F k"]) -> tuple[Float
         size = judged(near).sum(1)
         sensitivity = observed.changes.sensitivity(weights, 1 - near) * size / size.mean()
     if hidden.shape[1] > 1 and bool(observed.hidings.drops.any()):
-        size = judged(hidden) @ observed.hidings.drops.square()
+        size = (judged(hidden) * observed.hidings.freed(hidden).drops.square()).sum(1)
         infidelity = observed.hidings.infidelity(weights, hidden, 1 - hidden) * size / size.mean()
     return sensitivity, infidelity
 

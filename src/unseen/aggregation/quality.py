@@ -17,7 +17,7 @@ from torch import Tensor
 
 from unseen.aggregation.quadratic import Quadratic
 
-_CANCELLED = 1e-12
+_CANCELLED, _RANK = 1e-12, 1e-9
 
 Shares = Float[Tensor, "..."]
 """How much each observation counts, up to a positive factor: shape (*B, N)."""
@@ -75,28 +75,47 @@ def changes(maps: Float[Tensor, "k H W"], nearby: Iterable[Float[Tensor, "k H W"
 class Hidings:
     """What k maps say that hiding random parts costs, and what it does cost.
 
-    Both are freed of their mean and of what the hidden area alone predicts.
+    Both are freed of their mean and of what the hidden area alone predicts: over all parts, and again over those that
+    weights are fitted to, for what all together say of the area says something of those that are left out.
 
     Attributes:
-        sums: of each map over each hidden part, freed, shape (M, k).
-        drops: of the score, freed, shape (M,).
+        sums: of each map over each hidden part, freed, shape (*B, M, k).
+        drops: of the score, freed, shape (*B, M).
+        known: columns of which any linear function is free: one and the area, shape (M, 2); ``None`` if none is.
     """
 
-    sums: Float[Tensor, "M k"]
-    drops: Float[Tensor, " M"]
+    sums: Float[Tensor, "*B M k"]
+    drops: Float[Tensor, "*B M"]
+    known: Float[Tensor, "M 2"] | None = None
 
     def loss(self, shares: Shares) -> Quadratic:
         """F(v) = ‖Sv − δ‖² / ‖δ‖²: 0 is a perfect prediction, 1 none; the infidelity of seed 003, centred."""
-        each = shares.double()
-        total = each @ self.drops.square()
-        total = torch.where(total > 0, total, 1)
-        matrix = torch.einsum("...m,mi,mj->...ij", each, self.sums, self.sums) / total[..., None, None]
-        linear = torch.einsum("...m,mi,m->...i", each, self.sums, self.drops) / total[..., None]
-        return Quadratic(matrix, linear, torch.ones_like(total))
+        return self.freed(shares)._missed(shares)
 
     def infidelity(self, weights: Float[Tensor, "*B k"], fitted: Shares, judged: Shares) -> Float[Tensor, "*B"]:
         """F of the mixtures at the scale β ≥ 0 that suits some observations, on others; above 1 is misleading."""
-        return self.loss(judged)(scale_of(self.loss(fitted), weights)[..., None] * weights)
+        freed = self.freed(fitted)
+        return freed._missed(judged)(scale_of(freed._missed(fitted), weights)[..., None] * weights)
+
+    def freed(self, shares: Shares) -> Hidings:
+        """All observations, less what those with shares say of the mean and of the area."""
+        if self.known is None:
+            return self
+        both = torch.cat([self.sums, self.drops[..., None]], -1)
+        left = _freed(both, self.known, shares)
+        return Hidings(left[..., :-1], left[..., -1])
+
+    def of(self, methods: Bool[Tensor, " k"]) -> Hidings:
+        """Those of some of the methods."""
+        return Hidings(self.sums[..., methods], self.drops, self.known)
+
+    def _missed(self, shares: Shares) -> Quadratic:
+        each = shares.double()
+        total = (each * self.drops.square()).sum(-1)
+        total = torch.where(total > 0, total, 1)
+        matrix = torch.einsum("...m,...mi,...mj->...ij", each, self.sums, self.sums) / total[..., None, None]
+        linear = torch.einsum("...m,...mi,...m->...i", each, self.sums, self.drops) / total[..., None]
+        return Quadratic(matrix, linear, torch.ones_like(total))
 
 
 def scale_of(loss: Quadratic, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
@@ -124,17 +143,25 @@ def hidings(
     by_segment.index_add_(1, where, maps.double().flatten(1))
     hidden = (~shown).double()
     area = hidden @ where.bincount(minlength=shown.shape[1]).double()
-    return Hidings(_freed(hidden @ by_segment.T, area), _freed(drops.double()[:, None], area)[:, 0])
+    known = torch.stack([torch.ones_like(area), area / area.amax().clamp(min=1) if len(area) else area], 1)
+    raw = Hidings(hidden @ by_segment.T, drops.double(), known)
+    freed = raw.freed(torch.ones_like(area))
+    return Hidings(freed.sums, freed.drops, known)
 
 
-def _freed(values: Float[Tensor, "M k"], area: Float[Tensor, " M"]) -> Float[Tensor, "M k"]:
-    """What is left of each column after the best linear function of the area; what is left by rounding becomes 0."""
-    known = torch.stack([torch.ones_like(area), area / area.sum().clamp(min=1) * len(area)], 1)
-    basis = torch.linalg.svd(known, full_matrices=False)
-    axes = basis.U[:, basis.S / basis.S.amax() > 1e-9]
-    left = values - axes @ (axes.T @ values)
-    negligible = left.abs().amax(0) <= 1e-9 * values.abs().amax(0) if len(values) else 0
-    return torch.where(torch.as_tensor(negligible, dtype=torch.bool), 0.0, left)
+def _freed(values: Float[Tensor, "M k"], known: Float[Tensor, "M 2"], shares: Shares) -> Float[Tensor, "*B M k"]:
+    """What is left of each column after the linear function of what is known that is best where there are shares.
+
+    What is left there by rounding becomes 0.
+    """
+    root = shares.double().sqrt()[..., None]
+    axes, sizes, turn = torch.linalg.svd(root * known, full_matrices=False)
+    good = sizes > _RANK * sizes[..., :1]
+    inverse = torch.where(good, 1 / torch.where(good, sizes, 1), 0)[..., None]
+    left = values - known @ (turn.mT @ (inverse * (axes.mT @ (root * values))))
+    used = root > 0
+    negligible = (used * left.abs()).amax(-2, keepdim=True) <= _RANK * (used * values.abs()).amax(-2, keepdim=True)
+    return torch.where(negligible & used, 0.0, left)
 
 
 def _relative(shares: Shares) -> Shares:
