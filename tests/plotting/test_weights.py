@@ -142,6 +142,7 @@ def test_the_facts_of_a_mixture_are_few() -> None:
         "parts hidden 64 times",
         "drawn towards equal weights, strength 0.1",
     )
+    assert facts_of(make_mixed(nearby=1, hidden=1))[1:3] == ("1 photograph nearby", "parts hidden 1 time")
     record = make_mixture(goal="robustness", strength=0.0)
     for name in ("lambda", "hidden"):
         del record[name]

@@ -142,10 +142,14 @@ def _facts(record: Mapping[str, Any]) -> tuple[str, ...]:
     balance = f", λ {record['lambda']:g}" if "lambda" in record else ""
     return (
         f"mixed for {_GOALS.get(record['goal'], record['goal'])}{balance}",
-        *([f"{record['nearby']} photographs nearby"] if "nearby" in record else []),
-        *([f"parts hidden {record['hidden']} times"] if "hidden" in record else []),
+        *([_counted(record["nearby"], "photograph") + " nearby"] if "nearby" in record else []),
+        *([f"parts hidden {_counted(record['hidden'], 'time')}"] if "hidden" in record else []),
         *([f"drawn towards equal weights, strength {record['strength']:g}"] if record["strength"] else []),
     )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _losses(values: Mapping[str, Any]) -> dict[str, float]:
