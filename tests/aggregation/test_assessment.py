@@ -134,6 +134,27 @@ def test_a_strong_pull_is_chosen_where_the_observations_are_noise_and_none_where
     assert fitting_strength(by_hand(torch.zeros(0, 6, 6), torch.eye(6), sums, sums[:, 2]), "faithfulness") == 0
 
 
+@pytest.mark.parametrize("near", [2, 4])
+def test_the_strength_is_the_strongest_within_a_standard_error_of_as_many_folds_as_there_are(near: int) -> None:
+    chosen = set()
+    for seed in range(8):
+        known = observed(seed, near=near, hidden=4)
+        losses = []
+        for place in range(near):
+            kept = torch.arange(near) != place
+            part = Observed(Changes(known.changes.grams[kept], known.changes.maps), known.hidings)
+            weights = program(part, "robustness").drawn(torch.tensor(STRENGTHS)).weights()
+            losses.append(known.changes.sensitivity(weights, (~kept).double()))
+        values = torch.stack(losses, 1)
+        best = int(values.mean(1).argmin())
+        error = (values - values[best]).std(1) / near**0.5
+        good = values.mean(1) <= values[best].mean() + error + 1e-12
+        expected = max(strength for strength, one in zip(STRENGTHS, good.tolist(), strict=True) if one)
+        assert fitting_strength(known, "robustness") == expected
+        chosen.add(expected)
+    assert len(chosen) > 1
+
+
 @given(st.integers(0, 1000))
 @settings(max_examples=10)
 def test_resampled_weights_are_mixtures_around_the_weights(seed: int) -> None:

@@ -65,17 +65,20 @@ def fitting_strength(
     fixed = _fixed(observed)
     losses = _by_fold(observed, torch.cat([fixed[:, None].expand(-1, FOLDS, -1), weights]))
     shares = {"robustness": (1.0, 0.0), "faithfulness": (0.0, 1.0)}.get(goal, (balance, 1 - balance))
-    total = torch.zeros(len(STRENGTHS), FOLDS, dtype=torch.float64)
-    for share, by_fold in zip(shares, losses, strict=True):
+    counts = len(observed.changes.grams), len(observed.hidings.drops)
+    parts: list[tuple[Tensor, int]] = []
+    for share, by_fold, count in zip(shares, losses, counts, strict=True):
         alone = by_fold[: len(fixed)].mean(1)
         if share > 0 and bool(alone.isfinite().all()):
             drawn = by_fold[len(fixed) :].nan_to_num(1)  # no mixture of them says anything
-            total += share * drawn / (alone.amax() - alone.amin()).clamp(min=1e-9)
-    mean = total.mean(1)
+            parts.append((share * drawn / (alone.amax() - alone.amin()).clamp(min=1e-9), min(FOLDS, count)))
+    if not parts:
+        return 0.0
+    mean = torch.stack([part.mean(1) for part, _ in parts]).sum(0)
     best = int(mean.argmin())
-    error = (total - total[best]).std(1) / FOLDS**0.5
-    good = [s for s, m, e in zip(STRENGTHS, mean, error, strict=True) if m <= mean[best] + e]
-    return max(good) if bool(total.any()) else 0.0
+    # folds that come up again, as there are fewer observations, tell nothing new
+    variance = torch.stack([(part - part[best]).var(1, correction=0) / (new - 1) for part, new in parts]).sum(0)
+    return max(s for s, m, v in zip(STRENGTHS, mean, variance, strict=True) if m <= mean[best] + v**0.5)
 
 
 def held_out(

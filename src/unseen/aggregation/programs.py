@@ -177,9 +177,9 @@ def program(
     """What a goal makes least.
 
     For ``both`` it is ‖Sv‖² + τ E‖r_v‖² per square of the explained drop. The best mixtures for τ from 0 to ∞ are a
-    path from the most faithful mixture to the steadiest that explains any drop. On it, λ of the sensitivity and 1 − λ
-    of the infidelity are least at the τ that is taken, each less its best value and divided by its range on the path
-    (utopia and nadir).
+    path from the most faithful mixture to the one that changes least per explained drop. On it, λ of the sensitivity
+    and 1 − λ of the infidelity are least at the τ that is taken, each less its best value and divided by its range on
+    the path (utopia and nadir).
 
     Args:
         observed: what is known.
@@ -245,7 +245,7 @@ def check_goal(goal: str, balance: float | Tensor) -> None:
         raise ParameterError(f"goal {goal!r} must be {', '.join(map(repr, GOALS[:-1]))} or {GOALS[-1]!r}")
     values = torch.as_tensor(balance, dtype=torch.float64)
     if not bool(((values >= 0) & (values <= 1)).all()):
-        raise ParameterError(f"lambda {balance} must lie in [0, 1]; 1 is robustness alone, 0 faithfulness alone")
+        raise ParameterError(f"lambda {balance} must lie in [0, 1]; at 1 robustness alone counts, at 0 faithfulness")
 
 
 def _form(matrix: Tensor, weights: Tensor) -> Tensor:

@@ -105,10 +105,6 @@ class Hidings:
         left = _freed(both, self.known, shares)
         return Hidings(left[..., :-1], left[..., -1])
 
-    def of(self, methods: Bool[Tensor, " k"]) -> Hidings:
-        """Those of some of the methods."""
-        return Hidings(self.sums[..., methods], self.drops, self.known)
-
     def _missed(self, shares: Shares) -> Quadratic:
         each = shares.double()
         total = (each * self.drops.square()).sum(-1)
