@@ -177,6 +177,19 @@ def test_the_same_twice_and_in_other_batches() -> None:
     assert not torch.allclose(one.saliency, third.saliency, atol=1e-4)
 
 
+@pytest.mark.parametrize("goal", ["robustness", "faithfulness", "both"])
+@pytest.mark.parametrize("strength", [None, 0.0, 1.0])
+def test_weights_of_real_methods_meet_their_conditions(goal: Any, strength: float | None) -> None:
+    """Those of Karush, Kuhn and Tucker, and no method nor the mean has a smaller loss."""
+    methods: dict[str, Any] = {name: METHODS.create(name) for name in ("occlusion", "saliency", "input-x-gradient")}
+    one = masked()
+    found = aggregate(one, top(one), methods, goal=goal, nearby=3, hidden=30, strength=strength)
+    assert float(found.weights.sum()) == pytest.approx(1)
+    assert float(found.program.certificate(found.weights)) < 1e-6
+    others = torch.cat([torch.eye(3), torch.full((1, 3), 1 / 3)]).double()
+    assert float(found.program.loss(found.weights)) <= float(found.program.loss(others).min()) * (1 + 1e-9)
+
+
 def test_a_network_in_double_precision_is_no_hindrance() -> None:
     methods: dict[str, Any] = {name: METHODS.create(name) for name in ("occlusion", "saliency", "grad-cam")}
     found = aggregate(bound(Network()), 0, methods, nearby=2, hidden=20)

@@ -117,6 +117,15 @@ def test_the_batch_does_not_matter_and_the_seed_does(statistic: Any) -> None:
     assert not torch.allclose(one, found(1, seed=4), atol=scale)
 
 
+def test_what_is_done_to_a_gradient_does_not_change_the_next() -> None:
+    masked = bound(Network())
+    first = gradient(masked, 0)
+    kept = first.clone()
+    first.zero_()
+    assert torch.equal(gradient(masked, 0), kept)
+    assert masked.evaluations == 1
+
+
 def test_one_pass_is_counted() -> None:
     masked = linear()
     gradient(masked, 0)
