@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.functional import linear
 
-from networks import Network, bound
+from networks import CHANNELS, Network, bound
 from unseen.errors import NotApplicableError
 from unseen.explaining import explainer
 from unseen.methods import METHODS
@@ -70,7 +71,26 @@ def test_a_class_activation_map_is_of_the_pass_that_sees_a_part() -> None:
     torch.testing.assert_close(partial_map(one, VISIBLE), expected, atol=1e-6, rtol=1e-4)
 
 
-@pytest.mark.parametrize("spec", ["grad-cam", "grad-cam++", "xgrad-cam", "layer-cam", "ablation-cam"])
+@pytest.mark.parametrize("removal", ["ad", "ad:pooled", "ad:pooled,fill=neighbour"])
+def test_a_head_that_averages_what_is_on_has_its_cam(removal: str) -> None:
+    """Its weights are the head's own; Grad-CAM averages the gradient over what is off, too."""
+    found = partial_map(judged(removal, "cam"), VISIBLE)
+    assert bool(found.any())
+    torch.testing.assert_close(
+        found, VISIBLE.numel() * partial_map(judged(removal, "grad-cam"), VISIBLE), atol=1e-4, rtol=1e-3
+    )
+
+
+def test_a_head_that_averages_but_a_part_has_no_cam() -> None:
+    """What is on and does not count is no hidden part."""
+    upper = torch.kron(torch.eye(CHANNELS), (torch.arange(256) < 128) / 128).double()
+    masked = bound(Network(lambda net, x: net.head(linear(net.second(net.first(x).relu()).relu().flatten(1), upper))))
+    explain = explainer(METHODS.create("cam"), REMOVALS.create("zero"))
+    with pytest.raises(NotApplicableError, match="cam needs a head that averages"):
+        explain(masked.classifier, masked.image, 1)
+
+
+@pytest.mark.parametrize("spec", ["cam", "grad-cam", "grad-cam++", "xgrad-cam", "layer-cam", "ablation-cam"])
 def test_hidden_pixels_do_not_reach_a_class_activation_map(spec: str) -> None:
     one = judged("ad", spec, "ad")
     found = partial_map(one, VISIBLE)

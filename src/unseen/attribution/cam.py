@@ -70,9 +70,10 @@ def _eigen_cam(features: Features) -> Tensor:
 
 
 def _cam(features: Features) -> Tensor:
-    """The head's own weights, where the score is linear in the mean of the map: checked on two changed maps."""
+    """The head's own weights, where the score is linear in the mean of what is on: checked on two changed maps."""
     gradients, channels = features.gradients, len(features.gradients)
-    uneven = (gradients - gradients.mean((1, 2), keepdim=True)).abs().amax()
+    means = gradients.sum((1, 2), keepdim=True) / features.active.sum((1, 2), keepdim=True).clamp(min=1)
+    uneven = (gradients - means * features.active).abs().amax()
     (nothing, half) = torch.cat([
         *features.scores(lambda first, last: torch.tensor([0.0, 0.5])[first:last, None].expand(-1, channels), 2)
     ]).tolist()  # fmt: skip

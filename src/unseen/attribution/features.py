@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -51,6 +51,7 @@ class Features:
         layer: where the network makes it, in words.
         activations: float32, shape (C, h, w).
         gradients: of the score with respect to them, float32, shape (C, h, w).
+        active: where nothing is switched off, shape (C, h, w); both are 0 elsewhere.
         value: the score.
         number: of the map among all that the network makes.
         masked: the classifier and its photograph.
@@ -61,6 +62,7 @@ class Features:
     layer: str
     activations: Float[Tensor, "C h w"]
     gradients: Float[Tensor, "C h w"]
+    active: Bool[Tensor, "C h w"]
     value: float
     number: int
     masked: MaskedClassifier
@@ -152,10 +154,10 @@ def _captured(masked: MaskedClassifier, target: int, score: Score) -> Features:
         if positions is None:
             continue
         assert run is not None
-        maps = _seen(run, torch.stack([tensor.detach()[0], slopes[0]]), positions)
+        maps = _seen(run, torch.stack([tensor.detach()[0], slopes[0], torch.ones_like(slopes[0])]), positions)
         if maps is not None and bool(maps[1].any()):
-            activations, gradient = maps.float().cpu()
-            return Features(layer, activations, gradient, float(value.detach()), number, masked, target, score)
+            activations, gradient, on = maps.float().cpu()
+            return Features(layer, activations, gradient, on > 0, float(value.detach()), number, masked, target, score)
     lack, remedy = _NO_MAP
     raise NotApplicableError(
         f"{lack}: the score of {classifier.name} depends on none of its last feature maps; {remedy}"
