@@ -140,6 +140,23 @@ def test_features_of_the_visible_part_alone(classifier: Classifier) -> None:
     assert not torch.allclose(found * masks[:, None], whole * masks[:, None], atol=1e-3)
 
 
+def test_where_nothing_is_visible_no_reference_is_needed(
+    folder: Path, autoencoder: Autoencoder, classifier: Classifier
+) -> None:
+    pixels, masks = photographs(2)
+    masks[0] = 0
+    with pytest.raises(NotApplicableError, match="no class activation map"):
+        deactivated_features(classifier, pixels, masks)
+    by_ad, filled = (
+        mae_zip(classifier, autoencoder, pixels, masks, settings(folder, reference=reference)).total
+        for reference in ("ad", "filled")
+    )
+    torch.testing.assert_close(by_ad[:, 0], filled[:, 0])
+    assert not torch.allclose(by_ad[:, 1], filled[:, 1])
+    alone = mae_zip(classifier, autoencoder, pixels[:1], masks[:1], settings(folder, reference="ad")).total
+    torch.testing.assert_close(alone[:, 0], filled[:, 0], atol=1e-3, rtol=1e-3)
+
+
 def test_company_changes_nothing_but_rounding(folder: Path, autoencoder: Autoencoder, classifier: Classifier) -> None:
     pixels, masks = photographs(3)
     removal = settings(folder)

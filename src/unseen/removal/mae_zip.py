@@ -176,10 +176,12 @@ def mae_zip(
         around = visible_only(autoencoder, pixels, masks)
         slots = autoencoder.embed(autoencoder.prepared(around), hidden)
         blank = autoencoder.network.decoder.mask_token.expand_as(slots)
+        reference = passed(pixels if removal.reference == "photograph" else around)[1]
         if removal.reference == "ad":
-            reference = deactivated_features(classifier, pixels, masks)
-        else:
-            reference = passed(around if removal.reference == "filled" else pixels)[1]
+            seen = masks.flatten(1).any(1)  # what shows nothing has no features
+            reference = torch.zeros_like(reference)
+            if bool(seen.any()):
+                reference[seen] = deactivated_features(classifier, pixels[seen], masks[seen]).to(reference)
         kept = latent_mask(masks, (int(reference.shape[2]), int(reference.shape[3])), removal.threshold)[:, None]
         reference = reference * kept
 
@@ -235,7 +237,7 @@ def deactivated_features(
     near what a picture can have.
 
     Raises:
-        NotApplicableError: Activation–Deactivation has no rule for the network.
+        NotApplicableError: Activation–Deactivation has no rule for the network, or nothing is visible.
     """
     hiding, found = ActivationDeactivation("pooled", fill="neighbour"), []
     for image, mask in zip(pixels.detach().float(), masks > 0, strict=True):
