@@ -427,3 +427,6 @@ def test_what_was_not_trained_on_is_told(photos: Path, tmp_path: Path) -> None:
         (photos / "another.png").unlink()
     with pytest.raises(ModelError, match="train it again"):
         split_of(tmp_path)
+    (tmp_path / RECORD).write_text("[]")
+    with pytest.raises(ModelError, match="train it again"):
+        split_of(tmp_path)

@@ -155,13 +155,13 @@ def split_of(trained: Path) -> tuple[list[Path], list[Path]]:
         trained: the folder that :func:`train_autoencoder` wrote.
 
     Raises:
-        ModelError: it is no such folder, or its photographs have moved or are not those that it was trained on.
+        ModelError: it is no such folder, or its photographs have moved or are more or fewer than it was trained with.
     """
     try:
         record = json.loads((trained / RECORD).read_text(encoding="utf-8"))
         folder, count = Path(record["photographs_from"]), record["count"]
         held_out, others = split(folder, share=record["held_out"], seed=record["seed"])
-    except (OSError, ValueError, KeyError, UnseenError) as error:
+    except (OSError, ValueError, KeyError, TypeError, UnseenError) as error:
         raise ModelError(f"what {trained} was not trained on cannot be told ({error}); train it again") from None
     if len(held_out) + len(others) != count:
         raise ModelError(f"{folder} no longer holds the {count} photographs that {trained} was trained on")
