@@ -1,7 +1,7 @@
 """Chapter 12 of the thesis on zero information: its Tables 1 and 2 with intervals, and its Figure 29.
 
     python benchmarks/chapter_twelve.py FOLDER --autoencoder FOLDER [--photographs 16] [--ablation 8] [--sheet 4]
-    python benchmarks/chapter_twelve.py digits|faces [--photographs 40] [--ablation 40] [--out chapter-12] [--sheet 4]
+    python benchmarks/chapter_twelve.py digits|faces [--photographs 40] [--ablation 40] [--out FOLDER] [--sheet 4]
 
 Grad-CAM, Grad-CAM++, XGrad-CAM and LayerCAM are each asked for the quarter of the photograph that matters most; the
 rest is hidden in every way of the thesis, and by neighbours, the decomposition of section 9.7 and
@@ -9,9 +9,9 @@ Activation–Deactivation, which it did not have. An autoencoder of ``unseen tra
 was not trained on. Of digits and faces, which lie in packages, classifier and autoencoder are trained first, and both
 are judged on others; blurs are as wide as on 224 pixels, in proportion.
 
-Results are kept in ``--out``, as ``unseen evaluate`` keeps them: the same command goes on where it was stopped. The
-ablation of w₃ and of what else may be chosen, Table 1, costs four times as much as the rest; ``--ablation`` says on how
-many of the photographs.
+Results are kept in ``--out`` (``chapter-12/digits``, ``chapter-12/faces`` or ``chapter-12/photographs``), as ``unseen
+evaluate`` keeps them: the same command goes on where it was stopped. The ablation of w₃ and of what else may be chosen,
+Table 1, costs four times as much as the rest; ``--ablation`` says on how many of the photographs.
 ``--sheet`` draws so many photographs, one below the other, with their mask, what each way of hiding makes of them, and
 the map of that; with ``--photographs 0 --ablation 0`` nothing else is done.
 """
@@ -62,21 +62,27 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=16)
     parser.add_argument("--ablation", type=int, default=8)
     parser.add_argument("--steps", type=int, default=50, help="of mae-zip")
-    parser.add_argument("--out", type=Path, default=Path("chapter-12"))
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--sheet", type=int, default=0)
     options = parser.parse_args()
     tune_allocator()
-    photos, model, autoencoder = sources(options.source, options.model, options.autoencoder, options.out)
+    out = options.out or folder_of(options.source)
+    photos, model, autoencoder = sources(options.source, options.model, options.autoencoder, out)
     classifier = load_classifier(model)
     fills = hidden_by(autoencoder, options.steps, min(classifier.preprocessing.size))
     weights = ablation(autoencoder, options.steps)
     for name, count, removals in (("Table 2", options.photographs, fills), ("Table 1", options.ablation, weights)):
         if count:
-            rows = judged(photos[:count], model, removals, options.out)
+            rows = judged(photos[:count], model, removals, out)
             print(tables(rows, name, photos[:count], removals), flush=True)
     if options.sheet:
-        options.out.mkdir(parents=True, exist_ok=True)
-        draw(classifier.optimised(), photos[: options.sheet], fills, options.out / "sheet.png")
+        out.mkdir(parents=True, exist_ok=True)
+        draw(classifier.optimised(), photos[: options.sheet], fills, out / "sheet.png")
+
+
+def folder_of(source: Sequence[str]) -> Path:
+    """One for each kind of photographs: they have networks of their own."""
+    return Path("chapter-12") / (source[0] if source[0] in BUNDLED else "photographs")
 
 
 def sources(source: Sequence[str], model: str, autoencoder: str | None, out: Path) -> tuple[list[Path], str, str]:

@@ -1,7 +1,7 @@
 """How much of what MAE-ZIP keeps is a leak: what the network says of an object that is hidden.
 
-    python benchmarks/leak.py FOLDER --autoencoder FOLDER [--photographs 12] [--out leak.jsonl]
-    python benchmarks/leak.py digits|faces --out leak.jsonl
+    python benchmarks/leak.py FOLDER --autoencoder FOLDER [--photographs 12] [--out FILE]
+    python benchmarks/leak.py digits|faces [--photographs 12] [--out FILE]
 
 Eq. 58 of the thesis on zero information takes its reference features from the photograph, whose features at visible
 places see beyond them: what is hidden comes back through the loss. Two masks of each photograph by its Grad-CAM map:
@@ -10,7 +10,8 @@ background is left. Of both: whether the class is kept, and its probability, und
 filled and the literal reference, each with the features of the hidden part drawn to 0 as printed and left free.
 
 The leak in a gain is the difference between the literal and the filled reference, whose picture does not depend on what
-is hidden. Lines of ``--out`` are taken up again. Photographs and trainings are those of ``chapter_twelve.py``.
+is hidden. Photographs and trainings are those of ``chapter_twelve.py``, in whose folder ``leak.jsonl`` lies, too. Its
+lines are taken up again, if they are of the same network.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from chapter_twelve import sources, title
+from chapter_twelve import folder_of, sources, title
 from torch import Tensor
 
 from unseen import Classifier, load_classifier
@@ -46,26 +47,31 @@ def main() -> None:
     parser.add_argument("--autoencoder", help="for photographs: a folder, or a name of the hub")
     parser.add_argument("--model", default="efficientnet-lite0", help="for photographs")
     parser.add_argument("--photographs", type=int, default=12)
-    parser.add_argument("--trained", type=Path, default=Path("chapter-12"), help="folder of the small trainings")
-    parser.add_argument("--out", type=Path, default=Path("leak.jsonl"))
+    parser.add_argument("--trained", type=Path, help="folder of the small trainings")
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     tune_allocator()
-    photos, model, autoencoder = sources(options.source, options.model, options.autoencoder, options.trained)
+    folder = options.trained or folder_of(options.source)
+    out = options.out or folder / "leak.jsonl"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    photos, model, autoencoder = sources(options.source, options.model, options.autoencoder, folder)
     classifier = load_classifier(model).optimised()
     removals = ["black", "neighbour", f"mae:{autoencoder}", *(f"mae-zip:{autoencoder}{some}" for some in VARIANTS)]
     found: Found = defaultdict(dict)
-    lines = options.out.read_text().splitlines() if options.out.exists() else []
-    for photo, removal, values in map(json.loads, lines):
-        found[removal][photo] = values
-    for photo in photos[: options.photographs]:
+    lines = out.read_text().splitlines() if out.exists() else []
+    for network, photo, removal, values in map(json.loads, lines):
+        if network == classifier.fingerprint:
+            found[removal][photo] = values
+    asked = photos[: options.photographs]
+    for photo in asked:
         decision = decide(photo, classifier)
         for removal in removals:
-            if photo.name not in found[removal]:
+            if str(photo) not in found[removal]:
                 values = said(classifier, decision.image, decision.target, removal)
-                found[removal][photo.name] = values
-                with options.out.open("a") as lasting:
-                    lasting.write(json.dumps([photo.name, removal, values]) + "\n")
-    print(table({removal: found[removal] for removal in removals}))
+                found[removal][str(photo)] = values
+                with out.open("a") as lasting:
+                    lasting.write(json.dumps([classifier.fingerprint, str(photo), removal, values]) + "\n")
+    print(table({removal: {str(photo): found[removal][str(photo)] for photo in asked} for removal in removals}))
 
 
 def said(classifier: Classifier, image: Tensor, target: int, removal: str) -> list[float]:
@@ -82,19 +88,18 @@ def table(found: Found) -> str:
     columns = [f"{mask}: {what}" for mask in MASKS for what in ("class kept", "probability")]
     lines = [f"| hidden by | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
     plain = list(found)[3]
-    common = [photo for photo in found[plain] if all(photo in values for values in found.values())]
     for removal, values in found.items():
-        series = list(zip(*(values[photo] for photo in common), strict=True))
+        series = list(zip(*values.values(), strict=True))
         lines.append(f"| {named(removal)} | {' | '.join(as_interval(mean_interval(one)) for one in series)} |")
     lines += ["", f"| more than {named(plain)} | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
     for removal, values in found.items():
         if removal != plain:
-            pairs = zip(*([values[photo], found[plain][photo]] for photo in common), strict=True)
+            pairs = zip(*([values[photo], found[plain][photo]] for photo in values), strict=True)
             first, second = ([list(one) for one in zip(*side, strict=True)] for side in pairs)
             compared = [compare(one, other) for one, other in zip(first, second, strict=True)]
             cells = [f"{as_interval(one.difference)}, p {one.p:.3f}" for one in compared]
             lines.append(f"| {named(removal)} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"{len(common)} photographs, 95 % bootstrap intervals; p of Wilcoxon's test."])
+    return "\n".join([*lines, "", f"{len(found[plain])} photographs, 95 % bootstrap intervals; p of Wilcoxon's test."])
 
 
 def named(removal: str) -> str:
