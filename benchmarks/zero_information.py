@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from _shared import spread
+from _shared import spread, wilson
 from torch import Tensor
 
 from unseen import Classifier, load_classifier
@@ -117,13 +117,6 @@ def table(form: str, row: dict[str, list[float]]) -> None:
             print(f"  {name}: {middle:.3g} [{low:.3g}, {high:.3g}], at most {max(numbers):.3g}")
         else:
             print(f"  {name}: {numbers[0]:.3g} a photograph")
-
-
-def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    share = successes / count
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5 / (1 + z**2 / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def draw(curves: Sequence[tuple[Tensor, Tensor]], path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Parts of ``aggregation.py``: what is asked of photographs, what is compared, and what is reported."""
