@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--radius", type=float, default=0.02)
     parser.add_argument("--removals", nargs="*", default=["zero", "blur:20", "ad:pooled,fill=neighbour"])
+    parser.add_argument("--skip", type=int, default=0, help="leave so many of the first photographs out of the report")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--out", type=Path, default=Path("aggregation"))
     options = parser.parse_args()
@@ -77,7 +78,12 @@ def main() -> None:
             for path in known:
                 curves(classifier, path, folder, removal)
     if "report" in options.stages:
-        written(folder, options.model, [judged(folder, path, options.removals) for path in known])
+        name = "report" if not options.skip else f"report-without-first-{options.skip}"
+        written(
+            folder / f"{name}.md",
+            options.model,
+            [judged(folder, path, options.removals) for path in known[options.skip :]],
+        )
 
 
 def curves(classifier: Classifier, path: Path, folder: Path, removal: str) -> None:

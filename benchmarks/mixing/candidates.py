@@ -26,8 +26,10 @@ OURS: dict[str, tuple[Goal, float]] = {
 }
 CHOSEN = ("best single where fitted: robustness", "best single where fitted: faithfulness")
 PRINTED = ("as printed: robustness", "as printed: both", "as printed: faithfulness")
-NEARBY, HIDDEN = (2, 4, 6, 8), (32, 64, 128)
-WITHOUT = ("grad-cam", "occlusion")
+NEARBY, HIDDEN = (1, 2, 3, 4, 6, 8), (32, 64, 128)
+WITHOUT = {"grad-cam": ("grad-cam",), "occlusion": ("occlusion",), "both of them": ("grad-cam", "occlusion")}
+"""Pools that lack the methods whose specs begin so."""
+
 ALONG_RANKINGS = (
     "mean", *JOINS, "least complex", "official: both", *PRINTED,
     "ours: robustness", "ours: both", "ours: faithfulness", "random", "uniform",
@@ -120,7 +122,7 @@ class Fitted:
     Attributes:
         mixtures: by name.
         budgets: ours by name, nearby photographs and masks.
-        fewer: by the method that the pool lacks, then by name.
+        fewer: by what the pool lacks, then by name.
         constant: weight of a uniform map by program.
     """
 
@@ -135,12 +137,16 @@ def fitted(photo: Photo, path: Path) -> Fitted:
     if not path.exists():
         nearby = [n for n in NEARBY if n <= len(photo.near["fit"].centred)]
         hidden = [m for m in HIDDEN if m <= len(photo.hidden["fit"][1])]
-        fewer = {name: fewer_methods(photo, name) for name in WITHOUT}
-        found = Fitted(mixtures(photo), budgets(photo, nearby, hidden), fewer, constant_weights(photo))
+        found = Fitted(mixtures(photo), budgets(photo, nearby, hidden), {}, constant_weights(photo))
+    else:
+        found = Fitted(**torch.load(path, weights_only=True))
+    new = {name: fewer_methods(photo, lacks) for name, lacks in WITHOUT.items() if name not in found.fewer}
+    if new:
+        found.fewer.update(new)
         unfinished = path.with_suffix(".part")
         torch.save(vars(found), unfinished)
         unfinished.replace(path)
-    return Fitted(**torch.load(path, weights_only=True))
+    return found
 
 
 def mixtures(photo: Photo) -> dict[str, Tensor]:
@@ -184,9 +190,9 @@ def budgets(
     return found
 
 
-def fewer_methods(photo: Photo, left_out: str) -> dict[str, Tensor]:
-    """Mixtures of a pool that lacks the methods whose spec begins so."""
-    pool = Pool(photo, of=tuple(place for place, name in enumerate(photo.methods) if not name.startswith(left_out)))
+def fewer_methods(photo: Photo, lacks: tuple[str, ...]) -> dict[str, Tensor]:
+    """Mixtures of a pool that lacks the methods whose specs begin so."""
+    pool = Pool(photo, of=tuple(place for place, name in enumerate(photo.methods) if not name.startswith(lacks)))
     mean = pool.in_basis(torch.full((len(pool.places),), 1 / len(pool.places)))
     ours = {name: pool.ours(goal, balance)[0] for name, (goal, balance) in OURS.items()}
     return {"mean": mean, **pool.chosen(), **pool.printed(), **ours}
