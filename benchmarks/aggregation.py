@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 from _shared import spread
-from mixing.candidates import ALONG_RANKINGS, fitted
+from mixing.candidates import ALONG_RANKINGS, CHOSEN, fitted
 from mixing.data import Photo, kept, observed, read
 from mixing.report import written
 from mixing.values import Judged
@@ -119,7 +119,7 @@ def judged(folder: Path, path: Path, removals: Sequence[str]) -> Judged:
     photo, ledger = read(folder / f"{path.stem}.pt"), folder / f"{path.stem}.json"
     known: dict[str, float] = json.loads(ledger.read_text()) if ledger.exists() else {}
     found = fitted(photo, folder / f"{path.stem}.weights")
-    maps = {name: mixed(photo, weights) for name, weights in found.mixtures.items()}
+    maps = {name: mixed(photo, found.mixtures[name]) for name in (*photo.methods, *ALONG_RANKINGS, *CHOSEN)}
     areas = {
         removal: {name: known.get(key_of(saliency, removal), torch.nan) for name, saliency in maps.items()}
         for removal in removals

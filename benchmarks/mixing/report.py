@@ -18,7 +18,7 @@ from mixing.data import FORWARD_ONLY
 from mixing.figure import drawn
 from mixing.values import INFIDELITY, SENSITIVITY, TIE, Array, Judged, Values, lengths, surely_worse
 from unseen.aggregation import Aggregation
-from unseen.benchmark.statistics import Interval, interval, mean_interval
+from unseen.benchmark.statistics import Interval, compare, interval, mean_interval
 from unseen.metrics.faithfulness import infidelity
 
 OFFICIAL_PASSES = 5900
@@ -27,6 +27,14 @@ OFFICIAL_PASSES = 5900
 DEFAULT = Aggregation().nearby
 
 ROBUST = (SENSITIVITY, "largest sensitivity", "sensitivity, wider", "sensitivity, not centred", "E‖r‖²")
+PAIRS = (
+    ("ours: both, λ = 0.75", "as printed: both"),
+    ("ours: both", "as printed: both"),
+    ("ours: both", "mean"),
+    ("ours: faithfulness", "as printed: faithfulness"),
+    ("ours: faithfulness", CHOSEN[1]),
+    ("ours: robustness", CHOSEN[0]),
+)
 COMPARED = ("mean", *CHOSEN, "least complex", "official: both", *PRINTED, *OURS, "ours: faithfulness, strength 0")
 
 
@@ -110,6 +118,14 @@ def goals(values: Values) -> str:
         )
     for name in ("ours: both, λ = 0.75", "ours: both", "ours: both, λ = 0.25", *PRINTED[1:2]):
         lines.append(dominance(values, name))
+    for one, other in PAIRS:
+        differences = [
+            compare(values.badness(one, measure), values.badness(other, measure)).difference
+            for measure in (SENSITIVITY, INFIDELITY)
+        ]
+        lines.append(
+            f"{one} less {other}: sensitivity {_said(differences[0])}, infidelity {_said(differences[1])} (paired)"
+        )
     return "".join(f"- {line}\n" for line in lines)
 
 
