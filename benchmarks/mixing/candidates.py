@@ -72,7 +72,8 @@ class Pool:
         chosen[self.places] = True
         hidings = self.photo.hidings("fit", self.hidden)
         return Observed(
-            self.photo.changes("fit", self.nearby).of(chosen), Hidings(hidings.sums[:, chosen], hidings.drops)
+            self.photo.changes("fit", self.nearby).of(chosen),
+            Hidings(hidings.sums[:, chosen], hidings.drops, hidings.known),
         )
 
     def in_basis(self, weights: Tensor, places: Tensor | None = None) -> Tensor:

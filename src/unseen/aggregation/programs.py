@@ -59,10 +59,10 @@ class Program(ABC):
     Only the direction of v matters.
 
     Attributes:
-        matrix: M of vᵀMv, shape (*B, k, k).
+        matrix: M of vᵀMv, shape (…, k, k).
     """
 
-    matrix: Float[Tensor, "*B k k"]
+    matrix: Float[Tensor, "... k k"]
 
     @abstractmethod
     def said(self, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "*B"]:
@@ -145,7 +145,7 @@ class PerDrop(Program):
     """vᵀMv / (bᵀv)², for bᵀv > 0: per square of the drop that is explained.
 
     Attributes:
-        drop: b, shape (*B, k), or without some of the leading dimensions.
+        drop: b, shape (…, k), or without some of the leading dimensions.
     """
 
     drop: Float[Tensor, "... k"]

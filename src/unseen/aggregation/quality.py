@@ -20,7 +20,7 @@ from unseen.aggregation.quadratic import Quadratic
 _CANCELLED, _RANK = 1e-12, 1e-9
 
 Shares = Float[Tensor, "..."]
-"""How much each observation counts, up to a positive factor: shape (*B, N)."""
+"""How much each observation counts, up to a positive factor: shape (…, N)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +79,13 @@ class Hidings:
     weights are fitted to, for what all together say of the area says something of those that are left out.
 
     Attributes:
-        sums: of each map over each hidden part, freed, shape (*B, M, k).
-        drops: of the score, freed, shape (*B, M).
+        sums: of each map over each hidden part, freed, shape (…, M, k).
+        drops: of the score, freed, shape (…, M).
         known: columns of which any linear function is free: one and the area, shape (M, 2); ``None`` if none is.
     """
 
-    sums: Float[Tensor, "*B M k"]
-    drops: Float[Tensor, "*B M"]
+    sums: Float[Tensor, "... M k"]
+    drops: Float[Tensor, "... M"]
     known: Float[Tensor, "M 2"] | None = None
 
     def loss(self, shares: Shares) -> Quadratic:
