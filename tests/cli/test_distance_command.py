@@ -124,6 +124,11 @@ def test_wrong_input_is_one_line(
     assert not (tmp_path / "out" / "report.md").exists()
 
 
+def test_a_photograph_that_is_not_there_is_told_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert distance(tmp_path / "nosuch", "--out", tmp_path / "out") == 2
+    assert "nosuch cannot be opened" in capsys.readouterr().err
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert distance("--help") == 0
     shown = " ".join(capsys.readouterr().out.split())

@@ -73,7 +73,7 @@ def distance(
     from unseen.distribution import figures, report
     from unseen.distribution.measuring import DistributionShift
     from unseen.distribution.store import FILE
-    from unseen.photo import find_photos
+    from unseen.photo import find_photos, open_photo
     from unseen.removal import REMOVALS
     from unseen.storage import check_writable, replace_file
 
@@ -87,6 +87,8 @@ def distance(
     of_judged = set(judged)
     known = find_photos([reference]) if reference is not None else [path for path in found if path not in of_judged]
     if not known:
+        for path in judged:
+            open_photo(path)  # a name that is no photograph's is what is wrong first
         raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER or a smaller --limit")
     check_writable(out)
     classifier = ready(model, device, labels, None)
