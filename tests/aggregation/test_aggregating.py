@@ -240,10 +240,11 @@ def test_what_cannot_be_asked_is_refused(options: str, said: str) -> None:
     assert isinstance(refused.value, ParameterError) or "unknown" in said
 
 
-def test_a_method_that_cannot_explain_the_network_is_named() -> None:
-    with pytest.raises(NotApplicableError, match="deconvnet"):
-        aggregate(bound(Network(lambda self, x: self.judge(torch.tanh(self.first(x)))), double=False), 0,
-                  {"deconvnet": METHODS.create("deconvnet")}, goal="faithfulness")  # fmt: skip
+@pytest.mark.parametrize("name", ["deconvnet", "saliency"])
+def test_a_method_that_cannot_explain_the_network_is_named(name: str) -> None:
+    rigid = Network(lambda self, x: self.judge(torch.tanh(self.first(x))).detach())
+    with pytest.raises(NotApplicableError, match=f"{name} cannot be mixed"):
+        aggregate(bound(rigid, double=False), 0, {name: METHODS.create(name)}, goal="faithfulness")
 
 
 def test_the_spec_says_all_and_options_of_methods_survive() -> None:

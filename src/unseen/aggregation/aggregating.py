@@ -175,7 +175,10 @@ def aggregate(
 def _map(masked: MaskedClassifier, target: int, name: str, method: Method, seed: int) -> Float[Tensor, "H W"]:
     expected = masked.expected
     masked.announce(name, expected)
-    saliency = map_of(method, masked, target, seed)
+    try:
+        saliency = map_of(method, masked, target, seed)
+    except NotApplicableError as error:
+        raise NotApplicableError(f"{name} cannot be mixed: {error}") from error
     masked.expected = expected
     return saliency
 
