@@ -55,10 +55,7 @@ VARIANTS = ("foreground_only=true", "reference=ad", "reference=photograph")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", nargs="+", help="digits, faces, or photographs and their folders")
-    parser.add_argument("--autoencoder", help="for photographs: a folder, or a name of the hub")
-    parser.add_argument("--model", default="efficientnet-lite0", help="for photographs")
+    parser = parser_of_sources(__doc__)
     parser.add_argument("--photographs", type=int, default=16)
     parser.add_argument("--ablation", type=int, default=8)
     parser.add_argument("--steps", type=int, default=50, help="of mae-zip")
@@ -78,6 +75,15 @@ def main() -> None:
     if options.sheet:
         out.mkdir(parents=True, exist_ok=True)
         draw(classifier.optimised(), photos[: options.sheet], fills, out / "sheet.png")
+
+
+def parser_of_sources(description: str | None) -> argparse.ArgumentParser:
+    """What both benchmarks of the chapter ask for: photographs, and who fills and who judges them."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", nargs="+", help="digits, faces, or photographs and their folders")
+    parser.add_argument("--autoencoder", help="for photographs: a folder, or a name of the hub")
+    parser.add_argument("--model", default="efficientnet-lite0", help="for photographs")
+    return parser
 
 
 def folder_of(source: Sequence[str]) -> Path:

@@ -16,13 +16,12 @@ lines are taken up again, if they are of the same network.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
 
 import torch
-from chapter_twelve import folder_of, sources, title
+from chapter_twelve import folder_of, parser_of_sources, sources, title
 from torch import Tensor
 
 from unseen import Classifier, load_classifier
@@ -42,10 +41,7 @@ Found = dict[str, dict[str, list[float]]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", nargs="+", help="digits, faces, or photographs and their folders")
-    parser.add_argument("--autoencoder", help="for photographs: a folder, or a name of the hub")
-    parser.add_argument("--model", default="efficientnet-lite0", help="for photographs")
+    parser = parser_of_sources(__doc__)
     parser.add_argument("--photographs", type=int, default=12)
     parser.add_argument("--trained", type=Path, help="folder of the small trainings")
     parser.add_argument("--out", type=Path)

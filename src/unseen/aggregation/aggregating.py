@@ -19,7 +19,7 @@ from unseen.aggregation.quality import Hidings, changes, hidings, scale_of
 from unseen.attribution.segments import check_count, coalition_scores, superpixels
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.methods import Method
-from unseen.neighbourhood import noisy
+from unseen.neighbourhood import check_radius, noisy
 from unseen.removal import MaskedClassifier
 from unseen.streams import stream_of
 from unseen.sufficient import map_of
@@ -240,8 +240,7 @@ def check_request(
     check_count(segments)
     if nearby < 1:
         raise ParameterError(f"nearby {nearby} must be at least 1; the same photograph tells nothing of robustness")
-    if not 0 < radius <= 1:
-        raise ParameterError(f"radius {radius} must be in (0, 1]; it is in pixel units")
+    check_radius(radius)
     if hidden < 4:
         raise ParameterError(f"hidden {hidden} must be at least 4; three are always fitted fully")
     if strength is not None and not 0 <= strength < inf:

@@ -124,8 +124,7 @@ def non_negative_residual(quadratic: Quadratic, weights: Float[Tensor, "*B k"]) 
     it is 0), each part divided by √Aᵢᵢ, and all by the largest of what they are the difference of: twice the magnitudes
     of A times v plus those of b.
     """
-    unit = quadratic.matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
-    unit = torch.where(unit > 0, unit, 1.0)
+    unit = _units(quadratic.matrix)
     gradient = quadratic.gradient(weights)
     wrong = torch.where(weights > 0, gradient.abs(), (-gradient).clamp(min=0)) / unit
     terms = 2 * (_product(quadratic.matrix.abs(), weights.abs()) + quadratic.linear.abs()) / unit
@@ -136,8 +135,7 @@ def _without_negatives(quadratic: Quadratic) -> tuple[Float[Tensor, "*B k"], Flo
     """The minimum over weights that are not negative, and the unit that each of them is measured in."""
     _check(quadratic)
     matrix, linear = _symmetric(quadratic.matrix), quadratic.linear.double()
-    unit = matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
-    unit = torch.where(unit > 0, unit, 1.0)
+    unit = _units(matrix)
     matrix, linear = matrix / (unit[..., :, None] * unit[..., None, :]), linear / unit
     size = _or_one(linear.abs().amax(-1, keepdim=True))
     return _minimise(matrix, linear / size, simplex=False), size / unit
@@ -242,6 +240,11 @@ def _symmetric(matrix: Float[Tensor, "*B k k"]) -> Float[Tensor, "*B k k"]:
 
 def _scale(quadratic: Quadratic) -> Float[Tensor, "*B"]:
     return _or_one((quadratic.matrix.abs().amax((-2, -1)) + quadratic.linear.abs().amax(-1)).double())
+
+
+def _units(matrix: Float[Tensor, "*B k k"]) -> Float[Tensor, "*B k"]:
+    """√Aᵢᵢ, in which least squares measure each weight; 1 where it is 0."""
+    return _or_one(matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt())
 
 
 def _or_one(size: Tensor) -> Tensor:

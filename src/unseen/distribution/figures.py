@@ -14,14 +14,14 @@ from torch.nn import functional as F
 
 from unseen.distribution.measuring import DISTANCES, MEASURES, Located
 from unseen.distribution.report import named
+from unseen.plotting.palette import BLACK, COLOURS, MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-"""Okabe and Ito's palette, which colour-blind readers tell apart; the line's style tells a second round apart."""
-_MARKERS = "osD^vPX*"
+_COLOURS = (*COLOURS, BLACK)
+"""The line's style tells a second round apart."""
 _LINES = ("-", "--", ":")
 _ACROSS = 4
 
@@ -64,7 +64,7 @@ def _lines(found: Located, measure: str, what: str, axes: Axes) -> None:
             [point.value for point in points],
             [[p.value - p.low for p in points], [p.high - p.value for p in points]],
             color=_COLOURS[number % len(_COLOURS)],
-            marker=_MARKERS[number % len(_MARKERS)],
+            marker=MARKERS[number % len(MARKERS)],
             linestyle=_LINES[number // len(_COLOURS) % len(_LINES)],
             markersize=4.5,
             linewidth=1.3,

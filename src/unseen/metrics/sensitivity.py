@@ -18,7 +18,7 @@ from torch import Tensor
 from unseen.errors import ParameterError
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
-from unseen.neighbourhood import noisy
+from unseen.neighbourhood import check_radius, noisy
 
 
 def sensitivity(
@@ -80,8 +80,7 @@ class Sensitivity:
             raise ParameterError(f"by {self.by!r} must be 'noise' or 'removal'")
         if self.samples < 1:
             raise ParameterError(f"samples {self.samples} must be at least 1")
-        if not 0 < self.radius <= 1:
-            raise ParameterError(f"radius {self.radius} must be in (0, 1]; it is in pixel units")
+        check_radius(self.radius)
         if not 0 < self.share <= 0.5:
             raise ParameterError(f"share {self.share} must be in (0, 0.5]; what stays visible is compared")
 

@@ -12,11 +12,12 @@ from torch import Tensor
 from unseen.explanation import Curve, Explanation, Part
 from unseen.plotting import pixels
 from unseen.plotting.page import SMALL
+from unseen.plotting.palette import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INSERTION, DELETION = "#0072B2", "#D55E00"
+DELETION, INSERTION = COLOURS[:2]
 """Blue and vermilion of Okabe & Ito: told apart with any colour-vision deficiency; dashes tell them apart in grey."""
 
 

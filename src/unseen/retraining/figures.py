@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unseen.methods import CONTROLS
+from unseen.plotting.palette import COLOURS, MARKERS
 from unseen.retraining.labels import Compared
 from unseen.retraining.roar import Retrained
 from unseen.retraining.spread import spread
@@ -12,9 +13,6 @@ from unseen.retraining.spread import spread
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-"""Okabe and Ito's palette, which colour-blind readers tell apart; controls are grey."""
-_MARKERS = "osD^vPX*"
 _GREYS = dict(zip(CONTROLS, (("0.35", ":"), ("0.6", "--"), ("0.0", "-.")), strict=True))
 
 
@@ -36,7 +34,7 @@ def _curves(found: Retrained) -> Figure:
     ]
     for number, method in enumerate(names):
         control = method in CONTROLS
-        colour, line = _GREYS[method] if control else (_COLOURS[number % len(_COLOURS)], "-")
+        colour, line = _GREYS[method] if control else (COLOURS[number % len(COLOURS)], "-")
         curve = [spread(list(found.accuracies(method, share).values())) for share in found.shares]
         means = [100 * point.mean for point in curve]
         axes.plot(
@@ -44,7 +42,7 @@ def _curves(found: Retrained) -> Figure:
             means,
             color=colour,
             linestyle=line,
-            marker=None if control else _MARKERS[number % len(_MARKERS)],
+            marker=None if control else MARKERS[number % len(MARKERS)],
             markersize=4.5,
             linewidth=1.3,
             label=method,
@@ -73,7 +71,7 @@ def _bars(found: Compared) -> Figure:
     figure = Figure(figsize=(7.2, 1.4 + 0.4 * len(found.methods)), layout="constrained")
     axes = figure.add_subplot()
     for number, method in enumerate(found.methods):
-        for other, colour, shift in (("true", "#0072B2", -0.17), ("shuffled", "#D55E00", 0.17)):
+        for other, colour, shift in (("true", COLOURS[1], -0.17), ("shuffled", COLOURS[0], 0.17)):
             values = list(found.values(method, other, "spearman-absolute").values())  # type: ignore[arg-type]
             label = {"true": "true, another seed", "shuffled": "shuffled"}[other] if number == 0 else None
             mean = spread(values).mean if values else 0.0

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from unseen.benchmark.report.values import ROBUSTNESS, Values
+from unseen.plotting.palette import BLACK, COLOURS, GREY, MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999")
-"""Okabe and Ito's palette, which colour-blind readers tell apart; the reference has the first."""
-_MARKERS = "osD^vPX*"
+_COLOURS = (*COLOURS, BLACK, GREY)
+"""The reference has the first."""
 _NAMES = {
     "robustness-colours": "share of solid colours on which the class is kept",
     "robustness-photos": "share of other photographs on which the class is kept",
@@ -64,7 +64,7 @@ def _lines(values: Values, metric: str, places: Callable[[str], Sequence[float]]
             [mean.value for mean in means],
             [[mean.value - mean.low for mean in means], [mean.high - mean.value for mean in means]],
             color=_COLOURS[index % len(_COLOURS)],
-            marker=_MARKERS[index % len(_MARKERS)],
+            marker=MARKERS[index % len(MARKERS)],
             markersize=6 if reference else 4.5,
             linewidth=2.4 if reference else 1.3,
             elinewidth=0.9,
