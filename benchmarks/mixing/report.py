@@ -34,6 +34,7 @@ PAIRS = (
     ("ours: faithfulness", "as printed: faithfulness"),
     ("ours: faithfulness", CHOSEN[1]),
     ("ours: robustness", CHOSEN[0]),
+    ("ours: both, random in the pool", "ours: both"),
 )
 COMPARED = ("mean", *CHOSEN, "least complex", "official: both", *PRINTED, *OURS, "ours: faithfulness, strength 0")
 
