@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from unseen.photo import find_photos
+from unseen.inputs.photo import find_photos
 
 
 def spread(sources: Sequence[Path], limit: int) -> list[Path]:

@@ -10,13 +10,13 @@ from PIL import Image
 from torch import Tensor
 
 from unseen.classifier import Preprocessing
-from unseen.generative.design import Design
-from unseen.generative.training import MaeTraining, train_autoencoder
+from unseen.classifier.zoo import MODELS, Loaded
+from unseen.evaluation.retraining.datasets import Dataset, load_dataset
+from unseen.evaluation.retraining.network import SmallNetwork
+from unseen.evaluation.retraining.training import Training, accuracy, retrained
 from unseen.registry import Entry
-from unseen.retraining.datasets import Dataset, load_dataset
-from unseen.retraining.network import SmallNetwork
-from unseen.retraining.training import Training, accuracy, retrained
-from unseen.zoo import MODELS, Loaded
+from unseen.removal.generative.design import Design
+from unseen.removal.generative.training import MaeTraining, train_autoencoder
 
 EPOCHS = {"digits": 100, "faces": 600}
 """Of the autoencoder: there are 1,438 digits to train on, and 160 faces and other patches."""
@@ -54,7 +54,7 @@ def trained(name: str, folder: Path) -> tuple[list[Path], str, Path]:
 
 
 def load(name: str, weights: Path | None) -> Loaded:
-    """See :data:`unseen.zoo.Loader`."""
+    """See :data:`unseen.classifier.zoo.Loader`."""
     del name
     assert weights is not None
     found = torch.load(weights, weights_only=True)

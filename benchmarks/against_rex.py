@@ -24,11 +24,11 @@ import numpy as np
 import torch
 
 from unseen import load_classifier
-from unseen.benchmark.statistics import mean_interval
-from unseen.causal import Causal
-from unseen.photo import open_photo, to_tensor
+from unseen.evaluation.statistics import mean_interval
+from unseen.explainers.causal.method import Causal
+from unseen.inputs.photo import open_photo, to_tensor
 from unseen.removal import REMOVALS
-from unseen.runtime import tune_allocator
+from unseen.system.process import tune_allocator
 
 TOOLS = ("rex", "unseen")
 

@@ -31,8 +31,8 @@ from unseen import Classifier, load_classifier
 from unseen.metrics.case import Case, judge
 from unseen.metrics.curves import Deletion, Insertion
 from unseen.removal import REMOVALS
-from unseen.removal.together import digest
-from unseen.runtime import tune_allocator
+from unseen.removal.batched import digest
+from unseen.system.process import tune_allocator
 
 POOL = (
     "input-x-gradient", "integrated-gradients:most=17", "smoothgrad:samples=6", "guided-backprop", "grad-cam",

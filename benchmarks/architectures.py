@@ -27,12 +27,11 @@ from masked_forward import seconds, split_masks
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.removal import REMOVALS
-from unseen.runtime import tune_allocator
+from unseen.system.process import tune_allocator
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests_zoo"))
-from zoo import build, randomise
-
 import conftest  # noqa: F401  # makes torchvision importable
+from zoo import build, randomise
 
 NAMES = """
 tv:resnet50 tv:vgg16 tv:densenet121 tv:regnet_y_400mf tv:efficientnet_v2_s tv:mobilenet_v3_small tv:googlenet

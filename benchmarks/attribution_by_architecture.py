@@ -24,15 +24,20 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from unseen import Classifier, Preprocessing
-from unseen.attribution import Shares, activation_map, deeplift, gradient, last_features, rectified_gradient, relevance
 from unseen.errors import NotApplicableError
+from unseen.explainers.cam.cam import activation_map
+from unseen.explainers.gradients.gradient import gradient
+from unseen.explainers.gradients.rectifiers import rectified_gradient
+from unseen.explainers.propagation.deeplift import deeplift
+from unseen.explainers.propagation.lrp import relevance
+from unseen.explainers.propagation.lrp_pass import Shares
 from unseen.removal import REMOVALS, MaskedClassifier
-from unseen.runtime import tune_allocator
+from unseen.removal.deactivation.features import last_features
+from unseen.system.process import tune_allocator
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests_zoo"))
-from zoo import build, randomise
-
 import conftest  # noqa: F401  # makes torchvision importable
+from zoo import build, randomise
 
 HEAD = """# Attribution methods by architecture
 

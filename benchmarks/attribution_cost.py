@@ -21,10 +21,11 @@ from _shared import spread
 from torch import Tensor
 
 from unseen import Classifier, load_classifier
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.search import FromMap
 from unseen.removal import REMOVALS
-from unseen.runtime import tune_allocator
-from unseen.sufficient import Evaluator, FromMap
+from unseen.system.process import tune_allocator
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ import torch
 from _shared import spread
 
 from unseen import load_classifier, open_photo
-from unseen.benchmark.statistics import mean_interval
-from unseen.methods import METHODS
+from unseen.evaluation.statistics import mean_interval
+from unseen.explainers.catalogue import METHODS
 from unseen.removal import REMOVALS
-from unseen.runtime import tune_allocator
+from unseen.system.process import tune_allocator
 
 
 def measure(path: Path, spec: str, gamma: float, classifier: Any, removal: str, seed: int) -> dict[str, Any]:

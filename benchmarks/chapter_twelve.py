@@ -28,24 +28,24 @@ from _trained import trained
 from torch import Tensor
 
 from unseen import Classifier, load_classifier
-from unseen.attribution import ActivationMap
-from unseen.benchmark import engine
-from unseen.benchmark.judgements import Judgements
-from unseen.benchmark.ledger import Row
-from unseen.benchmark.plan import Plan
-from unseen.benchmark.report.hiding import tables_of_hiding
-from unseen.decision import decide
+from unseen.classifier.decision import decide
 from unseen.errors import NotApplicableError
-from unseen.explaining import explainer
-from unseen.generative.training import RECORD, split_of
+from unseen.evaluation.judging import engine
+from unseen.evaluation.judging.judgements import Judgements
+from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.plan import Plan
+from unseen.evaluation.judging.report.hiding import tables_of_hiding
+from unseen.evaluation.retraining.datasets import BUNDLED
+from unseen.explainers.cam.cam import ActivationMap
+from unseen.inputs.photo import find_photos
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
 from unseen.metrics.zero_information import AttMask, attmask, top_share
-from unseen.photo import find_photos
+from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
-from unseen.removal.mae_zip import MaeZip
-from unseen.retraining.datasets import BUNDLED
-from unseen.runtime import tune_allocator
+from unseen.removal.generative.mae_zip import MaeZip
+from unseen.removal.generative.training import RECORD, split_of
+from unseen.system.process import tune_allocator
 
 MAPS = ("grad-cam", "grad-cam++", "xgrad-cam", "layer-cam")
 WEIGHTS = ("0", "1e-4", "1e-2", "1", "1e2")

@@ -27,8 +27,8 @@ from torch import Tensor
 from unseen import Classifier, load_classifier
 from unseen.errors import ModelError, ParameterError
 from unseen.removal import REMOVALS
-from unseen.removal.averaging import Averaging
-from unseen.removal.painting import Painting
+from unseen.removal.fills.averaging import Averaging
+from unseen.removal.fills.painting import Painting
 
 KINDS = ("pixels", "grid", "square")
 

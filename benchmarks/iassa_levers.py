@@ -34,16 +34,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen import Classifier, load_classifier
-from unseen.attribution import iassa, occlusion
-from unseen.attribution.rise import RandomMasks
-from unseen.attribution.scores import scored
-from unseen.attribution.spatial_attention import Attention, attention
-from unseen.attribution.windows import sliding
-from unseen.benchmark.statistics import mean_interval
-from unseen.photo import find_photos
+from unseen.evaluation.statistics import mean_interval
+from unseen.explainers.hiding.iassa import iassa
+from unseen.explainers.hiding.occlusion import occlusion
+from unseen.explainers.hiding.rise import RandomMasks
+from unseen.explainers.hiding.spatial_attention import Attention, attention
+from unseen.explainers.hiding.windows import sliding
+from unseen.explainers.scores import scored
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.extraction import curve, rank
+from unseen.inputs.photo import find_photos
 from unseen.removal import REMOVALS, MaskedClassifier, MaskedForward, Removal
-from unseen.runtime import tune_allocator
-from unseen.sufficient import Evaluator, curve, rank
+from unseen.system.process import tune_allocator
 
 SIDE = 224
 STEPS = 16

@@ -24,9 +24,9 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from unseen import load_classifier
-from unseen.attribution.controls import Edges, RandomMap
+from unseen.explainers.controls import Edges, RandomMap
 from unseen.metrics.road import removals
-from unseen.removal.linear import impute
+from unseen.removal.fills.linear import impute
 
 
 def main() -> None:

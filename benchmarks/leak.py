@@ -25,14 +25,14 @@ from chapter_twelve import folder_of, parser_of_sources, sources, title
 from torch import Tensor
 
 from unseen import Classifier, load_classifier
-from unseen.attribution import ActivationMap
-from unseen.benchmark.report.maps import as_interval
-from unseen.benchmark.statistics import compare, mean_interval
-from unseen.decision import decide
-from unseen.explaining import explainer
+from unseen.classifier.decision import decide
+from unseen.evaluation.judging.report.maps import as_interval
+from unseen.evaluation.statistics import compare, mean_interval
+from unseen.explainers.cam.cam import ActivationMap
+from unseen.explainers.sufficient.extraction import rank
+from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
-from unseen.runtime import tune_allocator
-from unseen.sufficient.extraction import rank
+from unseen.system.process import tune_allocator
 
 VARIANTS = ("", ",foreground_only=true", ",reference=photograph", ",reference=photograph,foreground_only=true")
 MASKS = ("quarter visible", "half hidden")

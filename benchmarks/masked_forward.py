@@ -22,7 +22,7 @@ import torch
 
 from unseen import Classifier, Preprocessing, load_classifier
 from unseen.removal import REMOVALS
-from unseen.runtime import tune_allocator
+from unseen.system.process import tune_allocator
 
 BUNDLED = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 ZOO = (

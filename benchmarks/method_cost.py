@@ -56,7 +56,7 @@ def main() -> None:
 def measure(
     photos: list[Path], limit: int, model: str, method: str, removal: str, configuration: str
 ) -> list[dict[str, Any]]:
-    from unseen.runtime import tune_allocator
+    from unseen.system.process import tune_allocator
 
     if "allocator" in configuration:
         tune_allocator()
@@ -64,7 +64,7 @@ def measure(
     from _shared import spread
 
     from unseen import load_classifier
-    from unseen.methods import METHODS
+    from unseen.explainers.catalogue import METHODS
     from unseen.removal import REMOVALS
 
     classifier = load_classifier(model)

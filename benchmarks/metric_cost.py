@@ -33,7 +33,7 @@ from unseen import Classifier, load_classifier
 from unseen.metrics.case import Case, judge
 from unseen.metrics.curves import Deletion, Insertion
 from unseen.removal import REMOVALS
-from unseen.runtime import tune_allocator
+from unseen.system.process import tune_allocator
 
 QUANTUS_STEPS = 84  # of 1792 colour values, which divides the pixels of 224 × 224
 Timed = tuple[float, tuple[float, ...]]

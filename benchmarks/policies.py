@@ -30,12 +30,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen import load_classifier
-from unseen.benchmark.statistics import mean_interval
-from unseen.photo import find_photos
+from unseen.evaluation.statistics import mean_interval
+from unseen.inputs.photo import find_photos
 from unseen.removal import REMOVALS, Removal
-from unseen.removal.deactivation import ActivationDeactivation
+from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.grid import Grid, Traveller, Window
-from unseen.runtime import tune_allocator
+from unseen.system.process import tune_allocator
 
 FORMS = (
     "ad",

@@ -20,9 +20,9 @@ from _shared import spread
 from torch import Tensor
 
 from unseen import Classifier, load_classifier
-from unseen.attribution.rise import RandomMasks
-from unseen.benchmark.statistics import mean_interval
-from unseen.neighbourhood import noisy
+from unseen.evaluation.statistics import mean_interval
+from unseen.explainers.hiding.rise import RandomMasks
+from unseen.inputs.neighbourhood import noisy
 from unseen.removal import REMOVALS
 
 MASKS, NEARBY = 16, 4

@@ -20,7 +20,7 @@ from masked_forward import seconds
 
 from unseen import load_classifier
 from unseen.removal import REMOVALS
-from unseen.runtime import tune_allocator
+from unseen.system.process import tune_allocator
 
 BATCH = 16
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)

@@ -25,10 +25,10 @@ from _shared import spread, wilson
 from torch import Tensor
 
 from unseen import Classifier, load_classifier
-from unseen.runtime import tune_allocator
-from unseen.streams import stream_of
-from unseen.zero_information.parts import addition, decomposition
-from unseen.zero_information.point import plain_baselines, zero_points
+from unseen.inputs.streams import stream_of
+from unseen.removal.zero_information.parts import addition, decomposition
+from unseen.removal.zero_information.point import plain_baselines, zero_points
+from unseen.system.process import tune_allocator
 
 POINTS = {
     "zipo": {},

@@ -8,7 +8,7 @@ import skimage
 import torch
 from hypothesis import HealthCheck, settings
 
-from unchecked import unchecked
+from helpers.unchecked import unchecked
 from unseen import Classifier, load_classifier
 
 torch.set_num_threads(1)

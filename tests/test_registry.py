@@ -6,7 +6,7 @@ import pytest
 
 from unseen import registry
 from unseen.errors import ParameterError, UnknownNameError
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 from unseen.registry import Entry, Option, Registry
 from unseen.removal import REMOVALS
 

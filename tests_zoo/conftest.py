@@ -11,14 +11,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from unchecked import unchecked
+from helpers.unchecked import unchecked
 
 
 def _skip_missing_operators(

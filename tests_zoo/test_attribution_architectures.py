@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from zoo import build, randomise
 
 from unseen import Classifier, Preprocessing
-from unseen.attribution import Shares, activation_map, deeplift, last_features, rectified_gradient, relevance
 from unseen.errors import NotApplicableError
+from unseen.explainers.cam.cam import activation_map
+from unseen.explainers.gradients.rectifiers import rectified_gradient
+from unseen.explainers.propagation.deeplift import deeplift
+from unseen.explainers.propagation.lrp import relevance
+from unseen.explainers.propagation.lrp_pass import Shares
 from unseen.removal import REMOVALS, MaskedClassifier
+from unseen.removal.deactivation.features import last_features
+from zoo import build, randomise
 
 # The size they are tried at, the last feature map's side, and what guided backpropagation says.
 FOLLOWED = {

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from zoo import build, randomise
 
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
-from unseen.removal.deactivation import ActivationDeactivation
+from unseen.removal.deactivation.activation import ActivationDeactivation
+from zoo import build, randomise
 
 SIZE = 64
 LARGE = 96

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from unseen import Classifier, Preprocessing
+from unseen.classifier.fingerprint import fingerprint
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.fingerprint import fingerprint
-from unseen.generative.autoencoder import Autoencoder, load_autoencoder
-from unseen.generative.design import Design
 from unseen.removal import REMOVALS
-from unseen.removal import mae_zip as module
-from unseen.removal.mae_zip import MaeZip, deactivated_features, latent_mask, mae_zip
-from unseen.removal.masked_autoencoder import visible_only
+from unseen.removal.generative import mae_zip as module
+from unseen.removal.generative.autoencoder import Autoencoder, load_autoencoder
+from unseen.removal.generative.design import Design
+from unseen.removal.generative.mae_zip import MaeZip, deactivated_features, latent_mask, mae_zip
+from unseen.removal.generative.masked_autoencoder import visible_only
 
 SIDE = 32
 CPU = torch.device("cpu")

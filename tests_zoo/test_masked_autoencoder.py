@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from unseen import Classifier, Preprocessing, open_photo
 from unseen.cli import main
 from unseen.errors import ModelError, OutputError, ParameterError, PhotoError
-from unseen.generative import training as module
-from unseen.generative.autoencoder import Autoencoder, load_autoencoder
-from unseen.generative.design import Design, waves
-from unseen.generative.judging import HeldOut, random_patches
-from unseen.generative.photographs import read_photographs
-from unseen.generative.training import CHECKPOINT, PICTURE, RECORD, MaeTraining, split_of, train_autoencoder
-from unseen.photo import to_tensor
+from unseen.inputs.photo import to_tensor
 from unseen.removal import REMOVALS
-from unseen.removal.masked_autoencoder import MaskedAutoencoder
-from unseen.removal.neighbour import neighbours
+from unseen.removal.fills.neighbour import neighbours
+from unseen.removal.generative import training as module
+from unseen.removal.generative.autoencoder import Autoencoder, load_autoencoder
+from unseen.removal.generative.design import Design, waves
+from unseen.removal.generative.judging import HeldOut, random_patches
+from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder
+from unseen.removal.generative.photographs import read_photographs
+from unseen.removal.generative.training import CHECKPOINT, PICTURE, RECORD, MaeTraining, split_of, train_autoencoder
 
 SIDE, PATCH = 32, 8
 DESIGN = Design(SIDE, PATCH, width=64, depth=2)

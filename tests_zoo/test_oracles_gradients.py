@@ -16,22 +16,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from zennit.canonizers import SequentialMergeBatchNorm
 from zennit.torchvision import ResNetCanonizer
-from zoo import build, randomise
 
 from unseen import Classifier, Preprocessing
-from unseen.attribution import (
-    Shares,
-    activation_map,
-    deeplift,
-    gradient,
-    integrated_gradients,
-    last_features,
-    rectified_gradient,
-    relevance,
-    score_cam,
-)
-from unseen.attribution.derivatives import contrast
+from unseen.explainers.cam.cam import activation_map
+from unseen.explainers.cam.masked_cam import score_cam
+from unseen.explainers.gradients.derivatives import contrast
+from unseen.explainers.gradients.gradient import gradient
+from unseen.explainers.gradients.integrated import integrated_gradients
+from unseen.explainers.gradients.rectifiers import rectified_gradient
+from unseen.explainers.propagation.deeplift import deeplift
+from unseen.explainers.propagation.lrp import relevance
+from unseen.explainers.propagation.lrp_pass import Shares
 from unseen.removal import REMOVALS, MaskedClassifier
+from unseen.removal.deactivation.features import last_features
+from zoo import build, randomise
 
 SIZE = 64
 

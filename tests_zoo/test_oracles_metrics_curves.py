@@ -6,10 +6,8 @@ All three multiply or fill the *normalised* input, where 0 is the training data'
 from __future__ import annotations
 
 import contextlib
-import sys
 import warnings
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +15,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.networks import Network, bound
 from unseen.metrics.ablation import macro_f1
 from unseen.metrics.case import Case
 from unseen.metrics.curves import Deletion, Insertion, sizes
 from unseen.metrics.drop import AverageDrop, IncreaseInConfidence
 from unseen.metrics.soft import min_max
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from networks import Network, bound
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.networks import Network, bound
 from unseen.metrics.case import Case
 from unseen.metrics.faithfulness import Infidelity, SensitivityN, infidelity
 from unseen.metrics.road import Road, removals
 from unseen.metrics.similarity import correlation
-from unseen.removal.linear import impute
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from networks import Network, bound
+from unseen.removal.fills.linear import impute
 
 with warnings.catch_warnings():  # its sources have escapes that Python warns of
     warnings.simplefilter("ignore")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,15 +12,13 @@ import torch
 from captum.metrics import sensitivity_max
 from torch import Tensor, nn
 
+from helpers.networks import Network, bound
 from unseen import Classifier
+from unseen.inputs.neighbourhood import noisy
 from unseen.metrics.case import Case
 from unseen.metrics.randomisation import Order, ParameterRandomisation
 from unseen.metrics.sensitivity import Sensitivity
 from unseen.metrics.similarity import pearson, spearman
-from unseen.neighbourhood import noisy
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from networks import Network, bound
 
 with warnings.catch_warnings():  # its sources have escapes that Python is about to refuse
     warnings.simplefilter("ignore")

@@ -1,19 +1,15 @@
 """LIME and Shapley values are those of the packages `lime` and `shap`."""
 
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from unseen.attribution import lime, shapley
-from unseen.attribution.lime import fit, proximity
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from cells import SIZE, masked, segments
+from helpers.cells import SIZE, masked, segments
+from unseen.explainers.hiding.lime import fit, lime, proximity
+from unseen.explainers.hiding.shapley import shapley
 
 with warnings.catch_warnings():  # shap calls what matplotlib is about to drop
     warnings.simplefilter("ignore")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from qpsolvers import solve_qp
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from quadratics import KINDS, problems
-from unseen.aggregation.quadratic import Quadratic, non_negative, on_simplex
+from helpers.quadratics import KINDS, problems
+from unseen.explainers.aggregation.quadratic import Quadratic, non_negative, on_simplex
 
 N = 20
 

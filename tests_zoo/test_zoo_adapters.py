@@ -19,9 +19,9 @@ from transformers.models.mobilevit.image_processing_pil_mobilevit import MobileV
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from unseen import load_classifier, open_photo
+from unseen.classifier.zoo import weights as zoo_weights
+from unseen.classifier.zoo.source import imagenet_labels
 from unseen.errors import ModelError, UnknownNameError, UnseenError
-from unseen.zoo import weights as zoo_weights
-from unseen.zoo.source import imagenet_labels
 
 PHOTO = open_photo(Path(skimage.__file__).parent / "data" / "coffee.png")
 
@@ -40,7 +40,7 @@ def saved(model: torch.nn.Module, path: Path) -> Path:
 
 
 def test_listing_models_imports_none_of_the_packages() -> None:
-    code = "import sys; from unseen.zoo import MODELS; list(MODELS); sys.exit('timm' in sys.modules)"
+    code = "import sys; from unseen.classifier.zoo import MODELS; list(MODELS); sys.exit('timm' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -81,7 +81,7 @@ def test_torchvisions_number_of_classes_is_read_from_the_weights(tmp_path: Path,
 
 
 def test_every_torchvision_classifier_has_preprocessing_that_we_reproduce() -> None:
-    from unseen.zoo.from_torchvision import _preprocessing
+    from unseen.classifier.zoo.from_torchvision import _preprocessing
 
     for name in torchvision.models.list_models(module=torchvision.models):
         _preprocessing(torchvision.models.get_model_weights(name).DEFAULT.transforms(), name)
@@ -123,7 +123,7 @@ def test_timm_fine_tuned_and_21k(tmp_path: Path) -> None:
 
 
 def test_most_timm_models_have_preprocessing_that_we_reproduce() -> None:
-    from unseen.zoo.from_timm import _preprocessing
+    from unseen.classifier.zoo.from_timm import _preprocessing
 
     seen: dict[tuple[object, ...], bool] = {}
     for name in timm.list_pretrained(exclude_filters=["*clip*", "*naflex*"]):
@@ -163,7 +163,7 @@ def test_timm_takes_published_weights_from_the_hub(tmp_path: Path, monkeypatch: 
         asked.append((repository, files))
         return tmp_path
 
-    monkeypatch.setattr("unseen.zoo.from_timm.download_from_hub", download)
+    monkeypatch.setattr("unseen.classifier.zoo.from_timm.download_from_hub", download)
     classifier = load_classifier("timm:resnet18.a1_in1k", device="cpu")
     assert asked == [("timm/resnet18.a1_in1k", ["model.safetensors"])]
     pixels = classifier.prepare(PHOTO)[None]

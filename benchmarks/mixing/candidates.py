@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from mixing.data import CONTROLS, JOINS, Photo
-from unseen.aggregation.assessment import fitting_strength
-from unseen.aggregation.baselines import least_complex, official
-from unseen.aggregation.programs import GOALS, Goal, Observed, program
-from unseen.aggregation.quadratic import Quadratic, on_simplex
-from unseen.aggregation.quality import Hidings, scale_of
+from unseen.explainers.aggregation.assessment import fitting_strength
+from unseen.explainers.aggregation.baselines import least_complex, official
+from unseen.explainers.aggregation.programs import GOALS, Goal, Observed, program
+from unseen.explainers.aggregation.quadratic import Quadratic, on_simplex
+from unseen.explainers.aggregation.quality import Hidings, scale_of
 
 OURS: dict[str, tuple[Goal, float]] = {
     "ours: robustness": ("robustness", 1.0),

@@ -21,18 +21,17 @@ import torch
 from torch import Tensor
 
 from unseen import Classifier
-from unseen.aggregation import aggregate
-from unseen.aggregation.aggregating import random_coalitions
-from unseen.aggregation.baselines import borda, median, variance_weighted
-from unseen.aggregation.quality import Changes, Hidings, changes, hidings
-from unseen.attribution.segments import coalition_scores, superpixels
-from unseen.methods import METHODS
+from unseen.explainers.aggregation.aggregating import aggregate, random_coalitions
+from unseen.explainers.aggregation.baselines import borda, median, variance_weighted
+from unseen.explainers.aggregation.quality import Changes, Hidings, changes, hidings
+from unseen.explainers.catalogue import METHODS
+from unseen.explainers.hiding.segments import coalition_scores, superpixels
+from unseen.explainers.sufficient.search import map_of
+from unseen.inputs.neighbourhood import noisy
+from unseen.inputs.streams import stream_of
 from unseen.metrics.case import Case
 from unseen.metrics.faithfulness import Infidelity, SensitivityN
-from unseen.neighbourhood import noisy
 from unseen.removal import REMOVALS, MaskedClassifier
-from unseen.streams import stream_of
-from unseen.sufficient import map_of
 
 JOINS = {"median": median, "variance-weighted": variance_weighted, "Borda": borda}
 CONTROLS = ("random", "edges", "uniform")

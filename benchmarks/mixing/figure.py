@@ -11,7 +11,7 @@ import numpy as np
 from mixing.candidates import OURS
 from mixing.data import JOINS
 from mixing.values import INFIDELITY, SENSITIVITY, Values
-from unseen.benchmark.statistics import mean_interval
+from unseen.evaluation.statistics import mean_interval
 
 NEAR = (0.08, 0.013)
 """Points nearer than this share one label: decades of sensitivity, and infidelity."""

@@ -17,8 +17,8 @@ from mixing.candidates import CHOSEN, OURS, PRINTED, WITHOUT, Pool, control_plac
 from mixing.data import FORWARD_ONLY
 from mixing.figure import drawn
 from mixing.values import INFIDELITY, SENSITIVITY, TIE, Array, Judged, Values, lengths, surely_worse
-from unseen.aggregation import Aggregation
-from unseen.benchmark.statistics import Interval, compare, interval, mean_interval
+from unseen.evaluation.statistics import Interval, compare, interval, mean_interval
+from unseen.explainers.aggregation.method import Aggregation
 from unseen.metrics.faithfulness import infidelity
 
 OFFICIAL_PASSES = 5900

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mixing.candidates import Fitted
 from mixing.data import JOINS, Photo
-from unseen.aggregation.quality import Changes
+from unseen.explainers.aggregation.quality import Changes
 from unseen.metrics.faithfulness import infidelity
 from unseen.metrics.similarity import correlation
 

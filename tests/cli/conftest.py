@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import toys
-from unseen.methods import METHODS
-from unseen.zoo import MODELS
+from helpers import toys
+from unseen.classifier.zoo import MODELS
+from unseen.explainers.catalogue import METHODS
 
 
 @pytest.fixture(autouse=True)

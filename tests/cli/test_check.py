@@ -6,7 +6,7 @@ import pytest
 
 from unseen.cli import main
 from unseen.criteria import CRITERIA
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 
 
 def check(*words: str) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from unseen import Explanation
 from unseen.cli import main
-from unseen.comparing import RECORD, SHEET
+from unseen.pipeline.compare import RECORD, SHEET
 
 TOY = ["--model", "toy:sides", "--methods", "toy,unable", "--removals", "black,grey"]
 
@@ -103,7 +103,7 @@ def test_wrong_specs_are_found_before_the_model_is_loaded(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr("unseen.zoo.load_classifier", work)
+    monkeypatch.setattr("unseen.classifier.zoo.load_classifier", work)
     (tmp_path / "taken").touch()
     assert compare(bright_left, *TOY, "--out", tmp_path / "taken") == 2
     assert_one_line(capsys, "is a file; choose another folder")

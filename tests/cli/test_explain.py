@@ -245,7 +245,7 @@ def test_an_output_folder_that_cannot_be_written_is_found_before_the_work(
     def work(*_: Any, **__: Any) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr("unseen.zoo.load_classifier", work)
+    monkeypatch.setattr("unseen.classifier.zoo.load_classifier", work)
     (tmp_path / "taken").write_text("")
     (tmp_path / "free").mkdir()
     (tmp_path / "free" / "half").write_text("")

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from unseen.classifier.zoo import MODELS
 from unseen.cli import main
 from unseen.criteria import CRITERIA
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS
 from unseen.removal import REMOVALS
-from unseen.zoo import MODELS
 
 REGISTRIES = {"models": MODELS, "methods": METHODS, "removals": REMOVALS, "metrics": METRICS, "criteria": CRITERIA}
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from synthetic import make_explanation, make_mixed, make_mixture
+from helpers.synthetic import make_explanation, make_mixed, make_mixture
 from unseen import Explanation
 from unseen.cli import main
 from unseen.cli.mixing import mixed
 from unseen.cli.report import as_object, as_table
 from unseen.errors import ParameterError, UnknownNameError
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 
 FILES = {"panel": Path("out/panel.png")}
 MIXED = ["--model", "toy:sides", "--removal", "black", "--method", "aggregate:nearby=2,hidden=8,segments=9"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from synthetic import make_explanation
+from helpers.synthetic import make_explanation
 from unseen.cli.report import as_table
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unseen.attribution import shapley
 from unseen.criteria.analytic import EXAMPLES, HIDING, IG, Analytic
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
+from unseen.explainers.hiding.shapley import shapley
+from unseen.explainers.sufficient.search import map_of
 from unseen.removal import REMOVALS, MaskedClassifier
-from unseen.sufficient import map_of
 
 CASES = [(name, method) for name, example in EXAMPLES.items() for method in example.attributions]
 

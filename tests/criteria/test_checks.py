@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from unseen.attribution.controls import Control
 from unseen.criteria import CRITERIA, check
 from unseen.criteria.checks import table
 from unseen.criteria.verdict import SEEDS, Asked
 from unseen.errors import ModelError, ParameterError, UnknownNameError
-from unseen.methods import METHODS, Method
+from unseen.explainers.catalogue import METHODS, Method
+from unseen.explainers.controls import Control
 from unseen.removal import REMOVALS
 
 FAIRLY = "shapley:segments=8"  # all coalitions are evaluated; fewer segments would cross the edges of features

@@ -6,14 +6,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case, spread
 
-from cells import conjunction
-from networks import Network, bound
+from helpers.cells import conjunction
+from helpers.judged import case, spread
+from helpers.networks import Network, bound
 from unseen.errors import ParameterError
+from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.ablation import TopKAblation, macro_f1
 from unseen.metrics.case import Case
-from unseen.sufficient import rank
 
 
 @pytest.mark.parametrize(("share", "named"), [(0.25, 0), (0.2, 1), (0.9, 0)])

@@ -9,18 +9,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case, spread
 from torch import Tensor, nn
 
-from networks import Network, bound
+from helpers.judged import case, spread
+from helpers.networks import Network, bound
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explaining import explainer
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS
 from unseen.metrics.attribution_shift import AttributionShift, attribution_shift, means_over
 from unseen.metrics.case import Case
 from unseen.metrics.faithfulness import patches
+from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 
 

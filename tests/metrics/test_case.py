@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from judged import case, spread
 from torch import Tensor, nn
 
-from cells import graded, masked
+from helpers.cells import graded, masked
+from helpers.judged import case, spread
 from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge

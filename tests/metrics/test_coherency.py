@@ -8,12 +8,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case, spread
 from scipy.stats import hmean, pearsonr
 from torch import Tensor
 
-from cells import graded
-from networks import Network, bound
+from helpers.cells import graded
+from helpers.judged import case, spread
+from helpers.networks import Network, bound
 from unseen.errors import NotApplicableError
 from unseen.metrics.case import Case, judge
 from unseen.metrics.coherency import Adcc, Coherency, Complexity, adcc, coherency, complexity

@@ -9,26 +9,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case, spread
 from torch import Tensor
 
-from cells import SIZE, graded
-from networks import Network, bound
+from helpers.cells import SIZE, graded
+from helpers.judged import case, spread
+from helpers.networks import Network, bound
 from unseen import Classifier
 from unseen.errors import ParameterError
+from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, judge
-from unseen.metrics.curves import (
-    Deletion,
-    DeletionCorrelation,
-    Insertion,
-    InsertionCorrelation,
-    means,
-    sizes,
-)
+from unseen.metrics.curves import Deletion, DeletionCorrelation, Insertion, InsertionCorrelation, means, sizes
 from unseen.metrics.similarity import correlation
 from unseen.removal import REMOVALS
-from unseen.sufficient import rank
 
 ALL = (Deletion, Insertion, DeletionCorrelation, InsertionCorrelation)
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case, spread
 from torch import Tensor
 
-from cells import graded
-from networks import Network, bound
+from helpers.cells import graded
+from helpers.judged import case, spread
+from helpers.networks import Network, bound
 from unseen import Classifier
 from unseen.errors import ParameterError
 from unseen.metrics import METRICS

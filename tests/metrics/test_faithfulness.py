@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case, spread
 from torch import Tensor
 
-from cells import GRID
-from networks import Network, bound
+from helpers.cells import GRID
+from helpers.judged import case, spread
+from helpers.networks import Network, bound
 from unseen.errors import ParameterError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, judge
@@ -170,7 +170,7 @@ def test_wrong_parameters_are_refused(make: object, words: str) -> None:
 
 
 def test_on_the_real_network_a_map_of_hiding_is_told_from_noise(classifier: object, photo: Tensor) -> None:
-    from unseen.attribution import occlusion
+    from unseen.explainers.hiding.occlusion import occlusion
 
     masked = REMOVALS.create("grey").bind(classifier, photo)  # type: ignore[arg-type]
     target = int(masked(torch.ones(1, 224, 224)).argmax())

@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case, spread
 from torch import Tensor
 
+from helpers.judged import case, spread
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.metrics import METRICS
 from unseen.metrics.localisation import (

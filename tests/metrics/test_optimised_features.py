@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unchecked import unchecked
+from helpers.unchecked import unchecked
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explaining import explainer
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case
 from unseen.metrics.optimised_features import Composite, OptimisedFeatures, optimised_features, share_on
+from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS, MaskedClassifier
 
 SIDE = 16

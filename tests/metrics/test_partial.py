@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from networks import CHANNELS, Network, bound
+from helpers.networks import CHANNELS, Network, bound
 from unseen.errors import NotApplicableError
-from unseen.explaining import explainer
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
 from unseen.metrics.sensitivity import Sensitivity
 from unseen.metrics.zero_information import AttMask
+from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 
 VISIBLE = torch.zeros(16, 16, dtype=torch.bool)

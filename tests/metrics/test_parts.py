@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthetic import make_explanation, make_part
+from helpers.synthetic import make_explanation, make_part
 from unseen.metrics.parts import confidence, confidence_distance, size
 
 

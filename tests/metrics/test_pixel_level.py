@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case, spread
 
+from helpers.judged import case, spread
 from unseen.errors import ParameterError, UnknownNameError
 from unseen.metrics import METRICS, MetricEntry
 from unseen.metrics.case import Case, judge

@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from networks import Network, bound, top
+from helpers.networks import Network, bound, top
 from unseen import Classifier, Preprocessing
 from unseen.errors import ModelError, NotApplicableError, ParameterError
-from unseen.explaining import explainer
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case
 from unseen.metrics.randomisation import ORDERS, Order, ParameterRandomisation
 from unseen.metrics.redrawing import Redrawn
 from unseen.metrics.similarity import SIMILARITIES, Similarity, similar
+from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 
 NO_RESIZE = Preprocessing((16, 16), None)

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 import torch
-from judged import case, spread
 from torch import Tensor
 
-from cells import conjunction
-from networks import Network, bound
+from helpers.cells import conjunction
+from helpers.judged import case, spread
+from helpers.networks import Network, bound
 from unseen.errors import ParameterError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, judge
@@ -100,7 +100,7 @@ def test_wrong_parameters_are_refused() -> None:
 
 @pytest.mark.slow
 def test_on_the_real_network_a_map_of_hiding_is_told_from_its_opposite(classifier: object, photo: Tensor) -> None:
-    from unseen.attribution import occlusion
+    from unseen.explainers.hiding.occlusion import occlusion
     from unseen.removal import REMOVALS
 
     masked = REMOVALS.create("linear").bind(classifier, photo)  # type: ignore[arg-type]

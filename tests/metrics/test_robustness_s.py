@@ -6,10 +6,10 @@ from typing import Literal
 
 import pytest
 import torch
-from judged import case
 from torch import Tensor, nn
 
-from networks import Network, bound, top
+from helpers.judged import case
+from helpers.networks import Network, bound, top
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case

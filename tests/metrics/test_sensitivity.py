@@ -8,18 +8,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import case
 from torch import Tensor
 
-from networks import Network, bound, top
+from helpers.judged import case
+from helpers.networks import Network, bound, top
 from unseen import Classifier
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explaining import explainer
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
+from unseen.inputs.neighbourhood import noisy
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case
 from unseen.metrics.sensitivity import Sensitivity, sensitivity, windows
-from unseen.neighbourhood import noisy
+from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 
 

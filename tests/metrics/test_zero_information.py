@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from judged import case, spread
 from torch import Tensor
 
-from cells import conjunction, show
-from networks import Network, bound
+from helpers.cells import conjunction, show
+from helpers.judged import case, spread
+from helpers.networks import Network, bound
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-import networks
+from helpers import networks
 from unseen import Classifier, Preprocessing
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.removal import MaskedForward, Removal
-from unseen.removal.fills import ConstantFill
+from unseen.removal.fills.constant import ConstantFill
 from unseen.removal.masked import MaskedClassifier, check_image
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unseen.cli.messages import print_json
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
-from unseen.runtime import wait_passively
+from unseen.system.process import wait_passively
 
 
 def check(
@@ -41,8 +41,8 @@ def check(
     wait_passively()
     from unseen.criteria import CRITERIA
     from unseen.criteria.checks import as_markdown, as_text, table
-    from unseen.explaining import check_request
-    from unseen.methods import METHODS
+    from unseen.explainers.catalogue import METHODS
+    from unseen.pipeline.explain import check_request
     from unseen.removal import REMOVALS
 
     specs = tuple(METHODS) if methods == ["all"] else METHODS.split(methods)

@@ -9,10 +9,10 @@ from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
-from unseen.runtime import wait_passively
+from unseen.system.process import wait_passively
 
 if TYPE_CHECKING:
-    from unseen.comparing import Cell
+    from unseen.pipeline.compare import Cell
 
 
 def compare(
@@ -58,12 +58,12 @@ def compare(
         Print one JSON object a line for each cell, and nothing else, on stdout.
     """  # noqa: D405, D411, D416
     wait_passively()
-    from unseen import comparing
     from unseen.cli import report
-    from unseen.explaining import check_request
-    from unseen.methods import METHODS
+    from unseen.explainers.catalogue import METHODS
+    from unseen.explanation.storage import check_writable
+    from unseen.pipeline import compare as comparing
+    from unseen.pipeline.explain import check_request
     from unseen.removal import REMOVALS
-    from unseen.storage import check_writable
 
     specs = {"methods": METHODS.split(methods), "removals": REMOVALS.split(removals)}
     given = {name: values for name, values in specs.items() if values}

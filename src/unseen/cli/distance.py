@@ -14,7 +14,7 @@ from unseen.cli.messages import complain, print_json
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
-from unseen.runtime import wait_passively
+from unseen.system.process import wait_passively
 
 
 def distance(
@@ -69,13 +69,13 @@ def distance(
         Print one JSON object a line for each measure, removal and share, and nothing else, on stdout.
     """
     wait_passively()
-    from unseen import plotting
-    from unseen.distribution import figures, report
-    from unseen.distribution.measuring import DistributionShift
-    from unseen.distribution.store import FILE
-    from unseen.photo import find_photos, open_photo
+    from unseen.evaluation.distance import figures, report
+    from unseen.evaluation.distance.measuring import DistributionShift
+    from unseen.evaluation.distance.store import FILE
+    from unseen.explanation import plotting
+    from unseen.explanation.storage import check_writable, replace_file
+    from unseen.inputs.photo import find_photos, open_photo
     from unseen.removal import REMOVALS
-    from unseen.storage import check_writable, replace_file
 
     if limit is not None and limit < 1:
         raise ParameterError(f"limit {limit} must be at least 1; leave it out to take all photographs")

@@ -15,7 +15,7 @@ from unseen.cli.messages import complain, print_json
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
-from unseen.runtime import tune_allocator, wait_passively
+from unseen.system.process import tune_allocator, wait_passively
 
 
 def evaluate(
@@ -88,14 +88,14 @@ def evaluate(
         Print one JSON object a line for each measurement, and nothing else, on stdout.
     """  # noqa: D405, D411, D416
     wait_passively()
-    from unseen.benchmark import engine, report
-    from unseen.benchmark.ledger import FILE, SECONDS
-    from unseen.benchmark.plan import DRAWN, Plan
-    from unseen.methods import METHODS
+    from unseen.evaluation.judging import engine, report
+    from unseen.evaluation.judging.ledger import FILE, SECONDS
+    from unseen.evaluation.judging.plan import DRAWN, Plan
+    from unseen.explainers.catalogue import METHODS
+    from unseen.explanation.storage import check_writable
+    from unseen.inputs.photo import find_photos
     from unseen.metrics import METRICS
-    from unseen.photo import find_photos
     from unseen.removal import REMOVALS
-    from unseen.storage import check_writable
 
     if workers < 0:
         raise ParameterError(f"workers {workers} must be at least 1, or 0 for one per core")

@@ -15,7 +15,7 @@ from unseen.cli.mixing import mixed
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import Listener, progress
 from unseen.errors import UnseenError
-from unseen.runtime import wait_passively
+from unseen.system.process import wait_passively
 
 if TYPE_CHECKING:
     from unseen.classifier import Classifier
@@ -101,10 +101,10 @@ def explain(
         Print one JSON object a line for each photograph, and nothing else, on stdout.
     """
     wait_passively()
-    from unseen.explaining import check_request
-    from unseen.methods import METHODS
+    from unseen.explainers.catalogue import METHODS
+    from unseen.explanation.storage import check_writable, distinct_names
+    from unseen.pipeline.explain import check_request
     from unseen.removal import REMOVALS
-    from unseen.storage import check_writable, distinct_names
 
     method = mixed(method, of, goal, balance)
     request = Request(method, removal, target, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
@@ -135,7 +135,7 @@ def explain(
 
 
 def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], int]:
-    from unseen.photo import find_photos
+    from unseen.inputs.photo import find_photos
 
     found: list[Path] = []
     failed = 0
@@ -151,7 +151,7 @@ def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], int]:
 def _explain_one(
     photo: Path, folder: Path, classifier: Classifier, request: Request, listener: Listener
 ) -> tuple[Explanation, dict[str, Path]]:
-    from unseen.explaining import explain as explain_photo
+    from unseen.pipeline.explain import explain as explain_photo
 
     explanation = explain_photo(photo, classifier, progress=listener, **asdict(request))
     spent = explanation.provenance["evaluations"]

@@ -15,8 +15,8 @@ from cyclopts import Parameter
 from unseen.registry import Entry, Option, Registry
 
 _HOMES = {
-    "models": "unseen.zoo:MODELS",
-    "methods": "unseen.methods:METHODS",
+    "models": "unseen.classifier.zoo:MODELS",
+    "methods": "unseen.explainers.catalogue:METHODS",
     "removals": "unseen.removal:REMOVALS",
     "metrics": "unseen.metrics:METRICS",
     "criteria": "unseen.criteria:CRITERIA",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unseen.cli.progress import progress
 from unseen.errors import ModelError
-from unseen.runtime import tune_allocator
+from unseen.system.process import tune_allocator
 
 if TYPE_CHECKING:
     from unseen.classifier import Classifier
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def ready(model: str, device: str, labels: Path | None, target: str | None) -> Classifier:
     """The named model on the device, optimised where that is possible; a target that it does not know is refused."""
-    from unseen.zoo import load_classifier
+    from unseen.classifier.zoo import load_classifier
 
     tune_allocator()
     with progress(f"loading {model}"):

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from unseen.errors import ParameterError
-from unseen.methods import METHODS
+from unseen.explainers.catalogue import METHODS
 from unseen.registry import written
 
 MIXING = "aggregate"
@@ -47,7 +47,7 @@ def mixed(method: str, of: Sequence[str] | None, goal: str | None, balance: floa
         raise ParameterError(
             f"only a mixture of methods takes {', '.join(given)}; {name} is none: write --method {MIXING} {words}"
         )
-    from unseen.aggregation.method import SEPARATOR, Aggregation
+    from unseen.explainers.aggregation.method import SEPARATOR, Aggregation
 
     if of is not None:
         specs = METHODS.split(of)

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseen.plotting.columns import percent
-from unseen.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
+from unseen.explanation.plotting.columns import percent
+from unseen.explanation.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
 
 if TYPE_CHECKING:
-    from unseen.comparing import Comparison
     from unseen.explanation import Explanation, Part
+    from unseen.pipeline.compare import Comparison
 
 _HEADER = f"{'class':24} {'probability':>11}  {'part':13} {'γ':>5} {'pixels':>8} {'confidence':>10}  {'verified':>8}"
 
@@ -49,7 +49,7 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
 
 def as_comparison(photo: Path, comparison: Comparison, folder: Path) -> str:
     """A short table for people: one row a cell, and where the sheet is; why a cell failed is told on stderr."""
-    from unseen.comparing import RECORD, SHEET
+    from unseen.pipeline.compare import RECORD, SHEET
 
     rows = [("method", "removal", "evaluations", "seconds", "insertion", "deletion")]
     for cell in comparison.cells:

@@ -11,7 +11,7 @@ from unseen.cli.messages import complain, print_json
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
-from unseen.runtime import tune_allocator, wait_passively
+from unseen.system.process import tune_allocator, wait_passively
 
 
 def retrain(
@@ -67,16 +67,16 @@ def retrain(
         Print one JSON object a line for each method, and nothing else, on stdout.
     """  # noqa: D405, D411, D416
     wait_passively()
-    from unseen import plotting
-    from unseen.classifier import resolve_device
-    from unseen.methods import METHODS
+    from unseen.classifier.classifier import resolve_device
+    from unseen.evaluation.retraining import figures, report
+    from unseen.evaluation.retraining.datasets import load_dataset
+    from unseen.evaluation.retraining.labels import DataRandomisation
+    from unseen.evaluation.retraining.roar import RemoveAndRetrain
+    from unseen.evaluation.retraining.training import Training
+    from unseen.explainers.catalogue import METHODS
+    from unseen.explanation import plotting
+    from unseen.explanation.storage import check_writable, replace_file
     from unseen.metrics import METRICS
-    from unseen.retraining import figures, report
-    from unseen.retraining.datasets import load_dataset
-    from unseen.retraining.labels import DataRandomisation
-    from unseen.retraining.roar import RemoveAndRetrain
-    from unseen.retraining.training import Training
-    from unseen.storage import check_writable, replace_file
 
     training = Training(epochs)
     judge: RemoveAndRetrain | DataRandomisation

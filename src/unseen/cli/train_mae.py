@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from unseen.cli.messages import print_json
 from unseen.cli.options import Flag
 from unseen.cli.progress import progress
-from unseen.runtime import tune_allocator, wait_passively
+from unseen.system.process import tune_allocator, wait_passively
 
 
 def train_mae(
@@ -56,9 +56,9 @@ def train_mae(
         Print one JSON object, and nothing else, on stdout.
     """
     wait_passively()
-    from unseen.classifier import resolve_device
-    from unseen.generative.design import Design
-    from unseen.generative.training import PICTURE, MaeTraining, train_autoencoder
+    from unseen.classifier.classifier import resolve_device
+    from unseen.removal.generative.design import Design
+    from unseen.removal.generative.training import PICTURE, MaeTraining, train_autoencoder
 
     training = MaeTraining(Design(size, patch, width, depth), epochs=epochs, batch=batch, seed=seed)
     where = resolve_device(device)

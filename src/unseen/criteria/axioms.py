@@ -14,21 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unseen.attribution import ExpectedGradients
-from unseen.attribution.baselines import baseline_of
-from unseen.criteria.networks import (
-    SIDE,
-    block,
-    built,
-    explaining,
-    halves,
-    mirrored,
-    painted,
-    random_network,
-    texture,
-)
+from unseen.criteria.networks import SIDE, block, built, explaining, halves, mirrored, painted, random_network, texture
 from unseen.criteria.verdict import ERRORS, NOTHING, TOLERANCE, Asked, Scene, Trial, Verdict, judged
 from unseen.errors import ModelError, NotApplicableError
+from unseen.explainers.gradients.baselines import baseline_of
+from unseen.explainers.gradients.integrated import ExpectedGradients
 
 _RED = (1.0, 0.0, 0.0)
 _PIXELS = SIDE * SIDE

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from unseen.criteria import CRITERIA
 from unseen.criteria.verdict import Asked, Status, Verdict
 from unseen.errors import ModelError, NotApplicableError, ParameterError
-from unseen.methods import METHODS, Method
+from unseen.explainers.catalogue import METHODS, Method
 from unseen.removal import REMOVALS, Removal
 
 MARKS: Mapping[Status, str] = {"holds": "✓", "fails": "✗", "not applicable": "–"}

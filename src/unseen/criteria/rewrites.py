@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from unseen.classifier.folding import fold_batch_norms
 from unseen.criteria.networks import CHANNELS, explaining, part, random_network, texture
 from unseen.criteria.verdict import Scene
-from unseen.folding import fold_batch_norms
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unseen.attribution.scores import Score, score_of
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ModelError, NotApplicableError
-from unseen.methods import Method
+from unseen.explainers.catalogue import Method
+from unseen.explainers.scores import Score, score_of
+from unseen.explainers.sufficient.search import map_of
 from unseen.removal import Removal
-from unseen.sufficient import map_of
 
 Status = Literal["holds", "fails", "not applicable"]
 

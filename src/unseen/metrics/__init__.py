@@ -496,7 +496,7 @@ METRICS: Registry[Any] = Registry(
             weakness=_OPTIMISED,
         ),
         "roar": MetricEntry(
-            "unseen.retraining.roar:RemoveAndRetrain",
+            "unseen.evaluation.retraining.roar:RemoveAndRetrain",
             "mean accuracy of networks trained anew on photographs whose most important pixels are hidden",
             _HOOKER,
             "15 networks per method, and 1 map per photograph",
@@ -508,7 +508,7 @@ METRICS: Registry[Any] = Registry(
             weakness="the mask's shape may tell the class; a new network may have other reasons than the explained one",
         ),
         "kar": MetricEntry(
-            "unseen.retraining.roar:RemoveAndRetrain",
+            "unseen.evaluation.retraining.roar:RemoveAndRetrain",
             "the same with the least important pixels hidden",
             _HOOKER,
             "15 networks per method, and 1 map per photograph",
@@ -520,7 +520,7 @@ METRICS: Registry[Any] = Registry(
             weakness="the mask's shape may tell the class, which here counts in the method's favour",
         ),
         "data-randomisation": MetricEntry(
-            "unseen.retraining.labels:DataRandomisation",
+            "unseen.evaluation.retraining.labels:DataRandomisation",
             "likeness of the maps of networks that learnt true and shuffled labels",
             "Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018, section 4",
             "9 networks, and 9 maps per method and photograph",

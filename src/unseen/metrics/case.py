@@ -18,7 +18,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, ParameterError, UnseenError
 from unseen.removal import MaskedClassifier
-from unseen.removal.together import ask
+from unseen.removal.batched import ask
 
 Explainer = Callable[[Classifier, Tensor, int], Tensor]
 """(classifier, image (3, H, W) in [0, 1], class) → saliency (H, W): a method with its parameters, removal and seed."""

@@ -20,10 +20,10 @@ from torch.nn.functional import interpolate
 
 from unseen.classifier import Classifier
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.inputs.photo import PhotoSource
+from unseen.inputs.streams import stream_of
 from unseen.metrics.case import Case, Explainer
 from unseen.metrics.localisation import localisation_energy
-from unseen.photo import PhotoSource
-from unseen.streams import stream_of
 
 Size = Literal["shrunk", "tiled"]
 SIZES: tuple[Size, ...] = ("shrunk", "tiled")

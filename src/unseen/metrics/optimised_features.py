@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.differentiation import differentiated
+from unseen.classifier.differentiation import differentiated
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.metrics.case import Case
 from unseen.removal import MaskedClassifier

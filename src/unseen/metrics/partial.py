@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.metrics.case import Case
-from unseen.removal.partly_sighted import partly_sighted
+from unseen.removal.deactivation.masked_model import partly_sighted
 
 
 def partial_map(case: Case, visible: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"]:

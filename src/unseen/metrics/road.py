@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case, MaskMetric
-from unseen.sufficient import rank
 
 Order = Literal["combined", "morf", "lerf"]
 Outcome = Literal["kept", "probability"]

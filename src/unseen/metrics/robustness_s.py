@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.differentiation import differentiable_logits, differentiated
+from unseen.classifier.differentiation import differentiable_logits, differentiated
 from unseen.errors import NotApplicableError, ParameterError
+from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case
 from unseen.removal import MaskedClassifier
-from unseen.sufficient import rank
 
 Norm = Literal["l2", "linf"]
 Region = Literal["balance", "inside", "outside"]

@@ -16,9 +16,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.inputs.neighbourhood import check_radius, noisy
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
-from unseen.neighbourhood import check_radius, noisy
 
 
 def sensitivity(

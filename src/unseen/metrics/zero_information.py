@@ -15,9 +15,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.partial import partial_map
-from unseen.sufficient.extraction import rank
 
 
 def attmask(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"], visible: Tensor) -> float:

@@ -17,9 +17,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier import Classifier, out_of_memory
+from unseen.classifier import Classifier
+from unseen.classifier.classifier import out_of_memory
+from unseen.classifier.fingerprint import revision
 from unseen.errors import ModelError, NotApplicableError, ParameterError
-from unseen.fingerprint import revision
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
 """(pixels (N, 3, H, W), masks (N, H, W)) → logits (N, K): one differentiable pass on the network's device.

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from checks import classifier_of, every_policy, logits, masks_for, photo, randomise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from helpers.checks import classifier_of, every_policy, logits, masks_for, photo, randomise
 from unseen import Classifier, load_classifier
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
-from unseen.removal.deactivation import ActivationDeactivation
+from unseen.removal.deactivation.activation import ActivationDeactivation
 
 SIZE = (32, 40)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from checks import assert_hidden_pixels_do_not_matter, classifier_of, logits, masks_for, photo, randomise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from helpers.checks import assert_hidden_pixels_do_not_matter, classifier_of, logits, masks_for, photo, randomise
 from unseen.errors import NotApplicableError
-from unseen.removal.deactivation import ActivationDeactivation
+from unseen.removal.deactivation.activation import ActivationDeactivation
 
 SIZE = (8, 12)  # 2 × 3 patches of 4 × 4 pixels
 HEADS, WIDTH = 2, 8

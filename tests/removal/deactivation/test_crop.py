@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from checks import classifier_of, photo, randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from helpers.checks import classifier_of, photo, randomise
 from unseen import Classifier
-from unseen.removal.deactivation import ActivationDeactivation
-from unseen.removal.deactivation.activation import _KNOWN
+from unseen.removal.deactivation.activation import _KNOWN, ActivationDeactivation
 from unseen.removal.deactivation.crop import STEP, around
 
 SIZE = (128, 96)

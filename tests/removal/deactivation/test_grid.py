@@ -8,10 +8,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import Map, Reference
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from helpers.reference import Map, Reference
 from unseen.removal.deactivation.grid import Grid, Traveller, Window
 
 sizes = st.tuples(st.integers(4, 9), st.integers(4, 9))

@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 import torch
-from checks import POLICIES, Toy, assert_hidden_pixels_do_not_matter, classifier_of, logits, masks_for, photo, randomise
-from reference import Map, Reference
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from helpers.checks import (
+    POLICIES,
+    Toy,
+    assert_hidden_pixels_do_not_matter,
+    classifier_of,
+    logits,
+    masks_for,
+    photo,
+    randomise,
+)
+from helpers.reference import Map, Reference
 from unseen.errors import ModelError, NotApplicableError
-from unseen.removal.deactivation import ActivationDeactivation
+from unseen.removal.deactivation.activation import ActivationDeactivation
 
 SIZE = (8, 8)
 

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checks import (
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from helpers.checks import (
     POLICIES,
     Toy,
     assert_hidden_pixels_do_not_matter,
@@ -16,10 +19,7 @@ from checks import (
     photo,
     randomise,
 )
-from reference import Map, Reference
-from torch import Tensor, nn
-from torch.nn import functional as F
-
+from helpers.reference import Map, Reference
 from unseen.errors import NotApplicableError
 
 BOTH = ({}, {"travel": "pooled", "threshold": 0.35})

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from checks import POLICIES, assert_hidden_pixels_do_not_matter, logits, masks_for, photo, randomise
 from torch import Tensor, nn
+
+from helpers.checks import POLICIES, assert_hidden_pixels_do_not_matter, logits, masks_for, photo, randomise
 
 SIZE = (12, 16)
 

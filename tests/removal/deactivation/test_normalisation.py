@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from checks import POLICIES, assert_hidden_pixels_do_not_matter, logits, masks_for, photo, randomise
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from helpers.checks import POLICIES, assert_hidden_pixels_do_not_matter, logits, masks_for, photo, randomise
 
 SIZE = (6, 8)
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from checks import (
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from helpers.checks import (
     POLICIES,
     Toy,
     assert_hidden_pixels_do_not_matter,
@@ -18,10 +21,7 @@ from checks import (
     photo,
     randomise,
 )
-from reference import Map, Reference
-from torch import Tensor, nn
-from torch.nn import functional as F
-
+from helpers.reference import Map, Reference
 from unseen.errors import NotApplicableError
 
 SIZES = [(9, 7), (8, 12)]

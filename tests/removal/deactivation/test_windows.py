@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checks import (
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from helpers.checks import (
     POLICIES,
     Toy,
     assert_hidden_pixels_do_not_matter,
@@ -16,9 +19,7 @@ from checks import (
     photo,
     randomise,
 )
-from reference import Map, Reference
-from torch import Tensor, nn
-from torch.nn import functional as F
+from helpers.reference import Map, Reference
 
 SIZES = [(9, 7), (8, 12)]
 NEIGHBOUR = ({"fill": "neighbour"}, {"fill": "neighbour", "threshold": 0.35, "join": "and"})

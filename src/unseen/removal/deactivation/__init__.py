@@ -4,7 +4,3 @@
 network; ``windows``, ``pointwise`` and ``layout`` hold the rules, one per kind of operation; ``activation`` is the
 removal.
 """
-
-from unseen.removal.deactivation.activation import ActivationDeactivation
-
-__all__ = ["ActivationDeactivation"]

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier import Classifier
+from unseen.classifier.inference import OnnxNetwork
 from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
-from unseen.inference import OnnxNetwork
 from unseen.registry import spec
 from unseen.removal.deactivation.attention import MIXING_RULES, SCORE_RULES
 from unseen.removal.deactivation.crop import STEP, around

@@ -11,13 +11,7 @@ import torch
 from torch import Tensor
 
 from unseen.removal.deactivation.grid import Grid
-from unseen.removal.deactivation.interception import (
-    Function,
-    Interception,
-    Rule,
-    State,
-    name_of,
-)
+from unseen.removal.deactivation.interception import Function, Interception, Rule, State, name_of
 from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.pointwise import elementwise, functions
 from unseen.removal.deactivation.rearranging import rearranging

@@ -1,0 +1,404 @@
+"""The model under explanation: a network, how photographs are prepared for it, and its labels.
+
+Outside a :class:`Classifier` a photograph is float32 RGB in [0, 1], shape (3, H, W); normalisation happens
+inside. This is the only place that knows devices and dtypes: everything that comes out is float32 on the CPU
+unless a caller asks for the differentiable path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from unseen.classifier.autograd_graph import mend_batch_norms
+from unseen.classifier.fingerprint import fingerprint, revision
+from unseen.classifier.folding import fold_batch_norms
+from unseen.classifier.inference import OnnxNetwork, export
+from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, nearest
+from unseen.inputs.photo import PhotoSource, open_photo, to_tensor
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photograph becomes the network's input.
+
+    Args:
+        size: (height, width) of the network's input, in pixels.
+        resize: length of the short side before the centre crop, in pixels; or (height, width) to which both sides
+            are squashed before it; ``None`` squashes to ``size`` and crops nothing.
+        interpolation: Pillow's resampling filter.
+        mean: per channel, in pixel units of [0, 1].
+        std: per channel, in pixel units of [0, 1].
+
+    Raises:
+        ParameterError: a size or a standard deviation that is not positive, or a crop larger than the resize.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    resize: int | tuple[int, int] | None = 256
+    interpolation: Interpolation = "bilinear"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise ParameterError(f"input size {self.size} must be positive")
+        if min(self.std) <= 0:
+            raise ParameterError(f"standard deviation {self.std} must be positive in every channel")
+        sides = (self.resize,) * 2 if isinstance(self.resize, int) else self.resize or self.size
+        if sides[0] < self.size[0] or sides[1] < self.size[1]:
+            raise ParameterError(f"resize {self.resize} is smaller than the crop {self.size}")
+        if self.interpolation not in _RESAMPLING:
+            hint = nearest(self.interpolation, _RESAMPLING)
+            raise ParameterError(f"unknown interpolation {self.interpolation!r}: {hint}")
+
+    def crop(self, photo: Image.Image) -> Image.Image:
+        """The part of ``photo`` that the network sees, at the network's resolution."""
+        height, width = self.size
+        across, down = self._scaled(photo.size)
+        resized = photo.resize((across, down), _RESAMPLING[self.interpolation])
+        left, top = round((across - width) / 2), round((down - height) / 2)
+        return resized.crop((left, top, left + width, top + height))
+
+    def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) after the resize of a photograph of (width, height) ``size``."""
+        if not isinstance(self.resize, int):
+            height, width = self.resize or self.size
+            return width, height
+        width, height = (max(self.resize, int(self.resize * side / min(size))) for side in size)
+        return width, height
+
+
+class Classifier:
+    """A trained image classifier together with its preprocessing and labels.
+
+    The network is used in evaluation mode and without touching its parameters; its train/eval flags are put
+    back after every call. It stays on the device and in the dtype in which it is given.
+
+    Args:
+        model: maps normalised images, shape (N, 3, H, W), to logits, shape (N, K).
+        preprocessing: how photographs are prepared; the default is the usual one of ImageNet models.
+        labels: the K class names, in the order of the logits; ``None`` names them "class 0" and so on.
+        name: what records call the model; the class name of the network by default.
+
+    Attributes:
+        is_optimised: whether :meth:`optimised` or :meth:`accelerated` made this classifier.
+        labels_file: where the labels were read from, if they were; for records.
+
+    Raises:
+        ModelError: (on use) the network does not return finite logits of shape (N, K), or K differs from the
+            number of labels.
+
+    Example:
+        >>> classifier = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2)),
+        ...                         Preprocessing(size=(2, 2), resize=None), ["cat", "dog"])
+        >>> classifier.logits(torch.rand(5, 3, 2, 2)).shape
+        torch.Size([5, 2])
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        preprocessing: Preprocessing | None = None,
+        labels: Sequence[str] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        self.model = model
+        self.preprocessing = preprocessing or Preprocessing()
+        self.labels = tuple(labels) if labels is not None else None
+        self.name = name or type(model).__name__
+        parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
+        self.device = parameter.device if parameter is not None else torch.device("cpu")
+        self.dtype = parameter.dtype if parameter is not None else torch.float32
+        stats = torch.tensor([self.preprocessing.mean, self.preprocessing.std], device=self.device)
+        self._mean, self._std = stats.reshape(2, 3, 1, 1).unbind()
+        self.memory_format = torch.contiguous_format
+        self.is_optimised = False
+        self.labels_file: str | PathLike[str] | None = None
+        self._fingerprint: tuple[Hashable, str] | None = None
+
+    # ---- photographs in -------------------------------------------------------------------------------------
+
+    def prepare(self, photo: PhotoSource) -> Float[Tensor, "3 H W"]:
+        """The photograph as the network sees it, before normalisation: float32 RGB in [0, 1].
+
+        Raises:
+            PhotoError: see :func:`unseen.inputs.photo.open_photo`.
+        """
+        return to_tensor(self.preprocessing.crop(open_photo(photo)))
+
+    def normalise(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N 3 H W"]:
+        """(pixels − mean) / std, on the network's device and in its dtype; differentiable."""
+        normal = (pixels.to(self.device) - self._mean) / self._std
+        return normal.to(self.dtype).contiguous(memory_format=self.memory_format)
+
+    # ---- the network ----------------------------------------------------------------------------------------
+
+    def forward(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+        """Logits of a batch on the network's device, differentiable in ``pixels``; one pass, no batching."""
+        return self.check(self.call(self.normalise(pixels)), len(pixels))
+
+    @torch.no_grad()  # not inference_mode: what a network caches must stay usable for gradients
+    def logits(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+        """Logits of a batch as float32 on the CPU, without gradients; one pass, no batching."""
+        return self.forward(pixels).float().cpu()
+
+    def call(self, normalised: Float[Tensor, "N 3 H W"]) -> object:
+        """What the network returns for a normalised batch, in evaluation mode and not yet checked.
+
+        Raises:
+            ModelError: the network's own code fails; errors of memory come out as they are, for smaller batches may do.
+        """
+        try:
+            with self.evaluating():
+                output = self.model(normalised)
+        except Exception as error:
+            if isinstance(error, UnseenError) or out_of_memory(error):
+                raise
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(
+                f"{self.name} fails on images of shape {tuple(normalised.shape)} ({reason}); "
+                "check the input size in its preprocessing, and its code"
+            ) from error
+        logits = getattr(output, "logits", output)
+        if self.device.type == "cpu" and isinstance(logits, Tensor) and logits.requires_grad:
+            mend_batch_norms(logits)
+        return output
+
+    def check(self, output: object, count: int) -> Float[Tensor, "N K"]:
+        """``output`` if it is a batch of ``count`` finite logit vectors, a :class:`ModelError` otherwise."""
+        logits = getattr(output, "logits", output)
+        if not isinstance(logits, Tensor):
+            raise ModelError(
+                f"{self.name} returned {type(output).__name__}, not a tensor of logits; "
+                "wrap it in a module that returns logits of shape (N, K)"
+            )
+        if logits.ndim != 2 or len(logits) != count:
+            raise ModelError(
+                f"{self.name} returned shape {tuple(logits.shape)} for {count} images; "
+                f"a classifier returns logits of shape ({count}, K)"
+            )
+        if logits.shape[1] < 2:
+            raise ModelError(
+                f"{self.name} has a single output, which is always on top; wrap it so that it returns one logit per "
+                "class (for a binary score z: 0 and z)"
+            )
+        if self.labels is not None and logits.shape[1] != len(self.labels):
+            raise ModelError(
+                f"{self.name} has {logits.shape[1]} outputs but {len(self.labels)} labels were given; "
+                "pass one label per output, in the order of the logits"
+            )
+        if not bool(torch.isfinite(logits).all()):
+            raise ModelError(
+                f"{self.name} returned NaN or infinite logits; check its weights and preprocessing "
+                "(half precision often overflows: try float32)"
+            )
+        return logits
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode inside; every module's own train/eval flag afterwards, whatever happens.
+
+        Torch's fused attention is off inside: it rounds otherwise than the functions that it stands for, and runs only
+        where no gradient is asked for, so that a network's logits would depend on who asks.
+        """
+        flags = [(module, module.training) for module in self.model.modules() if module.training]
+        fused = torch.backends.mha.get_fastpath_enabled()
+        for module, _ in flags:
+            module.training = False
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
+            for module, training in flags:
+                module.training = training
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside, no parameter needs a gradient, so that a tensor needs one if and only if it depends on the input.
+
+        Evaluation mode lasts as long, for a network with checkpoints runs once more in the backward pass.
+        """
+        needing = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        for parameter in needing:
+            parameter.requires_grad_(False)
+        try:
+            with self.evaluating():
+                yield
+        finally:
+            for parameter in needing:
+                parameter.requires_grad_(True)
+
+    # ---- labels ---------------------------------------------------------------------------------------------
+
+    def label(self, index: int) -> str:
+        """The name of class ``index``."""
+        return self.labels[index] if self.labels is not None else f"class {index}"
+
+    def target_index(self, target: str | int) -> int:
+        """The class index that a user means by a name or a number.
+
+        Case, hyphens and underscores do not matter unless two names differ in nothing else; of a label that lists
+        synonyms ("tabby, tabby cat") any one will do.
+
+        Raises:
+            UnknownNameError: no label of that name (the nearest are offered), or an ambiguous one, such as the text of
+                an index that is also the label of another class.
+            ParameterError: an index outside the model's classes.
+        """
+        text = str(target).strip()
+        if re.fullmatch(r"-?[0-9]+", text):
+            index = int(text)
+            namesakes = [i for i, label in enumerate(self.labels or ()) if label == text and isinstance(target, str)]
+            outside = index < 0 or (self.labels is not None and index >= len(self.labels))
+            if outside and len(namesakes) == 1:
+                return namesakes[0]
+            if any(other != index for other in namesakes):
+                raise UnknownNameError(
+                    f"{text!r} may be an index or the label of {namesakes}; give an int in Python, or other labels"
+                )
+            if outside:
+                last = len(self.labels) - 1 if self.labels is not None else "the number of classes − 1"
+                raise ParameterError(f"target {index} is outside 0 … {last}")
+            return index
+        if self.labels is None:
+            raise UnknownNameError(f"{self.name} has no labels; give the target's index instead of {text!r}")
+        found = [i for i, label in enumerate(self.labels) if label == text]
+        wanted = _plain(text)
+        found = found or [i for i, label in enumerate(self.labels) if _plain(label) == wanted]
+        found = found or [i for i, label in enumerate(self.labels) if wanted in map(_plain, label.split(","))]
+        if len(found) > 1:
+            raise UnknownNameError(f"{text!r} names the classes {found}; give the index of the one you mean")
+        if not found:
+            raise UnknownNameError(f"{self.name} has no class {text!r}: {nearest(text, self.labels)}")
+        return found[0]
+
+    # ---- speed ----------------------------------------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> str:
+        """The :func:`~unseen.classifier.fingerprint.fingerprint` of the network; an optimised copy has its original's.
+
+        It is kept until the weights are changed or replaced.
+        """
+        current = None if self.is_optimised else revision(self.model)
+        if self._fingerprint is None or self._fingerprint[0] != current:
+            self._fingerprint = (current, fingerprint(self.model))
+        return self._fingerprint[1]
+
+    def same(self, one: Tensor, other: Tensor) -> bool:
+        """Whether logits differ by no more than rounding in the network's dtype on its device."""
+        share = 0.1 if self.dtype.itemsize < 4 else 1e-3 if self.device.type == "cpu" else 1e-2
+        return float((one - other).abs().max()) <= share * max(1, float(one.abs().max()))
+
+    def optimised(self) -> Classifier:
+        """A copy of this classifier for fast inference: batch norms folded into convolutions, channels last.
+
+        The original network is not touched. A network that cannot be traced keeps its batch norms. The copy's
+        logits are compared with the original's on a random image before it is returned.
+
+        Raises:
+            ModelError: the network cannot be copied, or the copy's logits differ from the original's by more than
+                rounding.
+        """
+        probe = torch.rand(2, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0))
+        expected = self.logits(probe)
+        for copied in (fold_batch_norms, copy.deepcopy):
+            with contextlib.suppress(Exception):  # a copy that cannot be made or used fails in any way it likes
+                fast = self._fast(copied(self.model))
+                if self.same(expected, fast.logits(probe)):
+                    return fast
+        raise ModelError(f"{self.name} cannot be optimised, because a copy fails or its logits differ; use it as it is")
+
+    def accelerated(self, folder: str | PathLike[str]) -> Classifier:
+        """A copy of this classifier on ONNX Runtime, for many passes without gradients on a CPU.
+
+        It is a black box: removals and methods that look inside the network refuse it. The copy's logits are compared
+        with the original's on random images, in two batch sizes, before it is returned.
+
+        Args:
+            folder: keeps the exported network, under the fingerprint of its weights, for the next time.
+
+        Raises:
+            ModelError: the extra ``onnx`` is not installed; the network is not float32 on the CPU, has an operation
+                without an ONNX form, or its copy's logits differ from its own by more than rounding.
+        """
+        if (self.device.type, self.dtype) != ("cpu", torch.float32):
+            raise ModelError(
+                f"{self.name} is {self.dtype} on {self.device}; ONNX Runtime takes float32 on the CPU here"
+            )
+        path = Path(folder) / f"{self.fingerprint}-{'x'.join(map(str, self.preprocessing.size))}.onnx"
+        probe = torch.rand(3, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0))
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self.evaluating():
+                export(self.model, self.normalise(probe[:2]), path)
+        fast = self._copy(OnnxNetwork(path, torch.get_num_threads()))
+        if not all(self.same(self.logits(probe[:count]), fast.logits(probe[:count])) for count in (1, 3)):
+            raise ModelError(f"{self.name} says something else on ONNX Runtime; use it as it is, or delete {path}")
+        return fast
+
+    def _fast(self, network: nn.Module) -> Classifier:
+        network = network.eval().requires_grad_(False)
+        fast = self._copy(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        fast.memory_format = torch.channels_last
+        return fast
+
+    def _copy(self, network: nn.Module) -> Classifier:
+        copied = Classifier(network, self.preprocessing, self.labels, name=self.name)
+        copied.is_optimised, copied.labels_file = True, self.labels_file
+        copied._fingerprint = (None, self.fingerprint)
+        return copied
+
+
+def _plain(label: str) -> str:
+    return " ".join(label.lower().replace("_", " ").replace("-", " ").split())
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: torch has several, on several devices."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in ("out of memory", "can't allocate memory", "not enough memory"))
+
+
+def resolve_device(device: str | torch.device | None = "auto") -> torch.device:
+    """The device that ``"auto"`` (or ``None``) stands for, or the one that is named.
+
+    Raises:
+        ParameterError: the named device does not exist on this machine.
+    """
+    if device is None or device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ParameterError(f"device {str(device)!r} cannot be used ({reason}); try 'auto' or 'cpu'") from None
+    return resolved

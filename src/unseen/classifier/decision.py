@@ -1,0 +1,123 @@
+"""What a model says of a photograph, decided once for everything that explains it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unseen.classifier.classifier import Classifier, out_of_memory
+from unseen.errors import ModelError, ParameterError
+from unseen.inputs.photo import PhotoSource
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a classifier says of a photograph, and the class that is to be explained.
+
+    Attributes:
+        photo: the photograph as it was given.
+        classifier: who decided.
+        image: the photograph as the model saw it, float32 in [0, 1], shape (3, H, W).
+        probabilities: of every class, shape (K,).
+        target: index of the class to explain.
+        asked: the target as it was asked for, ``None`` for the top class.
+        evaluations: what the decision cost.
+        seconds: how long it took.
+    """
+
+    photo: PhotoSource
+    classifier: Classifier
+    image: Tensor
+    probabilities: Tensor
+    target: int
+    asked: str | int | None
+    evaluations: int
+    seconds: float
+
+    @property
+    def label(self) -> str:
+        """Name of the target."""
+        return self.classifier.label(self.target)
+
+    @property
+    def probability(self) -> float:
+        """Of the target on the full photograph."""
+        return float(self.probabilities[self.target])
+
+    @property
+    def top(self) -> list[dict[str, Any]]:
+        """The five likeliest classes, ready for JSON: index, label, probability."""
+        best = self.probabilities.topk(min(5, len(self.probabilities)))
+        return [
+            {"index": int(i), "label": self.classifier.label(int(i)), "probability": float(p)}
+            for p, i in zip(best.values, best.indices, strict=True)
+        ]
+
+    @property
+    def photo_record(self) -> dict[str, Any]:
+        """Which photograph it is, ready for JSON: source, shape and checksum of what the model saw."""
+        source = os.fspath(self.photo) if isinstance(self.photo, (str, os.PathLike)) else type(self.photo).__name__
+        pixels = self.image.contiguous().numpy().tobytes()
+        return {"source": source, "shape": list(self.image.shape), "sha256": hashlib.sha256(pixels).hexdigest()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence that the target is not on top, where it is not."""
+        top = self.top[0]
+        if int(self.probabilities.argmax()) == self.target:
+            return ()
+        return (
+            f"on the full photograph the model's top class is {top['label']} ({100 * top['probability']:.1f} %), "
+            f"not {self.label} ({100 * self.probability:.1f} %), which this explanation is about",
+        )
+
+
+def decide(
+    photo: PhotoSource, classifier: Classifier, target: str | int | None = None, *, batch_size: int | None = None
+) -> Decision:
+    """Show the photograph to the classifier; see that company in a batch changes nothing of what it says.
+
+    Args:
+        photo: path, PIL image, array or tensor.
+        classifier: the model.
+        target: class index or label; by default the top class.
+        batch_size: masks per pass later on; with 1 nothing is ever in company.
+
+    Raises:
+        PhotoError: the photograph cannot be used.
+        ModelError: the model does not behave as a classifier must, or judges a photograph by its batch.
+        UnseenError: there is no such target.
+    """
+    began = time.perf_counter()
+    image = classifier.prepare(photo)
+    logits, spent = _logits(classifier, image, batch_size)
+    probabilities = logits.softmax(0)
+    index = int(probabilities.argmax()) if target is None else classifier.target_index(target)
+    if index >= len(probabilities):
+        raise ParameterError(f"target {index} is outside 0 … {len(probabilities) - 1}")
+    return Decision(photo, classifier, image, probabilities, index, target, spent, time.perf_counter() - began)
+
+
+def _logits(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[Tensor, int]:
+    """Logits of the photograph alone, and the evaluations spent on them and on seeing that company changes nothing."""
+    alone = model.logits(image[None])[0]
+    if batch_size == 1:  # nothing is ever in company
+        return alone, 1
+    try:
+        accompanied = model.logits(torch.stack([image, torch.zeros_like(image)]))[0]
+    except Exception as error:
+        if out_of_memory(error):  # as before
+            return alone, 1
+        raise
+    if not model.same(alone, accompanied):
+        raise ModelError(
+            f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
+            "batch, or is random); use a model in evaluation mode with statistics of its own, or batch size 1"
+        )
+    return alone, 3

@@ -1,0 +1,50 @@
+"""Passes with a graph, and gradients back through them: where networks that have none are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier.classifier import Classifier, out_of_memory
+from unseen.errors import NotApplicableError
+
+
+def differentiable_logits(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+    """The logits of one pass, with their graph; not counted.
+
+    The classifier must be frozen, or scores that do not depend on the images could not be told from those that do,
+    and gradients enabled.
+
+    Raises:
+        NotApplicableError: the network's logits cannot be differentiated.
+    """
+    logits = classifier.forward(images)
+    if not logits.requires_grad:
+        raise NotApplicableError(
+            f"the logits of {classifier.name} have no gradient (quantised weights, no_grad or detach in its "
+            "code?); choose a method that needs none, such as 'occlusion'"
+        )
+    return logits
+
+
+def differentiated(classifier: Classifier, value: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Gradients of a value, 0 for inputs on which it does not depend.
+
+    Memory errors come out as they are, for smaller batches may do.
+
+    Raises:
+        NotApplicableError: autograd cannot go back through the network's code.
+    """
+    try:
+        return torch.autograd.grad(value, inputs, materialize_grads=True)
+    except RuntimeError as error:
+        if out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0]
+        raise NotApplicableError(
+            f"autograd cannot differentiate {classifier.name} ({reason}); "
+            "choose a method that needs no gradients, such as 'occlusion'"
+        ) from error

@@ -1,0 +1,126 @@
+"""Where models come from: by name, by ``source:name``, or from a local checkpoint."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from unseen.errors import ModelError, ParameterError, UnknownNameError
+from unseen.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    import torch
+
+    from unseen.classifier.classifier import Classifier
+    from unseen.classifier.zoo.source import Loaded, Loader
+
+_TAN_LE = "Tan & Le, EfficientNet, ICML 2019; Lite variants of its authors"
+
+
+def _bundled(summary: str) -> Entry:
+    return Entry("unseen.classifier.zoo.bundled:load", summary, _TAN_LE)
+
+
+MODELS: Registry[Loader] = Registry(
+    "model",
+    "unseen.models",
+    {
+        "efficientnet-lite0": _bundled("ImageNet, 224 × 224, 4.7 million parameters; ships with unseen"),
+        "efficientnet-lite1": _bundled("ImageNet, 240 × 240, 5.4 million parameters; ships with unseen"),
+        "efficientnet-lite2": _bundled("ImageNet, 260 × 260, 6.1 million parameters; ships with unseen"),
+        "torchvision": Entry(
+            "unseen.classifier.zoo.from_torchvision:load",
+            "torchvision:NAME, as in torchvision:resnet50; NAME@PATH for weights",
+        ),
+        "timm": Entry(
+            "unseen.classifier.zoo.from_timm:load", "timm:NAME, as in timm:resnet50.a1_in1k; NAME@PATH for weights"
+        ),
+        "hf": Entry("unseen.classifier.zoo.from_transformers:load", "hf:ORG/NAME on huggingface.co, or hf:FOLDER"),
+    },
+)
+"""Sources of models: plain names stand for one model each, ``torchvision``, ``timm`` and ``hf`` for all of theirs."""
+
+_FAMILIES = frozenset({"torchvision", "timm", "hf"})
+
+
+def load_classifier(
+    spec: str,
+    *,
+    device: str | torch.device | None = "auto",
+    labels: Sequence[str] | str | PathLike[str] | None = None,
+) -> Classifier:
+    """A trained classifier by name, with the preprocessing and labels that its source records.
+
+    Weights are read from safetensors or as plain tensors; code from a checkpoint or a repository never runs. The
+    network is in evaluation mode, and its parameters are frozen: explanations need gradients of pixels only.
+
+    Args:
+        spec: ``efficientnet-lite0|1|2`` (bundled), ``torchvision:NAME``, ``timm:NAME``, ``hf:ORG/NAME`` or
+            ``hf:FOLDER``. ``NAME@PATH`` takes the weights from a local file instead, as in
+            ``timm:resnet18@model.safetensors``; the number of classes is read from it.
+        device: where the network runs; ``"auto"`` takes an accelerator if there is one.
+        labels: class names, or a text file with one a line, instead of the source's. Local weights with 1,000
+            classes are taken for ImageNet's, with any other number they have no labels of their own.
+
+    Raises:
+        UnknownNameError: no such source, or no such model in it.
+        ParameterError: a spec of another form, or a device that this machine does not have.
+        ModelError: an optional package is missing, or weights cannot be had, are damaged, unsafe or do not fit.
+
+    Example:
+        >>> load_classifier("efficientnet-lite0").label(281)
+        'tabby'
+    """
+    from torch.random import fork_rng
+
+    from unseen.classifier.classifier import Classifier, resolve_device
+
+    loader, name, weights = _resolve(spec)
+    place = resolve_device(device)
+    given = _labels(labels)
+    with fork_rng(devices=[]):  # networks draw initial weights before they get the trained ones
+        loaded: Loaded = loader(name, weights)
+    model = loaded.model.eval().requires_grad_(False).to(place)
+    classifier = Classifier(model, loaded.preprocessing, loaded.labels if given is None else given, name=spec)
+    classifier.labels_file = labels if isinstance(labels, str | PathLike) else None
+    return classifier
+
+
+def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
+    source, _, name = spec.partition(":")
+    path = ""
+    if source != "hf":
+        head, _, path = spec.partition("@")
+        source, _, name = head.partition(":")
+    try:
+        entry = MODELS[source]
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error}; write torchvision:NAME, timm:NAME, hf:ORG/NAME, or NAME@PATH") from None
+    if source in _FAMILIES and not name:
+        raise ParameterError(f"{spec!r} does not name a model; write '{source}:NAME'")
+    weights = Path(path).expanduser() if path else None
+    return cast("Loader", entry.load()), name or source, weights
+
+
+def _labels(labels: Sequence[str] | str | PathLike[str] | None) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    if not isinstance(labels, str | PathLike):
+        return tuple(labels)
+    try:
+        lines = Path(labels).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"the labels {labels} cannot be read ({error}); give a text file, one name a line") from None
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+__all__ = ["MODELS", "Loaded", "Loader", "load_classifier"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Loaded", "Loader"):
+        return getattr(importlib.import_module("unseen.classifier.zoo.source"), name)
+    raise AttributeError(f"module 'unseen.classifier.zoo' has no attribute {name!r}")

@@ -1,0 +1,84 @@
+"""What every model source hands over, and the checks that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from unseen.classifier.classifier import Preprocessing
+from unseen.errors import ModelError
+from unseen.inputs.photo import to_tensor
+
+_CONTRAST = 0.03  # of noise, as a logarithm: bicubic and Lanczos filters differ by three times that
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network with the metadata that its source keeps.
+
+    Attributes:
+        model: maps normalised images to logits.
+        preprocessing: as the source describes it.
+        labels: class names in the order of the logits, or ``None`` when the source knows none.
+    """
+
+    model: nn.Module
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] | None
+
+
+Loader = Callable[[str, Path | None], Loaded]
+"""(name, weights file or ``None`` for the published ones) → model; entries of ``MODELS`` name such a function."""
+
+
+def imagenet_labels() -> tuple[str, ...]:
+    """The 1,000 class names of ImageNet-1k in index order; each names one class only."""
+    text = (files("unseen") / "data" / "imagenet_labels.txt").read_text(encoding="utf-8")
+    return tuple(text.splitlines())
+
+
+def verified(preprocessing: Preprocessing, reference: Callable[[Image.Image], Tensor], name: str) -> Preprocessing:
+    """``preprocessing``, once it is seen to do what the source's own transform does to photographs.
+
+    Sources describe crops, padding, channel orders and second normalisations in many ways; rather than know them
+    all, compare. Of a photograph of ramps every pixel must agree but for a shift of one and a half pixels, since
+    sources round crops differently; of one of noise the contrast that is left, which no shift changes and every
+    resampling filter makes another.
+
+    Args:
+        preprocessing: read from the source's metadata.
+        reference: the source's transform, RGB image → normalised tensor of shape (3, H, W).
+        name: the model's, for the message.
+
+    Raises:
+        ModelError: they differ, so that the model would not see what it was trained on.
+    """
+    across = torch.linspace(0, 255, 500).expand(375, 500)
+    down = torch.linspace(0, 255, 375)[:, None].expand(375, 500)
+    ramps = torch.stack([across, down, 255 - (across + down) / 2], dim=2)
+    noise = torch.rand(ramps.shape, generator=torch.Generator().manual_seed(0)) * 127 + 64
+    mean, std = torch.tensor([preprocessing.mean, preprocessing.std]).reshape(2, 3, 1, 1).unbind()
+
+    def both(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        photo = Image.fromarray(pixels.round().to(torch.uint8).numpy())
+        return (to_tensor(preprocessing.crop(photo)) - mean) / std, reference(photo)
+
+    ours, expected = both(ramps)
+    same = ours.shape == expected.shape
+    if same:
+        same = float(((ours - expected) * std).abs().max()) <= 1.5 / min(preprocessing.size) + 1 / 255
+    if same:
+        ours, expected = (normal.std(dim=(1, 2)) for normal in both(noise))
+        same = bool(((ours / expected).log().abs() <= _CONTRAST).all())
+    if not same:
+        raise ModelError(
+            f"the preprocessing of {name} is not a {preprocessing.interpolation} resize, centre crop and "
+            "normalisation of RGB pixels; give Classifier a module that does the rest itself"
+        )
+    return preprocessing

@@ -1,0 +1,1 @@
+"""Judging methods and removals on many photographs: plans, ledgers, statistics and reports."""

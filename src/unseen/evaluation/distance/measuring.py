@@ -1,0 +1,307 @@
+"""Photographs under several ways of hiding, more and more of them hidden: the features that the classifier sees.
+
+Source: section 6.4 and Figure 11 of the thesis on zero information (seed 002), which shows by a projection how
+blackened and blurred photographs leave the distribution; here the distance is a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import NotApplicableError, OutputError, ParameterError, UnseenError
+from unseen.evaluation.distance.distances import Gaussian, auroc, discriminant, neighbour_distance, relative
+from unseen.evaluation.distance.features import masked_features, photograph_features
+from unseen.evaluation.distance.random_parts import PartForm, check_parts, random_parts
+from unseen.evaluation.distance.store import FeatureStore, key_of
+from unseen.evaluation.statistics import Interval
+from unseen.inputs.streams import check_seed, stream_of
+from unseen.removal import REMOVALS, ProgressListener
+from unseen.removal.batched import digest
+
+FEWEST = 20
+"""Reference photographs that are needed; a distribution of fewer is none."""
+
+DISTANCES = ("neighbour", "mahalanobis")
+MEASURES = (*DISTANCES, "discriminant")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where photographs under one removal lie, with one share visible, by one measure.
+
+    Attributes:
+        removal: spec.
+        fraction: share of the photograph that is visible.
+        measure: one of :data:`MEASURES`.
+        relative: mean distance over that of the same photographs with nothing hidden; the discriminant has none.
+        auroc: see :func:`~unseen.evaluation.distance.distances.auroc`.
+    """
+
+    removal: str
+    fraction: float
+    measure: str
+    relative: Interval | None
+    auroc: Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """The features that were found, and how far they lie from those of the reference.
+
+    Attributes:
+        asked: who asked.
+        model: name of the classifier.
+        photos: paths of the judged photographs, in order, as they were given.
+        reference: features of the reference photographs, shape (R, C).
+        own: of the judged photographs with nothing hidden, shape (P, C).
+        masked: by removal, of the judged photographs for every fraction, shape (P, F, C).
+        failed: what could not be judged, a photograph or a removal, and why.
+        evaluations: passes of photographs through the network in this run.
+    """
+
+    asked: DistributionShift
+    model: str
+    photos: tuple[str, ...]
+    reference: Float[Tensor, "R C"]
+    own: Float[Tensor, "P C"]
+    masked: dict[str, Float[Tensor, "P F C"]]
+    failed: tuple[tuple[str, str], ...]
+    evaluations: int
+
+    @cached_property
+    def distances(self) -> dict[str, tuple[Float[Tensor, " P"], dict[str, Float[Tensor, "P F"]]]]:
+        """By distance: that of the photographs with nothing hidden, and by removal those for every fraction."""
+        everything = torch.cat([self.own, *(features.flatten(0, 1) for features in self.masked.values())])
+        found = {
+            "neighbour": neighbour_distance(everything, self.reference, self.asked.neighbour),
+            "mahalanobis": self._gaussian.whitened(everything).norm(dim=1),
+        }
+        shares = len(self.asked.fractions)
+        sizes = [len(self.own), *[len(self.own) * shares] * len(self.masked)]
+        result = {}
+        for name, values in found.items():
+            own, *others = values.split(sizes)
+            result[name] = own, {r: o.reshape(-1, shares) for r, o in zip(self.masked, others, strict=True)}
+        return result
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Of every measure, removal and fraction."""
+        places = [
+            Place(removal, fraction, name, relative(at.numpy(), own.numpy()), auroc(at.numpy(), own.numpy()))
+            for name, (own, by_removal) in self.distances.items()
+            for removal, found in by_removal.items()
+            for fraction, at in zip(self.asked.fractions, found.unbind(1), strict=True)
+        ]
+        round_own = self._gaussian.whitened(self.own)
+        for removal, features in self.masked.items():
+            for fraction, at in zip(self.asked.fractions, features.unbind(1), strict=True):
+                along, along_own = discriminant(self._gaussian.whitened(at), round_own)
+                told = auroc(along.numpy(), along_own.numpy())
+                places.append(Place(removal, fraction, "discriminant", None, told))
+        return tuple(places)
+
+    @cached_property
+    def _gaussian(self) -> Gaussian:
+        return Gaussian.of(self.reference)
+
+
+@dataclass(frozen=True)
+class DistributionShift:
+    """How far photographs under each removal lie from photographs, in the classifier's own features.
+
+    Of every judged photograph random parts stay visible, drawn by the photograph and the seed, the same ones under all
+    removals.
+
+    Args:
+        removals: specs.
+        fractions: shares of the photograph that stay visible, in (0, 1].
+        form: of the visible part, see :func:`~unseen.evaluation.distance.random_parts.random_parts`.
+        cells: as there.
+        neighbour: k of :func:`~unseen.evaluation.distance.distances.neighbour_distance`.
+        seed: of the parts.
+
+    Raises:
+        ParameterError: a value outside its range.
+        UnknownNameError: a removal that there is not.
+    """
+
+    removals: tuple[str, ...]
+    fractions: tuple[float, ...] = (0.9, 0.7, 0.5, 0.3, 0.1)
+    form: PartForm = "cells"
+    cells: int = 7
+    neighbour: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        check_parts(self.fractions, self.form, self.cells)
+        names = [REMOVALS.create(removal).name for removal in self.removals]
+        for what, given, different in (
+            ("removals", self.removals, set(names)),
+            ("fractions", self.fractions, set(self.fractions)),
+        ):
+            if not given or len(different) < len(given):
+                raise ParameterError(f"{what} {', '.join(map(str, given))}: give at least one, and none twice")
+        total = self.cells**2
+        whole = [one for one in self.fractions if one < 1 and max(1, round(one * total)) == total]
+        if self.form == "cells" and whole:
+            raise ParameterError(f"fraction {whole[0]} of {total} cells hides none of them; give more cells a side")
+        if self.neighbour < 1:
+            raise ParameterError(f"neighbour {self.neighbour} must be at least 1")
+
+    def run(
+        self,
+        photos: Sequence[Path],
+        reference: Sequence[Path],
+        classifier: Classifier,
+        *,
+        store: Path | None = None,
+        progress: ProgressListener | None = None,
+    ) -> Located:
+        """The features of everything that is asked for.
+
+        A photograph that cannot be read, and a removal that does not apply, is left out and told. A judged photograph
+        does not belong to its own reference: those that look the same are left out of the reference. What looks the
+        same as another of the reference counts once.
+
+        Args:
+            photos: to be judged; at least two of them readable.
+            reference: photographs that say what is usual.
+            classifier: whose features count.
+            store: file that keeps the features, for another run; in memory if there is none.
+            progress: told of every photograph and removal.
+
+        Raises:
+            ParameterError: fewer than two photographs, fewer than :data:`FEWEST` in the reference, or not more of them
+                than ``neighbour``.
+            NotApplicableError: the classifier has no penultimate features, or no removal applies.
+            OutputError: the store cannot be written.
+        """
+        memory = FeatureStore(store)
+        try:
+            return _Run(self, classifier, memory, progress).located(photos, reference)
+        finally:
+            memory.close()
+
+    def parts(self, image: Float[Tensor, "3 H W"]) -> Tensor:
+        """What stays visible of a photograph, one mask for each fraction, shape (F, H, W)."""
+        height, width = image.shape[1:]
+        stream = stream_of(image, self.seed)
+        return random_parts((height, width), self.fractions, stream, form=self.form, cells=self.cells)
+
+
+@dataclass(eq=False)
+class _Run:
+    asked: DistributionShift
+    classifier: Classifier
+    store: FeatureStore
+    progress: ProgressListener | None
+    failed: dict[str, str] = field(default_factory=dict)
+    evaluations: int = 0
+    done: int = 0
+
+    def located(self, photos: Sequence[Path], reference: Sequence[Path]) -> Located:
+        needed = max(FEWEST, self.asked.neighbour + 1)
+        here = {path.absolute() for path in photos}
+        reference = [path for path in reference if path.absolute() not in here]
+        if len(reference) < needed:
+            raise ParameterError(_too_few(len(reference), needed))
+        expected = len(reference) + len(photos) * (1 + len(self.asked.removals) * len(self.asked.fractions))
+        names: list[str] = []
+        own: list[Tensor] = []
+        judged: set[bytes] = set()
+        masked: dict[str, list[Tensor]] = {removal: [] for removal in self.asked.removals}
+        for path, image in self._images(photos):
+            if digest(image) in judged:
+                self.failed[str(path)] = "looks the same as another photograph that is judged"
+                continue
+            judged.add(digest(image))
+            names.append(str(path))
+            own.append(self._of_photograph(image))
+            self._tell("hiding parts", 1, expected)
+            for removal in tuple(masked):
+                try:
+                    masked[removal].append(self._under(removal, image))
+                except UnseenError as error:
+                    if isinstance(error, OutputError):
+                        raise
+                    self.failed[removal] = str(error)
+                    del masked[removal]
+                self._tell(f"hiding parts by {removal}", len(self.asked.fractions), expected)
+            if not masked:
+                reasons = (f"{removal}: {self.failed[removal]}" for removal in self.asked.removals)
+                raise NotApplicableError(f"no removal can be judged: {'; '.join(reasons)}")
+        if len(names) < 2:
+            few = f"{len(names)} of the photographs can be judged; give at least 2, better 20 or more"
+            raise ParameterError(few + self._first_reason(photos))
+        known: dict[bytes, Tensor] = {}
+        for _, image in self._images(reference):
+            look = digest(image)
+            if look not in judged and look not in known:
+                known[look] = self._of_photograph(image)
+            self._tell("reference photographs", 1, expected)
+        if len(known) < needed:
+            raise ParameterError(_too_few(len(known), needed) + self._first_reason(reference))
+        return Located(
+            self.asked,
+            self.classifier.name,
+            tuple(names),
+            torch.stack(list(known.values())),
+            torch.stack(own),
+            {removal: torch.stack(features) for removal, features in masked.items()},
+            tuple(self.failed.items()),
+            self.evaluations,
+        )
+
+    def _images(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor]]:
+        for path in paths:
+            try:
+                image = self.classifier.prepare(path)
+            except UnseenError as error:
+                self.failed[str(path)] = str(error)
+                continue
+            yield path, image
+
+    def _first_reason(self, paths: Sequence[Path]) -> str:
+        reason = next((self.failed[str(path)] for path in paths if str(path) in self.failed), "")
+        return reason and f" (first of those left out: {reason})"
+
+    def _of_photograph(self, image: Tensor) -> Tensor:
+        def compute(places: Sequence[int]) -> Tensor:
+            self.evaluations += len(places)
+            return photograph_features(self.classifier, image[None])
+
+        return self.store.get([key_of(self.classifier, image)], compute)[0]
+
+    def _under(self, spec: str, image: Tensor) -> Tensor:
+        removal = REMOVALS.create(spec)
+        masks = self.asked.parts(image)
+
+        def compute(places: Sequence[int]) -> Tensor:
+            masked = removal.bind(self.classifier, image)
+            found = masked_features(masked, masks[list(places)])
+            self.evaluations += masked.evaluations
+            return found
+
+        return self.store.get([key_of(self.classifier, image, removal.name, mask) for mask in masks], compute)
+
+    def _tell(self, stage: str, passed: int, expected: int) -> None:
+        self.done += passed
+        if self.progress is not None:
+            self.progress(stage, self.done, expected)
+
+
+def _too_few(found: int, needed: int) -> str:
+    return (
+        f"{found} different reference photographs besides those that are judged are too few to say what is usual; "
+        f"give at least {needed}, better some hundreds"
+    )

@@ -1,0 +1,128 @@
+"""Works a plan off: what is not in the ledger yet is evaluated, photograph by photograph, on one or more processes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from unseen.evaluation.judging.judging import Cell, Judge, failed
+from unseen.evaluation.judging.ledger import Ledger, Outcome, Row
+from unseen.evaluation.judging.plan import Plan
+from unseen.system.process import tune_allocator
+
+Listener = Callable[[str, int, "int | None"], None]
+
+
+def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None = None) -> list[Row]:
+    """Evaluate what ``folder`` lacks of the plan and return all that it then holds.
+
+    Args:
+        plan: what to evaluate.
+        folder: keeps the results; see :class:`Ledger`.
+        workers: processes. Results do not depend on it.
+        progress: told of every finished photograph × method × removal, and of what is under way: (stage, done, in all).
+
+    Raises:
+        OutputError: see :class:`Ledger`.
+        ModelError: the model cannot be loaded.
+        ParameterError: see :attr:`Judge.annotations`.
+    """
+    names = [(photo, m, r) for photo in plan.photos for m in plan.explainers for r in plan.removals]
+    done = 0
+
+    def told(cell: Cell, stage: str) -> None:
+        if progress is not None:
+            progress(f"{cell.photo.name}, {cell.method}, {cell.removal}: {stage}", done, len(names))
+
+    judge = Judge(plan, folder, told)
+    judge.annotations  # what is wrong with them is told before any work  # noqa: B018
+    ledger = Ledger(folder, plan, judge.classifier.fingerprint)
+    try:
+        cells = (Cell(photo, m, r, ledger.outcome(photo.name, m, r)) for photo, m, r in names)
+        waiting = [cell for cell in cells if cell.lacks(plan)]
+        done = len(names) - len(waiting)
+        if waiting and plan.backend == "onnxruntime":
+            judge.black_box  # exported once, before the workers look for it  # noqa: B018
+        outcomes = map(judge, waiting) if workers == 1 else _in_parallel(plan, folder, waiting, workers, told)
+        for outcome in outcomes:
+            ledger.write(outcome)
+            done += 1
+            if progress is not None:
+                progress(f"{outcome.photo}, {outcome.method}, {outcome.removal}: done", done, len(names))
+        return ledger.rows()
+    finally:
+        ledger.close()
+
+
+# ---- several processes ------------------------------------------------------------------------------------------
+
+_judge: Judge
+
+
+def _in_parallel(
+    plan: Plan, folder: Path, cells: list[Cell], workers: int, told: Callable[[Cell, str], None]
+) -> Iterator[Outcome]:
+    """Outcomes as they come; a process that dies costs its cell, not the run.
+
+    Which cell killed a process is not told, so those that were under way are repeated one at a time.
+    """
+    waiting = iter(cells)
+    suspects: list[Cell] = []
+    running: dict[Future[Outcome], Cell] = {}
+    pool = _pool(plan, folder, workers)
+    try:
+        while True:
+            if not suspects:
+                next_ones = list(islice(waiting, 2 * workers - len(running)))
+            else:
+                next_ones = [] if running else [suspects.pop()]
+            for cell in next_ones:
+                try:
+                    running[pool.submit(_work, cell)] = cell
+                except BrokenProcessPool:  # a process died while nobody waited; those under way tell of it below
+                    suspects.append(cell)
+            if not running and not suspects:
+                return
+            if not running:
+                pool = _pool(plan, folder, workers)
+                continue
+            told(next(iter(running.values())), "under way")
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                cell = running.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    if running:
+                        suspects += [cell, *running.values()]
+                        running.clear()
+                    else:
+                        yield failed(cell, plan, "its process died")
+                    pool = _pool(plan, folder, workers)
+                    break
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _pool(plan: Plan, folder: Path, workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=(plan, folder))
+
+
+def _start(plan: Plan, folder: Path) -> None:
+    global _judge
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    torch.set_num_threads(1)
+    tune_allocator()
+    _judge = Judge(plan, folder)
+
+
+def _work(cell: Cell) -> Outcome:
+    return _judge(cell)

@@ -1,0 +1,336 @@
+"""One photograph × method × removal: explained, and judged by every metric that it lacks."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.classifier.decision import Decision, decide
+from unseen.classifier.zoo import load_classifier
+from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
+from unseen.evaluation.annotations import Annotations
+from unseen.evaluation.judging.ledger import JudgedPart, Measurement, Outcome
+from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
+from unseen.explainers.catalogue import METHODS, Method
+from unseen.explainers.controls import AnnotationMap
+from unseen.explainers.sufficient.search import map_of
+from unseen.explanation import Explanation, Part
+from unseen.metrics import METRICS
+from unseen.metrics.case import Case, MaskMetric, Metric, judge
+from unseen.metrics.robustness import Contexts, OtherPhotographs, SolidColours, robustness
+from unseen.pipeline.explain import explain_decision, explainer
+from unseen.removal import REMOVALS, Removal
+
+_CONTEXTS = ("robustness-colours", "robustness-photos")
+_NONE = Measurement(None, 0, 0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One photograph × method × removal, and what is known of it."""
+
+    photo: Path
+    method: str
+    removal: str
+    known: Outcome | None
+
+    def lacks(self, plan: Plan) -> bool:
+        """Whether there is anything left to do; what failed altogether is tried again."""
+        if self.known is None or self.known.reason:
+            return True
+        if any(metric.spec not in self.known.measurements for metric in plan.of_maps):
+            return True
+        if lacks_parts(plan, self.known):
+            return True
+        judged = [part for part in self.known.parts if part.mask is not None]
+        return any(
+            part.measurements.get(metric, _NONE).asked < plan.backgrounds
+            for part in judged
+            for metric in _contexts_of(plan)
+        )
+
+
+def lacks_parts(plan: Plan, known: Outcome) -> bool:
+    """Whether parts must be found once more: there are none, or not all that is measured on finding them is known."""
+    if not plan.of_parts:
+        return False
+    measured = [set(part.measurements) | (set(_CONTEXTS) if part.mask is not None else set()) for part in known.parts]
+    return not measured or any(not names.issuperset(plan.of_parts) for names in measured)
+
+
+def failed(cell: Cell, plan: Plan, reason: str) -> Outcome:
+    """The outcome of a cell of which nothing came: the reason is that of every metric, too."""
+    parts = [
+        JudgedPart(gamma, None, reason=reason, measurements=dict.fromkeys(plan.of_parts, _missing(reason)))
+        for gamma in plan.confidence
+        if plan.of_parts
+    ]
+    of_maps = {metric.spec: _missing(reason) for metric in plan.of_maps}
+    return Outcome(cell.photo.name, cell.method, cell.removal, reason, parts=parts, measurements=of_maps)
+
+
+class Judge:
+    """Evaluates cells: the models and contexts of a plan, made when they are first needed.
+
+    Args:
+        plan: what is evaluated.
+        folder: keeps an exported network.
+        watch: told what is under way within a cell.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, watch: Callable[[Cell, str], None] | None = None) -> None:
+        self.plan, self.folder = plan, folder
+        self.watch: Callable[[Cell, str], None] = watch or (lambda _cell, _stage: None)
+        self._decision: tuple[Path, Decision] | None = None
+        self._last_map: tuple[tuple[Path, str, str | None], tuple[Tensor, int, float]] | None = None
+
+    @cached_property
+    def plain(self) -> Classifier:
+        """The classifier as it comes."""
+        return load_classifier(self.plan.model, device=self.plan.device, labels=self.plan.labels)
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """For what looks inside the network."""
+        if self.plain.device.type != "cpu":
+            return self.plain
+        try:
+            return self.plain.optimised()
+        except ModelError:
+            return self.plain
+
+    @cached_property
+    def black_box(self) -> Classifier:
+        """For what needs nothing but logits."""
+        return self.plain.accelerated(self.folder) if self.plan.backend == "onnxruntime" else self.classifier
+
+    @cached_property
+    def contexts(self) -> dict[str, Contexts]:
+        """What parts are planted on, by metric."""
+        return {
+            "robustness-colours": SolidColours(self.plan.seed),
+            "robustness-photos": OtherPhotographs(self.black_box, self.plan.contexts, self.plan.seed),
+        }
+
+    @cached_property
+    def annotations(self) -> Annotations | None:
+        """The objects that are annotated in the photographs.
+
+        Raises:
+            ParameterError: the file cannot be read, knows none of the photographs, or its classes are another model's.
+        """
+        path = self.plan.annotations
+        if path is None:
+            return None
+        found = Annotations.read(path, self.plan.annotation_classes)
+        names = [photo.name for photo in self.plan.photos]
+        if not any(name in found.photos for name in names):
+            raise ParameterError(
+                f"{path} knows none of the photographs, such as {names[0]}; it must name their files ('file_name')"
+            )
+        found.categories_of(0, self.plain)
+        return found
+
+    def __call__(self, cell: Cell) -> Outcome:
+        """The outcome of a cell; a failure is an outcome with its reason."""
+        try:
+            return self._outcome(cell)
+        except UnseenError as error:
+            return failed(cell, self.plan, str(error))
+        except Exception as error:  # a fault of one method must not cost a run of days
+            return failed(cell, self.plan, _fault(error))
+
+    def _outcome(self, cell: Cell) -> Outcome:
+        known = cell.known if cell.known is not None and not cell.known.reason else None
+        outcome, saliency = known, None
+        if known is None or lacks_parts(self.plan, known):
+            self.watch(cell, "explaining")
+            outcome, saliency = self._explained(cell)
+            if known is not None:
+                outcome.measurements.update(known.measurements)
+                _carry_over(known.parts, outcome.parts)
+        assert outcome is not None
+        self._planted(cell, outcome)
+        missing = [metric for metric in self.plan.of_maps if metric.spec not in outcome.measurements]
+        if missing:
+            outcome.measurements.update(self._judged(cell, saliency, missing))
+        return outcome
+
+    # ---- explanations -------------------------------------------------------------------------------------------
+
+    def _decided(self, photo: Path) -> Decision:
+        """What the network says of the photograph; kept until another is asked for."""
+        if self._decision is None or self._decision[0] != photo:
+            self._decision = (photo, decide(photo, self.black_box))
+        return self._decision[1]
+
+    def _annotation(self, photo: Path) -> Tensor | None:
+        if self.annotations is None:
+            return None
+        return self.annotations.mask(photo.name, self._decided(photo).target, self.plain)
+
+    def _method(self, cell: Cell) -> Method:
+        if cell.method != DRAWN:
+            return METHODS.create(cell.method)
+        annotation = self._annotation(cell.photo)
+        if annotation is None:
+            raise NotApplicableError("no object of the explained class is annotated on what the model sees of it")
+        return AnnotationMap(annotation=annotation)
+
+    def _explained(self, cell: Cell) -> tuple[Outcome, Tensor]:
+        """The outcome without measurements of the map, and the map; parts only if a metric asks for them."""
+        method, removal = self._method(cell), REMOVALS.create(cell.removal)
+        decision = replace(self._decided(cell.photo), classifier=self._asked_by(method, removal))
+        if self.plan.of_parts:
+            explanation = explain_decision(
+                decision, method, removal, confidence=self.plan.confidence, seed=self.plan.seed
+            )
+            found = {part.confidence_threshold: part for part in explanation.parts if part.rank == 0}
+            parts = [self._judged_part(explanation, gamma, found.get(gamma)) for gamma in self.plan.confidence]
+            saliency = explanation.saliency
+            spent, seconds = explanation.provenance["evaluations"], explanation.provenance["seconds"]
+        else:
+            saliency, spent, seconds = self._map(cell, method, removal)
+            spent, seconds, parts = spent + decision.evaluations, seconds + decision.seconds, []
+        outcome = Outcome(
+            cell.photo.name,
+            cell.method,
+            cell.removal,
+            target=decision.target,
+            label=decision.label,
+            probability=decision.probability,
+            evaluations=spent,
+            seconds=seconds,
+            parts=parts,
+        )
+        return outcome, saliency
+
+    def _map(self, cell: Cell, method: Method, removal: Removal) -> tuple[Tensor, int, float]:
+        """The map alone, the evaluations and the seconds that it took; made once for all removals if it can be."""
+        key = (cell.photo, cell.method, None if not getattr(method, "uses_removal", True) else cell.removal)
+        if self._last_map is None or self._last_map[0] != key:
+            decision, began = self._decided(cell.photo), time.perf_counter()
+            masked = removal.bind(self._asked_by(method, removal), decision.image)
+            saliency = map_of(method, masked, decision.target, self.plan.seed)
+            self._last_map = (key, (saliency, masked.evaluations, time.perf_counter() - began))
+        return self._last_map[1]
+
+    def _asked_by(self, method: Method, removal: Removal) -> Classifier:
+        """The network itself for what looks inside it, else what runs it fastest."""
+        return self.classifier if removal.inside or getattr(method, "inside", True) else self.black_box
+
+    # ---- metrics ------------------------------------------------------------------------------------------------
+
+    def _judged(self, cell: Cell, saliency: Tensor | None, metrics: Sequence[MetricSpec]) -> dict[str, Measurement]:
+        """What metrics say of the map, which is made again if it is not known."""
+        method, removal = self._method(cell), REMOVALS.create(cell.removal)
+        decision = self._decided(cell.photo)
+        if saliency is None:
+            saliency, _, _ = self._map(cell, method, removal)
+        case = Case(
+            saliency,
+            decision.target,
+            removal.bind(self._asked_by(method, removal), decision.image),
+            explainer(method, removal, self.plan.seed),
+            self._annotation(cell.photo),
+            partial(self.contexts["robustness-photos"].of, cell.photo.name, decision.target),
+            self.plan.seed,
+        )
+        pairs: dict[str, tuple[Case, Metric]] = {}
+        found: dict[str, Measurement] = {}
+        for spec in metrics:
+            metric, judge_removal = spec.create(), REMOVALS.create(spec.removal or cell.removal)
+            inside = judge_removal.inside or not isinstance(metric, MaskMetric)
+            model = self.classifier if inside else self.black_box
+            try:
+                pairs[spec.spec] = replace(case, masked=judge_removal.bind(model, decision.image)), metric
+            except UnseenError as error:  # a removal that has no rule for the network
+                found[spec.spec] = _measured(error)
+        together = [name for name, (_, metric) in pairs.items() if isinstance(metric, MaskMetric)]
+        groups = [group for group in (together, *([name] for name in pairs if name not in together)) if group]
+        for group in groups:
+            self.watch(cell, ", ".join(group))
+            found.update(zip(group, _measurements([pairs[name] for name in group]), strict=True))
+        return {spec.spec: found[spec.spec] for spec in metrics}
+
+    def _judged_part(self, explanation: Explanation, gamma: float, part: Part | None) -> JudgedPart:
+        if part is None:
+            reason = "no part was found"
+            return JudgedPart(
+                gamma, None, reason=reason, measurements=dict.fromkeys(self.plan.of_parts, _missing(reason))
+            )
+        free = {name: METRICS[name].load() for name in self.plan.of_parts if name not in _CONTEXTS}
+        values = {name: Measurement(float(measure(explanation, part))) for name, measure in free.items()}
+        return JudgedPart(gamma, part.mask, part.verified, measurements=values)
+
+    def _planted(self, cell: Cell, outcome: Outcome) -> None:
+        """Plant the parts on the contexts that they were not planted on before; equal parts once."""
+        parts = [part for part in outcome.parts if part.mask is not None]
+        if not parts:
+            return
+        masks, index = _distinct([part.mask for part in parts if part.mask is not None])
+        for metric in _contexts_of(self.plan):
+            self.watch(cell, metric)
+            image = self._decided(cell.photo).image
+            before = min(part.measurements.get(metric, _NONE).n for part in parts)
+            contexts = islice(self.contexts[metric].of(outcome.photo, outcome.target), before, self.plan.backgrounds)
+            hits, used = robustness(self.black_box, image, masks, contexts, outcome.target)
+            for part, found in zip(parts, hits[index].tolist(), strict=True):
+                total, n = found + part.measurements.get(metric, _NONE).hits, before + used
+                part.measurements[metric] = Measurement(total / n if n else None, n, total, self.plan.backgrounds)
+
+
+def _measurements(pairs: Sequence[tuple[Case, Metric]]) -> list[Measurement]:
+    """What the metrics say; the fault of one is its own reason, and the others are asked without it."""
+    try:
+        return [_measured(value) for value in judge(pairs)]
+    except Exception as error:
+        if len(pairs) == 1:
+            return [_missing(_fault(error))]
+        return [measurement for pair in pairs for measurement in _measurements([pair])]
+
+
+def _measured(value: float | UnseenError) -> Measurement:
+    if isinstance(value, UnseenError):
+        return _missing(str(value))
+    if math.isnan(value):
+        return _missing("the metric is not defined for such a map (see what unseen list metrics says of it)")
+    return Measurement(value) if math.isfinite(value) else _missing("the value is infinite")
+
+
+def _fault(error: Exception) -> str:
+    """The reason where code fails in a way that nobody foresaw."""
+    return f"a fault of the program, {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}"
+
+
+def _carry_over(known: Sequence[JudgedPart], found: Sequence[JudgedPart]) -> None:
+    """Keep what parts were already planted on, where the same part was found again."""
+    before = {part.confidence: part for part in known}
+    for part in found:
+        old = before.get(part.confidence)
+        if old is not None and old.mask is not None and part.mask is not None and torch.equal(old.mask, part.mask):
+            part.measurements = {**old.measurements, **part.measurements}
+
+
+def _missing(reason: str) -> Measurement:
+    return Measurement(None, reason=reason)
+
+
+def _distinct(masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """The masks without repetition, and for each of the given ones its place among them."""
+    stacked = torch.stack(masks)
+    found: tuple[Tensor, Tensor] = torch.unique(stacked, dim=0, return_inverse=True)
+    return found
+
+
+def _contexts_of(plan: Plan) -> list[str]:
+    return [metric for metric in _CONTEXTS if metric in plan.metrics]

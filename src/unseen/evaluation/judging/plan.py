@@ -1,0 +1,203 @@
+"""What is to be evaluated: written down before any work, kept with the results."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from unseen.errors import ParameterError
+from unseen.explainers.catalogue import CONTROLS, METHODS
+from unseen.metrics import METRICS, MetricEntry
+from unseen.pipeline.explain import check_request
+from unseen.removal import REMOVALS
+
+if TYPE_CHECKING:
+    from unseen.metrics.case import Metric
+
+Backend = Literal["torch", "onnxruntime"]
+
+DRAWN = "annotation"
+"""The control that shows the annotation itself, where there is one."""
+
+JUDGED_BESIDE = (*CONTROLS, DRAWN)
+"""What is judged beside the methods, and is none of them."""
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A metric as a plan names it: ``name:options@removal``.
+
+    Args:
+        spec: as it was written.
+    """
+
+    spec: str
+
+    @property
+    def name(self) -> str:
+        """The metric's registered name."""
+        return re.split("[:@]", self.spec)[0]
+
+    @property
+    def removal(self) -> str | None:
+        """Under which it judges; ``None`` for that of the explanation."""
+        _, at, removal = self.spec.partition("@")
+        return removal if at else None
+
+    @property
+    def entry(self) -> MetricEntry:
+        """What is known of the metric.
+
+        Raises:
+            UnknownNameError: there is none of this name.
+            ParameterError: it is a third party's and declares nothing of what a metric must.
+        """
+        entry = METRICS[self.name]
+        if not isinstance(entry, MetricEntry):
+            raise ParameterError(f"metric {self.name!r} is declared as a plain Entry; declare it as a MetricEntry")
+        return entry
+
+    def create(self) -> Metric:
+        """The metric, if it judges maps."""
+        metric: Metric = METRICS.create(self.spec.partition("@")[0])
+        return metric
+
+
+METRICS_BY_DEFAULT = ("size", "confidence", "confidence-distance", "robustness-colours", "robustness-photos")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An evaluation: every method under every removal on every photograph, judged by every metric.
+
+    Args:
+        photos: files; their names must differ.
+        model: a name for :func:`unseen.load_classifier`.
+        methods: specs, as in ``unseen list methods``.
+        removals: specs, as in ``unseen list removals``.
+        confidence: thresholds γ in [0, 1]; one part is judged for each.
+        metrics: specs, as in ``unseen list metrics``. A metric hides by the removal that the map was made with, or by
+            another that follows an ``@``: ``insertion@grey``.
+        controls: whether maps that know nothing of the model are judged as well, and annotations where there are any.
+        annotations: COCO file of the objects in the photographs.
+        annotation_classes: JSON file that gives the class indices of each of its categories.
+        backgrounds: how many contexts of each kind a part is planted on.
+        contexts: photographs to plant parts on.
+        seed: of everything random.
+        device: where the network runs.
+        labels: file with the class names of a model that brings none.
+        backend: what runs the passes that need nothing but logits; Activation–Deactivation needs ``torch``.
+
+    Raises:
+        ParameterError: nothing to do, two photographs of one name, or a parameter outside its range.
+        UnknownNameError: a method, removal or metric that is not registered.
+    """
+
+    photos: tuple[Path, ...]
+    model: str = "efficientnet-lite0"
+    methods: tuple[str, ...] = ("causal",)
+    removals: tuple[str, ...] = ("ad", "min", "max", "zero", "mean")
+    confidence: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
+    metrics: tuple[str, ...] = METRICS_BY_DEFAULT
+    controls: bool = True
+    annotations: Path | None = None
+    annotation_classes: Path | None = None
+    backgrounds: int = 100
+    contexts: tuple[Path, ...] = ()
+    seed: int = 0
+    device: str = "auto"
+    labels: Path | None = None
+    backend: Backend = "torch"
+
+    def __post_init__(self) -> None:
+        for name in ("photos", "methods", "removals", "metrics"):
+            given = getattr(self, name)
+            if not given:
+                raise ParameterError(f"no {name} to evaluate; name at least one")
+            if "" in given:
+                raise ParameterError(f"one of the {name} has no name; names are separated by single commas")
+        twice = [name for name, count in Counter(path.name for path in self.photos).items() if count > 1]
+        if twice:
+            raise ParameterError(f"two photographs are called {twice[0]}; rename one, results are kept by name")
+        check_request(self.confidence, self.seed, 1, None)
+        if self.backgrounds < 1:
+            raise ParameterError(f"backgrounds {self.backgrounds} must be at least 1")
+        if self.backend not in ("torch", "onnxruntime"):
+            raise ParameterError(f"backend {self.backend!r} must be 'torch' or 'onnxruntime'")
+        for method in self.methods:
+            METHODS.create(method)
+        for removal in self.removals:
+            REMOVALS.create(removal)
+        for metric in self.specs:
+            self._check(metric)
+
+    def _check(self, metric: MetricSpec) -> None:
+        entry = metric.entry
+        if entry.judges == "training":
+            raise ParameterError(f"metric {metric.name!r} trains networks; run unseen retrain --metric {metric.name}")
+        if entry.judges == "part" and metric.spec != metric.name:
+            raise ParameterError(f"metric {metric.name!r} takes no options and no removal, got {metric.spec!r}")
+        if entry.judges == "part":
+            entry.load()
+        else:
+            metric.create()
+        if metric.removal == "":
+            raise ParameterError(f"metric {metric.spec!r} names no removal after the @; name one or leave the @ out")
+        if metric.removal is not None:
+            REMOVALS.create(metric.removal)
+        if "annotation" in entry.needs and self.annotations is None:
+            raise ParameterError(f"metric {metric.name!r} compares with annotations; name their file (--annotations)")
+
+    @property
+    def specs(self) -> tuple[MetricSpec, ...]:
+        """The metrics."""
+        return tuple(map(MetricSpec, self.metrics))
+
+    @property
+    def of_parts(self) -> tuple[str, ...]:
+        """The metrics that judge parts."""
+        return tuple(metric.name for metric in self.specs if metric.entry.judges == "part")
+
+    @property
+    def of_maps(self) -> tuple[MetricSpec, ...]:
+        """The metrics that judge maps."""
+        return tuple(metric for metric in self.specs if metric.entry.judges == "map")
+
+    @property
+    def explainers(self) -> tuple[str, ...]:
+        """The methods, and the controls that are judged beside them."""
+        drawn = (DRAWN,) if self.annotations is not None else ()
+        return tuple(dict.fromkeys((*self.methods, *((*CONTROLS, *drawn) if self.controls else ()))))
+
+    @property
+    def plants(self) -> bool:
+        """Whether a metric asks for other photographs: to plant parts on, or to compose."""
+        return any(metric.name == "robustness-photos" or "set" in metric.entry.needs for metric in self.specs)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What two runs must have in common for their results to belong together; ``None`` is what one does not use."""
+        return {
+            "model": self.model,
+            "labels": str(self.labels) if self.labels else None,
+            "confidence": list(self.confidence) if self.of_parts else None,
+            "contexts": [path.name for path in self.contexts] if self.plants else None,
+            "annotations": self.annotations.name if self.annotations else None,
+            "seed": self.seed,
+        }
+
+    @property
+    def order(self) -> dict[str, list[str]]:
+        """The order of the rows: names of photographs, specs of methods and controls, of removals and of metrics."""
+        photos = [path.name for path in self.photos]
+        specs = {"method": self.explainers, "removal": self.removals, "metric": self.metrics}
+        return {"photo": photos, **{name: list(values) for name, values in specs.items()}}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        paths = {"photos": [str(p) for p in self.photos], "contexts": [str(p) for p in self.contexts]}
+        files = {name: getattr(self, name) for name in ("labels", "annotations", "annotation_classes")}
+        return {**asdict(self), **paths, **{name: str(path) if path else None for name, path in files.items()}}

@@ -1,0 +1,174 @@
+"""The tables of an evaluation, in the form of seed 001's (Chanchal, Kelly & Chockler, Table 1 and Tables E1–E12)."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from unseen.evaluation.judging.plan import JUDGED_BESIDE
+from unseen.evaluation.judging.report.values import ROBUSTNESS, Values
+from unseen.evaluation.statistics import Interval, holm
+
+_TITLES = {
+    "size": "Size of the part, % of the pixels (form of Tables E1–E12)",
+    "robustness-colours": "ρ-robustness on solid colours, % (Figure 5)",
+    "robustness-photos": "ρ-robustness on photographs of other classes, % (Figure A1)",
+    "confidence": "Confidence of the part, % of that of the photograph (Figures F1–F12)",
+    "confidence-distance": "Distance of the confidence from γ, points",
+}
+_TESTED = ("size", *ROBUSTNESS)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text; the first row is the header."""
+
+    title: str
+    rows: list[list[str]]
+    note: str = ""
+
+    def as_text(self, width: int = 110) -> str:
+        """Aligned columns; those that do not fit into ``width`` characters follow below."""
+        widths, blocks = self._fitted(width, 2)
+        lines = [
+            "  " + "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in columns)]).rstrip()
+            for columns in blocks
+            for row in self.rows
+        ]
+        note = textwrap.wrap(self.note, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        return "\n".join([self.title, *lines, *note])
+
+    def as_markdown(self, width: int = 160) -> str:
+        """A Markdown table under a heading; several, each with the first column, where one had very long lines."""
+        parts = []
+        for columns in self._fitted(width, 3)[1]:
+            lines = [f"| {' | '.join([row[0], *(row[i] for i in columns)])} |" for row in self.rows]
+            lines.insert(1, "| --- " * (len(columns) + 1) + "|")
+            parts.append("\n".join(lines))
+        return "\n\n".join([f"### {self.title}", *parts, *([self.note] if self.note else [])])
+
+    def _fitted(self, width: int, gap: int) -> tuple[list[int], list[list[int]]]:
+        """The columns' widths, and the columns after the first in blocks that fit beside it."""
+        widths = [max(len(row[i]) for row in self.rows) for i in range(len(self.rows[0]))]
+        blocks: list[list[int]] = []
+        room = 0
+        for column, needed in list(enumerate(widths))[1:]:
+            if not blocks or needed + gap > room:
+                blocks.append([])
+                room = width - widths[0] - gap
+            blocks[-1].append(column)
+            room -= needed + gap
+        return widths, blocks or [[]]
+
+
+def tables_of(values: Values) -> Iterator[Table]:
+    """Every table that the measurements of parts allow, for one method; of a control only its means."""
+    for metric, title in _TITLES.items():
+        if values.has(metric):
+            yield _means(values, metric, f"{values.method}: {title}")
+    if values.method in JUDGED_BESIDE:
+        return
+    if values.best_fill is not None and values.has("size"):
+        yield _differences(values)
+    for metric in ROBUSTNESS:
+        if values.has(metric) and len(values.removals) > 1:
+            yield _ratios(values, metric)
+    for metric in _TESTED:
+        if values.has(metric) and len(values.removals) > 1:
+            yield _tests(values, metric)
+
+
+def _means(values: Values, metric: str, title: str) -> Table:
+    rows = [["hidden by", *_gammas(values)]]
+    short: set[int] = set()
+    for removal in values.removals:
+        cells = []
+        for gamma in values.thresholds:
+            mean = values.mean(removal, metric, gamma)
+            cells.append(_percent(mean))
+            short.add(mean.n)
+        rows.append([removal, *cells])
+    counts = f"{min(short)} to {max(short)}" if len(short) > 1 else str(max(short))
+    return Table(title, rows, f"Means over {counts} of {values.photos} photographs with 95 % bootstrap intervals.")
+
+
+def _differences(values: Values) -> Table:
+    fill = values.best_fill
+    assert fill is not None
+    cells = []
+    for gamma in values.thresholds:
+        comparison = values.compared(fill, "size", gamma)
+        cells.append(_signed(comparison.difference) if comparison else "–")
+    return Table(
+        f"{values.method}: size of {values.reference} minus that of the best fill, points (form of Table 1)",
+        [["best fill", *_gammas(values)], [fill, *cells]],
+        "The best fill is the one with the most robust parts on solid colours over all γ; on the photographs that both "
+        "have.",
+    )
+
+
+def _ratios(values: Values, metric: str) -> Table:
+    cells = []
+    for gamma in values.thresholds:
+        ratio = values.ratio(metric, gamma)
+        cells.append(f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio else "–")
+    return Table(
+        f"{values.method}: {metric} of {values.reference} over the best other",
+        [["", *_gammas(values)], ["ratio", *cells]],
+        "The best other removal is chosen for each γ by its mean, and anew in every resample.",
+    )
+
+
+def _tests(values: Values, metric: str) -> Table:
+    rows = [[f"{values.reference} against", "γ", "difference, points", "larger / equal / smaller", "p (Holm)"]]
+    for gamma in values.thresholds:
+        found = [(removal, values.compared(removal, metric, gamma)) for removal in values.removals[1:]]
+        compared = [(removal, comparison) for removal, comparison in found if comparison is not None]
+        for (removal, comparison), p in zip(compared, holm([c.p for _, c in compared]), strict=True):
+            counts = f"{comparison.wins} / {comparison.ties} / {comparison.losses}"
+            rows.append([removal, f"{gamma:g}", _signed(comparison.difference), counts, probability(p)])
+    return Table(
+        f"{values.method}: {metric}, {values.reference} against the others, photograph by photograph",
+        rows,
+        "Wilcoxon's signed-rank test, two-sided, adjusted by Holm's method over the removals of one γ.",
+    )
+
+
+def costs_of(found: Sequence[Values]) -> Table:
+    """What the explanations of every method cost."""
+    searched = any(values.thresholds for values in found)
+    rows = [["method", "hidden by", "evaluations a photograph", "seconds a photograph"]]
+    rows[0] += ["no part found"] if searched else []
+    for values in found:
+        for removal in values.removals:
+            means = [
+                (values.mean(removal, metric, None), form)
+                for metric, form in (("evaluations", ".0f"), ("seconds", ".1f"))
+            ]
+            costs = [format(mean.value, form) if mean.n else "–" for mean, form in means]
+            missing = sum(values.missing(removal, "size", gamma) for gamma in values.thresholds)
+            rows.append([labelled(values.method), removal, *costs, *([str(missing)] if searched else [])])
+    return Table(f"Cost of {'finding the parts for all γ together' if searched else 'a map'}", rows)
+
+
+def labelled(method: str) -> str:
+    """The method's name, with a mark if it is a control."""
+    return f"{method} (control)" if method in JUDGED_BESIDE else method
+
+
+def _gammas(values: Values) -> list[str]:
+    return [f"γ = {gamma:g}" for gamma in values.thresholds]
+
+
+def _percent(mean: Interval) -> str:
+    return f"{100 * mean.value:.1f} [{100 * mean.low:.1f}, {100 * mean.high:.1f}]" if mean.n else "–"
+
+
+def _signed(difference: Interval) -> str:
+    return f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+
+
+def probability(p: float) -> str:
+    """A p-value, as tables show it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

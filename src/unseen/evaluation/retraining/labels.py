@@ -1,0 +1,237 @@
+"""The data randomisation test: does a map change when the network has learnt shuffled labels?
+
+Source: Adebayo et al., *Sanity Checks for Saliency Maps*, NeurIPS 2018, section 4. A network that learnt by heart
+labels which have nothing to do with the photographs has other reasons than one that learnt the true ones. A map that
+looks the same for both shows the photograph, not the reasons.
+
+How alike is "the same"? Two networks that both learnt the true labels give the answer: their maps are compared, too.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.evaluation.retraining.datasets import Dataset
+from unseen.evaluation.retraining.journal import Journal
+from unseen.evaluation.retraining.maps import maps_of
+from unseen.evaluation.retraining.spread import Verdict, spread, verdict
+from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
+from unseen.explainers.catalogue import CONTROLS, METHODS
+from unseen.metrics.similarity import Similarity, similar
+from unseen.removal import REMOVALS, ProgressListener
+
+Other = Literal["shuffled", "true"]
+Measure = Literal["spearman", "spearman-absolute", "ssim"]
+
+LEARNT = 0.95
+"""Share of the shuffled labels that a network must have learnt by heart."""
+
+_MEASURES: dict[Measure, tuple[Similarity, bool]] = {
+    "spearman": ("spearman", False),
+    "spearman-absolute": ("spearman", True),
+    "ssim": ("ssim", False),
+}
+"""Each as the similarity and whether it is one of magnitudes."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike the maps of two networks are.
+
+    Attributes:
+        method: spec.
+        repeat: number of the three networks.
+        other: what the second network learnt, the first having learnt the true labels.
+        measure: of likeness.
+        value: mean over the photographs; ``None`` where it is defined on none.
+        count: photographs on which it is defined.
+        learnt: share of its training photographs that the second network names as it was taught.
+        seconds: that the maps took.
+    """
+
+    method: str
+    repeat: int
+    other: Other
+    measure: Measure
+    value: float | None
+    count: int
+    learnt: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What came of it.
+
+    Attributes:
+        metric: who measured.
+        dataset: name of the photographs.
+        rows: see :class:`Likeness`.
+        methods: specs, the controls last.
+        failed: why a method has no rows: (spec, reason).
+        learnt: least share of the shuffled labels that was learnt.
+    """
+
+    metric: DataRandomisation
+    dataset: str
+    rows: tuple[Likeness, ...]
+    methods: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    learnt: float
+
+    def values(self, method: str, other: Other, measure: Measure) -> dict[int, float]:
+        """Repeat → mean over photographs, where it is defined."""
+        wanted = (method, other, measure)
+        found = {row.repeat: row.value for row in self.rows if (row.method, row.other, row.measure) == wanted}
+        return {repeat: value for repeat, value in sorted(found.items()) if value is not None}
+
+    def against_true(self, method: str, measure: Measure) -> Verdict:
+        """Whether maps differ more when the labels were shuffled ("better") than between two true networks."""
+        return verdict(self.values(method, "shuffled", measure), self.values(method, "true", measure), "lower")
+
+    def to_dict(self, method: str) -> dict[str, Any]:
+        """One method's results, ready for JSON."""
+        measures: dict[str, Any] = {}
+        for measure in get_args(Measure):
+            entry: dict[str, Any] = {"changes": self.against_true(method, measure) == "better"}
+            for other in get_args(Other):
+                values = list(self.values(method, other, measure).values())
+                entry[other] = {"mean": spread(values).mean if values else None, "values": values}
+            measures[measure] = entry
+        return {"method": method, "learnt": self.learnt, "likeness": measures}
+
+
+@dataclass(frozen=True)
+class DataRandomisation:
+    """Likeness of the maps of networks that learnt true and shuffled labels; lower is better, down to unrelated.
+
+    Three networks a repeat: two learn the true labels from different seeds, a third, which begins like the first,
+    learns shuffled ones by heart. All are asked for the class that the first one says of a test photograph.
+
+    Args:
+        repeats: triples of networks.
+        images: test photographs whose maps are compared.
+        epochs: of the network that learns by heart, which takes longer.
+        seed: of everything random.
+        removal: how methods that hide parts do so.
+        training: how the others are trained.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    repeats: int = 3
+    images: int = 100
+    epochs: int = 60
+    seed: int = 0
+    removal: str = "mean"
+    training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        for name in ("repeats", "images", "epochs"):
+            if getattr(self, name) < 1:
+                raise ParameterError(f"{name} {getattr(self, name)} must be at least 1")
+        if not 0 <= self.seed < 2**31:
+            raise ParameterError(f"seed {self.seed} is outside 0 … 2³¹ − 1")
+
+    def run(
+        self,
+        dataset: Dataset,
+        methods: Sequence[str],
+        *,
+        device: torch.device | str = "cpu",
+        out: Path | None = None,
+        progress: ProgressListener | None = None,
+    ) -> Compared:
+        """Judge methods, and the controls with them; see :meth:`RemoveAndRetrain.run`."""
+        specs = tuple(dict.fromkeys((*methods, *CONTROLS)))
+        for spec in specs:
+            METHODS.create(spec)
+        removal = REMOVALS.create(self.removal)
+        journal = Journal(out, self.identity(dataset, device), Likeness)
+        failed: dict[str, str] = {}
+        for repeat in range(self.repeats):
+            known = {row.method for row in journal.rows if row.repeat == repeat}
+            missing = [spec for spec in specs if spec not in known and spec not in failed]
+            if not missing:
+                continue
+            if progress is not None:
+                progress("training", 3 * repeat, 3 * self.repeats)
+            networks, learnt = self._networks(dataset, repeat, device)
+            pixels = dataset.images[dataset.test[: self.images]]
+            targets = predicted(networks[0], pixels)
+            for spec in missing:
+                if progress is not None:
+                    progress(spec, 3 * repeat + 3, 3 * self.repeats)
+                began, method = time.perf_counter(), METHODS.create(spec)
+                try:
+                    first, *others = (
+                        maps_of(method, removal, one, pixels, targets, seed=self.seed) for one in networks
+                    )
+                except NotApplicableError as error:
+                    failed[spec] = str(error)
+                    continue
+                seconds = round(time.perf_counter() - began, 3)
+                journal.add(
+                    Likeness(spec, repeat, other, measure, *alike(first, maps, measure), learnt[other], seconds)
+                    for other, maps in zip(get_args(Other), others, strict=True)
+                    for measure in get_args(Measure)
+                )
+        rows = tuple(row for row in journal.rows if row.repeat < self.repeats)
+        return Compared(
+            self,
+            dataset.name,
+            rows,
+            tuple(spec for spec in specs if spec not in failed),
+            tuple(failed.items()),
+            min((row.learnt for row in rows if row.other == "shuffled"), default=math.nan),
+        )
+
+    def identity(self, dataset: Dataset, device: torch.device | str) -> dict[str, Any]:
+        """What two runs must have in common for their rows to belong together."""
+        return {
+            "metric": "data-randomisation",
+            "dataset": f"{dataset.name} {dataset.fingerprint}",
+            **{name: getattr(self, name) for name in ("images", "epochs", "seed", "removal")},
+            "training": asdict(self.training),
+            "device": torch.device(device).type,
+        }
+
+    def _networks(
+        self, dataset: Dataset, repeat: int, device: torch.device | str
+    ) -> tuple[tuple[Classifier, ...], dict[Other, float]]:
+        """Taught the true labels, shuffled ones, the true ones again; and what the others have learnt of theirs."""
+        images, labels = dataset.images[dataset.train], dataset.labels[dataset.train]
+        seed = self.seed * 1000 + 2 * repeat
+        shuffled = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))]
+        by_heart = Training(self.epochs, self.training.batch, self.training.rate, 0.0)
+
+        def taught(answers: Tensor, training: Training, number: int) -> Classifier:
+            return retrained(images, answers, dataset.classes, training=training, seed=number, device=device)
+
+        first = taught(labels, self.training, seed)
+        other = taught(shuffled, by_heart, seed)
+        second = taught(labels, self.training, seed + 1)
+        learnt: dict[Other, float] = {
+            "shuffled": accuracy(other, images, shuffled),
+            "true": accuracy(second, images, labels),
+        }
+        return (first, other, second), learnt
+
+
+def alike(first: Tensor, second: Tensor, measure: Measure) -> tuple[float | None, int]:
+    """Mean likeness of maps, shape (N, H, W), over those where it is defined, and how many these are."""
+    by, absolute = _MEASURES[measure]
+    values = similar(first, second, by, absolute=absolute).tolist()
+    defined = [value for value in values if not math.isnan(value)]
+    return (sum(defined) / len(defined) if defined else None), len(defined)

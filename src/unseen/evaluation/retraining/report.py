@@ -1,0 +1,130 @@
+"""What came of training anew, as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import get_args
+
+from unseen.evaluation.retraining.labels import LEARNT, Compared, Measure, Other
+from unseen.evaluation.retraining.roar import Retrained
+from unseen.evaluation.retraining.spread import FEWEST, Spread, spread
+from unseen.explainers.catalogue import CONTROLS
+
+_FEW = 100
+"""Test photographs below which it is told how much a single one weighs."""
+
+
+def as_text(found: Retrained | Compared) -> str:
+    """A table with a line for each method, and what must be known to read it."""
+    return _accuracies(found) if isinstance(found, Retrained) else _likenesses(found)
+
+
+def _accuracies(found: Retrained) -> str:
+    metric = found.metric
+    important, better = ("most", "lower") if metric.order == "top" else ("least", "higher")
+    head = ["method", *(f"{share:.0%}" for share in found.shares), "area", "interval"]
+    head += ["leak"] if metric.leak else []
+    rows = []
+    for method in _ranked(found):
+        row = [method, *(_share(spread(list(found.accuracies(method, s).values())).mean) for s in found.shares)]
+        area, leak = spread(list(found.areas(method).values())), found.leak(method)
+        row += [_share(area.mean), _interval(area)]
+        row += [_share(leak.mean) if leak else "–"] if metric.leak else []
+        rows.append([*row, told(found, method)])
+    train, test = found.counts
+    lines = [
+        f"{'roar' if metric.order == 'top' else 'kar'} on {found.dataset}: accuracy in % after the {important} "
+        f"important pixels were hidden by {metric.removal} and a network was trained anew; {better} is better",
+        f"{train} photographs to train on, {test} to test on, {_count(metric.repeats, 'network')} each; "
+        f"nothing hidden: {_share(found.whole.mean)} {_interval(found.whole)}",
+        "",
+        *_table([*head, "against the controls"], rows),
+        "",
+        "area: mean height of the curve from nothing hidden to the largest share; interval: 95 %, over networks",
+    ]
+    if metric.leak:
+        lines.append("leak: accuracy of networks that saw nothing but the masks, at the share where it is largest")
+    if metric.repeats < FEWEST:
+        lines.append(f"fewer than {FEWEST} networks tell no spread: give --repeats {FEWEST} or more to compare methods")
+    if test < _FEW:
+        lines.append(f"note: one of {test} test photographs is {100 / test:.1f} %, and no interval covers their choice")
+    return "\n".join(lines)
+
+
+def told(found: Retrained, method: str) -> str:
+    """Which controls the method is better or worse than, and from which it cannot be told."""
+    verdicts = found.against(method)
+    words = {"better": "better than", "worse": "worse than", "same": "not told from"}
+    said = []
+    for verdict, text in words.items():
+        names = [control for control, value in verdicts.items() if value == verdict]
+        said += [f"{text} {', '.join(names)}"] if names else []
+    return "; ".join(said)
+
+
+def _ranked(found: Retrained) -> Sequence[str]:
+    """Methods, the best first."""
+    areas = {method: spread(list(found.areas(method).values())).mean for method in found.methods}
+    return sorted(areas, key=lambda method: areas[method], reverse=found.metric.order == "bottom")
+
+
+def _likenesses(found: Compared) -> str:
+    measures, others = get_args(Measure), get_args(Other)
+    rows = []
+    for method in found.methods:
+        values = [[list(found.values(method, other, one).values()) for other in others] for one in measures]
+        cells = [" / ".join(f"{spread(own).mean:.2f}" if own else "–" for own in of_measure) for of_measure in values]
+        changes = [m for m in measures if found.against_true(method, m) == "better"]
+        if found.metric.repeats < FEWEST or not any(own for of_measure in values for own in of_measure):
+            said = "is not judged"
+        elif len(changes) == len(measures):
+            said = "depends on the labels"
+        else:
+            said = (
+                f"depends on the labels by {', '.join(changes)}"
+                if changes
+                else "cannot be seen to depend on the labels"
+            )
+        rows.append([method, *cells, said + (" (control)" if method in CONTROLS else "")])
+    lines = [
+        f"data-randomisation on {found.dataset}: likeness of the maps of a network that learnt the true labels and of "
+        "one that learnt shuffled labels, or the true ones from another seed",
+        f"{found.metric.images} photographs at most, {_count(found.metric.repeats, 'triple')} of networks; "
+        f"{_share(found.learnt)} % of the shuffled labels were learnt",
+        "",
+        *_table(["method", *measures, "the map"], rows),
+        "",
+        f"likeness: {' / '.join(others)}; – is undefined",
+        "a map depends on the labels if shuffled is surely less than true (95 %, over triples)",
+    ]
+    if found.learnt < LEARNT:
+        lines.append(
+            f"note: less than {LEARNT:.0%} of the shuffled labels were learnt; give more epochs or fewer photographs"
+        )
+    if found.metric.repeats < FEWEST:
+        lines.append(f"fewer than {FEWEST} triples tell no spread: give --repeats {FEWEST} or more")
+    return "\n".join(lines)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = []
+    for row in (head, *rows):
+        cells = [cell.ljust(w) if place in (0, len(row) - 1) else cell.rjust(w)
+                 for place, (cell, w) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _interval(value: Spread) -> str:
+    """The interval, without what no accuracy can be."""
+    return "–" if math.isnan(value.low) else f"[{_share(max(value.low, 0))}, {_share(min(value.high, 1))}]"

@@ -1,0 +1,1 @@
+"""Ways of explaining a decision; ``unseen list methods`` shows them."""

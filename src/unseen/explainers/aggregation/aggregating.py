@@ -1,0 +1,247 @@
+"""Several methods asked of one photograph, near it and with parts of it hidden; then their best mixture.
+
+Source: seed 003, *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.explainers.aggregation.assessment import HeldOut, fitting_strength, held_out, resampled
+from unseen.explainers.aggregation.programs import Goal, Observed, Program, check_goal, program
+from unseen.explainers.aggregation.quality import Hidings, changes, hidings, scale_of
+from unseen.explainers.catalogue import Method
+from unseen.explainers.hiding.segments import check_count, coalition_scores, superpixels
+from unseen.explainers.sufficient.search import map_of
+from unseen.inputs.neighbourhood import check_radius, noisy
+from unseen.inputs.streams import stream_of
+from unseen.removal import MaskedClassifier
+
+TWINS = 0.99
+"""Correlation from which on two maps are said to be nearly the same."""
+
+_NOT_FINITE = "has values that are not finite"
+_FLAT, _STILL = 1e-6, 1e-12
+"""Shares of a map's largest value, and of its square, that float32 makes by rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregate:
+    """The best mixture of k maps, and what is known of it.
+
+    Attributes:
+        saliency: β Σ wᵢφᵢ, signed, float32, shape (H, W).
+        names: of the methods that are mixed.
+        maps: φᵢ, each divided by its standard deviation over the pixels, shape (k, H, W).
+        weights: wᵢ ≥ 0, which sum to 1, shape (k,); all 0 if no mixture predicts what hiding costs.
+        scale: β, with which the mixture's sums over hidden parts predict drops of the logit best; 1 if none is hidden.
+        interval: of each weight, the middle 95 % over resamples of the observations, shape (2, k).
+        observed: what the weights were found from.
+        program: what they make least, the pull towards other weights with it.
+        strength: how strongly they were drawn towards given ones.
+        held: losses where the weights were not fitted: of the mixture, the mean of the maps, and each map.
+        left_out: methods that cannot be mixed, with the reason.
+    """
+
+    saliency: Float[Tensor, "H W"]
+    names: tuple[str, ...]
+    maps: Float[Tensor, "k H W"]
+    weights: Float[Tensor, " k"]
+    scale: float
+    interval: Float[Tensor, "2 k"]
+    observed: Observed
+    program: Program
+    strength: float
+    held: HeldOut
+    left_out: Mapping[str, str]
+
+    @property
+    def contributions(self) -> Float[Tensor, " k"]:
+        """The share of each method in the mixture, ⟨wᵢφᵢ, φ_w⟩ / ‖φ_w‖²; they sum to 1."""
+        gram = self.observed.changes.maps
+        pulls = self.weights * (gram @ self.weights)
+        return pulls / torch.where(pulls.sum() > 0, pulls.sum(), 1)
+
+    @property
+    def twins(self) -> tuple[tuple[str, str, float], ...]:
+        """Pairs of methods whose maps are nearly the same, with their correlation; their split is chance."""
+        if len(self.names) < 2:
+            return ()
+        correlations = torch.corrcoef(self.maps.double().flatten(1))
+        pairs = torch.triu_indices(len(self.names), len(self.names), 1).T.tolist()
+        found = [(self.names[i], self.names[j], float(correlations[i, j])) for i, j in pairs]
+        return tuple(pair for pair in found if pair[2] >= TWINS)
+
+
+def aggregate(
+    masked: MaskedClassifier,
+    target: int,
+    methods: Mapping[str, Method],
+    *,
+    goal: Goal = "both",
+    balance: float = 0.5,
+    nearby: int = 3,
+    radius: float = 0.02,
+    hidden: int = 128,
+    segments: int = 50,
+    strength: float | None = None,
+    towards: Float[Tensor, " m"] | None = None,
+    seed: int = 0,
+) -> Aggregate:
+    """The convex combination of the methods' maps that serves a goal best on this photograph.
+
+    Robustness is about photographs near it, whose pixels move by at most ``radius``: the same for all methods, and
+    every method keeps its seed, so that what is random in it moves along. Faithfulness is about random segments hidden
+    by the removal: the same for all methods, one evaluation each. For one goal alone, the other's are not asked for.
+
+    Args:
+        masked: the classifier, its photograph and the removal.
+        target: class index.
+        methods: by name, at least one; each is asked once, and once for each nearby photograph.
+        goal: ``robustness``, ``faithfulness`` or ``both``.
+        balance: λ in [0, 1], the weight of robustness in ``both``.
+        nearby: how many nearby photographs, at least 1.
+        radius: of the L∞ ball in pixel units in which they are drawn uniformly, in (0, 1].
+        hidden: how many times segments are hidden, at least 4; from one of them up to a half.
+        segments: about how many there are.
+        strength: how strongly weights are drawn towards ``towards``; by default as strongly as does best on
+            observations held out.
+        towards: weights above 0, one for each of ``methods``; uniform by default. Those that are best on average over
+            a set of photographs lend few observations what they lack.
+        seed: of everything random.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+        NotApplicableError: one of the methods cannot explain the network.
+    """
+    check_request(goal, balance, nearby, radius, hidden, segments, strength)
+    if not methods:
+        raise ParameterError("no methods to aggregate; name at least one")
+    aims = torch.ones(len(methods)) if towards is None else towards
+    if aims.shape != (len(methods),) or not bool(((aims > 0) & aims.isfinite()).all()):
+        raise ParameterError(f"towards needs {len(methods)} finite weights above 0, one for each method")
+    generator = stream_of(masked.image, seed)
+    found = {name: _map(masked, target, name, method, seed) for name, method in methods.items()}
+    left_out = {name: reason for name, saliency in found.items() if (reason := _useless(saliency))}
+    names = [name for name in methods if name not in left_out]
+    scales = {name: found[name].double().std(correction=0) for name in names}
+    maps = _stacked([_in_unit(found[name], scales[name]) for name in names], left_out)
+
+    def around() -> Iterator[Tensor]:
+        for number, image in enumerate(noisy(masked.image, radius, nearby, generator), 1):
+            masked.announce(f"nearby photograph {number} of {nearby}", masked.expected)
+            with masked.beside(image) as other:
+                there = [_in_unit(map_of(methods[name], other, target, seed), scales[name]) for name in names]
+                yield torch.stack(there)
+
+    change = changes(maps, around() if goal != "faithfulness" else ())
+    if goal != "faithfulness":
+        moves = change.grams.diagonal(dim1=1, dim2=2).amax(0)
+        moving = moves.isfinite() & (moves > _STILL * change.maps.diagonal())
+        reasons = ["does not change with the photograph" if move.isfinite() else _NOT_FINITE for move in moves]
+        left_out |= {name: reason for name, reason, good in zip(names, reasons, moving, strict=True) if not good}
+        names = [name for name in names if name not in left_out]
+        maps, change = _stacked([*maps[moving]], left_out), change.of(moving)
+    count = hidden if goal != "robustness" else 0
+    observed = Observed(change, _hidings(masked, target, maps, count, segments, generator))
+    aim = torch.stack([aims[place] for place, name in enumerate(methods) if name in names])
+    pull = fitting_strength(observed, goal, balance, aim) if strength is None else strength
+    made = program(observed, goal, balance).drawn(pull, aim)
+    weights = made.weights()
+    spread = resampled(observed, goal, balance, pull, aim, generator=generator)
+    scale = float(scale_of(observed.hidings.loss(observed.alike[1]), weights)) if count else 1.0
+    return Aggregate(
+        scale * torch.einsum("k,khw->hw", weights.float(), maps),
+        tuple(names),
+        maps,
+        weights,
+        scale,
+        spread.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64), 0),
+        observed,
+        made,
+        pull,
+        held_out(observed, goal, balance, pull, aim),
+        left_out,
+    )
+
+
+def _map(masked: MaskedClassifier, target: int, name: str, method: Method, seed: int) -> Float[Tensor, "H W"]:
+    expected = masked.expected
+    masked.announce(name, expected)
+    try:
+        saliency = map_of(method, masked, target, seed)
+    except NotApplicableError as error:
+        raise NotApplicableError(f"{name} cannot be mixed: {error}") from error
+    masked.expected = expected
+    return saliency
+
+
+def _useless(saliency: Float[Tensor, "H W"]) -> str:
+    """Why a map cannot be mixed; empty if it can."""
+    if not saliency.isfinite().all():
+        return _NOT_FINITE
+    flat = saliency.double()
+    return "says the same of every pixel" if flat.std(correction=0) <= _FLAT * flat.abs().max() else ""
+
+
+def _in_unit(saliency: Float[Tensor, "H W"], scale: Float[Tensor, ""]) -> Float[Tensor, "H W"]:
+    return (saliency.double() / scale).float()
+
+
+def _stacked(maps: Sequence[Tensor], left_out: Mapping[str, str]) -> Float[Tensor, "k H W"]:
+    if not maps:
+        reasons = "; ".join(f"{name} {reason}" for name, reason in left_out.items())
+        raise NotApplicableError(f"no map is left to mix: {reasons}; name other methods")
+    return torch.stack([*maps])
+
+
+def _hidings(
+    masked: MaskedClassifier,
+    target: int,
+    maps: Float[Tensor, "k H W"],
+    count: int,
+    segments: int,
+    generator: torch.Generator,
+) -> Hidings:
+    """What the maps say of hidden segments, and what the network does; the photograph itself is asked first."""
+    if not count:
+        return Hidings(maps.new_zeros(0, len(maps), dtype=torch.float64), maps.new_zeros(0, dtype=torch.float64))
+    masked.announce("hidden segments", masked.expected)
+    numbers = superpixels(masked.image, segments)
+    shown = random_coalitions(int(numbers.max()) + 1, count, generator)
+    asked = torch.cat([torch.ones(1, shown.shape[1], dtype=torch.bool), shown])
+    scores = coalition_scores(masked, asked, numbers, [target], "logit")[:, 0]
+    return hidings(maps, shown, numbers, scores[0] - scores[1:])
+
+
+def random_coalitions(segments: int, count: int, generator: torch.Generator) -> Bool[Tensor, "N S"]:
+    """Which segments each mask shows: all but from one of them up to a half, every number as likely."""
+    most = max(1, segments // 2)
+    hidden = torch.randint(1, most + 1, (count, 1), generator=generator)
+    return torch.rand(count, segments, generator=generator).argsort(1).argsort(1) >= hidden
+
+
+def check_request(
+    goal: str, balance: float, nearby: int, radius: float, hidden: int, segments: int, strength: float | None
+) -> None:
+    """Refuse what no photograph can be asked; see :func:`aggregate`.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+    check_goal(goal, balance)
+    check_count(segments)
+    if nearby < 1:
+        raise ParameterError(f"nearby {nearby} must be at least 1; the same photograph tells nothing of robustness")
+    check_radius(radius)
+    if hidden < 4:
+        raise ParameterError(f"hidden {hidden} must be at least 4; three are always fitted fully")
+    if strength is not None and not 0 <= strength < inf:
+        raise ParameterError(f"strength {strength} must be at least 0")

@@ -1,0 +1,168 @@
+"""The best mixture of several methods as a method of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from unseen.errors import ParameterError
+from unseen.explainers.aggregation.aggregating import Aggregate, aggregate, check_request
+from unseen.explainers.aggregation.programs import Goal, program
+from unseen.explainers.catalogue import METHODS, Method
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.search import FromMap
+from unseen.explanation import Findings
+
+SEPARATOR = "/"
+"""Between the methods of a spec: a comma would end the option."""
+
+POOL = "grad-cam/layer-cam/integrated-gradients/smoothgrad/input-x-gradient/occlusion"
+"""Six that know the model in different ways, for any differentiable network."""
+
+_FRONT = 11
+
+
+@dataclass(frozen=True)
+class Aggregation(FromMap):
+    """Mix the maps of several methods with the weights that serve a goal best on this photograph.
+
+    After seed 003, *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024; see
+    :func:`aggregate`. The record has each method's weight, contribution and losses, and what the mixture gains over the
+    best single method on observations that its weights were not fitted to.
+
+    Args:
+        of: the methods, with ``/`` between them; a method's options follow its name as always, with ``;`` between them.
+        goal: ``robustness``, ``faithfulness`` or ``both``.
+        balance: λ in [0, 1], the weight of robustness in ``both``.
+        nearby: photographs near this one for which every method is asked again.
+        radius: how far their pixels move at most, in (0, 1].
+        hidden: how many times random segments are hidden.
+        segments: about how many there are.
+        strength: how strongly weights are drawn towards equal ones; ``none`` lets observations held out decide.
+        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
+        block: 0 keeps the shortest prefix of the ranking.
+        steps: prefix sizes evaluated for the curves.
+
+    Raises:
+        ParameterError: a parameter outside its range, an unknown method, or an aggregation of aggregations.
+    """
+
+    of: str = POOL
+    goal: Goal = "both"
+    balance: float = 0.5
+    nearby: int = 3
+    radius: float = 0.02
+    hidden: int = 128
+    segments: int = 50
+    strength: float | None = None
+    stage = "methods"
+    empty = "no mixture of these methods predicts what hiding costs {label}: the map is empty"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_request(self.goal, self.balance, self.nearby, self.radius, self.hidden, self.segments, self.strength)
+        if any(isinstance(method, Aggregation) for method in self.methods.values()):
+            raise ParameterError("an aggregation cannot be aggregated; name its methods instead")
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """The methods, by their specs."""
+        return {spec: METHODS.create(spec.replace(";", ",")) for spec in METHODS.split([self.of], SEPARATOR)}
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`aggregate`."""
+        del domain
+        found = aggregate(
+            evaluate.masked,
+            evaluate.target,
+            self.methods,
+            goal=self.goal,
+            balance=self.balance,
+            nearby=self.nearby,
+            radius=self.radius,
+            hidden=self.hidden,
+            segments=self.segments,
+            strength=self.strength,
+            seed=seed,
+        )
+        return Findings(found.saliency, notes=tuple(_notes(found)), record=_record(found, self))
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        once = sum(method.cost(shape) if isinstance(method, FromMap) else 0 for method in self.methods.values())
+        return once * (1 + (self.nearby if self.goal != "faithfulness" else 0)) + self.hidden
+
+
+def _notes(found: Aggregate) -> list[str]:
+    notes = [f"{name} is left out: it {reason}" for name, reason in found.left_out.items()]
+    notes += [
+        f"{one} and {other} say nearly the same here (correlation {correlation:.3f}): their split is chance"
+        for one, other, correlation in found.twins
+    ]
+    if not bool(found.weights.any()):
+        notes.append("no method is faithful here: no mixture of them predicts what hiding parts costs")
+    return notes
+
+
+def _record(found: Aggregate, asked: Aggregation) -> dict[str, Any]:
+    """All that was found, ready for JSON."""
+    mixture, mean, *alone = _losses(found)
+    methods = [
+        {"method": name, "weight": weight, "low": low, "high": high, "contribution": share, **losses}
+        for name, weight, low, high, share, losses in zip(
+            found.names,
+            found.weights.tolist(),
+            *found.interval.tolist(),
+            found.contributions.tolist(),
+            alone,
+            strict=True,
+        )
+    ]
+    return {
+        "goal": asked.goal,
+        **({"lambda": asked.balance} if asked.goal == "both" else {}),
+        **({"nearby": asked.nearby} if asked.goal != "faithfulness" else {}),
+        **({"hidden": asked.hidden} if asked.goal != "robustness" else {}),
+        "strength": found.strength,
+        "scale": found.scale,
+        "certificate": float(found.program.certificate(found.weights)),
+        "methods": methods,
+        "left_out": dict(found.left_out),
+        "held_out": {"mixture": mixture, "mean": mean},
+        "front": _front(found) if asked.goal == "both" else [],
+    }
+
+
+def _losses(found: Aggregate) -> list[dict[str, float | None]]:
+    """Losses on observations held out: of the mixture, the mean and each method; ``None`` for what was not observed."""
+    pairs = zip(found.held.sensitivity.tolist(), found.held.infidelity.tolist(), strict=True)
+    return [
+        {"sensitivity": None if isnan(change) else change, "infidelity": None if isnan(miss) else miss}
+        for change, miss in pairs
+    ]
+
+
+def _front(found: Aggregate) -> list[dict[str, Any]]:
+    """The mixtures from the most faithful to the steadiest, with their losses on what they were fitted to."""
+    balances = torch.linspace(0, 1, _FRONT)
+    weights = program(found.observed, "both", balances).drawn(found.strength).weights()
+    near, hidden = found.observed.alike
+    sensitivity = found.observed.changes.sensitivity(weights, near)
+    infidelity = found.observed.hidings.infidelity(weights, hidden, hidden)
+    return [
+        {
+            "lambda": round(balance, 3),
+            "weights": row,
+            "sensitivity": None if isnan(change) else change,
+            "infidelity": miss,
+        }
+        for balance, row, change, miss in zip(
+            balances.tolist(), weights.tolist(), sensitivity.tolist(), infidelity.tolist(), strict=True
+        )
+    ]

@@ -1,0 +1,173 @@
+"""Class activation maps whose weights come from the photograph seen through the channels, under any removal.
+
+Sources: Wang et al., *Score-CAM*, CVPRW 2020, algorithm 1; Zhang et al., *Opti-CAM: Optimizing saliency maps for
+interpretability*, CVIU 2024, equations 12–16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.classifier.differentiation import differentiated
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.explainers.cam.cam import FromFeatures, enlarged, normalised
+from unseen.explainers.scores import score_of, scored
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explanation import Findings
+from unseen.removal import MaskedClassifier
+from unseen.removal.deactivation.features import Features, last_features
+
+
+def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = False) -> Float[Tensor, "h w"]:
+    """A channel's weight is what the photograph's score owes to the region where the channel is active.
+
+    Each channel, enlarged and scaled to [0, 1], is a mask under the removal of ``masked``; where that takes only 0 and
+    1, it is cut at one half. Channels that are the same everywhere show nothing and get no weight.
+
+    Args:
+        masked: the classifier and its photograph.
+        features: of the photograph.
+        hide: hide the region instead of showing it alone.
+
+    Returns:
+        Shown alone, the weights are the softmax of the scores over the channels, as in the paper; hidden, how far the
+        score falls, divided by the number of channels.
+
+    Raises:
+        NotApplicableError: every channel is the same everywhere.
+    """
+    varied = (features.activations.amax((1, 2)) > features.activations.amin((1, 2))).nonzero().flatten()
+    if not len(varied):
+        raise NotApplicableError(f"score-cam: every channel of {features.layer} is the same everywhere")
+
+    def masks(first: int, last: int) -> Tensor:
+        region = normalised(enlarged(features.activations[varied[first:last]], masked.shape))
+        region = region if masked.removal.soft else (region > 0.5).float()
+        return 1 - region if hide else region
+
+    seen = scored(masked, masks, len(varied), [features.target], features.score)
+    scores = torch.cat([values[:, 0] for _, values in seen])
+    weights = (features.value - scores) / len(scores) if hide else scores.softmax(0)
+    return torch.einsum("c,chw->hw", weights, features.activations[varied])
+
+
+def opti_cam(
+    masked: MaskedClassifier, features: Features, *, rounds: int = 100, rate: float = 0.1
+) -> tuple[Float[Tensor, "h w"], list[float]]:
+    """The convex combination of channels through which the photograph keeps the highest score.
+
+    The softmax of one number per channel gives the weights; Adam raises the score of the photograph seen through the
+    map, enlarged and scaled to [0, 1], under the removal of ``masked``. The best round is kept.
+
+    Returns:
+        The map, and the score of every round.
+
+    Raises:
+        NotApplicableError: the removal takes masks of 0 and 1 only, which have no gradient.
+    """
+    if not masked.removal.soft:
+        raise NotApplicableError(
+            f"opti-cam optimises soft masks, and removal {masked.removal.name!r} takes only 0 and 1; "
+            "choose a removal that blends, such as 'grey', or 'score-cam'"
+        )
+    device = masked.classifier.device
+    activations = features.activations.to(device)
+    numbers = torch.zeros(len(activations), device=device, requires_grad=True)
+    mean, square = torch.zeros(2, *numbers.shape, device=device)
+    pixels = masked.image[None].to(device)
+    history: list[float] = []
+    best = torch.zeros_like(activations[0])
+
+    def evaluate(first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
+        del first, last
+        with masked.classifier.frozen(), torch.enable_grad():
+            found = torch.einsum("c,chw->hw", numbers.softmax(0), activations)
+            shown = normalised(enlarged(found[None], masked.shape))
+            logits = masked.forward(pixels, shown)
+            score = score_of(logits, features.score)[0, features.target]
+            (slope,) = differentiated(masked.classifier, score, [numbers])
+        return score.detach(), found.detach(), slope
+
+    for number in range(1, rounds + 1):
+        ((score, found, slope),) = masked.in_batches(1, evaluate)
+        if not history or float(score) > max(history):
+            best = found
+        history.append(float(score))
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope.square()
+        step = mean / (1 - 0.9**number) / ((square / (1 - 0.999**number)).sqrt() + 1e-8)
+        numbers = (numbers.detach() + rate * step).requires_grad_()  # Adam; torch's own takes seconds to import
+    return best.cpu(), history
+
+
+@dataclass(frozen=True)
+class ScoreCam(FromFeatures):
+    """The channels of the last feature map, weighted by the score of the photograph seen through each.
+
+    Source: Wang et al., CVPRW 2020. One evaluation per channel, under the removal.
+
+    Args:
+        hide: weigh a channel by how far the score falls when the region where it is active is hidden; the counterpart,
+            under a removal, of setting the channel to 0 as ``ablation-cam`` does.
+        score: see :class:`FromFeatures`, as are the next.
+        positive: as there.
+        blur: as there.
+        block: as there.
+        steps: as there.
+    """
+
+    hide: bool = False
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`score_cam`."""
+        del seed, domain
+        masked = evaluate.masked
+        features = last_features(masked, evaluate.target, score=self.score)
+        masked.announce("channels as masks", masked.evaluations + len(features.activations))
+        return self.findings(features, score_cam(masked, features, hide=self.hide), masked.shape)
+
+
+@dataclass(frozen=True)
+class OptiCam(FromFeatures):
+    """The convex combination of channels through which the photograph keeps the highest score.
+
+    Source: Zhang et al., CVIU 2024.
+
+    Args:
+        rounds: steps of Adam, one pass with a gradient each.
+        rate: of learning.
+        score: see :class:`FromFeatures`, as are the next.
+        positive: as there.
+        blur: as there.
+        block: as there.
+        steps: as there.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    rounds: int = 100
+    rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rounds < 1:
+            raise ParameterError(f"rounds {self.rounds} must be at least 1")
+        if not self.rate > 0:
+            raise ParameterError(f"rate {self.rate} must be positive")
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`opti_cam`."""
+        del seed, domain
+        masked = evaluate.masked
+        features = last_features(masked, evaluate.target, score=self.score)
+        found, history = opti_cam(masked, features, rounds=self.rounds, rate=self.rate)
+        return self.findings(features, found, masked.shape, scores=history)
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        del shape
+        return self.rounds + 1

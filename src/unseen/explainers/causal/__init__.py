@@ -1,0 +1,1 @@
+"""Causal explanations: how responsible each pixel is for a decision, and small parts that suffice for it."""

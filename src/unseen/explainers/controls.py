@@ -1,0 +1,91 @@
+"""Maps that know nothing of the model: what a metric must be able to tell from an explanation.
+
+Source: Adebayo et al., *Sanity Checks for Saliency Maps*, NeurIPS 2018, Figure 1 (edge detector); random and uniform
+maps are customary.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.search import FromMap
+from unseen.explanation import Findings
+from unseen.inputs.streams import stream_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control(FromMap):
+    """A map made from the photograph alone."""
+
+    stage: ClassVar[str] = "drawing"
+    empty: ClassVar[str] = "the map is empty: the photograph has no edges"
+    inside: ClassVar[bool] = False
+    uses_removal: ClassVar[bool] = False
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """None."""
+        del shape
+        return 0
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :meth:`FromMap.attribute`."""
+        del domain
+        return Findings(self.drawn(evaluate.masked.image, seed).float())
+
+    @abstractmethod
+    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+        """The map of a photograph."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomMap(Control):
+    """Independent uniform noise in [0, 1); the stream belongs to the photograph, so that another has another map."""
+
+    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+        """See :meth:`Control.drawn`."""
+        return torch.rand(image.shape[1:], generator=stream_of(image, seed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniformMap(Control):
+    """One everywhere; what ranks it breaks the ties at random."""
+
+    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+        """See :meth:`Control.drawn`."""
+        del seed
+        return torch.ones(image.shape[1:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edges(Control):
+    """The magnitude of the Sobel gradient of the photograph's luminance."""
+
+    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+        """See :meth:`Control.drawn`."""
+        from skimage import color, filters
+
+        del seed
+        return torch.from_numpy(filters.sobel(color.rgb2gray(image.double().cpu().numpy(), channel_axis=0)))  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AnnotationMap(Control):
+    """One on the object that a person drew, zero elsewhere; it has no name, for it needs the drawing.
+
+    Args:
+        annotation: the object's pixels, bool of shape (H, W).
+    """
+
+    annotation: Tensor
+
+    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+        """See :meth:`Control.drawn`."""
+        del image, seed
+        return self.annotation.float()

@@ -1,0 +1,1 @@
+"""Explainers that follow the gradient of the score to the pixels."""

@@ -1,0 +1,91 @@
+"""Gradients of a class's score with respect to pixels: the one way in which gradient methods ask the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier.differentiation import differentiable_logits, differentiated
+from unseen.errors import ParameterError
+from unseen.explainers.scores import Score, check_score, score_of
+from unseen.removal import MaskedClassifier
+
+Channels = Literal["sum", "max-abs"]
+CHANNELS: tuple[Channels, ...] = ("sum", "max-abs")
+
+
+def derivatives(
+    masked: MaskedClassifier,
+    pixels: Callable[[int, int], Float[Tensor, "N 3 H W"]],
+    count: int,
+    target: int,
+    score: Score = "logit",
+) -> Iterator[tuple[Float[Tensor, "N 3 H W"], Float[Tensor, " N"]]]:
+    """Gradients of the score with respect to pixels, and the scores, a batch at a time.
+
+    The plain network is asked, with nothing hidden. Its parameters receive no gradients.
+
+    Args:
+        masked: the classifier, with whose batches, counts and progress the passes go.
+        pixels: the images from one number up to another, RGB in [0, 1].
+        count: how many there are.
+        target: class index.
+        score: the logit, or the softmax probability.
+
+    Raises:
+        NotApplicableError: the network's logits cannot be differentiated.
+    """
+    check_score(score)
+
+    def evaluate(first: int, last: int) -> tuple[Tensor, Tensor]:
+        images = pixels(first, last).to(masked.classifier.device).detach().requires_grad_()
+        with masked.classifier.frozen(), torch.enable_grad():
+            values = differentiable_scores(masked, images, target, score)
+            (gradients,) = differentiated(masked.classifier, values.sum(), [images])
+        return gradients.float().cpu(), values.detach().float().cpu()
+
+    yield from masked.in_batches(count, evaluate)
+
+
+def differentiable_scores(
+    masked: MaskedClassifier, images: Float[Tensor, "N 3 H W"], target: int, score: Score
+) -> Float[Tensor, " N"]:
+    """The scores of one pass; see :func:`differentiable_logits`."""
+    return score_of(differentiable_logits(masked.classifier, images), score)[:, target]
+
+
+def over_channels(values: Float[Tensor, "3 H W"], how: Channels) -> Float[Tensor, "H W"]:
+    """One value a pixel: the signed sum over its channels, or the largest absolute value among them.
+
+    Raises:
+        ParameterError: another way.
+    """
+    check_channels(how)
+    return values.sum(0) if how == "sum" else values.abs().amax(0)
+
+
+def check_channels(how: str) -> None:
+    """Refuse a way of joining channels that there is not.
+
+    Raises:
+        ParameterError: neither ``sum`` nor ``max-abs``.
+    """
+    if how not in CHANNELS:
+        raise ParameterError(f"channels {how!r} must be {' or '.join(map(repr, CHANNELS))}")
+
+
+def contrast(masked: MaskedClassifier) -> Float[Tensor, "3 H W"]:
+    """The photograph minus the training data's mean colour: the network's normalised input in units of pixels."""
+    mean = torch.tensor(masked.classifier.preprocessing.mean)
+    return masked.image - mean[:, None, None]
+
+
+def stream(seed: int, number: int) -> torch.Generator:
+    """The random numbers of one sample: its own, so that results do not depend on how samples are batched."""
+    state = np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]) >> 1)

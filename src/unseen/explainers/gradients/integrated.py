@@ -1,0 +1,297 @@
+"""Gradients along paths: what the change from a baseline to the photograph adds, pixel by pixel, to the score.
+
+Sources: Sundararajan, Taly & Yan, *Axiomatic Attribution for Deep Networks*, ICML 2017, equation 1 (integrated
+gradients); Erion et al., *Improving performance of deep learning models with axiomatic attribution priors and expected
+gradients*, 2021, equation 2 (expected gradients).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.errors import ParameterError
+from unseen.explainers.gradients.baselines import Baseline, baseline_of, check_baseline
+from unseen.explainers.gradients.derivatives import derivatives, over_channels, stream
+from unseen.explainers.gradients.gradient import FromGradients
+from unseen.explainers.scores import Score, score_of
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explanation import Findings
+from unseen.inputs.photo import find_photos
+from unseen.removal import MaskedClassifier
+
+_FIRST = 17
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """An attribution that should add up to the difference of two scores.
+
+    Attributes:
+        values: what each pixel value adds, float32, shape (3, H, W).
+        difference: the score of the photograph minus that of the baseline (their mean, where there are several).
+        evaluations: passes with a gradient.
+        converged: whether the gap came below the tolerance.
+    """
+
+    values: Tensor
+    difference: float
+    evaluations: int
+    converged: bool
+
+    @property
+    def gap(self) -> float:
+        """What is missing to completeness: the difference of the scores minus the sum of the values."""
+        return self.difference - float(self.values.double().sum())
+
+
+def integrated_gradients(
+    masked: MaskedClassifier,
+    target: int,
+    baseline: Float[Tensor, "3 H W"],
+    *,
+    tolerance: float = 0.01,
+    most: int = 300,
+    score: Score = "logit",
+) -> Path:
+    """Integrated gradients on the straight line from a baseline, with steps where they are needed.
+
+    The integral is taken by the trapezoidal rule on 16 intervals; then the intervals are halved whose own gap, the
+    difference of the scores at their ends minus the integral over them, is largest, until both the sum of the gaps and
+    the root of the sum of their squares (so that it is not small by chance) are below the tolerance.
+
+    Args:
+        masked: the classifier and its photograph.
+        target: class index.
+        baseline: any image, such as a colour or a point without information.
+        tolerance: of the gap, as a share of the difference of the scores.
+        most: passes with a gradient at most, at least 17.
+        score: ``logit`` or ``probability``.
+
+    Raises:
+        ParameterError: a baseline of another shape, or a parameter outside its range.
+        NotApplicableError: the network cannot be differentiated.
+    """
+    _check(tolerance, most)
+    image = masked.image
+    if baseline.shape != image.shape:
+        raise ParameterError(f"the baseline has shape {tuple(baseline.shape)}; expected {tuple(image.shape)}")
+    change = image - baseline
+    seen: dict[float, tuple[Tensor, float, float]] = {}
+    """By the share of the way: the gradient, the score, and the slope of the score along the way."""
+
+    def visit(shares: list[float]) -> None:
+        def pixels(first: int, last: int) -> Tensor:
+            return baseline + torch.tensor(shares[first:last])[:, None, None, None] * change
+
+        number = 0
+        for gradients, values in derivatives(masked, pixels, len(shares), target, score):
+            slopes = gradients.double().flatten(1) @ change.double().flatten()
+            for one, value, slope in zip(gradients, values.tolist(), slopes.tolist(), strict=True):
+                seen[shares[number]] = one, value, slope
+                number += 1
+
+    visit([i / (_FIRST - 1) for i in range(_FIRST)])
+    while True:
+        ends = sorted(seen)
+        gaps = {(a, b): seen[b][1] - seen[a][1] - (b - a) * (seen[a][2] + seen[b][2]) / 2 for a, b in pairwise(ends)}
+        difference = seen[1.0][1] - seen[0.0][1]
+        error = max(abs(sum(gaps.values())), math.hypot(*gaps.values()))
+        converged = error <= tolerance * abs(difference)
+        room = min(_FIRST - 1, most - len(seen))
+        if converged or room < 1:
+            break
+        worst = sorted(gaps, key=lambda interval: abs(gaps[interval]), reverse=True)[:room]
+        visit([(a + b) / 2 for a, b in worst])
+    mean = torch.zeros(image.shape, dtype=torch.float64)
+    for a, b in pairwise(ends):
+        mean += (b - a) / 2 * (seen[a][0] + seen[b][0])
+    return Path((mean * change).float(), difference, len(seen), converged)
+
+
+def expected_gradients(
+    masked: MaskedClassifier,
+    target: int,
+    background: Callable[[int], Float[Tensor, "3 H W"]],
+    *,
+    samples: int = 200,
+    score: Score = "logit",
+    seed: int = 0,
+) -> Path:
+    """Integrated gradients averaged over baselines: each sample has a baseline and a place on the line from it.
+
+    The places are stratified: one falls into each of ``samples`` equal intervals.
+
+    Args:
+        masked: the classifier and its photograph.
+        target: class index.
+        background: the baseline of each sample, by its number.
+        samples: passes with a gradient; as many without one are spent on the baselines' scores.
+        score: ``logit`` or ``probability``.
+        seed: of the places.
+
+    Returns:
+        Complete in expectation; its gap is the error of sampling. ``converged`` is true where the gap is below a
+        twentieth of the difference.
+
+    Raises:
+        ParameterError: fewer than two samples.
+        NotApplicableError: the network cannot be differentiated.
+    """
+    if samples < 2:
+        raise ParameterError(f"samples {samples} must be at least 2")
+    image = masked.image
+    generator = stream(seed, 0)
+    shares = (torch.randperm(samples, generator=generator) + torch.rand(samples, generator=generator)) / samples
+
+    def between(first: int, last: int) -> Tensor:
+        baselines = torch.stack([background(i) for i in range(first, last)])
+        return baselines + shares[first:last, None, None, None] * (image - baselines)
+
+    values, number = torch.zeros(image.shape, dtype=torch.float64), 0
+    for gradients, _ in derivatives(masked, between, samples, target, score):
+        for one in gradients:
+            values += one.double() * (image - background(number))
+            number += 1
+
+    @torch.no_grad()
+    def evaluate(first: int, last: int) -> Tensor:
+        images = torch.stack([image if i == samples else background(i) for i in range(first, last)])
+        logits = masked.classifier.logits(images)
+        return score_of(logits, score)[:, target]
+
+    scores = torch.cat(list(masked.in_batches(samples + 1, evaluate))).double()
+    difference = float(scores[-1] - scores[:-1].mean())
+    gap = difference - float(values.sum()) / samples
+    return Path((values / samples).float(), difference, samples, abs(gap) <= 0.05 * abs(difference))
+
+
+@dataclass(frozen=True)
+class IntegratedGradients(FromGradients):
+    """What the change from a baseline to the photograph adds to the score, pixel by pixel.
+
+    Source: Sundararajan, Taly & Yan, ICML 2017. The record says how far the map's sum is from the difference of scores.
+
+    Args:
+        baseline: a colour, as in ``unseen list removals``, or ``zipo`` or ``zipo-class``, see
+            :func:`~unseen.explainers.gradients.baselines.baseline_of`; any image from Python, see
+            :func:`integrated_gradients`.
+        tolerance: of the gap, as a share of the difference of the scores.
+        most: passes with a gradient at most.
+        channels: see :class:`FromGradients`, as are the next.
+        score: as there.
+        blur: as there.
+        block: as there.
+        steps: as there.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    baseline: Baseline = "black"
+    tolerance: float = 0.01
+    most: int = 300
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_baseline(self.baseline)
+        _check(self.tolerance, self.most)
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`integrated_gradients`."""
+        del seed, domain
+        masked = evaluate.masked
+        baseline = baseline_of(self.baseline, masked.classifier, masked.image, evaluate.target)
+        found = integrated_gradients(
+            masked, evaluate.target, baseline, tolerance=self.tolerance, most=self.most, score=self.score
+        )
+        return _findings(found, self)
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        del shape
+        return min(self.most, 64)
+
+
+@dataclass(frozen=True)
+class ExpectedGradients(FromGradients):
+    """Integrated gradients averaged over many baselines, so that no single one is chosen.
+
+    Source: Erion et al., 2021.
+
+    Args:
+        photos: folder whose photographs are the baselines; solid random colours by default.
+        samples: passes with a gradient.
+        channels: see :class:`FromGradients`, as are the next.
+        score: as there.
+        blur: as there.
+        block: as there.
+        steps: as there.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+        PhotoError: (from a call) no photographs in the folder.
+    """
+
+    photos: str | None = None
+    samples: int = 200
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples < 2:
+            raise ParameterError(f"samples {self.samples} must be at least 2")
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`expected_gradients`."""
+        del domain
+        masked = evaluate.masked
+        if self.photos is None:
+
+            def background(number: int) -> Tensor:
+                colour = torch.rand(3, 1, 1, generator=stream(seed, number + 1))
+                return colour.expand_as(masked.image)
+
+        else:
+            files = find_photos([self.photos])
+            prepared = [masked.classifier.prepare(path) for path in files[: self.samples]]
+
+            def background(number: int) -> Tensor:
+                return prepared[number % len(prepared)]
+
+        found = expected_gradients(
+            masked, evaluate.target, background, samples=self.samples, score=self.score, seed=seed
+        )
+        return _findings(found, self)
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        del shape
+        return 2 * self.samples + 1
+
+
+def _findings(found: Path, method: FromGradients) -> Findings:
+    gap = abs(found.gap) / max(abs(found.difference), 1e-12)
+    notes = () if found.converged else (
+        f"the map adds up to {found.difference - found.gap:.3g} where the {method.score} changes by "
+        f"{found.difference:.3g}: a gap of {100 * gap:.1f} % after {found.evaluations} gradients",
+    )  # fmt: skip
+    record = {
+        "difference": found.difference,
+        "completeness_gap": found.gap,
+        "gradients": found.evaluations,
+        "converged": found.converged,
+    }
+    return Findings(over_channels(found.values, method.channels), notes=notes, record=record)
+
+
+def _check(tolerance: float, most: int) -> None:
+    if not 0 < tolerance < 1:
+        raise ParameterError(f"tolerance {tolerance} must lie in (0, 1); it is a share of the difference of the scores")
+    if most < _FIRST:
+        raise ParameterError(f"most {most} must be at least {_FIRST}, the gradients that are taken first")

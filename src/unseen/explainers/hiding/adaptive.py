@@ -1,0 +1,158 @@
+"""Ways of sampling masks again and again, for :mod:`unseen.explainers.hiding.iassa`.
+
+Each is a generator of maps, one an iteration, that ends when the budget does not pay for another. Source: Vasu & Long,
+*Iterative and Adaptive Sampling with Spatial Attention for Black-Box Model Explanations*, WACV 2020, section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.explainers.hiding.rise import RandomMasks
+from unseen.explainers.hiding.windows import Pile, Window, hiding, sliding
+from unseen.explainers.scores import Score, scored
+from unseen.removal import MaskedClassifier
+
+Adjust = Callable[[Float[Tensor, "H W"]], Float[Tensor, "H W"]]
+"""Equation 6: S → S'."""
+
+VISIBLE = 0.5
+"""Probability that a cell of a random mask is visible."""
+
+
+@dataclass(eq=False)
+class Budget:
+    """A masked classifier that may be asked only so often.
+
+    Args:
+        masked: the classifier and its photograph.
+        target: class index.
+        score: what is asked of it.
+        evaluations: how many may be spent.
+    """
+
+    masked: MaskedClassifier
+    target: int
+    score: Score
+    evaluations: int
+
+    def __post_init__(self) -> None:
+        self._before = self.masked.evaluations
+
+    @property
+    def spent(self) -> int:
+        """Evaluations so far."""
+        return self.masked.evaluations - self._before
+
+    @property
+    def left(self) -> int:
+        """Evaluations that may still be spent."""
+        return self.evaluations - self.spent
+
+    def scores(self, masks: Callable[[int, int], Float[Tensor, "N H W"]], count: int) -> Float[Tensor, " N"]:
+        """The scores under ``count`` masks, float64."""
+        return torch.cat([scores for _, scores in self.each(masks, count)])
+
+    def each(self, masks: Callable[[int, int], Tensor], count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Masks with their scores, float64, a chunk at a time."""
+        assert count <= self.left, "a sampler must look at what is left"
+        for some, values in scored(self.masked, masks, count, [self.target], self.score):
+            yield some, values[:, 0].double()
+
+    def whole(self) -> float:
+        """The score of the whole photograph."""
+        return float(self.scores(lambda first, last: torch.ones(last - first, *self.masked.shape), 1))
+
+    def under(self, windows: Sequence[Window]) -> Float[Tensor, " N"]:
+        """The scores with each window hidden, float64."""
+        return self.scores(lambda first, last: hiding(windows[first:last], self.masked.shape), len(windows))
+
+
+# ---- windows, as published and corrected ------------------------------------------------------------------------
+
+
+def schedule(iteration: int, side: int) -> tuple[int, int]:
+    """Window and stride in pixels: 45 − 1.5 k, at least 7, and 8 − 0.2 k, at least 3, of 224 (section 4)."""
+    window, stride = max(45 - 1.5 * iteration, 7), max(8 - 0.2 * iteration, 3)
+    return max(1, round(window / 224 * side)), max(1, round(stride / 224 * side))
+
+
+def literal(ask: Budget, adjust: Adjust, iterations: int) -> Iterator[Tensor]:
+    """Equation 5 as printed, S = Σ fᵢ Mᵢ / (E[M] N), over all windows of each iteration, each map replacing the last.
+
+    The selection of equation 7 is left out as in the authors' code, whose filter asks which windows leave something of
+    the region visible, which all do.
+    """
+    for iteration in range(iterations):
+        windows = sliding(ask.masked.shape, *schedule(iteration, min(ask.masked.shape)))
+        if len(windows) > ask.left:
+            return
+        scores, pile = ask.under(windows), Pile(ask.masked.shape)
+        pile.add(windows, scores.tolist())
+        visible = 1 - float(pile.cover.mean()) / len(windows)
+        yield adjust(((scores.sum() - pile.total) / (visible * len(windows))).float())
+
+
+def windows(ask: Budget, adjust: Adjust, iterations: int, threshold: float, seed: int) -> Iterator[Tensor]:
+    """The mean drop of the score over all windows so far that hide a pixel; new ones centre in the highest region.
+
+    Equation 5 with drops in place of scores and the real coverage in place of its mean; equations 7 and 8 as meant.
+    Where the budget does not pay for all windows of the region, some are drawn.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    whole = ask.whole()
+    pile, region = Pile(ask.masked.shape), torch.ones(ask.masked.shape, dtype=torch.bool)
+    for iteration in range(iterations):
+        side, stride = schedule(iteration, min(ask.masked.shape))
+        kept = [w for w in sliding(ask.masked.shape, side, stride) if bool(region[w[0] + side // 2, w[1] + side // 2])]
+        drawn = torch.randperm(len(kept), generator=generator)[: ask.left].sort().values.tolist()
+        if kept and not drawn:
+            return
+        chosen = [kept[i] for i in drawn]
+        if chosen:  # a map without a positive value has no highest region
+            pile.add(chosen, (whole - ask.under(chosen)).tolist())
+        adjusted = adjust(pile.mean.float())
+        region = highest(adjusted, threshold)
+        yield adjusted
+
+
+def highest(saliency: Float[Tensor, "H W"], threshold: float) -> Bool[Tensor, "H W"]:
+    """Equation 8: where the map is above a share of its maximum; negative values count as none."""
+    positive = saliency.clamp(min=0)
+    return positive > threshold * positive.max()
+
+
+# ---- random halves ------------------------------------------------------------------------------------------------
+
+
+def halves(ask: Budget, adjust: Adjust, iterations: int, grid: int, seed: int) -> Iterator[Tensor]:
+    """Centred RISE over all masks so far, S = Σ (fᵢ − f̄) Mᵢ / (p N): equation 5 without the lattice of the coverage.
+
+    The masks are those of :func:`~unseen.explainers.hiding.rise.rise` with as many as the budget pays for; each
+    iteration takes the next of them.
+    """
+    shape, count = ask.masked.shape, ask.left
+    source = RandomMasks(count, grid, VISIBLE, shape, ask.masked.removal.soft, seed)
+    weighted, shown = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
+    total, done = 0.0, 0
+    for iteration in range(iterations):
+        until = count * (iteration + 1) // iterations
+        if until == done:
+            continue
+        further = partial(_further, source, done)
+        for masks, scores in ask.each(further, until - done):
+            weighted += torch.einsum("n,nhw->hw", scores, masks.double())
+            shown += masks.double().sum(0)
+            total += float(scores.sum())
+        done = until
+        yield adjust(((weighted - total / done * shown) / (VISIBLE * done)).float())
+
+
+def _further(source: RandomMasks, done: int, first: int, last: int) -> Tensor:
+    return source(done + first, done + last)

@@ -1,0 +1,229 @@
+"""LIME: a linear model of the score on which segments are shown, fitted near the whole photograph.
+
+Source: Ribeiro, Singh & Guestrin, *"Why Should I Trust You?" Explaining the Predictions of Any Classifier*, KDD 2016,
+equation 1 and section 3.4; constants and the ridge penalty are those of the authors' ``lime_image``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import softshrink
+
+from unseen.errors import ParameterError
+from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, superpixels
+from unseen.explainers.scores import Score, check_score
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.search import FromMap
+from unseen.explanation import Findings
+from unseen.removal import MaskedClassifier
+
+Penalty = Literal["ridge", "lasso"]
+
+_POOR = 0.3
+_SWEEPS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """score ≈ intercept + the sum of the coefficients of the segments shown, for each class.
+
+    Attributes:
+        coefficients: float64, shape (T, S).
+        intercept: float64, shape (T,).
+        r2: weighted share of the score's variance that the model describes, at most 1, shape (T,); 1 for a score that
+            does not vary.
+        converged: whether the fit is exact to rounding; ridge always is.
+    """
+
+    coefficients: Tensor
+    intercept: Tensor
+    r2: Tensor
+    converged: bool
+
+
+def lime(
+    masked: MaskedClassifier,
+    targets: Sequence[int],
+    segments: Int[Tensor, "H W"],
+    *,
+    samples: int = 1000,
+    visible: float = 0.5,
+    width: float = 0.25,
+    penalty: Penalty = "ridge",
+    strength: float = 1.0,
+    score: Score = "probability",
+    seed: int = 0,
+) -> LinearModel:
+    """The local linear model of several classes, from the same samples.
+
+    Args:
+        masked: the classifier and its photograph.
+        targets: class indices.
+        segments: numbers 0 … S − 1 of the segments.
+        samples: random sets of segments that are shown; the first is the whole photograph.
+        visible: probability that a segment is shown.
+        width: of the kernel, see :func:`proximity`.
+        penalty: see :func:`fit`, as is the next.
+        strength: above 0.
+        score: ``probability`` as in the paper, or ``logit``.
+        seed: of the samples.
+
+    Raises:
+        ParameterError: a parameter outside its range, or segments that are not the photograph's.
+    """
+    _check(samples, visible, width, penalty, strength, score)
+    count = number_of(segments, masked.shape)
+    coalitions = torch.rand(samples, count, generator=torch.Generator().manual_seed(seed)) < visible
+    coalitions[0] = True
+    scores = coalition_scores(masked, coalitions, segments, targets, score)
+    return fit(coalitions, scores, proximity(coalitions, width), penalty, strength)
+
+
+def proximity(coalitions: Bool[Tensor, "N S"], width: float) -> Float[Tensor, " N"]:
+    """√exp(−d²/width²), with d the cosine distance to the whole photograph: 1 − √(share of segments shown)."""
+    distance = 1 - coalitions.double().mean(1).sqrt()
+    return torch.exp(-((distance / width) ** 2) / 2)
+
+
+def fit(
+    coalitions: Bool[Tensor, "N S"],
+    scores: Float[Tensor, "N T"],
+    weights: Float[Tensor, " N"],
+    penalty: Penalty,
+    strength: float,
+) -> LinearModel:
+    """Weighted least squares with a penalty on the coefficients; the intercept is free.
+
+    It is the least of Σ wᵢ (yᵢ − ŷᵢ)² + strength · ‖β‖², or ‖β‖₁ for ``lasso``, which sets coefficients to 0.
+
+    Args:
+        coalitions: the segments shown.
+        scores: y, float64.
+        weights: w, float64.
+        penalty: ``ridge`` or ``lasso``.
+        strength: above 0.
+    """
+    total = weights.sum()
+    x, y = coalitions.double(), scores
+    shown, level = weights @ x / total, weights @ y / total
+    x, y = x - shown, y - level
+    gram, moment = x.T @ (weights[:, None] * x), x.T @ (weights[:, None] * y)
+    if penalty == "ridge":
+        coefficients, converged = torch.linalg.solve(gram + strength * torch.eye(len(gram)).double(), moment), True
+    else:
+        coefficients, converged = _lasso(gram, moment, strength / 2)
+    left, spread = weights @ (y - x @ coefficients) ** 2, weights @ y**2
+    constant = spread <= 1e-14 * (weights @ scores**2)  # scores are float32
+    r2 = torch.where(constant, 1.0, 1 - left / spread)
+    return LinearModel(coefficients.T, level - shown @ coefficients, r2, converged)
+
+
+@dataclass(frozen=True)
+class Lime(FromMap):
+    """Show random segments; a pixel's saliency is the coefficient of its segment in a local linear model.
+
+    Source: Ribeiro, Singh & Guestrin, KDD 2016. Segments are SLIC superpixels.
+
+    Args:
+        segments: about how many.
+        samples: evaluations.
+        visible: probability that a segment is shown.
+        width: of the kernel that weights samples by how much of the photograph they show.
+        penalty: ``ridge``, or ``lasso``, which sets coefficients to 0.
+        strength: of the penalty.
+        score: ``probability`` (the paper's) or ``logit``.
+        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
+        block: 0 keeps the shortest prefix of the ranking.
+        steps: prefix sizes evaluated for the curves.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    segments: int = 50
+    samples: int = 1000
+    visible: float = 0.5
+    width: float = 0.25
+    penalty: Penalty = "ridge"
+    strength: float = 1.0
+    score: Score = "probability"
+    stage = "random segments"
+    empty = "the linear model gives no segment a share in the score of {label}: the map is empty"
+    inside = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.segments)
+        _check(self.samples, self.visible, self.width, self.penalty, self.strength, self.score)
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`lime`."""
+        del domain
+        segments = superpixels(evaluate.masked.image, self.segments)
+        model = lime(
+            evaluate.masked,
+            [evaluate.target],
+            segments,
+            samples=self.samples,
+            visible=self.visible,
+            width=self.width,
+            penalty=self.penalty,
+            strength=self.strength,
+            score=self.score,
+            seed=seed,
+        )
+        coefficients, r2 = model.coefficients[0], float(model.r2[0])
+        notes = []
+        if r2 < _POOR:
+            notes.append(
+                f"the linear model hardly describes the classifier here: it explains {r2:.0%} of the score's variance"
+            )
+        if not model.converged:
+            notes.append(f"the lasso did not converge in {_SWEEPS} sweeps; give it a larger strength or more samples")
+        record = {
+            "segments": len(coefficients),
+            "samples": self.samples,
+            "r2": r2,
+            "intercept": float(model.intercept[0]),
+            "converged": model.converged,
+        }
+        return Findings(coefficients[segments].float(), notes=tuple(notes), record=record)
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        del shape
+        return self.samples
+
+
+def _lasso(gram: Tensor, moment: Tensor, threshold: float) -> tuple[Tensor, bool]:
+    """The least of βᵀGβ / 2 − βᵀm + threshold · ‖β‖₁ by coordinate descent, for each column of ``moment``."""
+    diagonal = gram.diagonal().clamp(min=torch.finfo(gram.dtype).tiny)  # 0 where a segment is always shown, or never
+    coefficients = torch.zeros_like(moment)
+    for _ in range(_SWEEPS):
+        before = coefficients.clone()
+        for s in range(len(gram)):
+            pull = moment[s] - gram[s] @ coefficients + diagonal[s] * coefficients[s]
+            coefficients[s] = softshrink(pull, threshold) / diagonal[s]
+        if bool((coefficients - before).abs().max() <= 1e-12 * coefficients.abs().max()):
+            return coefficients, True
+    return coefficients, False
+
+
+def _check(samples: int, visible: float, width: float, penalty: str, strength: float, score: str) -> None:
+    if samples < 1:
+        raise ParameterError(f"samples {samples} must be at least 1")
+    if not 0 < visible < 1:
+        raise ParameterError(f"visible {visible} must lie in (0, 1); it is the probability that a segment is shown")
+    if not width > 0:
+        raise ParameterError(f"width {width} must be above 0")
+    if penalty not in ("ridge", "lasso"):
+        raise ParameterError(f"penalty {penalty!r} must be 'ridge' or 'lasso'")
+    if not strength > 0:
+        raise ParameterError(f"strength {strength} must be above 0, or the samples need not determine the coefficients")
+    check_score(score)

@@ -1,0 +1,176 @@
+"""RISE: the mean score over random masks that show a pixel.
+
+Source: Petsiuk, Das & Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box Models*, BMVC 2018,
+equation 6 and section 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from unseen.errors import ParameterError
+from unseen.explainers.scores import Score, check_score, scored
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.search import FromMap
+from unseen.explanation import Findings
+from unseen.removal import MaskedClassifier
+
+
+@dataclass(frozen=True, eq=False)
+class RandomMasks:
+    """Smooth random masks: small grids of bits, enlarged and shifted; the bits and shifts are kept, not the masks.
+
+    Args:
+        count: how many.
+        grid: cells along each side of the photograph.
+        visible: probability that a cell is visible.
+        shape: (H, W).
+        soft: whether masks may lie between 0 and 1; else they are cut at one half.
+        seed: of bits and shifts.
+    """
+
+    count: int
+    grid: int
+    visible: float
+    shape: tuple[int, int]
+    soft: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        generator = torch.Generator().manual_seed(self.seed)
+        bits = torch.rand(self.count, self.grid + 1, self.grid + 1, generator=generator) < self.visible
+        shifts = [torch.randint(0, cell, (self.count,), generator=generator) for cell in self.cell]
+        object.__setattr__(self, "_bits", bits)
+        object.__setattr__(self, "_shifts", torch.stack(shifts, 1))
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Pixels of a cell, (vertical, horizontal)."""
+        return ceil(self.shape[0] / self.grid), ceil(self.shape[1] / self.grid)
+
+    def __call__(self, first: int, last: int) -> Float[Tensor, "N H W"]:
+        """The masks from one number up to another."""
+        size = [(self.grid + 1) * cell for cell in self.cell]
+        cells: Tensor = self._bits[first:last, None].float()  # type: ignore[attr-defined]
+        large = interpolate(cells, size, mode="bilinear", align_corners=False)[:, 0]
+        rows, columns = (
+            shift[:, None] + torch.arange(side)
+            for shift, side in zip(self._shifts[first:last].T, self.shape, strict=True)  # type: ignore[attr-defined]
+        )
+        masks = large[torch.arange(len(large))[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return masks.clamp(0, 1) if self.soft else (masks > 0.5).float()
+
+
+def rise(
+    masked: MaskedClassifier,
+    targets: Sequence[int],
+    *,
+    masks: int = 2000,
+    grid: int = 7,
+    visible: float = 0.5,
+    centred: bool = True,
+    score: Score = "probability",
+    seed: int = 0,
+) -> Float[Tensor, "T H W"]:
+    """RISE maps of several classes from the same masks.
+
+    Args:
+        masked: the classifier and its photograph.
+        targets: class indices.
+        masks: how many are evaluated.
+        grid: cells along each side.
+        visible: probability that a cell is visible.
+        centred: subtract the mean score first, S = Σ (fᵢ − f̄) Mᵢ / (p N), which removes what the unequal coverage of
+            pixels adds to the map; else the paper's S = Σ fᵢ Mᵢ / (p N).
+        score: ``probability`` as in the paper, or ``logit``.
+        seed: of the masks.
+
+    Returns:
+        Signed, float32.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+    _check(masks, grid, visible, score)
+    source = RandomMasks(masks, grid, visible, masked.shape, masked.removal.soft, seed)
+    weighted = torch.zeros(len(targets), masked.shape[0] * masked.shape[1], dtype=torch.float64)
+    shown, total = torch.zeros_like(weighted[0]), torch.zeros(len(targets), dtype=torch.float64)
+    for some, values in scored(masked, source, masks, targets, score):
+        flat = some.flatten(1)
+        weighted += values.T @ flat
+        shown += flat.sum(0)
+        total += values.sum(0)
+    if centred:
+        weighted -= (total / masks)[:, None] * shown
+    return (weighted / (visible * masks)).float().reshape(len(targets), *masked.shape)
+
+
+@dataclass(frozen=True)
+class Rise(FromMap):
+    """Show random halves of the photograph; a pixel's saliency is the mean score of the masks that show it.
+
+    Source: Petsiuk, Das & Saenko, BMVC 2018. Under a removal that takes only 0 and 1 the masks are cut at one half.
+
+    Args:
+        masks: evaluations.
+        grid: cells along each side of the photograph.
+        visible: probability that a cell is visible.
+        centred: subtract the mean score first; ``false`` is the paper's estimator.
+        score: ``probability`` (the paper's) or ``logit``.
+        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
+        block: 0 keeps the shortest prefix of the ranking.
+        steps: prefix sizes evaluated for the curves.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    masks: int = 2000
+    grid: int = 7
+    visible: float = 0.5
+    centred: bool = True
+    score: Score = "probability"
+    stage = "random masks"
+    empty = "no mask changes the score of {label}: the map is empty"
+    inside = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self.masks, self.grid, self.visible, self.score)
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`rise`."""
+        del domain
+        maps = rise(
+            evaluate.masked,
+            [evaluate.target],
+            masks=self.masks,
+            grid=self.grid,
+            visible=self.visible,
+            centred=self.centred,
+            score=self.score,
+            seed=seed,
+        )
+        return Findings(maps[0])
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        del shape
+        return self.masks
+
+
+def _check(masks: int, grid: int, visible: float, score: str) -> None:
+    if masks < 1:
+        raise ParameterError(f"masks {masks} must be at least 1")
+    if grid < 1:
+        raise ParameterError(f"grid {grid} must be at least 1")
+    if not 0 < visible < 1:
+        raise ParameterError(f"visible {visible} must lie in (0, 1); it is the probability that a cell is shown")
+    check_score(score)

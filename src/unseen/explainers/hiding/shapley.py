@@ -1,0 +1,248 @@
+"""Shapley values of segments: the fair shares in the change of the score from all hidden to all shown.
+
+Sources: Shapley, *A Value for n-Person Games*, 1953; Mitchell et al., *Sampling Permutations for Shapley Value
+Estimation*, JMLR 2022 (antithetic permutations); Lundberg & Lee, *A Unified Approach to Interpreting Model
+Predictions*, NeurIPS 2017 (KernelSHAP); Covert & Lee, *Improving KernelSHAP*, AISTATS 2021 (pairs, the constraint).
+
+The Shapley values of a game v are those of its odd part u(C) = (v(C) − v(not C)) / 2. Each estimator therefore draws
+coalitions, evaluates them and what they leave out, and knows no more than u.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import comb
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from unseen.errors import ParameterError
+from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, superpixels
+from unseen.explainers.scores import Score, check_score
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.search import FromMap
+from unseen.explanation import Findings
+from unseen.removal import MaskedClassifier
+
+Sampling = Literal["kernel", "permutation"]
+
+Estimate = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(coalitions (N, S), u (N, T), v(all) − v(none) (T,)) → values and standard errors (S, T)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShapleyValues:
+    """Shares of segments in the score of each class; all float64.
+
+    Attributes:
+        values: shape (T, S); their sum over segments is ``whole`` − ``hidden``.
+        errors: standard errors of the values, shape (T, S); 0 where all coalitions were evaluated.
+        hidden: scores with all hidden, shape (T,).
+        whole: scores of the whole photograph, shape (T,).
+        exact: whether all coalitions were evaluated.
+    """
+
+    values: Tensor
+    errors: Tensor
+    hidden: Tensor
+    whole: Tensor
+    exact: bool
+
+
+def shapley(
+    masked: MaskedClassifier,
+    targets: Sequence[int],
+    segments: Int[Tensor, "H W"],
+    *,
+    budget: int = 2000,
+    sampling: Sampling = "kernel",
+    score: Score = "logit",
+    seed: int = 0,
+) -> ShapleyValues:
+    """Shapley values of several classes from the same coalitions; exact where the budget allows all 2^S of them.
+
+    Args:
+        masked: the classifier and its photograph.
+        targets: class indices.
+        segments: numbers 0 … S − 1 of the segments.
+        budget: evaluations at most; as coalitions that come up again are evaluated once, some may be left.
+        sampling: ``kernel``, KernelSHAP by pairs of complementary coalitions; or ``permutation``, the mean gain when
+            segments are shown one after the other in a random order, and in its reverse.
+        score: ``logit`` or ``probability``.
+        seed: of the coalitions.
+
+    Raises:
+        ParameterError: a parameter outside its range, segments that are not the photograph's, or a budget that is too
+            small for so many.
+    """
+    _check(budget, sampling, score)
+    count = number_of(segments, masked.shape)
+    exact = 2**count <= budget
+    if not exact and budget < 4 * count + 2:
+        raise ParameterError(
+            f"budget {budget} is too small for {count} segments: give at least {4 * count + 2}, or ask for fewer"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    estimate: Estimate
+    if exact:
+        coalitions, estimate = _all_with_the_last(count), _from_all
+    elif sampling == "kernel":
+        coalitions, estimate = _from_kernel(count, (budget - 2) // 2, generator), _by_regression
+    else:
+        coalitions, estimate = _along_orders(count, (budget - 2) // (2 * count - 2), generator), _by_gains
+    ends = torch.tensor([[False], [True]]).expand(2, count)
+    scores = coalition_scores(masked, torch.cat([ends, coalitions, ~coalitions]), segments, targets, score)
+    hidden, whole = scores[:2]
+    shown, left_out = scores[2:].chunk(2)
+    values, errors = estimate(coalitions, (shown - left_out) / 2, whole - hidden)
+    return ShapleyValues(values.T, errors.T, hidden, whole, exact)
+
+
+@dataclass(frozen=True)
+class Shapley(FromMap):
+    """Give each segment its Shapley value; the map's sum is the score of the photograph minus that of nothing shown.
+
+    Sources: Lundberg & Lee, NeurIPS 2017; Covert & Lee, AISTATS 2021. Segments are SLIC superpixels. A segment's value
+    is shared equally between its pixels, so that large segments do not rank first for being large.
+
+    Args:
+        segments: about how many.
+        budget: evaluations at most; all coalitions are evaluated where that costs no more.
+        sampling: ``kernel`` or ``permutation``, see :func:`shapley`.
+        score: ``logit`` or ``probability``.
+        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
+        block: 0 keeps the shortest prefix of the ranking.
+        steps: prefix sizes evaluated for the curves.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    segments: int = 50
+    budget: int = 2000
+    sampling: Sampling = "kernel"
+    score: Score = "logit"
+    stage = "coalitions of segments"
+    empty = "no segment has a share in the score of {label}: the map is empty"
+    inside = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.segments)
+        _check(self.budget, self.sampling, self.score)
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`shapley`."""
+        del domain
+        segments = superpixels(evaluate.masked.image, self.segments)
+        found = shapley(
+            evaluate.masked,
+            [evaluate.target],
+            segments,
+            budget=self.budget,
+            sampling=self.sampling,
+            score=self.score,
+            seed=seed,
+        )
+        values, errors = found.values[0], found.errors[0]
+        saliency = (values / segments.flatten().bincount())[segments].float()
+        notes = []
+        if not found.exact and bool((values.abs() <= 2 * errors).all()):
+            notes.append("no segment's value exceeds twice its standard error: the map may be noise; raise the budget")
+        record = {
+            "segments": len(values),
+            "exact": found.exact,
+            "hidden": float(found.hidden[0]),
+            "whole": float(found.whole[0]),
+            "efficiency_gap": float((saliency.double().sum() - found.whole[0] + found.hidden[0]).abs()),
+            "values": values.tolist(),
+            "standard_errors": errors.tolist(),
+        }
+        return Findings(saliency, notes=tuple(notes), record=record)
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        del shape
+        return min(self.budget, 1 << self.segments)
+
+
+def _all_with_the_last(count: int) -> Bool[Tensor, "N S"]:
+    """All coalitions that have the last segment; those that have not are what these leave out."""
+    return ~(torch.arange(2 ** (count - 1))[:, None] >> torch.arange(count) & 1).bool()
+
+
+def _from_all(
+    coalitions: Bool[Tensor, "N S"], odd: Float[Tensor, "N T"], change: Float[Tensor, " T"]
+) -> tuple[Float[Tensor, "S T"], Float[Tensor, "S T"]]:
+    """Shapley's formula: the mean gain over the segments' orders."""
+    del change
+    count = coalitions.shape[1]
+    joining = torch.tensor([1 / (count * comb(count - 1, k)) for k in range(count)] + [0.0], dtype=torch.float64)
+    size = coalitions.sum(1, keepdim=True)
+    weights = torch.where(coalitions, joining[size - 1], -joining[size])
+    values = 2 * weights.T @ odd
+    return values, torch.zeros_like(values)
+
+
+def _from_kernel(count: int, number: int, generator: torch.Generator) -> Bool[Tensor, "N S"]:
+    """Coalitions of k segments with a probability ∝ 1 / (k (S − k)), the Shapley kernel's; all of one size alike."""
+    sizes = torch.arange(1, count)
+    drawn = sizes[torch.multinomial(1.0 / (sizes * (count - sizes)), number, replacement=True, generator=generator)]
+    return _order(count, number, generator) < drawn[:, None]
+
+
+def _by_regression(
+    coalitions: Bool[Tensor, "N S"], odd: Float[Tensor, "N T"], change: Float[Tensor, " T"]
+) -> tuple[Float[Tensor, "S T"], Float[Tensor, "S T"]]:
+    """Least squares of u(C) on Σ± β / 2, + for segments in C and − for the others, where Σ β is the change.
+
+    On that constraint it is the weighted least squares of KernelSHAP over the pairs. β = change / S + γ with Σ γ = 0,
+    and so γ is the least solution for the centred coalitions. Errors are White's, which hold for any residuals.
+    """
+    number, count = coalitions.shape
+    sides = coalitions.double() - 0.5
+    level = sides.mean(1, keepdim=True)
+    inverse = torch.linalg.pinv(sides - level, rtol=1e-9)
+    if int(torch.linalg.matrix_rank(inverse, rtol=1e-9)) < count - 1:
+        raise ParameterError(
+            f"the {2 * number} coalitions drawn do not tell all {count} segments apart: raise the budget"
+        )
+    values = inverse @ (odd - level * change)
+    left = odd - level * change - (sides - level) @ values
+    variance = inverse**2 @ left**2 * (number / (number - count + 1))
+    return change / count + values, variance.sqrt()
+
+
+def _along_orders(count: int, number: int, generator: torch.Generator) -> Bool[Tensor, "N S"]:
+    """The first segment of a random order, its first two, … all but the last; what they leave out is the reverse's."""
+    steps = torch.arange(1, count)[None, :, None]
+    return (_order(count, number, generator)[:, None] < steps).flatten(0, 1)
+
+
+def _by_gains(
+    coalitions: Bool[Tensor, "N S"], odd: Float[Tensor, "N T"], change: Float[Tensor, " T"]
+) -> tuple[Float[Tensor, "S T"], Float[Tensor, "S T"]]:
+    """The mean gain of a segment over the orders; with its reverse, each order is one independent observation."""
+    count = coalitions.shape[1]
+    orders = coalitions.reshape(-1, count - 1, count)
+    place = count - 1 - orders.sum(1)
+    end = (change / 2).expand(len(orders), 1, -1)
+    gains = torch.cat([-end, odd.reshape(len(orders), count - 1, -1), end], 1).diff(dim=1)
+    gains = gains.take_along_dim(place[:, :, None], 1)
+    return gains.mean(0), gains.std(0) / len(orders) ** 0.5
+
+
+def _order(count: int, number: int, generator: torch.Generator) -> Int[Tensor, "N S"]:
+    """Places of segments in random orders."""
+    return torch.rand(number, count, generator=generator).argsort(1)
+
+
+def _check(budget: int, sampling: str, score: str) -> None:
+    if budget < 2:
+        raise ParameterError(f"budget {budget} must be at least 2: the whole photograph and nothing of it")
+    if sampling not in ("kernel", "permutation"):
+        raise ParameterError(f"sampling {sampling!r} must be 'kernel' or 'permutation'")
+    check_score(score)

@@ -1,0 +1,1 @@
+"""Explainers that hand the score back through the layers by rules: relevance propagation and DeepLIFT."""

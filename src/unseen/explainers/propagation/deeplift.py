@@ -1,0 +1,131 @@
+"""DeepLIFT: how each input's difference from a baseline changes the score, by the differences of all activations.
+
+Source: Shrikumar, Greenside & Kundaje, *Learning Important Features Through Propagating Activation Differences*, ICML
+2017, section 3.5.1 (the rescale rule). What it leaves open is filled so that the sum of contributions stays exact: of a
+product each factor is credited at the mean of the other, softmax and norms are taken apart into functions of one value,
+sums and products, and a maximum is credited to the one input that made the change. RevealCancel is not offered: its
+positive and negative contributions travel apart, which no single derivative per tensor can carry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.classifier.differentiation import differentiated
+from unseen.errors import ParameterError
+from unseen.explainers.gradients.baselines import Baseline, baseline_of, check_baseline
+from unseen.explainers.gradients.derivatives import over_channels
+from unseen.explainers.gradients.gradient import FromGradients
+from unseen.explainers.propagation.deeplift_rules import Differences
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explanation import Findings
+from unseen.removal import MaskedClassifier
+
+_GAP = 0.01
+"""Share of the change above which a gap is told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """Contributions that add up to the difference of two logits.
+
+    Attributes:
+        values: of every value of the network's input, float32, shape (3, H, W).
+        difference: the logit of the photograph minus that of the baseline.
+        gap: the difference minus the sum of the values; by rounding.
+    """
+
+    values: Float[Tensor, "3 H W"]
+    difference: float
+    gap: float
+
+
+def deeplift(masked: MaskedClassifier, target: int, baseline: Float[Tensor, "3 H W"]) -> Contributions:
+    """DeepLIFT contributions by the rescale rule; two passes.
+
+    Args:
+        masked: the classifier and its photograph.
+        target: class index.
+        baseline: any image, such as a colour.
+
+    Raises:
+        ParameterError: a baseline of another shape.
+        NotApplicableError: the network has a function without a rule.
+    """
+    if baseline.shape != masked.image.shape:
+        raise ParameterError(f"the baseline has shape {tuple(baseline.shape)}; expected {tuple(masked.image.shape)}")
+    classifier = masked.classifier
+    tape: list[Tensor] = []
+    inputs = [classifier.normalise(image[None]).detach() for image in (baseline, masked.image)]
+
+    def passed(number: int) -> tuple[float, Tensor | None]:
+        """The logit, and of the photograph the multipliers."""
+        if number == 0:
+            tape.clear()
+        run = Differences(classifier, tape, recording=number == 0)
+        with classifier.frozen(), torch.enable_grad():
+            entered = run.enter(inputs[number].clone().requires_grad_())
+            with run:
+                output = classifier.call(entered)
+            logit = classifier.check(output, 1)[0, target]
+            if not logit.requires_grad:
+                raise run.refusal("the output", "does not depend on the photograph")
+            multipliers = differentiated(classifier, logit, [entered])[0] if number else None
+        return float(logit.detach()), multipliers
+
+    def evaluate(first: int, last: int) -> list[tuple[float, Tensor | None]]:
+        return [passed(number) for number in range(first, last)]
+
+    (reference, _), (logit, multipliers) = (one for batch in masked.in_batches(2, evaluate) for one in batch)
+    assert multipliers is not None
+    values = (multipliers * (inputs[1] - inputs[0]))[0]
+    difference = logit - reference
+    return Contributions(values.float().cpu(), difference, difference - float(values.double().sum()))
+
+
+@dataclass(frozen=True)
+class DeepLift(FromGradients):
+    """How each pixel's difference from a baseline changes the logit, by the differences of all activations.
+
+    Source: Shrikumar, Greenside & Kundaje, ICML 2017, the rescale rule. The map adds up to the change of the logit.
+
+    Args:
+        baseline: a colour, as in ``unseen list removals``, or ``zipo`` or ``zipo-class``, see
+            :func:`~unseen.explainers.gradients.baselines.baseline_of`; any image from Python, see :func:`deeplift`.
+        channels: see :class:`FromGradients`, as are the next.
+        blur: as there.
+        block: as there.
+        steps: as there.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    baseline: Baseline = "black"
+    score: Literal["logit"] = field(default="logit", init=False)
+    stage: ClassVar[str] = "contributions"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_baseline(self.baseline)
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """See :func:`deeplift`."""
+        del seed, domain
+        masked = evaluate.masked
+        baseline = baseline_of(self.baseline, masked.classifier, masked.image, evaluate.target)
+        found = deeplift(masked, evaluate.target, baseline)
+        record = {"difference": found.difference, "completeness_gap": found.gap}
+        lost = f"the map misses {found.gap:.3g} of the logit's change of {found.difference:.3g}, lost to rounding"
+        notes = (lost,) if abs(found.gap) > _GAP * abs(found.difference) else ()
+        return Findings(over_channels(found.values, self.channels), notes=notes, record=record)
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """See :meth:`FromMap.cost`."""
+        del shape
+        return 2

@@ -1,0 +1,160 @@
+"""From a saliency map to a small visible set that was seen to suffice.
+
+The set starts as a prefix of the pixels' ranking. Whether a prefix suffices is not monotone in its length, so every
+set that is returned was itself evaluated. ReX scans the prefixes ten pixels at a time; here one shared grid of
+lengths serves all thresholds and both curves, and a k-ary bisection refines it for each threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from unseen.explainers.sufficient.evaluation import Evaluate, Test
+from unseen.explanation import Curve
+from unseen.removal.fills.blur import smoothing
+
+_ARITY = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Pixels in the order in which they are shown.
+
+    Attributes:
+        order: flat pixel indices, most responsible first, shape (P,).
+        shape: (H, W) of the photograph.
+    """
+
+    order: Int[Tensor, " P"]
+    shape: tuple[int, int]
+
+    def prefix(self, size: int) -> Bool[Tensor, "H W"]:
+        """The visible set of the first ``size`` pixels."""
+        visible = torch.zeros(self.shape, dtype=torch.bool)
+        visible.view(-1)[self.order[:size]] = True
+        return visible
+
+    def prefixes(self, sizes: Sequence[int]) -> Bool[Tensor, "N H W"]:
+        """The visible sets of the first so many pixels each."""
+        place = torch.full((self.shape[0] * self.shape[1],), len(self.order))
+        place[self.order] = torch.arange(len(self.order))
+        return (place < torch.as_tensor(sizes)[:, None]).reshape(-1, *self.shape)
+
+    def grid(self, count: int) -> list[int]:
+        """At most ``count`` prefix sizes: 0, then geometric from half a per cent to all pixels."""
+        total = len(self.order)
+        steps = np.geomspace(max(1, total / 200), total, count - 1).round().astype(int)
+        return sorted({0, *steps.tolist(), total})
+
+
+def rank(
+    saliency: Float[Tensor, "H W"], *, blur: float = 0.0, seed: int = 0, domain: Bool[Tensor, "H W"] | None = None
+) -> Ranking:
+    """Rank pixels by saliency, smoothed by a Gaussian; ties are broken at random, never by position.
+
+    Args:
+        saliency: any map, larger means shown earlier.
+        blur: standard deviation of the Gaussian in pixels; 0 leaves the map as it is. A responsibility map is made of
+            boxes: smoothing ranks their centres before their edges, which gives compact and much smaller parts.
+        seed: of the order among ties.
+        domain: rank only these pixels.
+    """
+    height, width = saliency.shape
+    smooth = saliency.double()
+    if blur > 0:
+        smooth = smoothing(height, blur) @ smooth @ smoothing(width, blur).T
+    smooth = smooth.reshape(-1)
+    levels = (smooth * (1e9 / smooth.abs().max().clamp(min=1e-30))).round()  # ties survive the rounding of the blur
+    shuffled = torch.randperm(height * width, generator=torch.Generator().manual_seed(seed))
+    order = shuffled[levels[shuffled].argsort(descending=True, stable=True)]
+    return Ranking(order if domain is None else order[domain.reshape(-1)[order]], (height, width))
+
+
+def boundary(passes: Callable[[Sequence[int]], Sequence[bool]], good: int, bad: int, *, tolerance: int = 1) -> int:
+    """An integer that passes, next to one that fails, between ``good`` (passes) and ``bad`` (fails).
+
+    The k-ary bisection asks for eight integers at a time; the answer was itself asked for, or is ``good``. Where
+    passing is not monotone it is the boundary nearest to ``bad`` among those seen.
+
+    Args:
+        passes: verdicts on some integers, in one batch.
+        good: an integer that is known to pass.
+        bad: an integer, larger or smaller, that is known or taken to fail.
+        tolerance: the largest distance that may remain between the answer and a failing integer.
+    """
+    while abs(good - bad) > tolerance:
+        points = dict.fromkeys(np.linspace(bad, good, _ARITY + 2).round().astype(int).tolist())
+        asked = [p for p in points if p not in (good, bad)]
+        for point, passing in zip(asked, passes(asked), strict=True):
+            if passing:
+                good = point
+                break
+            bad = point
+    return good
+
+
+@dataclass(frozen=True, eq=False)
+class Prefix:
+    """The shortest prefix of a ranking that was seen to pass.
+
+    Attributes:
+        visible: the set, shape (H, W).
+        size: its pixels.
+        stable: the size from which on every evaluated prefix passes too; ``None`` if the longest fails.
+    """
+
+    visible: Bool[Tensor, "H W"]
+    size: int
+    stable: int | None
+
+
+def shortest_prefix(
+    test: Test, ranking: Ranking, sizes: Sequence[int], *, tolerance: int | None = None
+) -> Prefix | None:
+    """The shortest prefix that passes among ``sizes``, refined between it and the failing size before it.
+
+    Args:
+        test: what is asked of a visible set.
+        ranking: the order of pixels.
+        sizes: ascending prefix lengths to begin with.
+        tolerance: pixels; the refined prefix is at most this much longer than one that fails. ``None`` takes 1 % of
+            the length.
+
+    Returns:
+        ``None`` when no prefix of these sizes passes.
+    """
+    known: dict[int, bool] = {}
+
+    def passes(asked: Sequence[int]) -> list[bool]:
+        verdicts: list[bool] = test(ranking.prefix(size) for size in asked).passes.tolist()
+        known.update(zip(asked, verdicts, strict=True))
+        return verdicts
+
+    index = next((i for i, passing in enumerate(passes(sizes)) if passing), None)
+    if index is None:
+        return None
+    size = sizes[index]
+    if index > 0:
+        size = boundary(passes, size, sizes[index - 1], tolerance=tolerance or ceil(size / 100))
+    longer = sorted(known, reverse=True)
+    failing = next((i for i, n in enumerate(longer) if not known[n]), len(longer))
+    return Prefix(ranking.prefix(size), size, longer[failing - 1] if failing else None)
+
+
+def curve(evaluate: Evaluate, ranking: Ranking, sizes: Sequence[int]) -> Curve:
+    """Probability of the target with each prefix visible (insertion) and with each hidden (deletion)."""
+    insertion = evaluate(ranking.prefix(size) for size in sizes)
+    deletion = evaluate(~ranking.prefix(size) for size in sizes)
+    total = ranking.shape[0] * ranking.shape[1]
+    return Curve(
+        tuple(size / total for size in sizes),
+        tuple(insertion.probability.tolist()),
+        tuple(deletion.probability.tolist()),
+    )

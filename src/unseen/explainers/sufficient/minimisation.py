@@ -1,0 +1,73 @@
+"""Make a visible set smaller by hiding square blocks of it, until no single block can be spared.
+
+The result is 1-minimal with respect to the blocks (Zeller & Hildebrandt, "Simplifying and Isolating Failure-Inducing
+Input", IEEE TSE 2002), and the last round, which tries every block that is left, is the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from unseen.explainers.sufficient.evaluation import Test
+from unseen.explainers.sufficient.extraction import boundary
+
+
+def minimise(test: Test, part: Bool[Tensor, "H W"], sides: Sequence[int]) -> list[Bool[Tensor, "H W"]]:
+    """Ever smaller parts that pass, from ``part`` itself to one that is minimal for blocks of the last side.
+
+    A round hides each block of the part alone, all in one batch, and then as many of the dispensable ones together as
+    a bisection finds, those first that cost the least confidence. Blocks that were indispensable are tried again when
+    no other is left; a round in which every block of the part is indispensable ends the side.
+
+    Args:
+        test: what is asked of a visible set; ``part`` passes.
+        part: the set to begin with.
+        sides: block sides in pixels, coarse to fine; the blocks tile the photograph from its top left corner.
+    """
+    trail = [part]
+    for side in sides:
+        trail.extend(_without_blocks(test, trail[-1], _tiles(part.shape, side)))
+    return trail
+
+
+def _without_blocks(test: Test, part: Bool[Tensor, "H W"], tiles: Int[Tensor, "H W"]) -> list[Bool[Tensor, "H W"]]:
+    found: list[Tensor] = []
+    candidates: list[int] = []
+    while True:
+        present = torch.bincount(tiles[part]).nonzero().flatten().tolist()
+        proof = not candidates
+        candidates = candidates or present
+        trial = test(part & (tiles != block) for block in candidates)
+        ranked = trial.confidence.argsort(descending=True).tolist()
+        spare = [candidates[i] for i in ranked if trial.passes[i]]
+        if spare:
+            start = part
+
+            def passes(counts: Sequence[int], start: Tensor = start, spare: Sequence[int] = spare) -> list[bool]:
+                return test(_hide(start, tiles, spare[:count]) for count in counts).passes.tolist()
+
+            count = boundary(passes, 1, len(spare) + 1)
+            part = _hide(part, tiles, spare[:count])
+            found.append(part)
+            candidates = spare[count:]
+        elif proof:
+            return found
+        else:
+            candidates = []
+
+
+def _tiles(shape: Sequence[int], side: int) -> Int[Tensor, "H W"]:
+    """The number of the square block that each pixel lies in."""
+    height, width = shape
+    columns = -(-width // side)
+    return (torch.arange(height) // side)[:, None] * columns + torch.arange(width) // side
+
+
+def _hide(part: Bool[Tensor, "H W"], tiles: Int[Tensor, "H W"], blocks: Sequence[int]) -> Bool[Tensor, "H W"]:
+    kept = torch.ones(int(tiles.max()) + 1, dtype=torch.bool)
+    kept[list(blocks)] = False
+    return part & kept[tiles]

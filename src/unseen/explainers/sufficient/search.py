@@ -1,0 +1,241 @@
+"""From any map to findings: its ranking and curve, and for each γ parts that were seen to suffice."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.errors import ParameterError
+from unseen.explainers.sufficient.evaluation import Criterion, Evaluator
+from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank, shortest_prefix
+from unseen.explainers.sufficient.minimisation import minimise
+from unseen.explanation import Findings, Part
+from unseen.removal import MaskedClassifier
+
+if TYPE_CHECKING:
+    from unseen.explainers.catalogue import Method
+
+_EVALUATIONS_OF_PART = {False: 40, True: 130}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromMap(ABC):
+    """A method that makes a map and takes parts from it; lengths are shares of the photograph's shorter side.
+
+    Args:
+        blur: standard deviation of the Gaussian that smooths the map before pixels are ranked.
+        block: side of the square blocks for which a part is made minimal; blocks of twice that side go first. 0 keeps
+            the shortest prefix of the ranking.
+        steps: prefix sizes evaluated for the curves, where each bisection begins.
+
+    Attributes:
+        stage: what making a map is called while it goes on.
+        empty: the note on a map of zeros; ``{label}`` stands for the class.
+        renewed: whether further disjoint parts need a new map of what is left.
+        uses_removal: whether the map depends on the removal; parts and curves always do.
+        inside: whether it looks inside the network, which must then be torch's own modules.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+    """
+
+    blur: float = 0.0
+    block: float = 0.0
+    steps: int = 24
+
+    stage: ClassVar[str]
+    empty: ClassVar[str]
+    renewed: ClassVar[bool] = False
+    uses_removal: ClassVar[bool] = True
+    inside: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 2:
+            raise ParameterError(f"steps {self.steps} must be at least 2")
+        if not 0 <= self.blur <= 1:
+            raise ParameterError(f"blur {self.blur} must lie in [0, 1]; it is a share of the shorter side")
+        if not 0 <= self.block <= 0.5:
+            raise ParameterError(f"block {self.block} must lie in [0, 0.5]; it is a share of the shorter side")
+
+    @abstractmethod
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """The map with its notes and its own evidence, no parts yet; pixels outside ``domain`` are not ranked."""
+
+    @abstractmethod
+    def cost(self, shape: tuple[int, int]) -> int:
+        """Evaluations that a map is expected to take."""
+
+    def __call__(
+        self,
+        masked: MaskedClassifier,
+        target: int,
+        *,
+        confidence: Sequence[float] = (0.5,),
+        seed: int = 0,
+        parts: int = 1,
+        contrastive: bool = False,
+    ) -> Findings:
+        """Explain why the model says class ``target``; see :class:`unseen.explainers.catalogue.Method`."""
+        return _Search(self, Evaluator(masked, target), seed, contrastive).findings(confidence, parts)
+
+
+def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Float[Tensor, "H W"]:
+    """The method's map alone, without parts and curves where it can do without."""
+    if isinstance(method, FromMap):
+        return method.attribute(Evaluator(masked, target), seed, None).saliency
+    return method(masked, target, seed=seed).saliency
+
+
+@dataclass
+class _Search:
+    """The search of one photograph: what it asks, and what must be told besides the parts."""
+
+    method: FromMap
+    evaluate: Evaluator
+    seed: int
+    contrastive: bool
+    notes: list[str] = field(default_factory=list)
+    spent: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def masked(self) -> MaskedClassifier:
+        return self.evaluate.masked
+
+    @property
+    def label(self) -> str:
+        return self.masked.classifier.label(self.evaluate.target)
+
+    def findings(self, confidence: Sequence[float], count: int) -> Findings:
+        """The map with its curve, and for each γ, in the order asked, ``count`` disjoint parts or a note."""
+        wanted = sorted(set(confidence), reverse=True)
+        with self._stage(self.method.stage, maps=1, parts=count * len(wanted)):
+            made = self.method.attribute(self.evaluate, self.seed, None)
+            saliency = made.saliency
+            self.notes += made.notes
+            ranking, sizes = self._ranked(saliency, None)
+        line = None
+        if bool(saliency.any()):
+            with self._stage("curves", parts=count * len(wanted)):
+                line = curve(self.evaluate, ranking, sizes)
+        else:
+            self.notes.append(self.method.empty.format(label=self.label))
+        found: dict[float, list[Part]] = {}
+        costs: dict[str, int] = {}
+        for index, gamma in enumerate(wanted):
+            maps = count - 1 if self.method.renewed else 0
+            with self._stage("parts", maps=maps, parts=count * (len(wanted) - index)):
+                before = self.masked.evaluations
+                larger = [parts[0].mask for parts in found.values() if parts]
+                found[gamma] = list(self._parts(gamma, count, made, (ranking, sizes), larger[-1:]))
+                costs[str(gamma)] = self.masked.evaluations - before
+        return Findings(
+            saliency,
+            tuple(part for gamma in dict.fromkeys(confidence) for part in found[gamma]),
+            line,
+            tuple(self.notes),
+            {
+                "evaluations": self.spent,
+                "evaluations_by_threshold": costs,
+                "full_probability": float(self.evaluate.full.probability),
+                **({"map": dict(made.record)} if made.record else {}),
+            },
+        )
+
+    def _ranked(self, saliency: Tensor, domain: Bool[Tensor, "H W"] | None) -> tuple[Ranking, list[int]]:
+        """The ranking and prefix sizes to begin with; an empty map ranks nothing before all pixels."""
+        ranking = rank(saliency, blur=self.method.blur * min(saliency.shape), seed=self.seed, domain=domain)
+        return ranking, ranking.grid(self.method.steps) if bool(saliency.any()) else [len(ranking.order)]
+
+    def _parts(
+        self,
+        gamma: float,
+        count: int,
+        made: Findings,
+        ranked: tuple[Ranking, list[int]],
+        larger: Sequence[Tensor],
+    ) -> Iterator[Part]:
+        """Disjoint parts that reach γ; each further one is searched where the photograph is left over."""
+        criterion = Criterion(self.evaluate, gamma * float(self.evaluate.full.probability), self.contrastive)
+        rest = torch.ones(self.masked.shape, dtype=torch.bool)
+        for number in range(count):
+            ranking, sizes = ranked
+            if number > 0:
+                if not bool(criterion([rest]).passes):
+                    self.notes.append(
+                        f"{number} of {count} disjoint parts found: "
+                        f"what is left of the photograph does not {self._asked(gamma)}"
+                    )
+                    return
+                again = self.method.attribute(self.evaluate, self.seed, rest) if self.method.renewed else made
+                ranking, sizes = self._ranked(again.saliency, rest)
+            prefix = shortest_prefix(criterion, ranking, sizes)
+            if prefix is None:
+                self.notes.append(f"no part found: nothing that was tried is seen to {self._asked(gamma)}")
+                return
+            start = min([prefix.visible, *(larger if number == 0 else [])], key=lambda mask: int(mask.sum()))
+            trail = [ranking.prefix(size) for size in reversed(sizes) if size > prefix.size]
+            block = self.method.block
+            fine = max(1, round(block * min(self.masked.shape))) if block else None
+            trail += minimise(criterion, start, (2 * fine, fine) if fine else ())
+            part = self._part(criterion, trail, prefix, gamma=gamma, block=fine, number=number)
+            rest = rest & ~part.mask
+            yield part
+
+    def _part(
+        self,
+        criterion: Criterion,
+        trail: Sequence[Tensor],
+        prefix: Prefix,
+        *,
+        gamma: float,
+        block: int | None,
+        number: int,
+    ) -> Part:
+        """The last set of the trail that passes alone and in a batch; the trail runs from large to minimal."""
+        pixels = self.masked.shape[0] * self.masked.shape[1]
+        for visible in reversed(trail):
+            trial = criterion.verify(visible)
+            verified = bool(trial.passes)
+            if verified:
+                break
+        else:
+            self.notes.append(
+                f"γ = {gamma:g}: the part is not verified: none of the {len(trail)} sets tried passes both alone and "
+                "in a batch; it is the last and largest of them"
+            )
+        if not bool(visible.any()):
+            self.notes.append(
+                f"γ = {gamma:g}: the part is empty, because with everything hidden the model still says {self.label}"
+            )
+        return Part(
+            mask=visible,
+            role="contrastive" if self.contrastive else "sufficient",
+            confidence_threshold=gamma,
+            confidence=float(trial.confidence),
+            verified=verified,
+            minimal_block=block if visible is trail[-1] and verified else None,
+            first_passing=prefix.size / pixels,
+            stable=prefix.stable / pixels if prefix.stable is not None else None,
+            rank=number,
+        )
+
+    def _asked(self, gamma: float) -> str:
+        hidden = " when visible and take it off when hidden" if self.contrastive else ""
+        return f"keep {self.label} on top with γ = {gamma:g}{hidden}"
+
+    @contextmanager
+    def _stage(self, name: str, *, maps: int = 0, parts: int = 0) -> Iterator[None]:
+        """Tell progress what is ahead, and keep account of what the stage spent."""
+        curves_ahead = 0 if name == "parts" else 2 * self.method.steps
+        parts_ahead = parts * _EVALUATIONS_OF_PART[self.method.block > 0]
+        before = self.masked.evaluations
+        self.masked.announce(name, before + maps * self.method.cost(self.masked.shape) + curves_ahead + parts_ahead)
+        yield
+        self.spent[name] = self.spent.get(name, 0) + self.masked.evaluations - before

@@ -1,0 +1,5 @@
+"""The result of every explainer: what it holds, how it is kept, how it is drawn."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

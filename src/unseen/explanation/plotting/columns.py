@@ -1,0 +1,170 @@
+"""What stands side by side in a picture: each column has a title, something drawn and a caption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from unseen.explanation.explanation import Curve, Explanation, Part
+from unseen.explanation.plotting import pixels
+from unseen.explanation.plotting.page import SMALL
+from unseen.explanation.plotting.palette import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DELETION, INSERTION = COLOURS[:2]
+"""Blue and vermilion of Okabe & Ito: told apart with any colour-vision deficiency; dashes tell them apart in grey."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One picture of a row.
+
+    Attributes:
+        title: what it is.
+        caption: what to read from it; lines are wrapped to the column.
+        draw: fills the axes.
+        left: room for tick labels beside the axes, in inches; 0 draws no axes around the picture.
+        foot: room for ticks or a colour bar below the axes, in inches.
+    """
+
+    title: str
+    caption: str
+    draw: Callable[[Axes], None]
+    left: float = 0.0
+    foot: float = 0.0
+
+
+def photograph(image: Tensor, top: Sequence[Mapping[str, Any]]) -> Column:
+    """The photograph as the model saw it, and what the model said: the likeliest classes, best first."""
+    height, width = image.shape[1:]
+    said = ", ".join(f"{guess['label']} {percent(guess['probability'])}" for guess in top[:3])
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(pixels.photograph(image), interpolation="nearest")
+
+    return Column("Photograph", f"as the model sees it, {width} × {height} pixels\n{said}", draw)
+
+
+def saliency(explanation: Explanation, outlined: tuple[Part, ...]) -> Column:
+    """The map over the faded photograph, transparent where it is near 0, with outlines and a colour bar."""
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(pixels.overlay(explanation.image, explanation.saliency), interpolation="nearest")
+        for part in outlined:
+            _outline(axes, part)
+        span = pixels.limits(explanation.saliency)
+        inch = _inch(axes)
+        colour_bar(axes.inset_axes((0, -0.24 * inch, 1, 0.15 * inch)), span)
+
+    reading = reading_of(pixels.limits(explanation.saliency))
+    outlines = {0: "", 1: "\noutlined: the part", 2: "\noutlined: the parts"}[min(len(outlined), 2)]
+    return Column("Saliency map", f"{reading} (values unscaled){outlines}", draw, foot=0.5)
+
+
+def colour_bar(axes: Axes, span: tuple[float, float]) -> None:
+    """Fill the axes with the colours of a map that spans ``span``, with ticks below."""
+    axes.imshow(pixels.ramp(*span), aspect="auto", extent=(*span, 0, 1))
+    axes.set_yticks([])
+    low, high = span
+    ends: dict[float, Literal["left", "center", "right"]]
+    ends = {low: "left", 0.0: "center" if low else "left", high: "right"}
+    axes.set_xticks([*ends], [f"≤ {low:.2g}" if low else "0", *(["0"] if low else []), f"≥ {high:.2g}"])
+    axes.tick_params(labelsize=SMALL, length=2.5, pad=2)
+    for label, side in zip(axes.get_xticklabels(), ends.values(), strict=True):
+        label.set_horizontalalignment(side)
+
+
+def reading_of(span: tuple[float, float]) -> str:
+    """What the colours of a map that spans ``span`` mean."""
+    return "orange: speaks for it; purple: against" if span[0] < 0 else "darker: more responsible"
+
+
+def part(explanation: Explanation, found: Part) -> Column:
+    """The part in colour on the faded photograph, and what the model says when it sees the part alone."""
+    asked = percent(found.confidence_threshold * explanation.probability)
+    verdict = "verified alone and in a batch" if found.verified else "NOT verified: fails alone, in a batch or both"
+    lines = [
+        f"{percent(found.fraction)} of the pixels alone → {explanation.label} {percent(found.confidence)}",
+        f"asked: on top with at least {asked}",
+        verdict,
+    ]
+    if found.role == "contrastive":
+        lines.append(f"hiding it takes {explanation.label} off the top")
+    if found.minimal_block is not None:
+        lines.append(f"minimal: no block of the {found.minimal_block}-pixel grid can be left out")
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(pixels.cut_out(pixels.photograph(explanation.image), found.mask), interpolation="nearest")
+        _outline(axes, found)
+
+    does = "suffices" if found.role == "sufficient" else "suffices and is needed"
+    which = f"Part no. {found.rank + 1} that" if found.rank else "Part that"
+    return Column(f"{which} {does}, γ = {found.confidence_threshold:g}", "\n".join(lines), draw)
+
+
+def no_part(explanation: Explanation) -> Column:
+    """Says plainly that there is nothing to show."""
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(pixels.faded(pixels.photograph(explanation.image), 0.72), interpolation="nearest")
+
+    return Column("No part", f"{explanation.method} found no part that suffices for {explanation.label}", draw)
+
+
+def curve(explanation: Explanation, steps: Curve) -> Column:
+    """Probability of the target while the ranking's first pixels are shown alone, and while they are hidden."""
+    share, shown, hidden = np.array([steps.fractions, steps.insertion, steps.deletion])
+
+    def draw(axes: Axes) -> None:
+        axes.axhline(100 * explanation.probability, color="#999999", lw=1, ls=":", label="full photograph")
+        axes.plot(100 * share, 100 * shown, color=INSERTION, lw=1.8, marker=".", label="insertion (shown alone)")
+        axes.plot(100 * share, 100 * hidden, color=DELETION, lw=1.8, ls="--", marker=".", label="deletion (hidden)")
+        for number, found in enumerate(explanation.parts):
+            label = "part, shown alone" if number == 0 else None
+            axes.plot(
+                100 * found.fraction, 100 * found.confidence, "D", color="black", ms=6, mec="white", label=label,
+                ls="", clip_on=False, zorder=5,
+            )  # fmt: skip
+        axes.set(xlim=(0, 100), ylim=(0, 100))
+        axes.set_xlabel("pixels, most responsible first (%)", size=SMALL, labelpad=2)
+        axes.set_ylabel(f"probability of {explanation.label} (%)", size=SMALL, labelpad=2, parse_math=False)
+        axes.tick_params(labelsize=SMALL)
+        axes.grid(color="#dddddd", lw=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(
+            fontsize=SMALL - 0.5, loc="upper left", bbox_to_anchor=(-0.03, -0.42 * _inch(axes)),
+            ncols=2, frameon=False, borderaxespad=0, handlelength=1.8, columnspacing=1,
+        )  # fmt: skip
+
+    areas = f"area under insertion {steps.insertion_area:.3f}, deletion {steps.deletion_area:.3f}"
+    return Column("Insertion and deletion", areas, draw, left=0.5, foot=0.85)
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: 95.3 %, 0.42 %, 100 %; never rounded to 0 % or 100 % when it is neither."""
+    if share in (0, 1):
+        return f"{100 * share:.0f} %"
+    if share < 0.0001 or share > 0.9999:
+        return "< 0.01 %" if share < 0.5 else "> 99.99 %"
+    return f"{100 * share:.{2 if share < 0.01 or share > 0.999 else 1}f} %"
+
+
+def _outline(axes: Axes, found: Part) -> None:
+    from matplotlib.collections import LineCollection
+
+    border = pixels.outline(found.mask)
+    for width, colour in ((2.2, "white"), (0.9, "black")):
+        axes.add_collection(
+            LineCollection(list(border), colors=colour, linewidths=width, capstyle="projecting", clip_on=False)
+        )
+
+
+def _inch(axes: Axes) -> float:
+    """An inch as a share of the axes' height."""
+    return float(axes.figure.dpi / axes.bbox.height)

@@ -1,0 +1,161 @@
+"""A sheet that compares: columns are methods, rows are ways of hiding, every cell a map over the faded photograph."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from unseen.explanation.plotting import columns, pixels
+from unseen.explanation.plotting.figures import headline_of
+from unseen.explanation.plotting.page import (
+    EDGE,
+    FACT,
+    GAP,
+    HEAD_LETTER,
+    HEAD_LINE,
+    LINE,
+    NAME_LETTER,
+    NAME_LINE,
+    NOTE,
+    TEXT,
+    Page,
+    facts_line,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from unseen.pipeline.compare import Cell, Comparison
+
+_SIDE, _LEFT = 2.5, 1.5
+"""Inches: width of a map; of the photograph and of what is said at the left of a row."""
+_BAR, _TICKS = 0.13, 0.24
+"""Inches: height of a colour bar, and of its ticks."""
+_BETWEEN, _INSIDE = 0.16, 0.12
+"""Inches: between rows, and from the edge of a cell without map to its text."""
+_FAINT = 0.1
+"""A map below this share of its column's scale hardly shows."""
+
+
+def comparison(compared: Comparison) -> Figure:
+    """Photograph and decision above; below, a column per method with its own colour scale, and a row per removal."""
+    image = compared.decision.image
+    across = range(len(compared.methods))
+    small, tall = (side * image.shape[1] / image.shape[2] for side in (_LEFT, _SIDE))
+    left = [EDGE + _LEFT + GAP + number * (_SIDE + GAP) for number in across]
+    width = left[-1] + _SIDE + EDGE
+    room = width - left[0] - EDGE
+
+    headline = wrapped(headline_of(compared.decision.label, compared.decision.probability), room, HEAD_LETTER)
+    said = [(line, colour) for text, colour in _said(compared) for line in wrapped(text, room)]
+    spans = [_span(compared, number) for number in across]
+    captions = [[_caption(cell, span) for cell, span in zip(row, spans, strict=False)] for row in compared.rows]
+    feet = [0.07 + LINE * max(map(len, row)) + _BETWEEN for row in captions]
+    names = [_spec(method, _SIDE) for method in compared.methods]
+    keys = [wrapped(_key(compared, number), _SIDE) for number in across]
+    scales = NAME_LINE * max(map(len, names))
+    heads = scales + _BAR + _TICKS + LINE * max(map(len, keys)) + 0.08
+    above = max(small + _BETWEEN, HEAD_LINE * len(headline) + LINE * len(said) + 0.2 + heads)
+    page = Page(width, 2 * EDGE + above + sum(tall + foot for foot in feet) - _BETWEEN)
+
+    top = page.height - EDGE
+    columns.photograph(image, ()).draw(page.axes(EDGE, top - small, _LEFT, small, bare=True))
+    page.headline(headline, top, left[0])
+    for number, (line, colour) in enumerate(said):
+        page.write(left[0], top - HEAD_LINE * len(headline) - LINE * number, [line], colour=colour)
+    y = top - above + heads
+    for x, name, span, key in zip(left, names, spans, keys, strict=True):
+        page.name(x, y - scales + NAME_LINE * len(name), name)
+        if span is not None:
+            columns.colour_bar(page.axes(x, y - scales - _BAR, _SIDE, _BAR, bare=False), span)
+        page.write(x, y - scales - _BAR - _TICKS, key, colour=FACT)
+    y = top - above
+    for removal, row, lines, foot in zip(compared.removals, compared.rows, captions, feet, strict=False):
+        page.write(EDGE, y, ["hidden by"], colour=FACT)
+        page.name(EDGE, y - LINE - 0.02, _spec(removal, _LEFT))
+        for x, cell, span, caption in zip(left, row, spans, lines, strict=False):
+            _draw(page, cell, span, (x, y, tall))
+            for number, (line, colour) in enumerate(caption):
+                page.write(x, y - tall - 0.07 - LINE * number, [line], colour=colour)
+        y -= tall + foot
+    return page.figure
+
+
+def _said(compared: Comparison) -> list[tuple[str, str]]:
+    """What stands under the headline, each with its colour."""
+    decision = compared.decision
+    height, width = decision.image.shape[1:]
+    done = [cell.explanation.provenance for cell in compared.cells if cell.explanation is not None]
+    repeated = decision.evaluations * max(0, len(done) - 1)  # every cell counts the decision, which was made once
+    guesses = ", ".join(f"{guess['label']} {columns.percent(guess['probability'])}" for guess in decision.top[:3])
+    facts = facts_line([
+        decision.classifier.name,
+        f"{len(done)} explanation{'' if len(done) == 1 else 's'}",
+        f"{sum(about['evaluations'] for about in done) - repeated:,} model evaluations",
+        f"{sum(about['seconds'] for about in done):.0f} s",
+    ])  # fmt: skip
+    lost = len(compared.failures)
+    return [
+        (facts, FACT),
+        (f"The model sees {width} × {height} pixels and says: {guesses}", FACT),
+        *((f"Note: {note}", NOTE) for note in decision.notes),
+        *([(f"Note: {lost} of {len(compared.cells)} failed; the reason stands in its place", NOTE)] if lost else []),
+    ]
+
+
+def _span(compared: Comparison, column: int) -> tuple[float, float] | None:
+    """The range that the colours of a column span, over all its rows; ``None`` without any map."""
+    maps = [row[column].explanation for row in compared.rows if column < len(row)]
+    found = [explanation.saliency for explanation in maps if explanation is not None]
+    return pixels.limits(*found) if found else None
+
+
+def _spec(spec: str, room: float) -> list[str]:
+    """A spec as lines that break behind what separates its parts, or within one that is too long for a line."""
+    parts = [
+        part if len(part) <= room / NAME_LETTER else re.sub("([:=])", r"\1 ", part)
+        for part in re.split("(?<=[,;/])", spec)
+    ]
+    return [re.sub("([,;/:=]) ", r"\1", line) for line in wrapped(" ".join(parts), room, NAME_LETTER)]
+
+
+def _key(compared: Comparison, column: int) -> str:
+    span = _span(compared, column)
+    if span is None:
+        return "no map"
+    alike = "; the same map in every row" if compared.methods[column] in compared.unmoved else ""
+    return columns.reading_of(span) + alike
+
+
+def _caption(cell: Cell, span: tuple[float, float] | None) -> list[tuple[str, str]]:
+    """Lines under a cell, each with its colour: how good the ranking is, what it cost, and whether it looks empty."""
+    if cell.explanation is None or span is None:
+        return []
+    about, curve = cell.explanation.provenance, cell.explanation.curve
+    peak = float(cell.explanation.saliency.abs().max())
+    lines = [(f"{about['evaluations']:,} evaluations, {about['seconds']:.1f} s", TEXT)]
+    if curve is not None:
+        lines.insert(0, (f"insertion {curve.insertion_area:.3f}, deletion {curve.deletion_area:.3f}", TEXT))
+    if peak == 0:
+        lines.append(("the map is 0 everywhere", NOTE))
+    elif peak < _FAINT * span[1]:
+        lines.append((f"faint on this scale: within ±{peak:.1g}", NOTE))
+    return lines
+
+
+def _draw(page: Page, cell: Cell, span: tuple[float, float] | None, place: tuple[float, float, float]) -> None:
+    """One cell, its upper left corner and height given: the map, or why there is none."""
+    x, y, tall = place
+    axes = page.axes(x, y - tall, _SIDE, tall, bare=True)
+    if cell.explanation is not None:
+        shown = pixels.overlay(cell.explanation.image, cell.explanation.saliency, span)
+        axes.imshow(shown, interpolation="nearest")
+        return
+    axes.set_facecolor("#F4F1EE")
+    lines = wrapped(str(cell.error), _SIDE - 2 * _INSIDE)
+    fit = max(1, int((tall - 2 * _INSIDE) / LINE) - 1)
+    if len(lines) > fit:
+        lines = [*lines[: fit - 1], f"{lines[fit - 1][:-1]}…"]
+    page.write(x + _INSIDE, y - _INSIDE, ["failed"], colour=NOTE, weight="bold")
+    page.write(x + _INSIDE, y - _INSIDE - LINE, lines)

@@ -1,0 +1,125 @@
+"""Figures: columns side by side under one headline that says what was asked, answered and spent."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+from unseen.explanation.explanation import Explanation
+from unseen.explanation.plotting import columns
+from unseen.explanation.plotting.columns import Column
+from unseen.explanation.plotting.mixture import facts_of, mixture_of
+from unseen.explanation.plotting.page import (
+    EDGE,
+    FACT,
+    GAP,
+    HEAD_LETTER,
+    HEAD_LINE,
+    LINE,
+    NOTE,
+    Page,
+    facts_line,
+    wrapped,
+)
+from unseen.explanation.plotting.weights import weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DOTS_PER_INCH = 160
+PARTS_SHOWN = 3
+"""Parts that a picture shows at most; the record holds all."""
+
+_TITLE = 0.5
+"""Inches: for a column's title."""
+
+
+def panel(explanation: Explanation) -> Figure:
+    """Photograph, saliency map, weights of a mixture, parts, deletion and insertion curve: what there is of them."""
+    top = explanation.provenance.get("decision", {}).get("top", [])
+    row = [columns.photograph(explanation.image, top), _saliency(explanation), *_parts(explanation)]
+    mixture = mixture_of(explanation)
+    if mixture is not None:
+        row.insert(2, weights(mixture))
+    if explanation.curve is not None:
+        row.append(columns.curve(explanation, explanation.curve))
+    return _sheet(explanation, row, side=3.2)
+
+
+def overlay(explanation: Explanation) -> Figure:
+    """The saliency map over the photograph, with the outlines of the parts and a colour bar."""
+    return _sheet(explanation, [_saliency(explanation)], side=5.0)
+
+
+def parts(explanation: Explanation) -> Figure:
+    """The parts in colour on the faded photograph, with what the model says when it sees each alone."""
+    return _sheet(explanation, _parts(explanation), side=5.0)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file; needs neither a display nor pyplot."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _saliency(explanation: Explanation) -> Column:
+    return columns.saliency(explanation, explanation.parts[:PARTS_SHOWN])
+
+
+def _parts(explanation: Explanation) -> list[Column]:
+    shown = [columns.part(explanation, part) for part in explanation.parts[:PARTS_SHOWN]]
+    return shown or [columns.no_part(explanation)]
+
+
+def _sheet(explanation: Explanation, row: list[Column], side: float) -> Figure:
+    rows, cols = explanation.saliency.shape
+    tall = side * rows / cols
+    width = 2 * EDGE + GAP * (len(row) - 1) + sum(side + column.left for column in row)
+    room = width - 2 * EDGE
+    headline = wrapped(headline_of(explanation.label, explanation.probability), room, HEAD_LETTER)
+    facts = [(line, colour) for text, colour in _facts(explanation) for line in wrapped(text, room)]
+    captions = [wrapped(column.caption, side) for column in row]
+    feet = [column.foot + 0.1 + LINE * len(lines) for column, lines in zip(row, captions, strict=True)]
+    floor = max(feet) + 0.1
+    below_headline = floor + tall + _TITLE + LINE * (len(facts) - 1)
+    page = Page(width, below_headline + HEAD_LINE * len(headline) + EDGE)
+
+    page.headline(headline, page.height - EDGE)
+    for number, (text, colour) in enumerate(facts):
+        page.write(EDGE, below_headline - LINE * number, [text], colour=colour)
+    left = EDGE
+    for column, lines in zip(row, captions, strict=True):
+        left += column.left
+        axes = page.axes(left, floor, side, tall, bare=not column.left)
+        column.draw(axes)
+        axes.set_title(column.title, loc="left", size=10, weight="bold", pad=5)
+        page.write(left, floor - column.foot - 0.08, lines)
+        left += side + GAP
+    return page.figure
+
+
+def headline_of(label: str, probability: float) -> str:
+    """What a figure is about: the class, and how sure the model is of it."""
+    return f"{label}: {columns.percent(probability)} on the full photograph"
+
+
+def _facts(explanation: Explanation) -> list[tuple[str, str]]:
+    about = explanation.provenance
+    facts = [
+        about.get("classifier", {}).get("name"),
+        f"method {explanation.method}",
+        f"hidden by {explanation.removal}",
+        f"{about['evaluations']:,} model evaluations" if "evaluations" in about else None,
+        f"{about['seconds']:.1f} s" if "seconds" in about else None,
+        f"seed {about['request']['seed']}" if "request" in about else None,
+    ]
+    known = facts_of(explanation)
+    evidence = [(f"map: {facts_line([*known])}", FACT)] if known else []
+    notes = [*explanation.notes]
+    if len(explanation.parts) > PARTS_SHOWN:
+        notes.append(f"{len(explanation.parts) - PARTS_SHOWN} further parts are in the record")
+    return [(facts_line(facts), FACT), *evidence, *((f"Note: {note}", NOTE) for note in notes)]

@@ -1,0 +1,1 @@
+"""What a model is shown: reading photographs, their neighbourhoods, and random numbers that belong to them."""

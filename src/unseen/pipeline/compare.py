@@ -1,0 +1,209 @@
+"""One photograph explained by several methods under several ways of hiding, each cell kept as soon as it is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unseen.classifier import Classifier
+from unseen.classifier.decision import Decision, decide
+from unseen.classifier.zoo import load_classifier
+from unseen.errors import ParameterError, UnseenError
+from unseen.explainers.catalogue import METHODS, Method, spec_of
+from unseen.explanation import Explanation, plotting
+from unseen.explanation.storage import check_writable, distinct_names, replace_file
+from unseen.inputs.photo import PhotoSource
+from unseen.pipeline.explain import check_request, explain_decision
+from unseen.removal import REMOVALS, ProgressListener, Removal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHEET, RECORD = "sheet.png", "comparison.json"
+
+_LONGEST = 120
+"""Letters of a folder's name at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One method under one way of hiding.
+
+    Attributes:
+        method: the method's spec, as it was asked for.
+        removal: the removal's spec, as it was asked for.
+        explanation: what was found, or ``None`` if it failed.
+        error: why it failed, or ``None``.
+        folder: where the explanation was saved, if it was.
+    """
+
+    method: str
+    removal: str
+    explanation: Explanation | None = None
+    error: UnseenError | None = None
+    folder: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it cost and reached, ready for JSON; without explanation, why there is none."""
+        about = self.explanation.provenance if self.explanation else {}
+        curve = self.explanation.curve if self.explanation else None
+        return {
+            "method": self.method,
+            "removal": self.removal,
+            "evaluations": about.get("evaluations"),
+            "seconds": round(about["seconds"], 3) if about else None,
+            "areas": {"insertion": curve.insertion_area, "deletion": curve.deletion_area} if curve else None,
+            "folder": self.folder.name if self.folder else None,
+            "error": str(self.error) if self.error else None,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Every method under every way of hiding, for one decision.
+
+    Attributes:
+        decision: what the model says of the photograph, decided once for all cells.
+        methods: their specs, as they were asked for; the columns.
+        removals: their specs, as they were asked for; the rows.
+        unmoved: those methods whose map does not depend on the removal.
+        cells: row by row; those that are over.
+    """
+
+    decision: Decision
+    methods: tuple[str, ...]
+    removals: tuple[str, ...]
+    unmoved: frozenset[str] = frozenset()
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def rows(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells of each removal, in the order of the methods."""
+        width = len(self.methods)
+        return tuple(self.cells[start : start + width] for start in range(0, len(self.cells), width))
+
+    @property
+    def failures(self) -> tuple[Cell, ...]:
+        """The cells without explanation."""
+        return tuple(cell for cell in self.cells if cell.explanation is None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Photograph, model, decision and every cell without its arrays, ready for JSON."""
+        decision = self.decision
+        return {
+            "photo": decision.photo_record,
+            "classifier": decision.classifier.name,
+            "target": {"index": decision.target, "label": decision.label, "probability": decision.probability},
+            "top": decision.top,
+            "methods": list(self.methods),
+            "removals": list(self.removals),
+            "cells": [cell.to_dict() for cell in self.cells],
+        }
+
+    def plot(self) -> Figure:
+        """The maps as one sheet: columns are methods, rows are ways of hiding."""
+        return plotting.comparison(self)
+
+
+def compare(
+    photo: PhotoSource,
+    classifier: str | Classifier = "efficientnet-lite0",
+    *,
+    methods: Sequence[str | Method] = ("causal", "occlusion"),
+    removals: Sequence[str | Removal] = ("ad", "grey"),
+    target: str | int | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    folder: str | Path | None = None,
+    watch: Callable[[str], AbstractContextManager[ProgressListener | None]] | None = None,
+    finished: Callable[[Cell], None] | None = None,
+) -> Comparison:
+    """Explain one decision by every method under every way of hiding.
+
+    A cell that fails keeps its reason, and the others go on.
+
+    Args:
+        photo: path, PIL image, array or tensor.
+        classifier: the model, or a name for :func:`unseen.load_classifier`.
+        methods: objects or specs such as ``"rise:masks=1000"``.
+        removals: objects or specs such as ``"ad:pooled"``.
+        target: class index or label; by default the model's top class on the full photograph.
+        seed: of everything random, the same in every cell.
+        batch_size: masks per pass; chosen from the device by default.
+        folder: where each cell is saved, with ``comparison.json``, as soon as it is there; ``sheet.png`` comes at
+            the end, also if it is interrupted.
+        watch: is opened for each cell with its name, such as ``"[3/8] rise × grey"``, and gives what listens to its
+            progress; see :func:`unseen.explain`.
+        finished: told of every cell when it is over.
+
+    Raises:
+        UnseenError: one of its kinds, for what no cell can do: a photograph, model, target or name that is not there,
+            a folder that cannot be written.
+
+    Example:
+        >>> comparison = compare("coffee.png", methods=["occlusion"], removals=["ad", "grey"])  # doctest: +SKIP
+        >>> comparison.plot().savefig("sheet.png")  # doctest: +SKIP
+    """
+    check_request((0.5,), seed, 1, batch_size)
+    searches = dict((m, METHODS.create(m)) if isinstance(m, str) else (spec_of(m), m) for m in methods)
+    hides = dict((r, REMOVALS.create(r)) if isinstance(r, str) else (r.name, r) for r in removals)
+    if not searches or not hides:
+        raise ParameterError("nothing to compare; give at least one method and one removal")
+    pairs = [(method, removal) for removal in hides for method in searches]
+    place = None if folder is None else Path(folder)
+    folders = [None] * len(pairs) if place is None else _folders(place, pairs)
+    model = load_classifier(classifier) if isinstance(classifier, str) else classifier
+    decision = decide(photo, model, target, batch_size=batch_size)
+    unmoved = frozenset(name for name, search in searches.items() if not getattr(search, "uses_removal", True))
+    comparison = Comparison(decision, tuple(searches), tuple(hides), unmoved)
+    try:
+        for number, ((method, removal), own) in enumerate(zip(pairs, folders, strict=True), 1):
+            with watch(f"[{number}/{len(pairs)}] {method} × {removal}") if watch else nullcontext() as listener:
+                cell = Cell(method, removal)
+                try:
+                    explanation = explain_decision(
+                        decision, searches[method], hides[removal], seed=seed, batch_size=batch_size, progress=listener
+                    )
+                except UnseenError as error:
+                    cell = replace(cell, error=error)
+                else:
+                    cell = replace(cell, explanation=explanation, folder=own)
+                    _save(cell, listener)
+            comparison = replace(comparison, cells=(*comparison.cells, cell))
+            if place is not None:
+                _write_record(comparison, place)
+            if finished is not None:
+                finished(cell)
+    finally:  # an interruption keeps what there is
+        if place is not None and comparison.cells:
+            replace_file(place / SHEET, plotting.png(comparison.plot()))
+    return comparison
+
+
+def _folders(place: Path, pairs: Sequence[tuple[str, str]]) -> list[Path]:
+    """A folder for every cell that can be written, named like it."""
+    names = (re.sub(r"[^\w.,=+-]+", "_", f"{method}-{removal}")[:_LONGEST] for method, removal in pairs)
+    folders = [place / name for name in distinct_names(names)]
+    for folder in (place, *folders):
+        check_writable(folder)
+    return folders
+
+
+def _save(cell: Cell, listener: ProgressListener | None) -> None:
+    if cell.explanation is None or cell.folder is None:
+        return
+    if listener is not None:
+        spent = cell.explanation.provenance["evaluations"]
+        listener("drawing pictures", spent, spent)
+    cell.explanation.save(cell.folder)
+
+
+def _write_record(comparison: Comparison, place: Path) -> None:
+    text = json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    # A file name that is not UTF-8 becomes an escape, which JSON reads back as it was.
+    replace_file(place / RECORD, f"{text}\n".encode(errors="backslashreplace"))

@@ -1,0 +1,232 @@
+"""From a photograph to an explanation: prepare, decide the target, bind the removal, search, keep the evidence."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import re
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import unseen
+from unseen.classifier import Classifier
+from unseen.classifier.decision import Decision, decide
+from unseen.classifier.zoo import MODELS, load_classifier
+from unseen.errors import ParameterError
+from unseen.explainers.catalogue import METHODS, Method, spec_of
+from unseen.explainers.sufficient.search import map_of
+from unseen.explanation import Explanation
+from unseen.inputs.photo import PhotoSource
+from unseen.inputs.streams import check_seed
+from unseen.registry import Registry
+from unseen.removal import REMOVALS, ProgressListener, Removal
+
+
+def explain(
+    photo: PhotoSource,
+    classifier: str | Classifier = "efficientnet-lite0",
+    *,
+    method: str | Method = "causal",
+    removal: str | Removal = "ad",
+    target: str | int | None = None,
+    confidence: Sequence[float] = (0.5,),
+    seed: int = 0,
+    parts: int = 1,
+    contrastive: bool = False,
+    batch_size: int | None = None,
+    progress: ProgressListener | None = None,
+) -> Explanation:
+    """Explain why a classifier sees ``target`` in a photograph.
+
+    Args:
+        photo: path, PIL image, array or tensor.
+        classifier: the model, or a name for :func:`unseen.load_classifier`.
+        method: how to search, as an object or a spec such as ``"causal:iterations=20"``.
+        removal: how parts are hidden from the model, as an object or a spec such as ``"ad:pooled"``.
+        target: class index or label; by default the model's top class on the full photograph.
+        confidence: thresholds γ in [0, 1]: a part suffices if the target stays on top with at least γ times its
+            probability on the full photograph. One part is searched for each γ, from one shared search.
+        seed: of everything random.
+        parts: how many disjoint parts to look for, at least 1.
+        contrastive: ask also that hiding the part changes the class.
+        batch_size: masks per pass; chosen from the device by default. Results do not depend on it beyond
+            floating-point rounding.
+        progress: told of every batch: (stage, evaluations done, evaluations expected or ``None``).
+
+    Returns:
+        Saliency map, parts, curve, notes and the provenance to run it again.
+
+    Raises:
+        UnseenError: one of its kinds, for every input that cannot be explained.
+
+    Example:
+        >>> explanation = unseen.explain("coffee.png", confidence=[0.9])  # doctest: +SKIP
+        >>> explanation.save("explanations/coffee")  # doctest: +SKIP
+    """
+    check_request(confidence, seed, parts, batch_size)
+    search = METHODS.create(method) if isinstance(method, str) else method
+    hide = REMOVALS.create(removal) if isinstance(removal, str) else removal
+    model = load_classifier(classifier) if isinstance(classifier, str) else classifier
+    return explain_decision(
+        decide(photo, model, target, batch_size=batch_size),
+        search,
+        hide,
+        confidence=confidence,
+        seed=seed,
+        parts=parts,
+        contrastive=contrastive,
+        batch_size=batch_size,
+        progress=progress,
+    )
+
+
+def explain_decision(
+    decision: Decision,
+    method: Method,
+    removal: Removal,
+    *,
+    confidence: Sequence[float] = (0.5,),
+    seed: int = 0,
+    parts: int = 1,
+    contrastive: bool = False,
+    batch_size: int | None = None,
+    progress: ProgressListener | None = None,
+) -> Explanation:
+    """Explain what a model said; :func:`explain` decides, then calls this.
+
+    The explanation's evaluations and seconds include those of the decision.
+    """
+    began = time.perf_counter()
+    model, image = decision.classifier, decision.image
+    masked = removal.bind(model, image, batch_size=batch_size, progress=progress)
+    findings = method(
+        masked, decision.target, confidence=tuple(confidence), seed=seed, parts=parts, contrastive=contrastive
+    )
+    request = {
+        "target": decision.asked,
+        "confidence": list(confidence),
+        "seed": seed,
+        "parts": parts,
+        "contrastive": contrastive,
+        "batch_size": batch_size,
+    }
+    method_spec = spec_of(method)
+    return Explanation(
+        image=image,
+        saliency=findings.saliency,
+        target=decision.target,
+        label=decision.label,
+        probability=decision.probability,
+        method=method_spec,
+        removal=removal.name,
+        parts=tuple(findings.parts),
+        curve=findings.curve,
+        notes=(*decision.notes, *findings.notes),
+        provenance={
+            "versions": _versions(),
+            "photo": decision.photo_record,
+            "classifier": _classifier_record(model, len(decision.probabilities)),
+            "decision": {"top": decision.top},
+            "method": {"spec": method_spec, **_parameters(method)},
+            "removal": removal.to_dict(),
+            "request": request,
+            "command": _command(decision.photo, model, method_spec, removal.name, request),
+            "search": dict(findings.record),
+            "batch": masked.batch,
+            "evaluations": masked.evaluations + decision.evaluations,
+            "seconds": time.perf_counter() - began + decision.seconds,
+            "model_seconds": masked.seconds,
+        },
+    )
+
+
+def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Classifier, Tensor, int], Tensor]:
+    """(classifier, image (3, H, W), class) → the map (H, W): what metrics call to ask a method again.
+
+    A method whose map does not depend on the removal is asked under a plain fill, which every network takes.
+    """
+    hiding = removal if getattr(method, "uses_removal", True) else REMOVALS.create("zero")
+
+    def explained(classifier: Classifier, image: Tensor, target: int) -> Tensor:
+        return map_of(method, hiding.bind(classifier, image), target, seed)
+
+    return explained
+
+
+def check_request(confidence: Sequence[float], seed: int, parts: int, batch_size: int | None) -> None:
+    """Refuse what no method can do, before any work.
+
+    Raises:
+        ParameterError: no γ or one outside [0, 1], a negative seed, fewer than one part or mask per pass.
+    """
+    if not confidence:
+        raise ParameterError("no confidence was given; ask for at least one, e.g. 0.5")
+    for gamma in confidence:
+        if not 0 <= gamma <= 1 or math.isnan(gamma):
+            raise ParameterError(
+                f"confidence {gamma} is outside [0, 1]; it is a share of the full photograph's probability"
+            )
+    check_seed(seed)
+    if parts < 1:
+        raise ParameterError(f"parts {parts} must be at least 1")
+    if batch_size is not None and batch_size < 1:
+        raise ParameterError(f"batch size {batch_size} must be at least 1")
+
+
+def _versions() -> dict[str, str]:
+    found = {"unseen": unseen.__version__, "python": platform.python_version()}
+    for package in ("torch", "numpy", "pillow"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "fingerprint": model.fingerprint,
+        "optimised": model.is_optimised,
+        "network": type(model.model).__name__,
+        "classes": classes,
+        "preprocessing": asdict(model.preprocessing),
+        "device": str(model.device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "memory_format": str(model.memory_format).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _parameters(thing: object) -> dict[str, Any]:
+    return asdict(thing) if is_dataclass(thing) and not isinstance(thing, type) else {}
+
+
+def _command(photo: PhotoSource, model: Classifier, method: str, removal: str, request: dict[str, Any]) -> str | None:
+    """The command line that repeats the search; ``None`` unless photograph, model, method and removal have names."""
+    specs: list[tuple[Registry[Any], str]] = [(MODELS, model.name), (METHODS, method), (REMOVALS, removal)]
+    known = all(re.split("[:@]", spec)[0] in registry.entries for registry, spec in specs)
+    if not known or not isinstance(photo, (str, os.PathLike)):
+        return None
+    words = ["unseen", "explain", os.fspath(photo), "--model", model.name, "--method", method, "--removal", removal]
+    words += ["--device", str(model.device)]
+    if model.labels_file is not None:
+        words += ["--labels", os.fspath(model.labels_file)]
+    if request["target"] is not None:
+        words += ["--target", str(request["target"])]
+    for gamma in request["confidence"]:
+        words += ["--confidence", str(float(gamma))]
+    words += ["--seed", str(request["seed"]), "--parts", str(request["parts"])]
+    if request["contrastive"]:
+        words.append("--contrastive")
+    if request["batch_size"] is not None:
+        words += ["--batch-size", str(request["batch_size"])]
+    return shlex.join(words)

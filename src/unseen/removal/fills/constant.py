@@ -1,0 +1,93 @@
+"""Constant fills: a hidden pixel is painted with one colour.
+
+``zero``, ``min``, ``max`` and ``mean`` are those of seed 001 (Chanchal, Kelly & Chockler, section 5): one number
+in the network's *normalised* input, the same for all channels. The others are colours in pixel space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError
+from unseen.removal.fills.painting import Painting, distinct
+
+Colour = Literal["zero", "min", "max", "mean", "black", "white", "grey", "channel-mean"]
+
+
+@dataclass(frozen=True)
+class ConstantFill(Painting):
+    """Paint hidden pixels with one colour; soft masks blend linearly.
+
+    Args:
+        colour: ``zero`` is 0 after normalisation (the training data's mean colour); ``min``, ``max``, ``mean`` are
+            that statistic of the photograph's normalised input over all pixels and channels; ``black``, ``white``,
+            ``grey`` (0.5) are pixel colours; ``channel-mean`` is the photograph's mean colour.
+
+    Example:
+        >>> from unseen import Classifier, Preprocessing
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
+        >>> classifier = Classifier(model, Preprocessing(size=(2, 2), resize=None))
+        >>> masked = ConstantFill("grey").bind(classifier, torch.rand(3, 2, 2))
+        >>> masked(torch.tensor([[[True, False], [True, True]]])).shape
+        torch.Size([1, 2])
+    """
+
+    colour: Colour
+    soft = True
+
+    @property
+    def name(self) -> str:
+        """The colour."""
+        return self.colour
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        return blended(fill_colour(self.colour, classifier, distinct(pixels)).to(pixels), pixels, masks)
+
+
+def blended(
+    fill: Float[Tensor, "_ _ _ _"], pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+) -> Float[Tensor, "N 3 H W"]:
+    """The photographs where masks are 1, the fill where they are 0, linear in between; all-ones is bit-equal."""
+    return torch.lerp(fill.expand_as(pixels), pixels, masks[:, None].to(pixels.dtype))
+
+
+def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "_ _ 1 1"]:
+    """The colour in pixel units: shape (1, 1, 1, 1) if it is the same for all, else one a photograph.
+
+    The normalised statistics may lie outside [0, 1].
+    """
+    constants = {"black": 0.0, "grey": 0.5, "white": 1.0}
+    if colour in constants:
+        return torch.full((1, 1, 1, 1), constants[colour], device=pixels.device)
+    if colour == "channel-mean":
+        return pixels.mean(dim=(2, 3), keepdim=True)
+    statistics = [classifier.preprocessing.mean, classifier.preprocessing.std]
+    mean, std = torch.tensor(statistics, device=pixels.device).reshape(2, 1, 3, 1, 1).unbind()
+    if colour == "zero":
+        return mean
+    normalised = ((pixels - mean) / std).flatten(1)
+    statistic = {
+        "min": lambda: normalised.amin(1),
+        "max": lambda: normalised.amax(1),
+        "mean": lambda: normalised.mean(1),
+    }[colour]()
+    return statistic.reshape(-1, 1, 1, 1) * std + mean
+
+
+def check_colour(colour: str) -> None:
+    """Refuse a colour that there is not.
+
+    Raises:
+        ParameterError: none of :data:`Colour`.
+    """
+    if colour not in get_args(Colour):
+        raise ParameterError(f"colour {colour!r} must be one of {', '.join(get_args(Colour))}")

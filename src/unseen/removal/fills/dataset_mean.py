@@ -1,0 +1,76 @@
+"""Dataset mean: a hidden pixel is the mean of that place over many photographs.
+
+Source: seed 002 (the thesis on zero information), section 7.2: a reference value from the data's distribution. Networks
+that subtract a mean image (Krizhevsky et al., NeurIPS 2012) have it for their zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier, Preprocessing
+from unseen.errors import ParameterError
+from unseen.inputs.photo import open_photo, to_tensor
+from unseen.registry import spec
+from unseen.removal.fills.constant import blended
+from unseen.removal.fills.marginal import check_alike, files_of
+from unseen.removal.fills.painting import Painting
+
+
+@dataclass(frozen=True)
+class DatasetMean(Painting):
+    """Hidden pixels are those of a folder's mean image; soft masks blend linearly.
+
+    The mean is taken pixel by pixel over the photographs as the classifier prepares them: of many it is a grey or brown
+    haze, lighter at the top, of few one sees each. It is computed once a process.
+
+    Args:
+        folder: of photographs of the kind that the network was trained on.
+        limit: at most so many are read, spread evenly over the sorted names.
+
+    Raises:
+        ParameterError: a limit below 1; (when used) no folder, or a photograph not at the classifier's resolution.
+        PhotoError: (when used) the folder, or a photograph in it, cannot be read.
+    """
+
+    folder: str | None = None
+    limit: int = 1000
+    soft = True
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise ParameterError(f"limit {self.limit} must be at least 1")
+
+    @property
+    def name(self) -> str:
+        """``dataset-mean``, and what differs from the default."""
+        return spec("dataset-mean", self, bare=True)
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        mean = mean_image(self.folder, self.limit, classifier.preprocessing)
+        check_alike(mean, pixels)
+        return blended(mean[None].to(pixels), pixels, masks)
+
+
+@lru_cache(maxsize=8)
+def mean_image(folder: str | None, limit: int, preprocessing: Preprocessing) -> Float[Tensor, "3 H W"]:
+    """The mean over at most ``limit`` photographs of a folder; kept until the process ends.
+
+    Raises:
+        ParameterError: no folder is given.
+        PhotoError: the folder, or a photograph in it, cannot be read.
+    """
+    files = files_of(folder, "dataset-mean")
+    count = min(limit, len(files))
+    total = torch.zeros(3, *preprocessing.size, dtype=torch.float64)
+    for i in range(count):
+        total += to_tensor(preprocessing.crop(open_photo(files[i * len(files) // count])))
+    return (total / count).float()

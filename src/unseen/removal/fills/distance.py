@@ -1,0 +1,90 @@
+"""Max distance: a hidden value goes to the end of [0, 1] that is farther from it.
+
+Source: Sturmfels, Lundberg & Lee, *Visualizing the Impact of Feature Attribution Baselines*, Distill 2020, for the
+single image; seed 002 (the thesis on zero information), section 6.2, lists it and "averaging through different points".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError
+from unseen.inputs.streams import check_seed, stream_of
+from unseen.registry import spec
+from unseen.removal.fills.averaging import Averaging
+from unseen.removal.fills.constant import blended
+from unseen.removal.fills.painting import Painting, distinct
+
+
+@dataclass(frozen=True)
+class MaxDistance(Painting):
+    """Every hidden value becomes 0 or 1, whichever is farther; soft masks blend linearly.
+
+    No value comes near what it was, so that no feature is favoured for its brightness. The shapes stay, in negative.
+    """
+
+    soft = True
+
+    @property
+    def name(self) -> str:
+        """``max-distance``."""
+        return "max-distance"
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        del classifier
+        return blended(farthest(distinct(pixels)), pixels, masks)
+
+
+@dataclass(frozen=True)
+class AveragedMaxDistance(Averaging):
+    """The mean score over several random images that are far from the photograph in every value.
+
+    The thesis names no source and gives no formula for the average. This is our reading: only one image is at the very
+    maximum, and points on the way to it keep the photograph's shapes, so every hidden value is drawn evenly from all
+    that are at least half the range away from it (on the side of the farther end, for there are no others).
+    Scores are averaged, not pictures.
+
+    Args:
+        count: how many images.
+        seed: of the draws, which belong to the photograph.
+
+    Raises:
+        ParameterError: a count below 1, or a seed outside 0 … 2⁶³ − 1.
+    """
+
+    count: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ParameterError(f"count {self.count} must be at least 1")
+        check_seed(self.seed)
+
+    @property
+    def name(self) -> str:
+        """``averaged-max-distance``, and what differs from the default."""
+        return spec("averaged-max-distance", self, bare=True)
+
+    def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
+        """See :meth:`Averaging.fills`."""
+        del classifier
+        draws = torch.rand(self.count, *image.shape, generator=stream_of(image, self.seed))
+        return far(image, draws.to(image))
+
+
+def farthest(pixels: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """1 where a value is below 1/2, else 0."""
+    return (pixels < 0.5).to(pixels.dtype)
+
+
+def far(image: Float[Tensor, "3 H W"], draws: Float[Tensor, "D 3 H W"]) -> Float[Tensor, "D 3 H W"]:
+    """Values at least half the range away from the image's: of [x + 1/2, 1] or [0, x − 1/2] the share that is drawn."""
+    return farthest(image) * (image + 0.5) + draws * (image - 0.5).abs()

@@ -1,0 +1,107 @@
+"""Marginal: the hidden part is that of other photographs, and the scores are averaged over them.
+
+Source: seed 002 (the thesis on zero information), Eq. 45; Lundberg & Lee, *A Unified Approach to Interpreting Model
+Predictions*, NeurIPS 2017; Sundararajan & Najmi, *The Many Shapley Values for Model Explanation*, ICML 2020. It is the
+expectation over the *marginal* distribution, which knows nothing of the visible part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier, Preprocessing
+from unseen.errors import ParameterError
+from unseen.inputs.photo import find_photos, open_photo, to_tensor
+from unseen.inputs.streams import check_seed
+from unseen.registry import spec
+from unseen.removal.fills.averaging import Averaging
+
+_SAME = 0.01
+"""Mean difference of pixels in [0, 1] below which a donor is the photograph itself, perhaps compressed once more."""
+
+
+@dataclass(frozen=True)
+class Marginal(Averaging):
+    """The mean score when each donor's pixels stand in the hidden part in turn.
+
+    Donors are drawn from a folder, the same for every photograph; one that is the photograph itself is passed over, for
+    it would hide nothing. With few donors, what they show is seen in the mean.
+
+    Args:
+        donors: a folder of photographs. There is no default, for none would be right: take photographs of the kind that
+            the network was trained on.
+        count: how many donors; a mask costs as many passes.
+        seed: of the choice.
+
+    Raises:
+        ParameterError: a count below 1, a seed outside 0 … 2⁶³ − 1; (when bound) no folder, or too few photographs in
+            it, or a photograph that is not at the classifier's resolution.
+        PhotoError: (when bound) the folder, or a photograph in it, cannot be read.
+    """
+
+    donors: str | None = None
+    count: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ParameterError(f"count {self.count} must be at least 1")
+        check_seed(self.seed)
+
+    @property
+    def name(self) -> str:
+        """``marginal``, and what differs from the default."""
+        return spec("marginal", self, bare=True)
+
+    def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
+        """See :meth:`Averaging.fills`."""
+        files = files_of(self.donors, "marginal")
+        found: list[Tensor] = []
+        for number in torch.randperm(len(files), generator=torch.Generator().manual_seed(self.seed)):
+            donor = prepared(files[int(number)], classifier.preprocessing).to(image)
+            check_alike(donor, image)
+            if float((donor - image).abs().mean()) >= _SAME:
+                found.append(donor)
+            if len(found) == self.count:
+                return torch.stack(found)
+        raise ParameterError(
+            f"{self.donors} holds {len(found)} photographs besides this one; marginal needs {self.count}: "
+            "add some, or ask for a smaller count"
+        )
+
+
+def files_of(folder: str | None, removal: str) -> list[Path]:
+    """The photographs of a folder that a removal needs, sorted by name.
+
+    Raises:
+        ParameterError: no folder is given.
+        PhotoError: it cannot be read, or holds no photograph.
+    """
+    if folder is None:
+        raise ParameterError(f"removal {removal!r} needs a folder of photographs: {removal}:FOLDER")
+    return find_photos([folder])
+
+
+def check_alike(other: Tensor, image: Tensor) -> None:
+    """Refuse a photograph that is not at the resolution at which the classifier prepares them.
+
+    Raises:
+        ParameterError: shapes (…, H, W) differ.
+    """
+    if other.shape[-2:] != image.shape[-2:]:
+        raise ParameterError(
+            f"the photograph has {tuple(image.shape[-2:])} pixels and those of the folder {tuple(other.shape[-2:])}; "
+            "prepare it by Classifier.prepare"
+        )
+
+
+@lru_cache(maxsize=64)  # 38 MB at 224 × 224
+def prepared(file: Path, preprocessing: Preprocessing) -> Float[Tensor, "3 H W"]:
+    """A photograph as a network with this preprocessing sees it; those used last are kept, not to be read anew."""
+    return to_tensor(preprocessing.crop(open_photo(file)))

@@ -1,0 +1,111 @@
+"""Noise: a hidden pixel is replaced by random numbers, or they are added to it.
+
+Source: seed 002 (the thesis on zero information), section 6.2. The same section tells that networks see classes in
+noise, and strongly; a fill of noise is one more bias to compare with, not the absence of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError
+from unseen.inputs.streams import check_seed, stream_of
+from unseen.registry import spec
+from unseen.removal.fills.constant import blended
+from unseen.removal.fills.painting import Painting, distinct
+
+
+@dataclass(frozen=True)
+class Noise(Painting):
+    """Hidden pixels are noise, each channel on its own; soft masks blend linearly.
+
+    The noise belongs to the photograph and the seed: it is the same under every mask.
+
+    Args:
+        kind: ``uniform`` in [0, 1], or ``normal`` around the photograph's mean colour with its standard deviation in
+            each channel, clipped to [0, 1].
+        seed: of the noise.
+
+    Raises:
+        ParameterError: another kind, or a seed outside 0 … 2⁶³ − 1.
+    """
+
+    kind: Literal["uniform", "normal"] = "uniform"
+    seed: int = 0
+    soft = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("uniform", "normal"):
+            raise ParameterError(f"kind {self.kind!r} must be 'uniform' or 'normal'")
+        check_seed(self.seed)
+
+    @property
+    def name(self) -> str:
+        """``noise``, and what differs from the default."""
+        return spec("noise", self, bare=True)
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        del classifier
+        photos = distinct(pixels)
+        if self.kind == "uniform":
+            return blended(uniform_of(photos, self.seed), pixels, masks)
+        mean, std = (of(photos, dim=(2, 3), keepdim=True) for of in (torch.mean, torch.std))
+        return blended((mean + std * normal_of(photos, self.seed)).clamp(0, 1), pixels, masks)
+
+
+@dataclass(frozen=True)
+class AddedNoise(Painting):
+    """Normal noise is added to hidden pixels, which are then clipped to [0, 1]; soft masks blend linearly.
+
+    What is hidden shines through: at the default the shapes are still seen. The noise belongs to the photograph and the
+    seed.
+
+    Args:
+        deviation: standard deviation of the noise, in units of pixels in [0, 1], > 0.
+        seed: of the noise.
+
+    Raises:
+        ParameterError: a deviation that is not positive and finite, or a seed outside 0 … 2⁶³ − 1.
+    """
+
+    deviation: float = 0.3
+    seed: int = 0
+    soft = True
+
+    def __post_init__(self) -> None:
+        if not (self.deviation > 0 and isfinite(self.deviation)):
+            raise ParameterError(f"deviation {self.deviation} must be positive, in units of pixels in [0, 1]")
+        check_seed(self.seed)
+
+    @property
+    def name(self) -> str:
+        """``add-noise``, and what differs from the default."""
+        return spec("add-noise", self, bare=True)
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        del classifier
+        photos = distinct(pixels)
+        return blended((photos + self.deviation * normal_of(photos, self.seed)).clamp(0, 1), pixels, masks)
+
+
+def uniform_of(photos: Float[Tensor, "N 3 H W"], seed: int) -> Float[Tensor, "N 3 H W"]:
+    """Numbers in [0, 1) that follow from each photograph and the seed alone."""
+    return torch.stack([torch.rand(p.shape, generator=stream_of(p.detach(), seed)) for p in photos]).to(photos)
+
+
+def normal_of(photos: Float[Tensor, "N 3 H W"], seed: int) -> Float[Tensor, "N 3 H W"]:
+    """Standard normal numbers that follow from each photograph and the seed alone."""
+    return torch.stack([torch.randn(p.shape, generator=stream_of(p.detach(), seed)) for p in photos]).to(photos)

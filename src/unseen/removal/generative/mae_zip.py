@@ -1,0 +1,260 @@
+"""MAE-ZIP: a masked autoencoder's guess, moved until the classifier reads nothing from it.
+
+Seed 002 (the thesis on zero information), chapter 10, Eq. 56–60. The mask token in the hidden slots gets an addend z,
+optimised for each photograph and mask. Where the thesis is silent or wrong, what is done here:
+
+* Optimiser and steps are not stated: Adam from z = 0, and the z of the smallest loss is taken, not the last.
+* Eq. 58 takes M^lat ⊙ f^e(x) as the reference. Features there see beyond the visible part, so that the hidden part
+  leaks into the picture through the loss. By default the reference features are those of the photograph with the hidden
+  pixels replaced by the mean of the visible ones around them; or those of the visible part alone, the network's
+  activations of the rest switched off.
+* Eq. 58 masks the second term only, which also draws features of the hidden part to 0.
+* Weights are those of section 12.2; section 12.1 has 0.01 for the background.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.classifier.fingerprint import revision
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.registry import spec
+from unseen.removal.batched import digest
+from unseen.removal.deactivation.activation import ActivationDeactivation
+from unseen.removal.deactivation.features import following, last_features
+from unseen.removal.deactivation.masked_model import partly_sighted
+from unseen.removal.fills.constant import ConstantFill
+from unseen.removal.generative.autoencoder import Autoencoder, areas, resampled
+from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder, assembled, visible_only
+from unseen.removal.masked import MaskedForward
+
+KEPT = 256
+"""Pictures of one classifier that are kept, so that a mask that is asked for again is not optimised again."""
+
+_KNOWN: WeakKeyDictionary[Classifier, OrderedDict[Hashable, Tensor]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """What the optimisation gave.
+
+    Attributes:
+        picture: x′ at the best step, in [0, 1].
+        zero: x⁰ at the best step, in [0, 1] (Eq. 57).
+        foreground: L_F at every step (Eq. 58), shape (steps, N), not weighted.
+        background: L_B, minus an entropy in nats (Eq. 59); likewise.
+        size: L_z (Eq. 60); likewise.
+        total: the weighted sum.
+        best: the step that was taken, for each photograph.
+    """
+
+    picture: Float[Tensor, "N 3 H W"]
+    zero: Float[Tensor, "N 3 H W"]
+    foreground: Float[Tensor, "T N"]
+    background: Float[Tensor, "T N"]
+    size: Float[Tensor, "T N"]
+    total: Float[Tensor, "T N"]
+    best: Int[Tensor, " N"]
+
+
+@dataclass(frozen=True)
+class MaeZip(MaskedAutoencoder):
+    """Hidden patches are painted by a masked autoencoder whose mask tokens are optimised to carry no information.
+
+    It costs hundreds of passes a mask. The picture does not depend on what is hidden, unless the reference is the
+    photograph. Gradients reach visible pixels only directly, not through the optimisation.
+
+    Args:
+        model: see :class:`~unseen.removal.generative.masked_autoencoder.MaskedAutoencoder`.
+        threshold: likewise.
+        paste: likewise; visible pixels are never pasted into x⁰.
+        steps: of the optimisation.
+        rate: Adam's.
+        foreground: weight of L_F, which keeps the features of the visible part.
+        background: weight of L_B, which makes the classifier undecided about the hidden part alone.
+        minimal: weight of L_z, which keeps z small.
+        reference: whose features the visible part should keep: of the photograph with hidden pixels ``filled`` by their
+            neighbours; those that the network makes of the visible part where ``ad`` switches off the rest
+            (:func:`deactivated_features`); or, literally, of the ``photograph``, which leaks.
+        foreground_only: whether features of the hidden part are left free; as printed they are drawn to 0.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+        ModelError: (when bound) see :func:`~unseen.removal.generative.autoencoder.load_autoencoder`.
+        NotApplicableError: (when bound) the network has no feature map with positions.
+    """
+
+    steps: int = 50
+    rate: float = 0.05
+    foreground: float = 10.0
+    background: float = 1.0
+    minimal: float = 1e-4
+    reference: Literal["filled", "ad", "photograph"] = "filled"
+    foreground_only: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps < 1:
+            raise ParameterError(f"steps {self.steps} must be at least 1")
+        if not (self.rate > 0 and isfinite(self.rate)):
+            raise ParameterError(f"rate {self.rate} must be positive")
+        for weight in ("foreground", "background", "minimal"):
+            if not (getattr(self, weight) >= 0 and isfinite(getattr(self, weight))):
+                raise ParameterError(f"{weight} {getattr(self, weight)} must be a weight, at least 0")
+        if self.reference not in ("filled", "ad", "photograph"):
+            raise ParameterError(f"reference {self.reference!r} must be 'filled', 'ad' or 'photograph'")
+
+    @property
+    def name(self) -> str:
+        """``mae-zip:``, the model, and what is set otherwise than by default."""
+        return spec("mae-zip", self, bare=True)
+
+    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+        """See :meth:`Removal.forward`; whether the network has a feature map is found now."""
+        _features(classifier, image)
+        return super().forward(classifier, image)
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`; what was painted is remembered, and where nothing is hidden nothing is."""
+        autoencoder = self.autoencoder(classifier.device)
+        known = _KNOWN.setdefault(classifier, OrderedDict())
+        state = self, autoencoder, revision(classifier.model)
+        whole = [bool((mask > 0).all()) for mask in masks]
+        keys = [(*state, digest(one.detach()), digest(mask)) for one, mask in zip(pixels, masks, strict=True)]
+        asked = [number for number, key in enumerate(keys) if not whole[number] and key not in keys[:number]]
+        new = [number for number in asked if keys[number] not in known]
+        if new:
+            filled = mae_zip(classifier, autoencoder, pixels[new].detach(), masks[new], self)
+            known.update(zip((keys[number] for number in new), filled.picture.cpu(), strict=True))
+        for number in asked:
+            known.move_to_end(keys[number])
+        pictures = [one if all_of_it else known[key] for one, all_of_it, key in zip(pixels, whole, keys, strict=True)]
+        while len(known) > KEPT:
+            known.popitem(last=False)
+        visible = masks[:, None] > 0
+        if not self.paste:
+            visible = visible.all(-1, keepdim=True).all(-2, keepdim=True)
+        return torch.where(visible, pixels, torch.stack([picture.to(pixels) for picture in pictures]))
+
+
+def mae_zip(
+    classifier: Classifier,
+    autoencoder: Autoencoder,
+    pixels: Float[Tensor, "N 3 H W"],
+    masks: Float[Tensor, "N H W"],
+    removal: MaeZip,
+) -> Filled:
+    """Optimise z of all photographs at once, each for itself.
+
+    Args:
+        classifier: f; its parameters receive no gradients.
+        autoencoder: gᵉ and gᵈ, on the same device.
+        pixels: the photographs.
+        masks: 1 visible, 0 hidden.
+        removal: settings.
+
+    Raises:
+        NotApplicableError: the network has no feature map with positions.
+    """
+    pixels = pixels.to(classifier.device)
+    size = (int(pixels.shape[2]), int(pixels.shape[3]))
+    hidden = autoencoder.hidden(masks, removal.threshold)
+    passed = _features(classifier, pixels[0])
+    with torch.no_grad(), classifier.frozen():
+        around = visible_only(autoencoder, pixels, masks)
+        slots = autoencoder.embed(autoencoder.prepared(around), hidden)
+        blank = autoencoder.network.decoder.mask_token.expand_as(slots)
+        reference = passed(pixels if removal.reference == "photograph" else around)[1]
+        if removal.reference == "ad":
+            seen = masks.flatten(1).any(1)  # what shows nothing has no features
+            reference = torch.zeros_like(reference)
+            if bool(seen.any()):
+                reference[seen] = deactivated_features(classifier, pixels[seen], masks[seen]).to(reference)
+        kept = latent_mask(masks, (int(reference.shape[2]), int(reference.shape[3])), removal.threshold)[:, None]
+        reference = reference * kept
+
+    def pictures(z: Tensor) -> tuple[Tensor, Tensor]:
+        both = torch.cat([slots, blank]), torch.cat([hidden, hidden]), torch.cat([z, z])
+        shown, zero = autoencoder.picture(autoencoder.decode(*both)).chunk(2)
+        picture = assembled(autoencoder, pixels, masks, around, hidden, shown, paste=removal.paste)
+        return picture, resampled(zero, size).clamp(0, 1).to(pixels)
+
+    def losses(z: Tensor) -> Float[Tensor, "3 N"]:
+        logits, maps = passed(torch.cat(pictures(z)))  # one pass instead of two
+        maps, logits = maps[: len(z)], logits[len(z) :]
+        if removal.foreground_only:
+            maps = maps * kept
+        logarithms = logits.float().log_softmax(1)
+        return torch.stack(
+            [
+                (maps - reference).float().square().mean((1, 2, 3)),
+                (logarithms.exp() * logarithms).sum(1),
+                (z * hidden[..., None]).square().sum((1, 2)),
+            ]
+        )
+
+    z = slots.new_zeros(len(slots), hidden.shape[1], slots.shape[2]).requires_grad_()
+    weights = slots.new_tensor([removal.foreground, removal.background, removal.minimal])
+    optimiser = torch.optim.Adam([z], lr=removal.rate)
+    history, least, taken = [], slots.new_full((len(slots),), torch.inf), z.detach().clone()
+    with torch.enable_grad(), classifier.frozen():
+        for _ in range(removal.steps):
+            parts = losses(z)
+            total = weights @ parts
+            if not bool(total.isfinite().all()):
+                raise NotApplicableError(f"the losses of mae-zip on {classifier.name} are not finite; choose 'mae'")
+            with torch.no_grad():
+                better = total < least
+                taken[better], least[better] = z[better], total[better]
+            history.append(torch.cat([parts, total[None]]).detach())
+            optimiser.zero_grad()
+            total.sum().backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    with torch.no_grad():
+        picture, zero = pictures(taken)
+    foreground, background, length, totals = torch.stack(history, 1)
+    return Filled(picture, zero, foreground, background, length, totals, totals.argmin(0))
+
+
+def deactivated_features(
+    classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+) -> Float[Tensor, "N C h w"]:
+    """The last feature maps of the visible parts, by Activation–Deactivation: no hidden pixel reaches them.
+
+    A true cut-out in which windows see the neighbours that are on (``ad:pooled,fill=neighbour``), so that the map is
+    near what a picture can have.
+
+    Raises:
+        NotApplicableError: Activation–Deactivation has no rule for the network, or nothing is visible.
+    """
+    hiding, found = ActivationDeactivation("pooled", fill="neighbour"), []
+    for image, mask in zip(pixels.detach().float(), masks > 0, strict=True):
+        seeing = partly_sighted(hiding.bind(classifier, image), mask)
+        top = int(seeing.logits(image[None]).argmax())
+        found.append(last_features(ConstantFill("grey").bind(seeing, image), top).activations)
+    return torch.stack(found).to(pixels)
+
+
+def latent_mask(masks: Float[Tensor, "N H W"], size: tuple[int, int], threshold: float) -> Bool[Tensor, "N h w"]:
+    """M^lat: where a feature map, laid over the photograph, has less than the threshold hidden beneath it."""
+    down, across = (areas(side, cells).to(masks) for side, cells in zip(masks.shape[1:], size, strict=True))
+    return down @ (1 - masks) @ across.T < threshold - 1e-5
+
+
+def _features(classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Passes that give logits and the last feature map on which the network's answer to this photograph depends."""
+    masked = ConstantFill("grey").bind(classifier, image.detach().float())
+    top = int(classifier.logits(image[None]).argmax())
+    return following(classifier, image, last_features(masked, top).number)

@@ -1,0 +1,128 @@
+"""A masked autoencoder paints what is hidden: a hidden pixel is what a network expects there.
+
+He, Chen, Xie, Li, Dollár & Girshick, *Masked Autoencoders Are Scalable Vision Learners*, CVPR 2022; as a way of hiding:
+seed 002 (the thesis on zero information), chapters 7 and 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError
+from unseen.registry import spec
+from unseen.removal.fills.neighbour import neighbours
+from unseen.removal.fills.painting import Painting
+from unseen.removal.generative.autoencoder import Autoencoder, load_autoencoder, resampled
+from unseen.removal.masked import MaskedForward
+
+
+@dataclass(frozen=True)
+class MaskedAutoencoder(Painting):
+    """Hidden patches are painted by a masked autoencoder that sees the visible ones.
+
+    The autoencoder hides whole patches. Nothing that is hidden reaches it all the same: hidden pixels of a patch that
+    counts as visible are replaced by the Gaussian mean of the visible ones around them, both in what the autoencoder
+    sees and in the picture. Photographs are resampled where the classifier's resolution is another than its own.
+
+    Args:
+        model: a folder in transformers' format, such as ``unseen train-mae`` writes, or a name of the Hugging Face hub,
+            which is then downloaded. A path with a comma or ``=`` cannot be written as a spec's first value.
+        threshold: a patch is hidden if at least this share of it is, in (0, 1].
+        paste: whether visible pixels stay. If not, the decoder's picture is taken as it is, visible part included,
+            wherever anything is hidden.
+
+    Raises:
+        ParameterError: no model, a path that no spec can hold, or a threshold outside its range.
+        ModelError: (when bound) see :func:`~unseen.removal.generative.autoencoder.load_autoencoder`.
+    """
+
+    model: str
+    threshold: float = 0.5
+    paste: bool = True
+
+    def __post_init__(self) -> None:
+        check_autoencoder(self.model, self.threshold)
+
+    @property
+    def name(self) -> str:
+        """``mae:``, the model, and what is set otherwise than by default."""
+        return spec("mae", self, bare=True)
+
+    def autoencoder(self, device: torch.device) -> Autoencoder:
+        """On a device; read once."""
+        return load_autoencoder(self.model, device)
+
+    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+        """See :meth:`Removal.forward`; what is wrong with the model is told now."""
+        self.autoencoder(classifier.device)
+        return super().forward(classifier, image)
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        autoencoder = self.autoencoder(classifier.device)
+        hidden = autoencoder.hidden(masks, self.threshold)
+        around = visible_only(autoencoder, pixels, masks)
+        decoded = autoencoder.reconstruct(around, hidden)
+        return assembled(autoencoder, pixels, masks, around, hidden, decoded, paste=self.paste)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name, parameters and the checksum of the autoencoder's weights, for provenance."""
+        return {**super().to_dict(), "weights": self.autoencoder(torch.device("cpu")).fingerprint}
+
+
+def check_autoencoder(model: str, threshold: float) -> None:
+    """Refuse a model that no spec can hold, and a threshold outside (0, 1].
+
+    Raises:
+        ParameterError: either of these.
+    """
+    if not model or "," in model:
+        raise ParameterError(f"model {model!r} must be a folder or a hub's name without a comma in it")
+    if not 0 < threshold <= 1:
+        raise ParameterError(f"threshold {threshold} must lie in (0, 1]; it is the hidden share of a hidden patch")
+
+
+def visible_only(
+    autoencoder: Autoencoder, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+) -> Float[Tensor, "N 3 H W"]:
+    """The photographs with hidden pixels replaced by the mean of the visible ones within about a patch."""
+    width = max(pixels.shape[2:]) / autoencoder.grid
+    return torch.where(masks[:, None] > 0, pixels, neighbours(pixels, masks, width))
+
+
+def assembled(
+    autoencoder: Autoencoder,
+    pixels: Float[Tensor, "N 3 H W"],
+    masks: Float[Tensor, "N H W"],
+    around: Float[Tensor, "N 3 H W"],
+    hidden: Bool[Tensor, "N P"],
+    decoded: Float[Tensor, "N 3 S S"],
+    *,
+    paste: bool,
+) -> Float[Tensor, "N 3 H W"]:
+    """The picture: decoded where patches are hidden, ``around`` where pixels of visible patches are.
+
+    Args:
+        autoencoder: whose patches they are.
+        pixels: the photographs.
+        masks: 1 visible, 0 hidden; nothing hidden leaves a photograph as it is.
+        around: what :func:`visible_only` gives.
+        hidden: patches.
+        decoded: the decoder's picture; clamped here.
+        paste: whether visible pixels stay; otherwise all of the decoder's picture is taken.
+    """
+    size = (int(pixels.shape[2]), int(pixels.shape[3]))
+    picture = resampled(decoded, size).clamp(0, 1).to(pixels)
+    visible = masks[:, None] > 0
+    if not paste:
+        return torch.where(visible.all(-1, keepdim=True).all(-2, keepdim=True), pixels, picture)
+    fill = torch.where(autoencoder.spread(hidden, size)[:, None], picture, around)
+    return torch.where(visible, pixels, fill)

@@ -1,0 +1,248 @@
+"""Zero-information parts: what to put in the place of what is hidden, so that it says nothing and changes nothing.
+
+Source: seed 002 (the thesis on zero information), chapter 9: Algorithm 2 (:func:`addition`) and the criteria of section
+9.7 (:func:`decomposition`). Neither can be taken as it is printed. Algorithm 2 descends on the entropy of a difference
+of probabilities, which is no entropy, and on +H where the aim is the highest; and no image has f(x₀) = 0 under a
+softmax. Here the first is a divergence, the second log K − H, and 0 stands for the base rate 1 / K.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError
+from unseen.inputs.streams import stream_of
+from unseen.removal.zero_information.descent import Adam, Descent, Verdict, deficit, descend, wide_logits
+from unseen.removal.zero_information.point import divergence
+
+Criterion = Literal["probability", "logit"]
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroParts:
+    """Fillings of hidden parts, and how far they are from what they should be.
+
+    Attributes:
+        fills: an image whose hidden pixels are the filling, in [0, 1], shape (N, 3, H, W).
+        residual: what is missing to the first criterion, shape (N,): of :func:`addition` the largest difference of y
+            and y′, of :func:`decomposition` the squared residual.
+        maximum: the largest probability of the image that should say nothing, shape (N,).
+        change: the largest difference between the probabilities of the photograph and those of the picture that is
+            shown in its place, the visible part with the filling, shape (N,). No loss asks for it to be small.
+        losses: before the first step and after each, shape (steps + 1, N); what has converged keeps its value.
+        steps: taken for each, shape (N,).
+        converged: whether both criteria were met, shape (N,); so they are where nothing is hidden.
+    """
+
+    fills: Float[Tensor, "N 3 H W"]
+    residual: Float[Tensor, " N"]
+    maximum: Float[Tensor, " N"]
+    change: Float[Tensor, " N"]
+    losses: Float[Tensor, "T N"]
+    steps: Int[Tensor, " N"]
+    converged: Bool[Tensor, " N"]
+
+
+def addition(
+    classifier: Classifier,
+    images: Float[Tensor, "N 3 H W"],
+    masks: Float[Tensor, "N H W"],
+    *,
+    tolerance: float = 0.004,
+    excess: float = 0.0035,
+    rate: float = 0.05,
+    most: int = 100,
+    seed: int = 0,
+) -> ZeroParts:
+    """Algorithm 2: added to the hidden part, V changes nothing; alone on black, it says nothing.
+
+    With y = f(x), y′ = f(x + (1 − M)V) and y₀ = f((1 − M)V), Adam lowers KL(y ‖ y′) + log K − H(y₀). V starts as
+    uniform noise and is kept in [0, 1]; the sum x + (1 − M)V is not, it may be as bright as 2.
+
+    Two things to know. V = 0 meets the first criterion whatever the network is: it asks for little. And the picture
+    that is shown in the end, Mx + (1 − M)V, is in neither criterion: V *replaces* there what it was *added* to here.
+    How far its probabilities are from the photograph's is in :attr:`ZeroParts.change`.
+
+    Args:
+        classifier: the model.
+        images: photographs in [0, 1].
+        masks: 1 = visible; of 0 and 1 only.
+        tolerance: largest difference of y and y′ at which the first criterion is met.
+        excess: how far above 1 / K the largest y₀ may be; the default is the thesis' 0.0045 for 1000 classes.
+        rate: of Adam, in pixels of [0, 1].
+        most: steps at most; each takes two passes with a gradient.
+        seed: of the noise, which belongs to the photograph, whatever its mask.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+        NotApplicableError: the network cannot be differentiated.
+    """
+    check_parts(tolerance, excess, rate, most)
+    hidden = 1 - masks[:, None].to(images)
+    full = _probabilities(classifier, images)
+
+    def views(fills: Tensor, numbers: Tensor) -> Tensor:
+        return torch.cat([images[numbers] + hidden[numbers] * fills, hidden[numbers] * fills])
+
+    def criteria(logits: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        added, alone = logits.log_softmax(1).chunk(2)
+        before = full[numbers]
+        residual = (before.exp() - added.exp()).abs().amax(1)
+        return residual, alone.exp().amax(1), divergence(before, added) + deficit(alone)
+
+    noise = [torch.rand(image.shape, generator=stream_of(image, seed)) for image in _distinct(images)]
+    start = torch.stack(noise).to(images).expand_as(images)
+    return _solved(classifier, images, hidden, start, views, criteria, (tolerance, excess, rate, most))
+
+
+def decomposition(
+    classifier: Classifier,
+    images: Float[Tensor, "N 3 H W"],
+    masks: Float[Tensor, "N H W"],
+    *,
+    criterion: Criterion = "probability",
+    smoothness: float = 0.1,
+    tolerance: float = 0.005,
+    excess: float = 0.0035,
+    rate: float = 0.05,
+    most: int = 300,
+) -> ZeroParts:
+    """Section 9.7, Eq. 52: an image x₀ without information, with which both parts add up to the photograph.
+
+    f([x_v; x₀_h]) + f([x₀_v; x_h]) − f(x₀) = f(x), with log K − H(f(x₀)) as low as can be. Printed without the f(x₀),
+    the left side sums to 2 and the right one to 1. Adam lowers the squared residual, plus log K − H, plus the weighted
+    total variation of x₀, from mid-grey; x₀ is kept in [0, 1]. The picture is [x_v; x₀_h] (Eq. 53).
+
+    Args:
+        classifier: the model.
+        images: photographs in [0, 1].
+        masks: 1 = visible; of 0 and 1 only.
+        criterion: f is the ``probability``, where the residual is summed over classes, or the centred ``logit``, where
+            it is a share of the square of the photograph's centred logits.
+        smoothness: weight of the total variation: the mean absolute difference of neighbours down plus that across.
+        tolerance: squared residual at which the first criterion is met.
+        excess: how far above 1 / K the largest probability of x₀ may be.
+        rate: of Adam, in pixels of [0, 1].
+        most: steps at most; each takes three passes with a gradient. Most photographs need some dozens, few hundreds.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+        NotApplicableError: the network cannot be differentiated.
+    """
+    check_parts(tolerance, excess, rate, most)
+    check_decomposition(criterion, smoothness)
+    hidden = 1 - masks[:, None].to(images)
+    full = _probabilities(classifier, images)
+
+    def read(logs: Tensor) -> Tensor:
+        return logs.exp() if criterion == "probability" else logs - logs.mean(1, keepdim=True)
+
+    def views(fills: Tensor, numbers: Tensor) -> Tensor:
+        some, part = images[numbers], hidden[numbers]
+        return torch.cat([some + part * (fills - some), fills + part * (some - fills), fills])
+
+    def criteria(logits: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        shown, rest, nothing = logits.log_softmax(1).chunk(3)
+        whole = read(full[numbers])
+        residual = (read(shown) + read(rest) - read(nothing) - whole).square().sum(1)
+        if criterion == "logit":
+            residual = residual / whole.square().sum(1).clamp(min=torch.finfo(whole.dtype).tiny)
+        return residual, nothing.exp().amax(1), residual + deficit(nothing)
+
+    start = torch.full_like(images, 0.5)
+    return _solved(classifier, images, hidden, start, views, criteria, (tolerance, excess, rate, most), smoothness)
+
+
+def variation(images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, " N"]:
+    """Total variation: the mean absolute difference of neighbours down plus that across."""
+    down, across = images.diff(dim=2).abs(), images.diff(dim=3).abs()
+    return down.mean((1, 2, 3)).nan_to_num() + across.mean((1, 2, 3)).nan_to_num()
+
+
+Views = Callable[[Tensor, Tensor], Tensor]
+"""(fillings (n, 3, H, W), their numbers (n,)) → the images that the criteria are about, some for each."""
+
+Criteria = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""(logits of the views, numbers) → residual, largest probability of what should say nothing, loss; each (n,)."""
+
+
+def _solved(
+    classifier: Classifier,
+    images: Float[Tensor, "N 3 H W"],
+    hidden: Float[Tensor, "N 1 H W"],
+    start: Float[Tensor, "N 3 H W"],
+    views: Views,
+    criteria: Criteria,
+    limits: tuple[float, float, float, int],
+    smoothness: float = 0.0,
+) -> ZeroParts:
+    tolerance, excess, rate, most = limits
+    idle = ~(hidden > 0).any(3).any(2).any(1)
+
+    def met(residual: Tensor, maximum: Tensor, classes: int, numbers: Tensor) -> Tensor:
+        return ((residual <= tolerance) & (maximum <= 1 / classes + excess)) | idle[numbers]
+
+    def objective(fills: Tensor, numbers: Tensor) -> Verdict:
+        logits = wide_logits(classifier, views(fills, numbers))
+        residual, maximum, loss = criteria(logits, numbers)
+        if smoothness:
+            loss = loss + smoothness * variation(fills)
+        return loss, maximum, met(residual, maximum, logits.shape[1], numbers)
+
+    found: Descent = descend(classifier, start, objective, Adam(rate, start), most=most)
+    every = torch.arange(len(images), device=images.device)
+    with torch.no_grad():
+        logits = classifier.forward(views(found.images, every))
+        residual, maximum, _ = criteria(logits.to(torch.promote_types(logits.dtype, torch.float32)), every)
+        shown = _probabilities(classifier, images + hidden * (found.images - images)).exp()
+        change = (shown - _probabilities(classifier, images).exp()).abs().amax(1)
+    return ZeroParts(found.images, residual, maximum, change, found.losses, found.steps, found.converged)
+
+
+def _distinct(images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "M 3 H W"]:
+    """One image where it is the same throughout, as under many masks; else all."""
+    return images[:1] if images.stride(0) == 0 else images
+
+
+@torch.no_grad()
+def _probabilities(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+    """Their logarithms."""
+    logits = classifier.forward(_distinct(images))
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return logits.log_softmax(1).expand(len(images), -1)
+
+
+def check_parts(tolerance: float, excess: float, rate: float, most: int) -> None:
+    """Refuse parameters outside their range.
+
+    Raises:
+        ParameterError: any of these.
+    """
+    if not 0 < tolerance < 1:
+        raise ParameterError(f"tolerance {tolerance} must lie in (0, 1)")
+    if not 0 < excess < 1:
+        raise ParameterError(f"excess {excess} must lie in (0, 1); it is a probability above 1 / K")
+    if not 0 < rate <= 1:
+        raise ParameterError(f"rate {rate} must lie in (0, 1]; it is in pixels of [0, 1]")
+    if most < 1:
+        raise ParameterError(f"most {most} must be at least 1 step")
+
+
+def check_decomposition(criterion: str, smoothness: float) -> None:
+    """Refuse parameters outside their range.
+
+    Raises:
+        ParameterError: any of these.
+    """
+    if criterion not in get_args(Criterion):
+        raise ParameterError(f"criterion {criterion!r} must be 'probability' or 'logit'")
+    if not 0 <= smoothness < math.inf:
+        raise ParameterError(f"smoothness {smoothness} must be 0 or more")

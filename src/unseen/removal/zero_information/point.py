@@ -1,0 +1,163 @@
+"""Zero-information points: the image next to a photograph of which a classifier can make nothing.
+
+Source: seed 002 (the thesis on zero information), chapter 8, Definition 1 and Algorithm 1. The algorithm as printed
+descends on +H, which makes the network *more* certain; the aim is the highest entropy, so the loss here is log K − H,
+which is never negative and 0 only where all K classes are as probable. What the algorithm returns and calls x₀, x − x′,
+is the attribution; the point itself is x′. Both are kept apart.
+
+An rms change of two grey levels does (measured on the bundled model), so that the point is an adversarial example if
+nothing keeps it from being one. ``smooth`` does: only smooth changes are allowed then. The other way of asking less is
+to take away what is known of one class only, which is what section 8.4 wishes for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError
+from unseen.inputs.streams import stream_of
+from unseen.removal.fills.blur import smoothing
+from unseen.removal.zero_information.descent import Bounded, Verdict, deficit, descend, wide_logits
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroPoints:
+    """The zero-information points of photographs.
+
+    Attributes:
+        points: x′, in [0, 1], shape (N, 3, H, W); of a photograph that did not converge the one of the lowest loss.
+        losses: before the first step and after each, in nats, shape (steps + 1, N); a photograph that has converged
+            keeps its last value (Figure 17a).
+        maxima: the same of the largest probability, of one class's point of that class's (Figure 17b).
+        steps: taken by each photograph, shape (N,).
+        converged: whether the point was reached, shape (N,).
+    """
+
+    points: Float[Tensor, "N 3 H W"]
+    losses: Float[Tensor, "T N"]
+    maxima: Float[Tensor, "T N"]
+    steps: Int[Tensor, " N"]
+    converged: Bool[Tensor, " N"]
+
+
+def zero_points(
+    classifier: Classifier,
+    images: Float[Tensor, "N 3 H W"],
+    *,
+    targets: Int[Tensor, " N"] | None = None,
+    smooth: float = 0.0,
+    step: float = 0.0025,
+    excess: float = 0.003,
+    drift: float = 0.3,
+    most: int = 200,
+) -> ZeroPoints:
+    """The points, one pass with a gradient a step for all photographs together; see :func:`descend`.
+
+    Args:
+        classifier: the model.
+        images: photographs in [0, 1].
+        targets: take away only what the network knows of one class each: the class falls to the base rate 1 / K, and
+            the odds of all others among themselves stay. The loss is the logarithm of the class's probability over the
+            base rate, where that is positive, plus the divergence of the others from what they were among themselves.
+            By default, all information goes.
+        smooth: standard deviation of the Gaussian that every change is smoothed by, as a share of the shorter side; 0
+            leaves the pixels free.
+        step: root mean square of a step at most, in pixels of [0, 1]. Steps become shorter on their own where the loss
+            is nearly 0.
+        excess: how far above 1 / K the largest probability (with targets: the class's) may be at the point. The default
+            is the thesis' 0.004 for 1000 classes.
+        drift: with targets, the divergence of the others at the point at most, in nats.
+        most: steps at most.
+
+    Raises:
+        ParameterError: a parameter outside its range.
+        NotApplicableError: the network cannot be differentiated.
+    """
+    check_point(smooth, step, excess, drift, most)
+    images = images.to(classifier.device)
+    wanted = None
+    if targets is not None:
+        with torch.no_grad():
+            wanted = others(classifier.forward(images), targets.to(classifier.device)[:, None])
+
+    def objective(points: Tensor, numbers: Tensor) -> Verdict:
+        logs = wide_logits(classifier, points).log_softmax(1)
+        bound = 1 / logs.shape[1] + excess
+        if targets is None or wanted is None:
+            largest = logs.exp().amax(1)
+            return deficit(logs), largest, largest <= bound
+        column = targets.to(logs.device)[numbers, None]
+        left = logs.gather(1, column)[:, 0]
+        moved = divergence(wanted[numbers], others(logs, column))
+        return (
+            (left + math.log(logs.shape[1])).relu() + moved,
+            left.exp(),
+            (left.exp() <= bound) & (moved <= drift),
+        )
+
+    matrices = None
+    if smooth:
+        height, width = (smoothing(side, smooth * min(images.shape[2:])).to(images) for side in images.shape[2:])
+        matrices = height, width
+    found = descend(classifier, images, objective, Bounded(step, matrices), most=most)
+    return ZeroPoints(found.images, found.losses, found.watched, found.steps, found.converged)
+
+
+def others(scores: Float[Tensor, "N K"], column: Int[Tensor, "N 1"]) -> Float[Tensor, "N K"]:
+    """Logarithms of the probabilities of the other classes among themselves; −∞ for the class of each column."""
+    return scores.to(torch.promote_types(scores.dtype, torch.float32)).scatter(1, column, -math.inf).log_softmax(1)
+
+
+def divergence(before: Float[Tensor, "N K"], after: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
+    """KL(before ‖ after) in nats, of logarithms of probabilities; a class that neither has adds nothing."""
+    return (before.exp() * (before - after).masked_fill(before == -math.inf, 0)).sum(1)
+
+
+def plain_baselines(
+    classifier: Classifier, image: Float[Tensor, "3 H W"], seed: int = 0
+) -> Mapping[str, dict[str, float]]:
+    """How much the network makes of the baselines that others take: black, grey, white, and uniform noise.
+
+    Returns:
+        For each, ``max_probability`` and ``deficit``, log K − H in nats.
+    """
+    noise = torch.rand(image.shape, generator=stream_of(image, seed)).to(image)
+    shown = {
+        "black": torch.zeros_like(image),
+        "grey": torch.full_like(image, 0.5),
+        "white": torch.ones_like(image),
+        "noise": noise,
+    }
+    return dict(zip(shown, information(classifier, torch.stack(list(shown.values()))), strict=True))
+
+
+def information(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> list[dict[str, float]]:
+    """Of each image the network's largest probability and log K − H in nats."""
+    logs = classifier.logits(images).double().log_softmax(1)
+    pairs = zip(logs.exp().amax(1).tolist(), deficit(logs).clamp(min=0).tolist(), strict=True)
+    return [{"max_probability": largest, "deficit": missing} for largest, missing in pairs]
+
+
+def check_point(smooth: float, step: float, excess: float, drift: float, most: int) -> None:
+    """Refuse parameters outside their range.
+
+    Raises:
+        ParameterError: any of these.
+    """
+    if not 0 <= smooth <= 1:
+        raise ParameterError(f"smooth {smooth} must lie in [0, 1]; it is a share of the shorter side")
+    if not 0 < step <= 1:
+        raise ParameterError(f"step {step} must lie in (0, 1]; it is in pixels of [0, 1]")
+    if not 0 < excess < 1:
+        raise ParameterError(f"excess {excess} must lie in (0, 1); it is a probability above 1 / K")
+    if not 0 < drift < math.inf:
+        raise ParameterError(f"drift {drift} must be positive, in nats")
+    if most < 1:
+        raise ParameterError(f"most {most} must be at least 1 step")

@@ -1,0 +1,1 @@
+"""What belongs to the machine and not to the subject: files, progress, optional packages, settings of the process."""

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import torch
+from torch import nn
+
+from unseen.classifier.fingerprint import fingerprint, revision
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+
+
+def test_the_definition() -> None:
+    layer = nn.Linear(2, 1, bias=False)
+    text = b"weight torch.float32 (1, 2)\n" + layer.weight.detach().numpy().tobytes()
+    assert fingerprint(layer) == hashlib.sha256(text).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["0.weight", "1.running_mean", "1.num_batches_tracked"])
+def test_any_tensor_changes_fingerprint_and_revision(name: str) -> None:
+    changed = network()
+    before = fingerprint(changed), revision(changed)
+    assert before[0] == fingerprint(network())
+    assert before == (fingerprint(changed), revision(changed))
+    changed.state_dict()[name].add_(1)
+    assert fingerprint(changed) != before[0]
+    assert revision(changed) != before[1]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_dtypes(dtype: torch.dtype) -> None:
+    assert fingerprint(network().to(dtype)) != fingerprint(network())
+
+
+def test_order_in_memory_does_not_matter_and_odd_tensors_are_no_obstacle() -> None:
+    layer = nn.Conv2d(3, 4, 3)
+    plain = fingerprint(layer)
+    assert fingerprint(layer.to(memory_format=torch.channels_last)) == plain
+    layer.register_buffer("sparse", torch.eye(2).to_sparse())
+    layer.register_buffer("empty", torch.zeros(0))
+    layer.register_buffer("complex", torch.zeros(2, dtype=torch.complex64).conj())
+    with torch.inference_mode():
+        layer.register_buffer("inference", torch.zeros(2))
+    assert fingerprint(layer) != plain
+    assert revision(layer) == revision(layer)

@@ -1,0 +1,116 @@
+"""The network on ONNX Runtime: the same logits, no gradients, nothing inside."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from unseen import Classifier, Preprocessing, load_classifier
+from unseen.classifier.inference import OnnxNetwork
+from unseen.errors import ModelError, NotApplicableError
+from unseen.removal import REMOVALS
+
+SMALL = Preprocessing((32, 32), None)
+
+
+def small() -> Classifier:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return Classifier(nn.Sequential(*layers, nn.Linear(8, 4)), SMALL, ["a", "b", "c", "d"])
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Classifier, Classifier]:
+    plain = small()
+    return plain, plain.accelerated(tmp_path_factory.mktemp("onnx"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_logits_agree_in_every_batch_size(pair: tuple[Classifier, Classifier], count: int) -> None:
+    plain, fast = pair
+    pixels = torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(count))
+    torch.testing.assert_close(fast.logits(pixels), plain.logits(pixels), rtol=0, atol=1e-5)
+
+
+def test_a_trained_network_agrees(tmp_path: Path) -> None:
+    plain = load_classifier("efficientnet-lite0", device="cpu")
+    fast = plain.accelerated(tmp_path)
+    pixels = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(fast.logits(pixels), plain.logits(pixels), rtol=0, atol=1e-4)
+    assert (fast.fingerprint, fast.labels, fast.name) == (plain.fingerprint, plain.labels, plain.name)
+
+
+def test_fills_work_on_it(pair: tuple[Classifier, Classifier]) -> None:
+    plain, fast = pair
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(3))
+    masks = torch.rand(5, 32, 32, generator=torch.Generator().manual_seed(4)) > 0.5
+    ours, theirs = (REMOVALS.create("grey").bind(c, image)(masks) for c in (fast, plain))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_what_looks_inside_is_refused(pair: tuple[Classifier, Classifier]) -> None:
+    _, fast = pair
+    with pytest.raises(NotApplicableError, match="ONNX Runtime"):
+        REMOVALS.create("ad").bind(fast, torch.rand(3, 32, 32))
+    with pytest.raises(NotApplicableError, match="no gradients"):
+        fast.forward(torch.rand(1, 3, 32, 32, requires_grad=True))
+
+
+def test_the_export_is_kept_and_the_network_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = small()
+    plain.model.train()
+    state, flags = plain.fingerprint, [m.training for m in plain.model.modules()]
+    plain.accelerated(tmp_path)
+    assert plain.fingerprint == state
+    assert [m.training for m in plain.model.modules()] == flags
+    (kept,) = tmp_path.iterdir()
+    monkeypatch.setattr(torch.onnx, "export", None)  # not needed again
+    plain.accelerated(tmp_path)
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_other_weights_in_the_file_are_found_out(tmp_path: Path) -> None:
+    plain = small()
+    plain.accelerated(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    other = small()
+    with torch.no_grad():
+        next(other.model.parameters()).add_(1)
+    kept.rename(tmp_path / f"{other.fingerprint}-32x32.onnx")
+    with pytest.raises(ModelError, match="says something else on ONNX Runtime"):
+        other.accelerated(tmp_path)
+
+
+def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"not a network")
+    with pytest.raises(ModelError, match=r"cannot run .*broken\.onnx"):
+        OnnxNetwork(path, threads=1)
+
+
+class Stubborn(nn.Module):
+    """Control flow on values, which an exporter cannot follow."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.flatten(1)[:, :2] if bool(pixels.mean() > 0) else pixels.flatten(1)[:, 2:4]
+
+
+def test_a_network_without_an_onnx_form_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no ONNX form"):
+        Classifier(Stubborn(), SMALL).accelerated(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_precision_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="float32 on the CPU"):
+        Classifier(small().model.half(), SMALL).accelerated(tmp_path)
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ModelError, match=r"pip install 'unseen\[onnx\]'"):
+        small().accelerated(tmp_path)

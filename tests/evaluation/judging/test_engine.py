@@ -1,0 +1,202 @@
+"""Runs on toy models; the last ones on the bundled network, in processes that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import torch
+from PIL import Image
+
+from helpers import toys
+from unseen.classifier.zoo import MODELS
+from unseen.evaluation.judging import engine, judging
+from unseen.evaluation.judging.engine import run
+from unseen.evaluation.judging.ledger import FILE, Row
+from unseen.evaluation.judging.plan import Plan
+from unseen.explainers.catalogue import METHODS
+from unseen.registry import Entry
+
+
+@pytest.fixture(autouse=True)
+def toy_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS.entries, "toy", toys.METHOD)
+    monkeypatch.setitem(MODELS.entries, "toy", toys.MODELS)
+
+
+@pytest.fixture
+def plan(bright_sides: tuple[Path, ...]) -> Plan:
+    return Plan(
+        bright_sides,
+        model="toy:sides",
+        methods=("toy",),
+        removals=("black", "grey"),
+        confidence=(0.5, 0.9),
+        backgrounds=6,
+        contexts=bright_sides,
+        device="cpu",
+        controls=False,
+    )
+
+
+def by_key(rows: list[Row]) -> dict[tuple[object, ...], float | None]:
+    rows = [row for row in rows if row.metric != "seconds"]
+    return {(row.photo, row.removal, row.metric, row.confidence): row.value for row in rows}
+
+
+def test_every_cell_has_its_rows(plan: Plan, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    rows = run(plan, tmp_path / "out", progress=lambda *words: told.append(words))
+    found = by_key(rows)
+    assert len(found) == 4 * 2 * (1 + 2 * 5)
+    assert found["0.png", "black", "size", 0.5] == 0.5
+    assert found["0.png", "black", "robustness-colours", 0.5] == 1.0  # bright left half: left of any colour but white
+    assert found["1.png", "black", "robustness-photos", 0.5] == 0.0  # the dark half on a photograph that is bright left
+    assert told[-1][1:] == (8, 8)
+    assert {row.n for row in rows if row.metric == "robustness-colours"} == {6}
+    assert {row.n for row in rows if row.metric == "robustness-photos"} == {2}  # of the other side
+
+
+def test_what_is_done_is_not_done_again(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(plan, tmp_path / "out")
+    monkeypatch.setattr(judging, "explain_decision", None)
+    monkeypatch.setattr(judging, "robustness", None)
+    assert run(plan, tmp_path / "out") == first
+
+
+def test_a_run_grows_with_its_plan(plan: Plan, tmp_path: Path) -> None:
+    small = replace(plan, photos=plan.photos[:2], removals=("grey",), backgrounds=2)
+    run(small, tmp_path / "grown")
+    grown = run(plan, tmp_path / "grown")
+    assert by_key(grown) == by_key(run(plan, tmp_path / "at once"))
+
+
+def test_further_backgrounds_are_all_that_is_evaluated(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(replace(plan, backgrounds=2), tmp_path / "out")
+    monkeypatch.setattr(judging, "explain_decision", None)
+    used: list[int] = []
+    original = judging.robustness
+
+    def counting(*words: object, **options: object) -> object:
+        hits, number = original(*words, **options)  # type: ignore[arg-type]
+        used.append(number)
+        return hits, number
+
+    monkeypatch.setattr(judging, "robustness", counting)
+    run(plan, tmp_path / "out")
+    assert used == [4, 0] * 8  # colours 3 to 6; the photographs of the other side were all used before
+
+
+def test_a_failing_photograph_is_a_row_and_is_tried_again(plan: Plan, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"")
+    rows = run(replace(plan, photos=(broken, plan.photos[0])), tmp_path / "out")
+    failed = [row for row in rows if row.photo == "broken.png"]
+    assert len(failed) == 2 * (2 + 2 * 5)  # of every removal: what it cost, and five metrics for two γ
+    assert all(row.value is None and "is empty" in row.detail for row in failed)
+    assert any(row.value is not None for row in rows)
+    Image.open(plan.photos[0]).save(broken)
+    assert all(row.detail == "" for row in run(replace(plan, photos=(broken,)), tmp_path / "out"))
+
+
+def test_without_contexts_there_is_a_reason(plan: Plan, tmp_path: Path) -> None:
+    rows = run(replace(plan, photos=plan.photos[:1], contexts=plan.photos[:1]), tmp_path / "out")
+    missing = [row for row in rows if row.metric == "robustness-photos"]
+    assert missing
+    assert all((row.value, row.n) == (None, 0) for row in missing)
+    assert all(row.detail.startswith("there is no photograph of another class to plant on") for row in missing)
+
+
+def test_metrics_of_parts_can_be_added(plan: Plan, tmp_path: Path) -> None:
+    few = replace(plan, metrics=("size", "robustness-colours"), backgrounds=3)
+    run(few, tmp_path / "grown")
+    assert by_key(run(plan, tmp_path / "grown")) == by_key(run(plan, tmp_path / "at once"))
+
+
+def test_a_fault_of_a_method_costs_its_cells_only(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS.entries, "faulty", Entry("test_engine:Faulty", "fails", "nobody", "1"))
+    rows = run(replace(plan, methods=("faulty", "toy"), metrics=("size",)), tmp_path / "out")
+    said = {row.detail for row in rows if row.method == "faulty"}
+    assert said == {"a fault of the program, ZeroDivisionError: nothing to divide by"}
+    assert all(row.value is not None for row in rows if row.method == "toy")
+
+
+@dataclass(frozen=True)
+class Faulty(toys.Toy):
+    def __call__(self, *_words: object, **_asked: object) -> NoReturn:  # type: ignore[override]
+        raise ZeroDivisionError("nothing\n to divide by")
+
+
+def test_it_is_told_what_is_under_way(plan: Plan, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    plan = replace(
+        plan, photos=plan.photos[:1], removals=("grey",), metrics=("size", "robustness-colours", "insertion")
+    )
+    run(plan, tmp_path / "out", progress=lambda *words: told.append(words))
+    assert told == [
+        ("0.png, toy, grey: explaining", 0, 1),
+        ("0.png, toy, grey: robustness-colours", 0, 1),
+        ("0.png, toy, grey: insertion", 0, 1),
+        ("0.png, toy, grey: done", 1, 1),
+    ]
+
+
+# ---- real processes ---------------------------------------------------------------------------------------------
+
+COMMAND = [
+    "evaluate", "--methods", "causal:iterations=1,steps=4,block=0", "--removals", "zero,grey", "--confidence", "0,0.5",
+    "--backgrounds", "3", "--no-controls", "--json",
+]  # fmt: skip
+
+
+def evaluate(*words: str | Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "unseen", *COMMAND, *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def values(printed: str) -> list[str]:
+    return [line for line in printed.splitlines() if '"seconds"' not in line]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_workers_do_not_matter(tmp_path: Path, photo_paths: dict[str, Path]) -> None:
+    killed = evaluate(*photo_paths.values(), "--out", tmp_path / "out")
+    until = time.time() + 60
+    while not (tmp_path / "out" / FILE).exists() and time.time() < until:
+        time.sleep(0.05)
+    time.sleep(2.0)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    resumed = evaluate(*photo_paths.values(), "--out", tmp_path / "out").communicate(timeout=240)
+    whole = evaluate(*photo_paths.values(), "--out", tmp_path / "whole", "--workers", "2").communicate(timeout=240)
+    assert resumed[1] == whole[1] == ""
+    assert len(values(resumed[0])) == 3 * 2 * (1 + 2 * 5)
+    assert values(resumed[0]) == values(whole[0])
+
+
+def test_a_process_that_dies_costs_its_cell_only(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of the photograph 1.png kill their process, every time."""
+    monkeypatch.setattr(engine, "_work", _deadly)
+    plan = replace(
+        plan, model="efficientnet-lite0", methods=("causal:iterations=1,steps=4,block=0",), removals=("grey",)
+    )
+    rows = run(replace(plan, metrics=("size",)), tmp_path / "out", workers=2)
+    assert {row.photo for row in rows} == {"0.png", "1.png", "2.png", "3.png"}
+    assert {row.photo for row in rows if row.detail == "its process died"} == {"1.png"}
+    assert all(row.value is not None for row in rows if row.photo != "1.png" and row.metric == "size")
+
+
+def _deadly(cell: engine.Cell) -> object:
+    if cell.photo.name == "1.png":
+        os._exit(9)
+    torch.set_num_threads(1)
+    return engine._judge(cell)

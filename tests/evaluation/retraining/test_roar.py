@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers.planted import SHARE, planted
+from unseen.errors import NotApplicableError, OutputError, ParameterError
+from unseen.evaluation.retraining import figures, report
+from unseen.evaluation.retraining.maps import masks_without, rankings
+from unseen.evaluation.retraining.roar import RemoveAndRetrain, Retrained, Row
+from unseen.evaluation.retraining.training import Training
+from unseen.metrics import METRICS
+
+QUICK = Training(epochs=6, batch=15)
+TINY = RemoveAndRetrain(repeats=2, shares=(0.5,), training=Training(epochs=1))
+
+
+def test_masks_hide_the_share_that_was_asked_for_at_the_right_end() -> None:
+    maps = torch.rand(5, 6, 8, generator=torch.Generator().manual_seed(0))
+    ranked = rankings(maps)
+    for share in (0.1, 0.5, 0.9):
+        count = round(share * 48)
+        for order in ("top", "bottom"):
+            masks = masks_without(ranked, share, order, (6, 8))
+            for one, mask in zip(maps.flatten(1), masks.flatten(1), strict=True):
+                values = sorted(one.tolist(), reverse=order == "top")
+                assert sorted(one[mask == 0].tolist(), reverse=order == "top") == values[:count]
+
+
+def test_ties_are_broken_in_another_way_for_every_photograph() -> None:
+    masks = masks_without(rankings(torch.ones(2, 6, 8)), 0.5, "top", (6, 8))
+    assert not torch.equal(masks[0], masks[1])
+    assert torch.equal(masks, masks_without(rankings(torch.ones(2, 6, 8)), 0.5, "top", (6, 8)))
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, Retrained]:
+    """ROAR and KAR where the answer is known, with the share of the block hidden."""
+    from helpers import pointers
+    from unseen.explainers.catalogue import METHODS
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, entry in pointers.METHODS.items():
+            patch.setitem(METHODS.entries, name, entry)
+        metric = RemoveAndRetrain(removal="grey", repeats=2, shares=(SHARE,), training=QUICK)
+        return {
+            order: replace(metric, order=order, leak=order == "top").run(planted(), ["corner", "elsewhere", "refusing"])
+            for order in ("top", "bottom")
+        }
+
+
+def test_hiding_what_decides_brings_accuracy_to_chance_and_hiding_elsewhere_does_not(
+    answers: dict[str, Retrained],
+) -> None:
+    for order, helpful, harmful in (("top", "elsewhere", "corner"), ("bottom", "corner", "elsewhere")):
+        found = answers[order]
+        assert found.whole.mean == 1
+        assert min(found.accuracies(helpful, SHARE).values()) == 1
+        assert max(found.accuracies(harmful, SHARE).values()) < 0.75
+        assert min(found.accuracies("random", SHARE).values()) == 1
+        area = found.areas(harmful)[0]
+        assert area == pytest.approx((1 + found.accuracies(harmful, SHARE)[0]) / 2)
+
+
+def test_a_constant_mask_leaks_nothing(answers: dict[str, Retrained]) -> None:
+    leak = answers["top"].leak("corner")
+    assert leak is not None
+    assert leak.mean == 0.5
+    assert answers["bottom"].leak("corner") is None
+
+
+def test_a_mask_that_follows_the_class_leaks_it() -> None:
+    metric = RemoveAndRetrain(removal="grey", repeats=1, leak=True, shares=(0.5,), training=QUICK)
+    found = metric.run(planted(), ["telltale"])
+    leak, chance = found.leak("telltale"), found.leak("random")
+    assert leak is not None
+    assert chance is not None
+    assert leak.mean == 1
+    assert chance.mean < 0.85
+    assert found.accuracies("telltale", 0.5) == {0: 1}  # no block is left to see
+    table = report.as_text(found)
+    assert "1 network each" in table
+    assert "note: one of 20 test photographs is 5.0 %" in table
+
+
+def test_a_method_without_a_rule_is_told_and_others_go_on(answers: dict[str, Retrained]) -> None:
+    found = answers["top"]
+    assert found.failed == (("refusing", "there is no rule for this network"),)
+    assert found.methods == ("corner", "elsewhere", "random", "uniform", "edges")
+
+
+def test_the_report_tells_methods_from_controls(answers: dict[str, Retrained]) -> None:
+    table = report.as_text(answers["top"])
+    lines = {line.split()[0]: line for line in table.splitlines() if line}
+    assert "not told from" in lines["elsewhere"]
+    assert "lower is better" in table
+    assert list(lines).index("corner") < list(lines).index("elsewhere")
+    assert "higher is better" in report.as_text(answers["bottom"])
+    told = answers["top"].to_dict("corner")
+    assert json.loads(json.dumps(told, allow_nan=False))["against"]["random"] in ("better", "same")
+    assert figures.picture(answers["top"]).axes[0].get_lines()
+
+
+def test_a_stronger_method_is_told_from_random() -> None:
+    rows = [Row("", 0.0, r, "photographs", 1.0, 0.0) for r in range(3)]
+    heights = {"good": 0.1, "random": 0.9, "uniform": 0.9, "edges": 0.1}
+    rows += [Row(m, 0.5, r, "photographs", h + 0.01 * r, 0.0) for m, h in heights.items() for r in range(3)]
+    rows += [Row("bad", 0.5, r, "photographs", h, 0.0) for r, h in enumerate((0.85, 0.99, 0.96))]
+    found = Retrained(RemoveAndRetrain(shares=(0.5,)), "made up", tuple(rows), (*heights, "bad"), (), (10, 10))
+    assert found.against("good") == {"random": "better", "uniform": "better", "edges": "same"}
+    assert found.against("edges") == {"random": "better", "uniform": "better"}
+    assert found.areas("good")[0] == pytest.approx(0.55)
+    assert report.told(found, "bad") == "worse than edges; not told from random, uniform"
+
+
+def test_a_killed_run_goes_on_and_gives_what_an_unbroken_one_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = planted(20)
+    unbroken = TINY.run(dataset, ["corner"])
+    file = tmp_path / "out" / "roar.json"
+    from unseen.evaluation.retraining import roar
+
+    real, trained = roar.retrained, []
+
+    def counting(*arguments: object, **named: object) -> object:
+        trained.append(named["seed"])
+        if len(trained) == 5:
+            raise KeyboardInterrupt
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(roar, "retrained", counting)
+    with pytest.raises(KeyboardInterrupt):
+        TINY.run(dataset, ["corner"], out=file)
+    kept = json.loads(file.read_text())["rows"]
+    assert [row["method"] for row in kept] == ["", "", "corner"]
+    trained.clear()
+    trained.extend([-1] * 10)
+    again = TINY.run(dataset, ["corner"], out=file)
+    assert [(r.method, r.share, r.repeat, r.accuracy) for r in again.rows] == [
+        (r.method, r.share, r.repeat, r.accuracy) for r in unbroken.rows
+    ]
+    before = len(trained)
+    assert TINY.run(dataset, ["corner"], out=file).rows == again.rows
+    assert len(trained) == before
+    more = replace(TINY, shares=(0.3, 0.5)).run(dataset, ["corner"], out=file)
+    assert len(more.rows) == len(again.rows) + 8
+    assert more.rows[: len(again.rows)] == again.rows
+
+
+def test_a_record_of_other_settings_is_not_continued(tmp_path: Path) -> None:
+    file = tmp_path / "roar.json"
+    dataset = planted(10)
+    single = replace(TINY, repeats=1)
+    single.run(dataset, [], out=file)
+    with pytest.raises(OutputError, match=r"another removal .*mean, now grey"):
+        replace(single, removal="grey").run(dataset, [], out=file)
+    with pytest.raises(OutputError, match="another dataset"):
+        single.run(planted(10, seed=1), [], out=file)
+    file.write_text("{}")
+    with pytest.raises(OutputError, match="damaged"):
+        single.run(dataset, [], out=file)
+
+
+def test_a_removal_that_paints_nothing_is_refused_before_any_training(tmp_path: Path) -> None:
+    with pytest.raises(NotApplicableError, match="'ad' paints no pixels"):
+        replace(TINY, removal="ad").run(planted(10), [], out=tmp_path / "roar.json")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"order": "middle"}, "order"),
+        ({"repeats": 0}, "repeats 0"),
+        ({"seed": -1}, "seed -1"),
+        ({"shares": ()}, "at least one"),
+        ({"shares": (0.5, 1.0)}, "between 0 and 1"),
+        ({"shares": (0.5, 0.3)}, "must increase"),
+    ],
+)
+def test_wrong_parameters_are_refused(wrong: dict[str, object], words: str) -> None:
+    with pytest.raises(Exception, match=words):
+        replace(TINY, **wrong)
+
+
+def test_the_registered_names_are_the_two_orders() -> None:
+    assert METRICS.create("roar") == RemoveAndRetrain("top")
+    assert METRICS.create("kar:repeats=5,leak=true") == RemoveAndRetrain("bottom", repeats=5, leak=True)
+    assert METRICS["roar"].judges == "training"
+    with pytest.raises(ParameterError):
+        METRICS.create("roar:repeats=0")

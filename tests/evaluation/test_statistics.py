@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from unseen.evaluation.statistics import compare, holm, mean_interval, photographs_needed, ratio_to_best, signed_rank
+
+
+def test_the_interval_of_a_mean_is_that_of_scipys_percentile_bootstrap() -> None:
+    sample = np.random.default_rng(0).gamma(2.0, size=60)
+    ours = mean_interval(sample)
+    theirs = stats.bootstrap((sample,), np.mean, method="percentile", n_resamples=20_000, rng=1).confidence_interval
+    assert ours.value == pytest.approx(sample.mean())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.01)
+    assert ours.n == 60
+
+
+def test_the_interval_covers_the_mean_about_as_often_as_it_says() -> None:
+    draws = np.random.default_rng(1).normal(size=(300, 40))
+    intervals = [mean_interval(row) for row in draws]
+    covered = np.mean([interval.low <= 0 <= interval.high for interval in intervals])
+    assert 0.89 < covered < 0.98
+
+
+def test_one_photograph_and_none() -> None:
+    single = mean_interval([0.4])
+    assert (single.value, single.low, single.high, single.n) == pytest.approx((0.4, 0.4, 0.4, 1))
+    with pytest.raises(ValueError, match="nothing"):
+        mean_interval([])
+
+
+def test_the_best_other_is_chosen_anew_in_every_resample() -> None:
+    """Two equally good others: choosing by the mean flatters the best, and the interval lies below 1."""
+    noise = np.random.default_rng(2).normal(1, 0.3, size=(3, 50))
+    found = ratio_to_best(noise[0], noise[1:])
+    assert found.value == pytest.approx(noise[0].mean() / noise[1:].mean(1).max())
+    fixed = ratio_to_best(noise[0], noise[1:2])
+    assert found.high <= fixed.high
+    single = ratio_to_best([2.0, 4.0], [[1.0, 2.0]])
+    assert (single.value, single.low, single.high) == pytest.approx((2, 2, 2))
+
+
+def test_a_paired_comparison_is_wilcoxons() -> None:
+    first, second = np.random.default_rng(3).normal(size=(2, 30))
+    second[:5] = first[:5]
+    found = compare(first, second)
+    assert found.p == pytest.approx(stats.wilcoxon(first[5:], second[5:]).pvalue)
+    assert found.difference.value == pytest.approx((first - second).mean())
+    assert (found.wins + found.losses, found.ties) == (25, 5)
+    assert compare([1.0, 2.0], [1.0, 2.0]).p == 1.0
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.5]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def test_equal_differences_are_tested_exactly() -> None:
+    """Differences of one size are the sign test; others with equal ones, all signs counted one by one."""
+    yes_or_no = [1.0] * 12 + [-1.0] * 2 + [0.0] * 6
+    assert signed_rank(yes_or_no) == pytest.approx(stats.binomtest(12, 14).pvalue)
+    for seed in range(5):
+        some = np.random.default_rng(seed).integers(-3, 5, 10).astype(float)
+        some = some[some != 0]
+        ranks = stats.rankdata(np.abs(some))
+        signs = np.array(list(product((0, 1), repeat=len(some))))
+        sums, found = signs @ ranks, ranks[some > 0].sum()
+        expected = min(1.0, 2 * min((sums <= found).mean(), (sums >= found).mean()))
+        assert signed_rank(some) == pytest.approx(expected)
+
+
+def test_many_differences_are_tested_by_the_normal_approximation() -> None:
+    some = np.random.default_rng(0).normal(0.2, 1, 51)
+    assert signed_rank(some) == pytest.approx(stats.wilcoxon(some, method="asymptotic").pvalue)
+    assert signed_rank(some[:50]) == pytest.approx(stats.wilcoxon(some[:50], method="exact").pvalue)
+
+
+def test_how_many_photographs_a_significant_comparison_takes() -> None:
+    for pairs in (1, 3, 9):
+        needed = photographs_needed(pairs, 0.05)
+        assert pairs * signed_rank([1.0] * needed) < 0.05 <= pairs * signed_rank([1.0] * (needed - 1))
+    assert photographs_needed(1, 0.05) == 6

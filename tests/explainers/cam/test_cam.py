@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from helpers.networks import CHANNELS, SIZE, Network, bound, logit, top
+from unseen import Classifier
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.explainers.cam.cam import ActivationMap, Weights, activation_map, enlarged, normalised
+from unseen.explainers.cam.masked_cam import OptiCam, ScoreCam, opti_cam, score_cam
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.removal import REMOVALS
+from unseen.removal.deactivation.features import last_features
+
+
+def curved(net: Network, x: Tensor) -> Tensor:
+    """A head that is not linear, so that gradients differ between positions and signs vary."""
+    weights = torch.randn(CHANNELS, 16 * CHANNELS, generator=torch.Generator().manual_seed(3)).double()
+    return net.head(F.linear(F.avg_pool2d(net.second(net.first(x).relu()), 4).flatten(1), weights / 5).tanh())
+
+
+def test_with_average_pooling_and_a_linear_head_cam_adds_up_to_the_logit_without_its_bias() -> None:
+    masked = bound(Network())
+    target = top(masked)
+    features = last_features(masked, target)
+    found = activation_map(features, "cam")
+    model = masked.classifier.model
+    bias = float(model.head.bias[target].detach())
+    assert float(found.mean()) == pytest.approx(logit(masked, target) - bias, rel=1e-4)
+    weights = model.head.weight[target].detach().float()
+    assert torch.allclose(found, torch.einsum("c,chw->hw", weights, features.activations), atol=1e-5)
+
+
+@pytest.mark.parametrize("target", range(3))
+def test_there_its_relatives_are_the_same_map(target: int) -> None:
+    features = last_features(bound(Network()), target)
+    cam = activation_map(features, "cam")
+    scale = 1e-3 * float(cam.abs().max())
+    for weights in ("grad-cam", "xgrad-cam"):
+        assert torch.allclose(SIZE * SIZE * activation_map(features, weights), cam, atol=scale)
+    rising = features.gradients.mean((1, 2)).clamp(min=0)
+    layer = torch.einsum("c,chw->hw", rising, features.activations)
+    assert torch.allclose(activation_map(features, "layer-cam"), layer, atol=1e-6)
+
+
+def test_cam_of_the_trained_network_is_its_grad_cam(classifier: Classifier, photo: Tensor) -> None:
+    masked = REMOVALS.create("grey").bind(classifier, photo)
+    target = top(masked)
+    features = last_features(masked, target)
+    found = activation_map(features, "cam")
+    assert torch.allclose(found, 49 * activation_map(features, "grad-cam"), rtol=1e-3, atol=1e-3)
+    head = [module for module in classifier.model.modules() if isinstance(module, nn.Linear)][-1]
+    assert float(found.mean()) == pytest.approx(features.value - float(head.bias[target].detach()), rel=1e-3)
+    assert float(found.max()) > 3 * float(found.mean())
+
+
+def test_cam_of_a_score_near_zero_is_no_less_linear() -> None:
+    """Large terms that cancel: rounding is judged against the terms, not against their sum."""
+    model = Network()
+    masked = bound(model, double=False)
+    with torch.no_grad():
+        model.head.bias.zero_()
+        features = last_features(masked, 0).activations.mean((1, 2))
+        model.head.weight[0] *= 1e3
+        model.head.weight[0] -= (features @ model.head.weight[0]) / (features @ features) * features
+    assert abs(logit(masked, 0)) < 0.1
+    assert bool(activation_map(last_features(masked, 0), "cam").any())
+
+
+@pytest.mark.parametrize("join", [curved, lambda net, x: net.head(net.first(x).relu().amax((2, 3)))])
+def test_cam_needs_a_head_of_average_and_linear_layer(join: Any) -> None:
+    with pytest.raises(NotApplicableError, match=r"cam needs a head that averages.*choose 'grad-cam'"):
+        activation_map(last_features(bound(Network(join)), 0), "cam")
+
+
+def slow(features: Any, weights: str) -> Tensor:
+    """The papers' formulas, position by position."""
+    activations, gradients = features.activations.double(), features.gradients.double()
+    channels, height, width = activations.shape
+    places = [(i, j) for i in range(height) for j in range(width)]
+    found = torch.zeros(height, width, dtype=torch.float64)
+    for k in range(channels):
+        a, g = activations[k], gradients[k]
+        if weights == "grad-cam":
+            found += sum(g[at] for at in places) / len(places) * a
+        elif weights == "grad-cam++":
+            total = sum(a[at] for at in places)
+            alphas = {at: g[at] ** 2 / (2 * g[at] ** 2 + total * g[at] ** 3) for at in places}
+            found += sum(alphas[at] * max(g[at], 0) for at in places) * a
+        elif weights == "xgrad-cam":
+            found += sum(a[at] / a.sum() * g[at] for at in places) * a
+        else:
+            found += g.clamp(min=0) * a
+    return found
+
+
+@pytest.mark.parametrize("weights", ["grad-cam", "grad-cam++", "xgrad-cam", "layer-cam"])
+def test_weights_are_those_of_the_papers(weights: Any) -> None:
+    features = last_features(bound(Network(curved)), 2)
+    expected = slow(features, weights)
+    assert torch.allclose(
+        activation_map(features, weights).double(), expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max())
+    )
+
+
+def test_eigen_cam_is_the_direction_of_largest_energy() -> None:
+    features = last_features(bound(Network(curved)), 0)
+    rows = features.activations.flatten(1).T.double()
+    direction = torch.ones(CHANNELS).double()
+    for _ in range(3000):
+        direction = rows.T @ (rows @ direction)
+        direction /= direction.norm()
+    expected = (rows @ direction).reshape(4, 4)
+    expected *= expected.sum().sign()
+    found = activation_map(features, "eigen-cam")
+    assert torch.allclose(found.double(), expected, atol=1e-4)
+    assert torch.equal(found, activation_map(last_features(bound(Network(curved)), 2), "eigen-cam"))
+
+
+def test_ablation_weights_are_falls_of_the_score_by_brute_force() -> None:
+    masked = bound(Network(), batch_size=4)
+    features = last_features(masked, 1)
+    model = masked.classifier.model
+    expected = torch.zeros(SIZE, SIZE)
+    for channel in range(CHANNELS):
+
+        def hook(module: nn.Module, args: Any, output: Tensor, channel: int = channel) -> Tensor:
+            del module, args
+            changed = output.clone()
+            changed[:, channel] = 0  # before the rectifier it is 0 after it, too
+            return changed
+
+        handle = model.second.register_forward_hook(hook)
+        expected += (features.value - logit(masked, 1)) / CHANNELS * features.activations[channel]
+        handle.remove()
+    before = masked.evaluations
+    found = activation_map(features, "ablation-cam")
+    assert torch.allclose(found, expected, atol=1e-5)
+    assert masked.evaluations - before == CHANNELS
+
+
+# ---- through the photograph -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hide", [False, True])
+@pytest.mark.parametrize("score", ["logit", "probability"])
+@pytest.mark.parametrize("removal", ["black", "zero"])
+def test_score_cam_is_the_papers_loop(removal: str, score: Any, hide: bool) -> None:
+    masked = bound(Network(), removal=removal)
+    features = last_features(masked, 1, score=score)
+    values = []
+    for one in features.activations:
+        region = F.interpolate(one[None, None], masked.shape, mode="bilinear")[0, 0]
+        region = (region - region.min()) / (region.max() - region.min())
+        colour = 0.0 if removal == "black" else torch.tensor(masked.classifier.preprocessing.mean)[:, None, None]
+        region = 1 - region if hide else region
+        logits = masked.classifier.forward((masked.image * region + colour * (1 - region))[None])
+        values.append(float((logits if score == "logit" else logits.softmax(1))[0, 1].detach()))
+    scores = torch.tensor(values)
+    weights = (features.value - scores) / CHANNELS if hide else scores.softmax(0)
+    expected = torch.einsum("c,chw->hw", weights, features.activations)
+    assert torch.allclose(score_cam(masked, features, hide=hide), expected, atol=1e-5)
+
+
+def test_score_cam_cuts_masks_for_removals_that_take_no_soft_ones() -> None:
+    masked = bound(Network(), removal="ad")
+    assert bool(score_cam(masked, last_features(masked, 1)).any())
+
+
+def test_channels_that_are_the_same_everywhere_show_nothing() -> None:
+    def join(net: Network, x: Tensor) -> Tensor:
+        return net.judge(net.first(x).relu() * torch.tensor([1.0, 0, 0, 0, 0, 0]).double()[:, None, None] + 1)
+
+    masked = bound(Network(join))
+    features = last_features(masked, 0)
+    before = masked.evaluations
+    assert torch.allclose(score_cam(masked, features), features.activations[0])
+    assert masked.evaluations == before + 1
+    flat = bound(Network(lambda net, x: net.judge(net.first(x).relu() * 0 + x.mean() + 1)))
+    with pytest.raises(NotApplicableError, match=r"same everywhere|no class activation map"):
+        score_cam(flat, last_features(flat, 0))
+
+
+def test_opti_cam_raises_the_score_and_keeps_the_best_round() -> None:
+    masked = bound(Network(), removal="black")
+    features = last_features(masked, 1)
+    found, history = opti_cam(masked, features, rounds=30)
+    assert history[-1] > history[0] + 0.3 * abs(history[0]) or max(history) > history[0]
+    mixture = torch.linalg.lstsq(features.activations.flatten(1).T, found.flatten()[:, None]).solution[:, 0]
+    assert float(mixture.sum()) == pytest.approx(1, abs=1e-2)
+    assert bool((mixture > -1e-2).all())
+    seen = masked(normalised(enlarged(found[None], masked.shape)))[0, 1].item()
+    assert seen == pytest.approx(max(history), rel=1e-4)
+    first = features.activations.mean(0)
+    assert history[0] == pytest.approx(masked(normalised(enlarged(first[None], masked.shape)))[0, 1].item(), rel=1e-4)
+
+
+def test_opti_cam_needs_a_removal_that_blends() -> None:
+    masked = bound(Network(), removal="ad")
+    with pytest.raises(NotApplicableError, match="opti-cam optimises soft masks, and removal 'ad'"):
+        opti_cam(masked, last_features(masked, 0), rounds=1)
+
+
+# ---- as methods -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", get_args(Weights))
+def test_maps_are_enlarged_signed_and_tell_their_layer(weights: Any) -> None:
+    masked = bound(Network(lambda net, x: net.judge(F.max_pool2d(net.first(x), 4))))
+    signed = ActivationMap(weights=weights).attribute(Evaluator(masked, 1), 0, None)
+    assert signed.saliency.shape == masked.shape
+    assert dict(signed.record) == {"layer": "max_pool2d", "size": f"{CHANNELS}×4×4"}
+    positive = ActivationMap(weights=weights, positive=True).attribute(Evaluator(masked, 1), 0, None)
+    assert torch.equal(positive.saliency, signed.saliency.clamp(min=0))
+
+
+def test_a_map_of_one_channel_is_no_special_case() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 1, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2))
+    masked = bound(model, removal="black")
+    features = last_features(masked, 0)
+    for weights in get_args(Weights):
+        assert activation_map(features, weights).shape == (14, 14)
+    assert torch.allclose(score_cam(masked, features), features.activations[0])
+    assert torch.allclose(opti_cam(masked, features, rounds=2)[0], features.activations[0])
+
+
+def test_maps_are_scaled_each_by_itself() -> None:
+    maps = torch.tensor([[[1.0, 3.0]], [[2.0, 2.0]]])
+    assert normalised(maps).tolist() == [[[0.0, 1.0]], [[0.0, 0.0]]]
+    assert enlarged(maps, (1, 4))[0, 0].tolist() == [1.0, 1.5, 2.5, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [(OptiCam, {"rounds": 0}), (OptiCam, {"rate": 0.0}), (ScoreCam, {"steps": 1}), (ActivationMap, {"blur": 2.0})],
+)
+def test_bad_parameters_are_named(kind: Any, settings: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=next(iter(settings))):
+        kind(**settings)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from helpers.cells import SIZE, cell, disjunction, graded, masked
+from unseen.explainers.sufficient.evaluation import Criterion, Evaluator, Trial
+from unseen.explainers.sufficient.extraction import boundary, curve, rank, shortest_prefix
+
+maps = st.lists(st.integers(0, 3), min_size=12, max_size=12).map(
+    lambda values: torch.tensor(values, dtype=torch.float32).reshape(3, 4)
+)
+
+
+@given(maps, st.integers(0, 100))
+def test_a_ranking_lists_every_pixel_once_by_descending_saliency(saliency: Tensor, seed: int) -> None:
+    order = rank(saliency, seed=seed).order
+    assert sorted(order.tolist()) == list(range(12))
+    assert bool((saliency.flatten()[order].diff() <= 0).all())
+
+
+@given(maps)
+def test_a_domain_keeps_the_order_of_its_pixels(saliency: Tensor) -> None:
+    domain = torch.tensor([True, False] * 6).reshape(3, 4)
+    everything, inside = rank(saliency).order.tolist(), rank(saliency, domain=domain).order.tolist()
+    assert inside == [pixel for pixel in everything if pixel % 2 == 0]
+
+
+@pytest.mark.parametrize("blur", [0.0, 2.5])
+def test_ties_are_not_broken_by_position(blur: float) -> None:
+    first = rank(torch.full((40, 50), 0.3), blur=blur, seed=3).prefix(1000)
+    rows, columns = first.nonzero().float().mean(dim=0).tolist()
+    assert rows == pytest.approx(19.5, abs=2)
+    assert columns == pytest.approx(24.5, abs=2.5)
+    assert not torch.equal(first, rank(torch.full((40, 50), 0.3), blur=blur, seed=4).prefix(1000))
+
+
+def test_blur_is_a_gaussian_that_keeps_constants() -> None:
+    saliency = torch.zeros(41, 51)
+    saliency[20, 25] = 1
+    expected = torch.from_numpy(gaussian_filter(saliency.double().numpy(), 4, truncate=3))
+    order = rank(saliency, blur=4).order
+    assert bool((expected.flatten()[order][: 20 * 20].diff() <= 1e-9).all())
+    corner = torch.zeros(41, 51)
+    corner[:12, :12] = 1
+    assert bool(rank(corner, blur=4).prefix(1)[:6, :6].any())
+
+
+def test_blur_ranks_the_middle_of_a_box_before_its_edge() -> None:
+    saliency = torch.zeros(40, 40)
+    saliency[10:30, 10:30] = 1
+    assert bool(rank(saliency, blur=3).prefix(1)[16:24, 16:24].any())
+
+
+@given(st.integers(1, 5000), st.integers(3, 40))
+def test_the_grid_goes_from_nothing_to_everything(pixels: int, count: int) -> None:
+    sizes = rank(torch.zeros(1, pixels)).grid(count)
+    assert sizes[0] == 0
+    assert sizes[-1] == pixels
+    assert sizes == sorted(set(sizes))
+    assert len(sizes) <= count
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=300), st.booleans(), st.integers(1, 9))
+def test_the_boundary_passes_next_to_a_failure(table: list[bool], upwards: bool, tolerance: int) -> None:
+    good, bad = (len(table) - 1, 0) if upwards else (0, len(table) - 1)
+    table[good], table[bad] = True, False
+    asked: set[int] = set()
+
+    def passes(points: Sequence[int]) -> list[bool]:
+        assert 0 < len(points) <= 8
+        assert not asked.intersection(points)
+        asked.update(points)
+        return [table[point] for point in points]
+
+    found = boundary(passes, good, bad, tolerance=tolerance)
+    assert table[found]
+    failing = [point for point in asked | {bad} if not table[point]]
+    assert min(abs(found - point) for point in failing) <= tolerance
+    if all(table[i] <= table[i + 1] for i in range(len(table) - 1)) and upwards and tolerance == 1:
+        assert found == table.index(True)
+
+
+def by_size(table: Sequence[bool], seen: list[int]):  # type: ignore[no-untyped-def]
+    """A test that looks up the number of visible pixels."""
+
+    def test(visible: Iterable[Tensor]) -> Trial:
+        sizes = [int(mask.sum()) for mask in visible]
+        seen.extend(sizes)
+        return Trial(torch.tensor([table[size] for size in sizes], dtype=torch.bool), torch.zeros(len(sizes)))
+
+    return test
+
+
+@given(st.lists(st.booleans(), min_size=65, max_size=65), st.integers(3, 12))
+def test_a_prefix_that_fails_is_never_returned(table: list[bool], steps: int) -> None:
+    seen: list[int] = []
+    ranking = rank(torch.zeros(8, 8))
+    sizes = ranking.grid(steps)
+    prefix = shortest_prefix(by_size(table, seen), ranking, sizes)
+    if prefix is None:
+        assert not any(table[size] for size in sizes)
+        return
+    assert table[prefix.size]
+    assert prefix.size in seen
+    assert int(prefix.visible.sum()) == prefix.size
+    assert torch.equal(prefix.visible, ranking.prefix(prefix.size))
+    assert prefix.size == min(size for size in seen if table[size])
+    failing = [size for size in seen if not table[size]]
+    longer = [size for size in seen if size > max(failing, default=-1)]
+    assert prefix.stable == (min(longer) if longer else None)
+
+
+@given(st.integers(0, 2000))
+def test_a_monotone_prefix_is_found_exactly(threshold: int) -> None:
+    ranking = rank(torch.zeros(40, 50))
+    table = [size >= threshold for size in range(2001)]
+    prefix = shortest_prefix(by_size(table, []), ranking, ranking.grid(12), tolerance=1)
+    assert prefix is not None
+    assert prefix.size == prefix.stable == threshold
+    coarse = shortest_prefix(by_size(table, []), ranking, ranking.grid(12))
+    assert coarse is not None
+    assert threshold <= coarse.size <= max(threshold * 1.02, threshold + 1)
+
+
+def test_the_curve_inserts_and_deletes_along_the_ranking() -> None:
+    model = masked(graded(5, 6))
+    evaluate = Evaluator(model, 0)
+    ranking = rank((cell(5) | cell(6)).float())
+    line = curve(evaluate, ranking, [0, 128, SIZE * SIZE])
+    nothing, everything = model(torch.stack([ranking.prefix(0), ranking.prefix(SIZE * SIZE)])).softmax(1)[:, 0].tolist()
+    assert line.fractions == (0.0, 0.125, 1.0)
+    assert line.insertion == pytest.approx((nothing, everything, everything))
+    assert line.deletion == pytest.approx((everything, nothing, nothing))
+
+
+def test_any_saliency_map_serves() -> None:
+    evaluate = Evaluator(masked(disjunction(9)), 0)
+    ranking = rank(-torch.arange(SIZE * SIZE, dtype=torch.float32).reshape(SIZE, SIZE))
+    prefix = shortest_prefix(Criterion(evaluate, 0.0), ranking, ranking.grid(24), tolerance=1)
+    assert prefix is not None
+    # rows from the top; cell 9 lies in rows 16–23, columns 8–15: half of it is visible after 20 rows
+    assert prefix.size == 20 * SIZE + 9

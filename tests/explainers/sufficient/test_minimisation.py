@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from itertools import chain, combinations, pairwise
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from unseen.explainers.sufficient.evaluation import Trial
+from unseen.explainers.sufficient.minimisation import minimise
+
+ALL = frozenset(range(9))
+SUBSETS = [frozenset(s) for s in chain.from_iterable(combinations(range(9), n) for n in range(10))]
+
+
+def picture(blocks: frozenset[int], side: int = 2) -> Tensor:
+    """3 × 3 blocks; the last row and column are cut to one pixel."""
+    mask = torch.tensor([i in blocks for i in range(9)]).reshape(3, 3)
+    return mask.repeat_interleave(side, 0).repeat_interleave(side, 1)[: 3 * side - 1, : 3 * side - 1]
+
+
+def blocks_of(mask: Tensor) -> frozenset[int]:
+    return frozenset(i for i in ALL if bool((picture(frozenset({i})) & mask).any()))
+
+
+def looked_up(passing: set[frozenset[int]], seen: list[frozenset[int]]):  # type: ignore[no-untyped-def]
+    def test(visible: Iterable[Tensor]) -> Trial:
+        sets = [blocks_of(mask) for mask in visible]
+        seen.extend(sets)
+        confidence = torch.tensor([hash(tuple(sorted(s))) % 97 / 97 for s in sets])
+        return Trial(torch.tensor([s in passing for s in sets], dtype=torch.bool), confidence)
+
+    return test
+
+
+def random_family(seed: int, density: float) -> set[frozenset[int]]:
+    draw = random.Random(seed)
+    return {ALL} | {s for s in SUBSETS if draw.random() < density}
+
+
+families = st.builds(random_family, st.integers(0, 2**32), st.floats(0, 1))
+generators = st.sets(st.sampled_from(SUBSETS), min_size=1, max_size=6)
+
+
+@given(families)
+def test_no_single_block_can_be_spared_and_every_step_was_evaluated(passing: set[frozenset[int]]) -> None:
+    seen: list[frozenset[int]] = [ALL]
+    trail = [blocks_of(mask) for mask in minimise(looked_up(passing, seen), picture(ALL), (4, 2))]
+    assert trail[0] == ALL
+    assert all(later < earlier for earlier, later in pairwise(trail))
+    assert all(part in passing and part in seen for part in trail)
+    assert not any(trail[-1] - {block} in passing for block in trail[-1])
+
+
+@given(generators)
+def test_a_monotone_rule_ends_in_one_of_its_minimal_sets(generators: set[frozenset[int]]) -> None:
+    passing = {s for s in SUBSETS if any(g <= s for g in generators)}
+    minimal = {s for s in passing if not any(s - {block} in passing for block in s)}
+    found = minimise(looked_up(passing, []), picture(ALL), (2,))[-1]
+    assert blocks_of(found) in minimal
+
+
+def test_a_part_keeps_its_shape_inside_the_blocks() -> None:
+    part = picture(ALL)
+    part[0, 0] = False
+    found = minimise(looked_up({s for s in SUBSETS if 0 in s}, []), part, (2,))[-1]
+    assert torch.equal(found, picture(frozenset({0})) & part)
+
+
+def test_what_passes_with_nothing_visible_ends_empty() -> None:
+    assert not minimise(looked_up(set(SUBSETS), []), picture(ALL), (2,))[-1].any()

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from helpers.synthetic import make_explanation, make_part
+from unseen import Explanation
+from unseen.explanation import plotting
+from unseen.explanation.plotting.columns import percent
+
+
+def texts(figure: Figure) -> str:
+    written = [text.get_text() for text in figure.texts]
+    written += [axes.get_title(loc="left") for axes in figure.axes]
+    return "\n".join(written).replace("\n", " ").replace("\u00a0", " ")
+
+
+def picture(figure: Figure) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(plotting.png(figure))).convert("RGB"))
+
+
+def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
+    said = texts(plotting.panel(make_explanation(parts=(make_part(minimal_block=8),))))
+    for phrase in (
+        "espresso: 95.0 % on the full photograph",
+        "toy",
+        "method causal",
+        "hidden by zero",
+        "1,234 model evaluations",
+        "1.5 s",
+        "seed 0",
+        "Note: a note",
+        "24 × 20 pixels",
+        "Part that suffices, γ = 0.5",
+        "9.4 % of the pixels alone → espresso 61.0 %",
+        "on top with at least 47.5 %",
+        "verified alone and in a batch",
+        "minimal: no block of the 8-pixel grid can be left out",
+        "area under insertion 0.688, deletion 0.288",
+    ):
+        assert phrase in said
+
+
+@pytest.mark.parametrize(
+    ("change", "phrase"),
+    [
+        ({"parts": ()}, "found no part that suffices for espresso"),
+        ({"parts": (make_part(verified=False),)}, "NOT verified: fails alone, in a batch or both"),
+        ({"parts": (make_part(role="contrastive"),)}, "hiding it takes espresso off the top"),
+        ({"parts": (make_part(rank=1),)}, "Part no. 2 that suffices"),
+        ({"parts": tuple(make_part() for _ in range(5))}, "2 further parts are in the record"),
+        ({"saliency": torch.randn(20, 24)}, "purple: against"),
+    ],
+)
+def test_the_panel_says_what_is_special(change: dict[str, Any], phrase: str) -> None:
+    assert phrase in texts(plotting.panel(make_explanation(**change)))
+
+
+def test_columns_follow_what_was_found() -> None:
+    def columns(**change: Any) -> int:
+        return len(plotting.panel(make_explanation(**change)).axes)
+
+    assert columns() == 4
+    assert columns(parts=()) == 4
+    assert columns(curve=None) == 3
+    assert columns(parts=(make_part(), make_part())) == 5
+
+
+def test_pictures_keep_the_shape_of_the_photograph() -> None:
+    for figure in (plotting.panel(make_explanation()), plotting.overlay(make_explanation())):
+        box = figure.axes[0].get_window_extent()
+        assert box.height / box.width == pytest.approx(20 / 24)
+
+
+@pytest.mark.parametrize("draw", [plotting.panel, plotting.overlay, plotting.parts])
+def test_nothing_is_drawn_outside_the_page_or_over_another(draw: Callable[[Explanation], Figure]) -> None:
+    label = "a label of many words that has to be wrapped in its column"
+    figure = draw(make_explanation(label=label, notes=("a sentence that is long enough for two lines " * 3,)))
+    FigureCanvasAgg(figure).draw()
+    page = figure.bbox
+    boxes = [text.get_window_extent() for text in figure.texts if text.get_text()]
+    assert all(box.x0 >= 0 and box.x1 <= page.x1 and box.y0 >= 0 and box.y1 <= page.y1 for box in boxes)
+    for number, box in enumerate(boxes):
+        assert not any(box.shrunk(0.98, 0.9).overlaps(other.shrunk(0.98, 0.9)) for other in boxes[:number])
+
+
+def test_the_part_shows_in_its_own_colours() -> None:
+    red = torch.zeros(3, 20, 24)
+    red[0] = 1
+    drawn = picture(plotting.parts(make_explanation(image=red)))
+    pure = (drawn[..., 0] > 240) & (drawn[..., 1] < 15) & (drawn[..., 2] < 15)
+    figure = plotting.parts(make_explanation(image=red))
+    area = figure.axes[0].get_window_extent()
+    share = pure.sum() / (area.width * area.height * (plotting.figures.DOTS_PER_INCH / figure.dpi) ** 2)
+    assert share == pytest.approx(make_part().fraction, rel=0.1)
+
+
+def test_labels_are_text_and_never_mathematics_or_missing_glyphs() -> None:
+    explanation = make_explanation(label="$x_1$ 猫 \\frac{")
+    assert "$x_1$ 猫" in texts(plotting.panel(explanation))
+    assert plotting.png(plotting.panel(explanation)).startswith(b"\x89PNG")
+
+
+def test_pictures_are_reproducible() -> None:
+    assert plotting.png(plotting.panel(make_explanation())) == plotting.png(plotting.panel(make_explanation()))
+
+
+def test_provenance_may_be_empty() -> None:
+    assert "method causal" in texts(plotting.panel(make_explanation(provenance={})))
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.953, "95.3 %"),
+        (0.0042, "0.42 %"),
+        (1e-9, "< 0.01 %"),
+        (0.99999, "> 99.99 %"),
+        (0.9994, "99.94 %"),
+    ],
+)
+def test_percent(share: float, text: str) -> None:
+    assert percent(share) == text

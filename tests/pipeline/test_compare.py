@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import toys
+from unseen import Classifier, Explanation, explain
+from unseen.errors import NotApplicableError, OutputError, ParameterError, PhotoError, UnknownNameError
+from unseen.pipeline.compare import RECORD, SHEET, Cell, Comparison, compare
+from unseen.removal.fills.constant import ConstantFill
+
+
+@pytest.fixture
+def half() -> np.ndarray[Any, Any]:
+    """A photograph whose right half is bright."""
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[:, 32:] = 200
+    return pixels
+
+
+class Counting(toys.Sides):
+    """Counts the photographs that it is shown whole and alone."""
+
+    decisions = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.decisions += len(x) == 1
+        return super().forward(x)
+
+
+def sides(network: torch.nn.Module | None = None) -> Classifier:
+    loaded = toys.load("sides", None)
+    return Classifier(network or loaded.model, loaded.preprocessing, loaded.labels, name="toy:sides")
+
+
+def toy(photo: Any, **options: Any) -> Comparison:
+    asked = {"methods": [toys.Toy(), toys.Unable()], "removals": ["black", "grey"]}
+    return compare(photo, options.pop("classifier", sides()), **{**asked, **options})
+
+
+def test_rows_are_removals_and_columns_methods(half: np.ndarray[Any, Any]) -> None:
+    comparison = toy(half)
+    assert (comparison.methods, comparison.removals) == (("Toy", "Unable"), ("black", "grey"))
+    placed = [[(cell.method, cell.removal) for cell in row] for row in comparison.rows]
+    assert placed == [[("Toy", "black"), ("Unable", "black")], [("Toy", "grey"), ("Unable", "grey")]]
+    assert comparison.decision.label == "right"
+    assert comparison.unmoved == frozenset()
+    assert toy(half, methods=[toys.Toy(), toys.Still()]).unmoved == {"Still"}
+
+
+def test_a_cell_that_fails_keeps_its_reason_and_the_others_go_on(half: np.ndarray[Any, Any]) -> None:
+    comparison = toy(half)
+    assert [cell.error is None for cell in comparison.cells] == [True, True, True, False]
+    (lost,) = comparison.failures
+    assert isinstance(lost.error, NotApplicableError)
+    assert lost.explanation is None
+
+
+def test_a_cell_is_what_explain_finds_alone(half: np.ndarray[Any, Any]) -> None:
+    cell = toy(half, seed=5, target="left", batch_size=2).cells[2]
+    alone = explain(half, sides(), method=toys.Toy(), removal="grey", seed=5, target="left", batch_size=2)
+    assert cell.explanation is not None
+    assert cell.explanation.parts == alone.parts
+    assert cell.explanation.notes == alone.notes
+    for key in ("request", "evaluations", "photo", "decision", "search"):
+        assert cell.explanation.provenance[key] == alone.provenance[key]
+
+
+def test_the_decision_is_made_once(half: np.ndarray[Any, Any]) -> None:
+    network = Counting()
+    toy(half, classifier=sides(network))
+    assert network.decisions == 1
+
+
+def test_cells_are_saved_as_they_finish(half: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    seen: list[tuple[str, list[str]]] = []
+
+    def finished(cell: Cell) -> None:
+        record = json.loads((tmp_path / "out" / RECORD).read_text())
+        seen.append((cell.method, [one["folder"] for one in record["cells"]]))
+        assert not (tmp_path / "out" / SHEET).exists()
+
+    comparison = toy(half, folder=tmp_path / "out", finished=finished)
+    assert [method for method, _ in seen] == ["Toy", "Unable", "Toy", "Unable"]
+    assert [folders for _, folders in seen][1:3] == [
+        ["Toy-black", "Unable-black"],
+        ["Toy-black", "Unable-black", "Toy-grey"],
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        ["Toy-black", "Unable-black", "Toy-grey", RECORD, SHEET]
+    )
+    for cell in comparison.cells[:3]:
+        assert cell.folder is not None
+        assert Explanation.load(cell.folder) == cell.explanation
+
+
+def test_the_record_tells_of_every_cell(half: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    comparison = toy(half, folder=tmp_path)
+    record = json.loads((tmp_path / RECORD).read_text())
+    assert record == comparison.to_dict()
+    assert record["target"] == {"index": 1, "label": "right", "probability": pytest.approx(1)}
+    assert (record["methods"], record["removals"]) == (["Toy", "Unable"], ["black", "grey"])
+    first, *_, last = record["cells"]
+    assert first["evaluations"] == 6
+    assert first["seconds"] > 0
+    curve = comparison.cells[0].explanation and comparison.cells[0].explanation.curve
+    assert curve is not None
+    assert first["areas"] == {"insertion": curve.insertion_area, "deletion": curve.deletion_area}
+    assert (first["folder"], first["error"]) == ("Toy-black", None)
+    assert "Unable has no rule for grey" in last["error"]
+    assert all(last[key] is None for key in ("evaluations", "seconds", "areas", "folder"))
+
+
+def test_an_interruption_keeps_what_there_is(half: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    class Interrupted(toys.Unable):
+        def __call__(self, *_: Any, **__: Any) -> Any:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        toy(half, methods=[toys.Toy(), Interrupted()], folder=tmp_path)
+    record = json.loads((tmp_path / RECORD).read_text())
+    assert [cell["folder"] for cell in record["cells"]] == ["Toy-black"]
+    assert Explanation.load(tmp_path / "Toy-black").label == "right"
+    assert (tmp_path / SHEET).is_file()
+
+
+def test_progress_is_told_cell_by_cell(half: np.ndarray[Any, Any]) -> None:
+    told: list[tuple[str, str]] = []
+
+    @contextmanager
+    def watch(name: str) -> Iterator[Any]:
+        yield lambda stage, _done, _expected: told.append((name, stage))
+        told.append((name, "closed"))
+
+    toy(half, watch=watch)
+    assert list(dict.fromkeys(name for name, _ in told)) == [
+        "[1/4] Toy × black",
+        "[2/4] Unable × black",
+        "[3/4] Toy × grey",
+        "[4/4] Unable × grey",
+    ]
+    assert ("[3/4] Toy × grey", "halving") in told
+    assert told[-1] == ("[4/4] Unable × grey", "closed")
+
+
+def test_specs_name_folders_that_every_file_system_takes(half: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    removals = ["black", ConstantFill("black"), "grey"]
+    comparison = toy(half, methods=["occlusion:window=0.5,stride=0.5"], removals=removals, folder=tmp_path)
+    assert [cell.folder and cell.folder.name for cell in comparison.cells] == [
+        "occlusion_window=0.5,stride=0.5-black",
+        "occlusion_window=0.5,stride=0.5-grey",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"methods": ["casual"]}, UnknownNameError),
+        ({"removals": []}, ParameterError),
+        ({"methods": []}, ParameterError),
+        ({"target": "lfet"}, UnknownNameError),
+        ({"target": 3}, ParameterError),
+        ({"seed": -1}, ParameterError),
+        ({"photo": "missing.jpg"}, PhotoError),
+    ],
+    ids=str,
+)
+def test_what_no_cell_can_do_is_refused(
+    half: np.ndarray[Any, Any], tmp_path: Path, change: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        toy(**{"photo": half, "folder": tmp_path / "out", **change})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_place_of_a_cell_is_found_before_the_work(half: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    (tmp_path / "Unable-grey").touch()
+    with pytest.raises(OutputError, match="is a file"):
+        toy(half, folder=tmp_path)
+    assert not (tmp_path / RECORD).exists()
+
+
+def test_a_real_model(classifier: Classifier, photo_path: Path) -> None:
+    comparison = compare(
+        photo_path, classifier, methods=["occlusion:window=0.5,stride=0.25,steps=4"], removals=["grey", "ad"]
+    )
+    assert comparison.decision.label == "espresso"
+    assert not comparison.failures
+    grey, ad = (cell.explanation for cell in comparison.cells)
+    assert grey is not None
+    assert ad is not None
+    assert (grey.removal, ad.removal) == ("grey", "ad")
+    assert not torch.equal(grey.saliency, ad.saliency)
+    assert len(comparison.plot().axes) == 4  # the photograph, a colour bar and two maps

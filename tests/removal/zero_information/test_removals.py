@@ -1,0 +1,88 @@
+"""Zero-information parts as removals: what every painting promises."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from helpers.networks import Network, bound
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.removal import REMOVALS
+from unseen.removal.batched import ask
+from unseen.removal.zero_information.removals import Addition, Decomposition
+
+SIDE = 6
+SPECS = ["zip:most=6", "zip-decomposition:most=6", "zip-decomposition:criterion=logit,most=6"]
+
+
+def masks() -> Tensor:
+    return torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(7)) < 0.5
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_visible_pixels_stay_and_hidden_ones_are_in_the_box(spec: str) -> None:
+    masked = bound(Network(), size=SIDE, removal=spec)
+    some = torch.cat([masks(), torch.ones(1, SIDE, SIDE, dtype=torch.bool)])
+    pictures = masked.removal.painted(masked.classifier, masked.pixels.expand(4, -1, -1, -1), some.double())
+    keep = some[:, None].expand_as(pictures)
+    assert torch.equal(pictures[keep], masked.pixels.expand(4, -1, -1, -1)[keep])
+    assert torch.equal(pictures[3], masked.image)
+    hidden = pictures[~keep]
+    assert float(hidden.min()) >= 0
+    assert float(hidden.max()) <= 1
+    assert not torch.equal(pictures[0], masked.image)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_batches_and_company_do_not_matter(spec: str) -> None:
+    network = Network()
+    one = bound(network, size=SIDE, removal=spec)
+    other = type(one)(one.classifier, one.image.square(), one.removal)
+    alone = [bound(network, size=SIDE, removal=spec, batch_size=1)(masks()), other(masks())]
+    for found, expected in zip(ask([(one, masks()), (other, masks())]), alone, strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_network_is_left_and_gradients_reach_visible_pixels_only(spec: str) -> None:
+    masked = bound(Network(), size=SIDE, removal=spec)
+    state = {name: value.clone() for name, value in masked.classifier.model.state_dict().items()}
+    pixels = masked.pixels.clone().requires_grad_()
+    mask = masks()[:1].double()
+    masked.forward(pixels, mask)[0, 0].backward()
+    assert pixels.grad is not None
+    assert bool((pixels.grad[0, :, mask[0] == 0] == 0).all())
+    assert bool(pixels.grad.any())
+    for name, value in masked.classifier.model.state_dict().items():
+        assert torch.equal(state[name], value)
+    assert all(parameter.requires_grad for parameter in masked.classifier.model.parameters())
+
+
+def test_the_noise_belongs_to_photograph_and_seed() -> None:
+    masked = bound(Network(), size=SIDE)
+    first, again, other = (
+        Addition(most=1, seed=seed).solved(masked.classifier, masked.pixels, masks()[:1].double()).fills
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_names_and_refusals() -> None:
+    assert Addition().name == "zip"
+    for spec in ("zip:most=6", "zip-decomposition:criterion=logit,smoothness=0.5"):
+        assert REMOVALS.create(spec).name == spec
+    assert Decomposition() == REMOVALS.create("zip-decomposition")
+    for wrong in ("zip:rate=0", "zip:seed=-1", "zip-decomposition:smoothness=-1", "zip-decomposition:criterion=margin"):
+        with pytest.raises(ParameterError):
+            REMOVALS.create(wrong)
+    soft = bound(Network(), size=SIDE, removal="zip")
+    with pytest.raises(ParameterError, match="masks of 0 and 1 only"):
+        soft(torch.full((1, SIDE, SIDE), 0.5))
+
+
+def test_a_network_without_gradients_is_refused() -> None:
+    masked = bound(Network(lambda network, x: network.judge(network.first(x)).detach()), size=SIDE, removal="zip")
+    with pytest.raises(NotApplicableError, match="no gradient"):
+        masked(masks())
