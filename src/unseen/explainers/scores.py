@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
@@ -14,6 +14,9 @@ from unseen.removal import MaskedClassifier
 
 Score = Literal["logit", "probability"]
 SCORES: tuple[Score, ...] = ("logit", "probability")
+
+_ROUNDING = 2e-6
+"""Share of a score by which single precision may change it, in other batches too."""
 
 
 def check_score(score: str) -> None:
@@ -29,6 +32,16 @@ def check_score(score: str) -> None:
 def score_of(logits: Float[Tensor, "N K"], score: Score) -> Float[Tensor, "N K"]:
     """What is asked of every class: the logits as they are, or their softmax."""
     return logits if score == "logit" else logits.softmax(1)
+
+
+def still(scores: Float[Tensor, "N ..."]) -> Bool[Tensor, ...]:
+    """Whether scores are all the same but for rounding, so that whatever is computed from their differences is noise.
+
+    Args:
+        scores: of the same class under different masks, or the least and the greatest of them alone.
+    """
+    low, high = scores.amin(0), scores.amax(0)
+    return high - low <= _ROUNDING * torch.maximum(low.abs(), high.abs())
 
 
 def scored(

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from helpers.cells import SIZE, cell, graded, masked, segments
+from unseen import Classifier
 from unseen.errors import ParameterError
-from unseen.explainers.hiding.segments import coalition_scores, masks_of, number_of, superpixels
+from unseen.explainers.catalogue import METHODS
+from unseen.explainers.hiding.segments import coalition_scores, grid, masks_of, number_of, segmentation, superpixels
 
 
 @pytest.mark.parametrize("count", [1, 2, 16, 50, 5000])
@@ -61,6 +64,65 @@ def test_a_coalition_that_comes_up_again_is_evaluated_once() -> None:
     assert found.dtype == torch.float64
     assert found[:, 0].tolist() == [0.5, 1.5, 0.5, -0.5, 1.5]
     assert asked.evaluations == 3
+
+
+@pytest.mark.parametrize("name", ["coffee", "camera", "chelsea"])
+@pytest.mark.parametrize("noise", [0.05, 0.1, 0.2])
+def test_noise_leaves_a_photograph_most_of_its_segments(
+    name: str, noise: float, classifier: Classifier, photo_paths: dict[str, Path]
+) -> None:
+    clean = classifier.prepare(photo_paths[name])
+    grain = noise * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    for count in (16, 50, 200):
+        expected, found = segmentation(clean, count), segmentation((clean + grain).clamp(0, 1), count)
+        assert found.count > 0.6 * expected.count
+        assert not found.notes
+
+
+def black_and_white(side: int) -> Tensor:
+    return (torch.rand(1, side, side, generator=torch.Generator().manual_seed(0)) > 0.5).float().expand(3, -1, -1)
+
+
+@pytest.mark.parametrize(("side", "count"), [(32, 50), (64, 180), (64, 200)])
+def test_a_grid_takes_the_place_of_segments_that_colour_does_not_tell_apart(side: int, count: int) -> None:
+    found = segmentation(black_and_white(side), count)
+    assert 0.9 * count < found.count <= count
+    assert "regular grid" in " ".join(found.notes)
+    assert torch.equal(found.numbers, grid((side, side), count))
+
+
+@pytest.mark.parametrize(("shape", "count"), [((7, 5), 12), ((5, 50), 10), ((224, 224), 50), ((3, 2), 6)])
+def test_the_cells_of_a_grid_are_as_many_and_as_square_as_can_be(shape: tuple[int, int], count: int) -> None:
+    numbers = grid(shape, count)
+    cells = number_of(numbers, shape)
+    assert 0.7 * count <= cells <= 1.3 * count
+    for cell_number in range(cells):
+        rows, columns = (numbers == cell_number).nonzero().T
+        height, width = (int(places.max() - places.min()) + 1 for places in (rows, columns))
+        assert height * width == len(rows)
+        assert max(height, width) <= 3 * min(height, width)
+
+
+def test_more_segments_than_there_can_be_are_refused_and_the_remedy_works() -> None:
+    with pytest.raises(ParameterError, match="segments 400 cannot be cut from 8 × 9 pixels; ask for at most 72"):
+        segmentation(torch.ones(3, 8, 9), 400)
+    assert segmentation(torch.rand(3, 8, 9, generator=torch.Generator().manual_seed(0)), 72).count > 72 / 5
+
+
+@pytest.mark.parametrize("spec", ["lime:samples=50", "shapley:budget=220", "aggregate:of=random,goal=faithfulness"])
+def test_methods_say_that_their_segments_are_a_grid(spec: str) -> None:
+    asked = masked(graded(2, 9))
+    asked.image.copy_(black_and_white(SIZE))
+    noted = METHODS.create(spec)(asked, 0).notes
+    assert any("regular grid" in note for note in noted)
+    assert not any("regular grid" in note for note in METHODS.create(spec)(masked(graded(2, 9)), 0).notes)
+
+
+@pytest.mark.parametrize("name", ["lime", "shapley", "aggregate"])
+def test_methods_refuse_a_single_segment_and_take_two(name: str) -> None:
+    with pytest.raises(ParameterError, match="segments 1 must be at least 2; a single one says the same of every"):
+        METHODS.create(f"{name}:segments=1")
+    assert METHODS.create(f"{name}:segments=2")
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ from unseen.explainers.aggregation.assessment import HeldOut, fitting_strength, 
 from unseen.explainers.aggregation.programs import Goal, Observed, Program, check_goal, program
 from unseen.explainers.aggregation.quality import Hidings, changes, hidings, scale_of
 from unseen.explainers.catalogue import Method
-from unseen.explainers.hiding.segments import check_count, coalition_scores, superpixels
+from unseen.explainers.hiding.segments import Segmentation, check_count, coalition_scores, segmentation
+from unseen.explainers.scores import still
 from unseen.explainers.sufficient.search import map_of
 from unseen.inputs.neighbourhood import check_radius, noisy
 from unseen.inputs.streams import stream_of
@@ -48,6 +49,7 @@ class Aggregate:
         strength: how strongly they were drawn towards given ones.
         held: losses where the weights were not fitted: of the mixture, the mean of the maps, and each map.
         left_out: methods that cannot be mixed, with the reason.
+        notes: what must be known of the segments that were hidden.
     """
 
     saliency: Float[Tensor, "H W"]
@@ -61,6 +63,7 @@ class Aggregate:
     strength: float
     held: HeldOut
     left_out: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def contributions(self) -> Float[Tensor, " k"]:
@@ -150,7 +153,8 @@ def aggregate(
         names = [name for name in names if name not in left_out]
         maps, change = _stacked([*maps[moving]], left_out), change.of(moving)
     count = hidden if goal != "robustness" else 0
-    observed = Observed(change, _hidings(masked, target, maps, count, segments, generator))
+    cut = segmentation(masked.image, segments) if count else None
+    observed = Observed(change, _hidings(masked, target, maps, count, cut, generator))
     aim = torch.stack([aims[place] for place, name in enumerate(methods) if name in names])
     pull = fitting_strength(observed, goal, balance, aim) if strength is None else strength
     made = program(observed, goal, balance).drawn(pull, aim)
@@ -169,6 +173,7 @@ def aggregate(
         pull,
         held_out(observed, goal, balance, pull, aim),
         left_out,
+        cut.notes if cut else (),
     )
 
 
@@ -207,18 +212,19 @@ def _hidings(
     target: int,
     maps: Float[Tensor, "k H W"],
     count: int,
-    segments: int,
+    cut: Segmentation | None,
     generator: torch.Generator,
 ) -> Hidings:
     """What the maps say of hidden segments, and what the network does; the photograph itself is asked first."""
-    if not count:
+    if cut is None:
         return Hidings(maps.new_zeros(0, len(maps), dtype=torch.float64), maps.new_zeros(0, dtype=torch.float64))
     masked.announce("hidden segments", masked.expected)
-    numbers = superpixels(masked.image, segments)
-    shown = random_coalitions(int(numbers.max()) + 1, count, generator)
+    numbers = cut.numbers
+    shown = random_coalitions(cut.count, count, generator)
     asked = torch.cat([torch.ones(1, shown.shape[1], dtype=torch.bool), shown])
     scores = coalition_scores(masked, asked, numbers, [target], "logit")[:, 0]
-    return hidings(maps, shown, numbers, scores[0] - scores[1:])
+    drops = (scores[0] - scores[1:]) * (~still(scores))  # what is rounding is nothing to be predicted
+    return hidings(maps, shown, numbers, drops)
 
 
 def random_coalitions(segments: int, count: int, generator: torch.Generator) -> Bool[Tensor, "N S"]:
@@ -237,7 +243,7 @@ def check_request(
         ParameterError: a parameter outside its range.
     """
     check_goal(goal, balance)
-    check_count(segments)
+    check_count(segments, least=2)
     if nearby < 1:
         raise ParameterError(f"nearby {nearby} must be at least 1; the same photograph tells nothing of robustness")
     check_radius(radius)

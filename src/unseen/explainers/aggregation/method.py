@@ -27,6 +27,9 @@ POOL = "grad-cam/layer-cam/integrated-gradients/smoothgrad/input-x-gradient/occl
 
 _FRONT = 11
 
+_RESIDUAL = 1e-6
+"""Of the conditions of the least loss, up to which weights are taken for the best ones."""
+
 
 @dataclass(frozen=True)
 class Aggregation(FromMap):
@@ -100,13 +103,16 @@ class Aggregation(FromMap):
 
 
 def _notes(found: Aggregate) -> list[str]:
-    notes = [f"{name} is left out: it {reason}" for name, reason in found.left_out.items()]
+    notes = [*found.notes, *(f"{name} is left out: it {reason}" for name, reason in found.left_out.items())]
     notes += [
         f"{one} and {other} say nearly the same here (correlation {correlation:.3f}): their split is chance"
         for one, other, correlation in found.twins
     ]
     if not bool(found.weights.any()):
         notes.append("no method is faithful here: no mixture of them predicts what hiding parts costs")
+    residual = float(found.program.certificate(found.weights))
+    if bool(found.weights.any()) and not residual <= _RESIDUAL:
+        notes.append(f"the weights are not the best ones: the solver left a residual of {residual:.1g}")
     return notes
 
 

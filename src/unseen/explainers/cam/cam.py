@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explainers.scores import Score, check_score
+from unseen.explainers.scores import Score, check_score, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -93,8 +93,10 @@ def _ablation_cam(features: Features) -> Tensor:
     """A channel's weight is how far the score falls when the channel is set to 0."""
     channels = len(features.activations)
     kept = 1 - torch.eye(channels)
-    drops = features.value - torch.cat([*features.scores(lambda first, last: kept[first:last], channels)])
-    return _summed(drops / channels, features)
+    scores = torch.cat([*features.scores(lambda first, last: kept[first:last], channels)])
+    drops = features.value - scores
+    unmoved = bool(still(torch.cat([scores, scores.new_tensor([features.value])])))
+    return _summed(torch.zeros_like(drops) if unmoved else drops / channels, features)
 
 
 def _summed(weights: Tensor, features: Features) -> Tensor:

@@ -6,7 +6,9 @@ interpretability*, CVIU 2024, equations 12–16.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,11 +17,14 @@ from torch import Tensor
 from unseen.classifier.differentiation import differentiated
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.cam.cam import FromFeatures, enlarged, normalised
-from unseen.explainers.scores import score_of, scored
+from unseen.explainers.scores import score_of, scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
 from unseen.removal.deactivation.features import Features, last_features
+
+_SETTLED = 0.05
+"""Share of the whole rise that the last tenth of the rounds may add where weights are said to have settled."""
 
 
 def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = False) -> Float[Tensor, "h w"]:
@@ -35,7 +40,8 @@ def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = Fals
 
     Returns:
         Shown alone, the weights are the softmax of the scores over the channels, as in the paper; hidden, how far the
-        score falls, divided by the number of channels.
+        score falls, divided by the number of channels. 0 everywhere where no channel's region changes the score by more
+        than rounding: the paper's weights would then all be the same, and its map that of no class.
 
     Raises:
         NotApplicableError: every channel is the same everywhere.
@@ -51,6 +57,8 @@ def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = Fals
 
     seen = scored(masked, masks, len(varied), [features.target], features.score)
     scores = torch.cat([values[:, 0] for _, values in seen])
+    if bool(still(torch.cat([scores, scores.new_tensor([features.value])]))):
+        return torch.zeros_like(features.activations[0])
     weights = (features.value - scores) / len(scores) if hide else scores.softmax(0)
     return torch.einsum("c,chw->hw", weights, features.activations[varied])
 
@@ -61,7 +69,8 @@ def opti_cam(
     """The convex combination of channels through which the photograph keeps the highest score.
 
     The softmax of one number per channel gives the weights; Adam raises the score of the photograph seen through the
-    map, enlarged and scaled to [0, 1], under the removal of ``masked``. The best round is kept.
+    map, enlarged and scaled to [0, 1], under the removal of ``masked``. The best round is kept; where no round has
+    another score than the whole photograph but for rounding, the map is 0 everywhere.
 
     Returns:
         The map, and the score of every round.
@@ -100,7 +109,20 @@ def opti_cam(
         mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope.square()
         step = mean / (1 - 0.9**number) / ((square / (1 - 0.999**number)).sqrt() + 1e-8)
         numbers = (numbers.detach() + rate * step).requires_grad_()  # Adam; torch's own takes seconds to import
-    return best.cpu(), history
+    moved = not bool(still(torch.tensor([features.value, *history])))
+    return best.cpu() * moved, history
+
+
+def unsettled(history: Sequence[float]) -> str:
+    """A sentence that the score was still rising when the rounds were over; empty if it was not."""
+    late = max(1, len(history) // 10)
+    gain, last = max(history) - history[0], max(history) - max(history[:-late], default=-inf)
+    if len(history) > 1 and last <= _SETTLED * gain:
+        return ""
+    return (
+        f"the weights of the channels have not settled: the score was still rising in the last of {len(history)} "
+        "rounds; give more rounds"
+    )
 
 
 @dataclass(frozen=True)
@@ -165,7 +187,9 @@ class OptiCam(FromFeatures):
         masked = evaluate.masked
         features = last_features(masked, evaluate.target, score=self.score)
         found, history = opti_cam(masked, features, rounds=self.rounds, rate=self.rate)
-        return self.findings(features, found, masked.shape, scores=history)
+        made = self.findings(features, found, masked.shape, scores=history)
+        note = unsettled(history) if bool(found.any()) else ""
+        return replace(made, notes=(*made.notes, note)) if note else made
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""

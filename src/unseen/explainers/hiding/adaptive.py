@@ -16,7 +16,7 @@ from torch import Tensor
 
 from unseen.explainers.hiding.rise import RandomMasks
 from unseen.explainers.hiding.windows import Pile, Window, hiding, sliding
-from unseen.explainers.scores import Score, scored
+from unseen.explainers.scores import Score, scored, still
 from unseen.removal import MaskedClassifier
 
 Adjust = Callable[[Float[Tensor, "H W"]], Float[Tensor, "H W"]]
@@ -44,6 +44,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         self._before = self.masked.evaluations
+        self._ends: list[Tensor] = []
 
     @property
     def spent(self) -> int:
@@ -55,6 +56,11 @@ class Budget:
         """Evaluations that may still be spent."""
         return self.evaluations - self.spent
 
+    @property
+    def still(self) -> bool:
+        """Whether no mask so far changed the score by more than rounding."""
+        return bool(still(torch.stack(self._ends)))
+
     def scores(self, masks: Callable[[int, int], Float[Tensor, "N H W"]], count: int) -> Float[Tensor, " N"]:
         """The scores under ``count`` masks, float64."""
         return torch.cat([scores for _, scores in self.each(masks, count)])
@@ -63,6 +69,7 @@ class Budget:
         """Masks with their scores, float64, a chunk at a time."""
         assert count <= self.left, "a sampler must look at what is left"
         for some, values in scored(self.masked, masks, count, [self.target], self.score):
+            self._ends += [values.amin(), values.amax()]
             yield some, values[:, 0].double()
 
     def whole(self) -> float:

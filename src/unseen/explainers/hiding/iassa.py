@@ -108,7 +108,8 @@ def iassa(
     ended: Literal["iterations", "budget"] = "budget"
     if len(maps) == iterations and ask.left:
         ended = "iterations"
-    return Iterated(torch.stack(maps), tuple(spent), tuple(changes), "converged" if converged else ended)
+    found = torch.stack(maps) * (not ask.still)
+    return Iterated(found, tuple(spent), tuple(changes), "converged" if converged else ended)
 
 
 @dataclass(frozen=True)

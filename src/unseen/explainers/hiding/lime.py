@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.functional import softshrink
 
 from unseen.errors import ParameterError
-from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, superpixels
-from unseen.explainers.scores import Score, check_score
+from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, segmentation
+from unseen.explainers.scores import Score, check_score, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -37,7 +37,7 @@ class LinearModel:
         coefficients: float64, shape (T, S).
         intercept: float64, shape (T,).
         r2: weighted share of the score's variance that the model describes, at most 1, shape (T,); 1 for a score that
-            does not vary.
+            does not vary by more than rounding, of which every coefficient is 0.
         converged: whether the fit is exact to rounding; ridge always is.
     """
 
@@ -114,13 +114,14 @@ def fit(
     shown, level = weights @ x / total, weights @ y / total
     x, y = x - shown, y - level
     gram, moment = x.T @ (weights[:, None] * x), x.T @ (weights[:, None] * y)
+    constant = still(scores)
+    moment[:, constant] = 0
     if penalty == "ridge":
         coefficients, converged = torch.linalg.solve(gram + strength * torch.eye(len(gram)).double(), moment), True
     else:
         coefficients, converged = _lasso(gram, moment, strength / 2)
     left, spread = weights @ (y - x @ coefficients) ** 2, weights @ y**2
-    constant = spread <= 1e-14 * (weights @ scores**2)  # scores are float32
-    r2 = torch.where(constant, 1.0, 1 - left / spread)
+    r2 = torch.where(constant, 1.0, 1 - left / torch.where(constant, 1.0, spread))
     return LinearModel(coefficients.T, level - shown @ coefficients, r2, converged)
 
 
@@ -159,17 +160,17 @@ class Lime(FromMap):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count(self.segments)
+        check_count(self.segments, least=2)
         _check(self.samples, self.visible, self.width, self.penalty, self.strength, self.score)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`lime`."""
         del domain
-        segments = superpixels(evaluate.masked.image, self.segments)
+        cut = segmentation(evaluate.masked.image, self.segments)
         model = lime(
             evaluate.masked,
             [evaluate.target],
-            segments,
+            cut.numbers,
             samples=self.samples,
             visible=self.visible,
             width=self.width,
@@ -179,7 +180,12 @@ class Lime(FromMap):
             seed=seed,
         )
         coefficients, r2 = model.coefficients[0], float(model.r2[0])
-        notes = []
+        notes = [*cut.notes]
+        if self.samples <= len(coefficients):
+            notes.append(
+                f"{self.samples} samples cannot determine the coefficients of {len(coefficients)} segments: the "
+                "penalty does; give more samples, or fewer segments"
+            )
         if r2 < _POOR:
             notes.append(
                 f"the linear model hardly describes the classifier here: it explains {r2:.0%} of the score's variance"
@@ -193,7 +199,7 @@ class Lime(FromMap):
             "intercept": float(model.intercept[0]),
             "converged": model.converged,
         }
-        return Findings(coefficients[segments].float(), notes=tuple(notes), record=record)
+        return Findings(coefficients[cut.numbers].float(), notes=tuple(notes), record=record)
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import Pile, hiding, sliding
-from unseen.explainers.scores import Score, check_score, scored
+from unseen.explainers.scores import Score, check_score, scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -37,7 +37,8 @@ def occlusion(
         score: ``logit`` or ``probability``.
 
     Returns:
-        Signed: positive where hiding lowers the score; float32.
+        Signed: positive where hiding lowers the score; 0 everywhere where no window changes it by more than rounding.
+        float32.
 
     Raises:
         ParameterError: a window that is larger than the photograph, or a stride larger than the window.
@@ -50,14 +51,15 @@ def occlusion(
         raise ParameterError(f"stride {stride} must lie in 1 … {window} pixels; a larger one would leave pixels out")
     windows = sliding((height, width), window, stride)
     ((_, whole),) = scored(masked, lambda first, last: torch.ones(last - first, height, width), 1, [target], score)
-    pile, done = Pile((height, width)), 0
+    pile, done, ends = Pile((height, width)), 0, [whole]
     chunks = scored(
         masked, lambda first, last: hiding(windows[first:last], masked.shape), len(windows), [target], score
     )
     for _, values in chunks:
         pile.add(windows[done : done + len(values)], (whole[0] - values[:, 0]).tolist())
         done += len(values)
-    return pile.mean.float()
+        ends += [values.amin(0, keepdim=True), values.amax(0, keepdim=True)]
+    return torch.zeros(height, width) if bool(still(torch.cat(ends))) else pile.mean.float()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from unseen.errors import ParameterError
-from unseen.explainers.scores import Score, check_score, scored
+from unseen.explainers.scores import Score, check_score, scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -93,7 +93,7 @@ def rise(
         seed: of the masks.
 
     Returns:
-        Signed, float32.
+        Signed, float32; 0 everywhere where no mask changes the score by more than rounding.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -102,13 +102,16 @@ def rise(
     source = RandomMasks(masks, grid, visible, masked.shape, masked.removal.soft, seed)
     weighted = torch.zeros(len(targets), masked.shape[0] * masked.shape[1], dtype=torch.float64)
     shown, total = torch.zeros_like(weighted[0]), torch.zeros(len(targets), dtype=torch.float64)
+    ends = []
     for some, values in scored(masked, source, masks, targets, score):
         flat = some.flatten(1)
         weighted += values.T @ flat
         shown += flat.sum(0)
         total += values.sum(0)
+        ends += [values.amin(0), values.amax(0)]
     if centred:
         weighted -= (total / masks)[:, None] * shown
+    weighted[still(torch.stack(ends))] = 0
     return (weighted / (visible * masks)).float().reshape(len(targets), *masked.shape)
 
 

@@ -6,7 +6,7 @@ Source: Achanta et al., *SLIC Superpixels Compared to State-of-the-Art Superpixe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,37 +16,94 @@ from unseen.errors import ParameterError
 from unseen.explainers.scores import Score, scored
 from unseen.removal import MaskedClassifier
 
+_SMOOTHING = 1 / 16, 1 / 8
+"""Standard deviations of the Gaussian before SLIC, as shares of a segment's side; the second where the first leaves
+less than half of the segments. On 25 photographs of 32 to 448 pixels, cut into 16 to 200 segments, clean ones are
+described no worse than without, and noise of σ = 0.1 costs hardly any segment."""
 
-def superpixels(image: Float[Tensor, "3 H W"], count: int) -> Int[Tensor, "H W"]:
+_FEW, _TOO_FEW = 1 / 3, 1 / 5
+"""Shares of the segments asked for, below which a grid is laid instead, and below which there are too few of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Segments of a photograph, and what the reader must know of them.
+
+    Attributes:
+        numbers: of each pixel's segment, int64, shape (H, W): each of 0 … S − 1 at least once.
+        notes: that the segments are the cells of a grid, where they are.
+    """
+
+    numbers: Tensor
+    notes: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many segments there are."""
+        return int(self.numbers.max()) + 1
+
+
+def segmentation(image: Float[Tensor, "3 H W"], count: int) -> Segmentation:
     """Compact segments of one colour, by SLIC; the same photograph has the same ones every time.
+
+    The photograph is smoothed first, for the sake of noise alone. Where SLIC finds fewer than a third of the segments,
+    the cells of a regular grid take their place.
 
     Args:
         image: the photograph, in [0, 1].
         count: about how many; a photograph has fewer where its colours leave a segment no room.
 
-    Returns:
-        Numbers of segments, int64, each of 0 … S − 1 at least once.
-
     Raises:
-        ParameterError: a count below 1.
+        ParameterError: a count below 1, or more than five times the photograph's pixels.
     """
     check_count(count)
     from skimage.segmentation import slic  # more than a second, which only those who need segments should wait
 
+    height, width = image.shape[1:]
+    if height * width < _TOO_FEW * count:
+        raise ParameterError(
+            f"segments {count} cannot be cut from {height} × {width} pixels; ask for at most {height * width}"
+        )
     pixels = image.permute(1, 2, 0).double().cpu().numpy()
-    labels = slic(pixels, n_segments=count, compactness=10, start_label=0, channel_axis=-1)
-    _, contiguous = torch.unique(torch.as_tensor(labels), return_inverse=True)
-    return cast(Tensor, contiguous)
+    for smoothing in _SMOOTHING:
+        sigma = smoothing * (height * width / count) ** 0.5
+        labels = slic(pixels, n_segments=count, compactness=10, sigma=sigma, start_label=0, channel_axis=-1)
+        _, numbers = torch.unique(torch.as_tensor(labels), return_inverse=True)
+        found, notes = int(numbers.max()) + 1, []
+        if found >= count / 2:
+            break
+    if found < max(_FEW * count, min(count, 2)):
+        numbers = grid((height, width), count)
+        cells = int(numbers.max()) + 1
+        notes.append(
+            f"segments are the {cells} cells of a regular grid and follow no edges, for only {found} of {count} could "
+            "be told apart by colour"
+        )
+    return Segmentation(numbers, tuple(notes))
 
 
-def check_count(count: int) -> None:
-    """Refuse to cut a photograph into no segments.
+def superpixels(image: Float[Tensor, "3 H W"], count: int) -> Int[Tensor, "H W"]:
+    """The numbers of :func:`segmentation`, without its notes."""
+    return segmentation(image, count).numbers
+
+
+def grid(shape: tuple[int, int], count: int) -> Int[Tensor, "H W"]:
+    """About so many rectangular cells, as square as can be, numbered row by row from 0."""
+    height, width = shape
+    rows = min(height, max(1, round((count * height / width) ** 0.5)))
+    columns = min(width, max(1, round(count / rows)))
+    return (torch.arange(height) * rows // height)[:, None] * columns + torch.arange(width) * columns // width
+
+
+def check_count(count: int, least: int = 1) -> None:
+    """Refuse to cut a photograph into too few segments; ``least`` is 2 where they are to be told apart.
 
     Raises:
-        ParameterError: a count below 1.
+        ParameterError: fewer.
     """
-    if count < 1:
-        raise ParameterError(f"segments {count} must be at least 1")
+    if count < least:
+        alone = "; a single one says the same of every pixel" if least > 1 else ""
+        raise ParameterError(f"segments {count} must be at least {least}{alone}")
 
 
 def number_of(segments: Int[Tensor, "H W"], shape: tuple[int, int]) -> int:

@@ -20,8 +20,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.errors import ParameterError
-from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, superpixels
-from unseen.explainers.scores import Score, check_score
+from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, segmentation
+from unseen.explainers.scores import Score, check_score, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -38,7 +38,8 @@ class ShapleyValues:
     """Shares of segments in the score of each class; all float64.
 
     Attributes:
-        values: shape (T, S); their sum over segments is ``whole`` − ``hidden``.
+        values: shape (T, S); their sum over segments is ``whole`` − ``hidden``. All are 0 where no coalition changes
+            the score by more than rounding.
         errors: standard errors of the values, shape (T, S); 0 where all coalitions were evaluated.
         hidden: scores with all hidden, shape (T,).
         whole: scores of the whole photograph, shape (T,).
@@ -98,7 +99,8 @@ def shapley(
     hidden, whole = scores[:2]
     shown, left_out = scores[2:].chunk(2)
     values, errors = estimate(coalitions, (shown - left_out) / 2, whole - hidden)
-    return ShapleyValues(values.T, errors.T, hidden, whole, exact)
+    moving = ~still(scores)
+    return ShapleyValues((values * moving).T, (errors * moving).T, hidden, whole, exact)
 
 
 @dataclass(frozen=True)
@@ -131,26 +133,26 @@ class Shapley(FromMap):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count(self.segments)
+        check_count(self.segments, least=2)
         _check(self.budget, self.sampling, self.score)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`shapley`."""
         del domain
-        segments = superpixels(evaluate.masked.image, self.segments)
+        cut = segmentation(evaluate.masked.image, self.segments)
         found = shapley(
             evaluate.masked,
             [evaluate.target],
-            segments,
+            cut.numbers,
             budget=self.budget,
             sampling=self.sampling,
             score=self.score,
             seed=seed,
         )
         values, errors = found.values[0], found.errors[0]
-        saliency = (values / segments.flatten().bincount())[segments].float()
-        notes = []
-        if not found.exact and bool((values.abs() <= 2 * errors).all()):
+        saliency = (values / cut.numbers.flatten().bincount())[cut.numbers].float()
+        notes = [*cut.notes]
+        if not found.exact and bool(values.any()) and bool((values.abs() <= 2 * errors).all()):
             notes.append("no segment's value exceeds twice its standard error: the map may be noise; raise the budget")
         record = {
             "segments": len(values),

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.errors import ParameterError
+from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.sufficient.evaluation import Criterion, Evaluator
 from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank, shortest_prefix
 from unseen.explainers.sufficient.minimisation import minimise
@@ -21,6 +21,9 @@ from unseen.removal import MaskedClassifier
 
 if TYPE_CHECKING:
     from unseen.explainers.catalogue import Method
+
+_FLAT = 1e-6
+"""Share of a map's largest value that float32 makes by rounding."""
 
 _EVALUATIONS_OF_PART = {False: 40, True: 130}
 
@@ -116,12 +119,17 @@ class _Search:
         """The map with its curve, and for each γ, in the order asked, ``count`` disjoint parts or a note."""
         wanted = sorted(set(confidence), reverse=True)
         with self._stage(self.method.stage, maps=1, parts=count * len(wanted)):
-            made = self.method.attribute(self.evaluate, self.seed, None)
+            made = self._made(None)
             saliency = made.saliency
             self.notes += made.notes
             ranking, sizes = self._ranked(saliency, None)
         line = None
         if bool(saliency.any()):
+            if float(saliency.max() - saliency.min()) <= _FLAT * float(saliency.abs().max()):
+                self.notes.append(
+                    f"the map of {self.label} is the same everywhere: it ranks no pixel before another, and curves and "
+                    "parts follow a random order"
+                )
             with self._stage("curves", parts=count * len(wanted)):
                 line = curve(self.evaluate, ranking, sizes)
         else:
@@ -148,6 +156,16 @@ class _Search:
             },
         )
 
+    def _made(self, domain: Bool[Tensor, "H W"] | None) -> Findings:
+        """What the method finds; a map with values that are not finite is none."""
+        made = self.method.attribute(self.evaluate, self.seed, domain)
+        if not bool(made.saliency.isfinite().all()):
+            raise NotApplicableError(
+                f"the map of {self.label} has NaN or infinite values, as when numbers overflow within the network; use "
+                "the network in float32, or another method, such as 'occlusion'"
+            )
+        return made
+
     def _ranked(self, saliency: Tensor, domain: Bool[Tensor, "H W"] | None) -> tuple[Ranking, list[int]]:
         """The ranking and prefix sizes to begin with; an empty map ranks nothing before all pixels."""
         ranking = rank(saliency, blur=self.method.blur * min(saliency.shape), seed=self.seed, domain=domain)
@@ -173,7 +191,7 @@ class _Search:
                         f"what is left of the photograph does not {self._asked(gamma)}"
                     )
                     return
-                again = self.method.attribute(self.evaluate, self.seed, rest) if self.method.renewed else made
+                again = self._made(rest) if self.method.renewed else made
                 ranking, sizes = self._ranked(again.saliency, rest)
             prefix = shortest_prefix(criterion, ranking, sizes)
             if prefix is None:
