@@ -60,10 +60,10 @@ def compare(
     wait_passively()
     from unseen.cli import report
     from unseen.explainers.catalogue import METHODS
-    from unseen.explanation.storage import check_writable
     from unseen.pipeline import compare as comparing
     from unseen.pipeline.explain import check_request
     from unseen.removal import REMOVALS
+    from unseen.system.files import check_writable
 
     specs = {"methods": METHODS.split(methods), "removals": REMOVALS.split(removals)}
     given = {name: values for name, values in specs.items() if values}

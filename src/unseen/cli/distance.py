@@ -73,9 +73,9 @@ def distance(
     from unseen.evaluation.distance.measuring import DistributionShift
     from unseen.evaluation.distance.store import FILE
     from unseen.explanation import plotting
-    from unseen.explanation.storage import check_writable, replace_file
     from unseen.inputs.photo import find_photos, open_photo
     from unseen.removal import REMOVALS
+    from unseen.system.files import check_writable, replace_file
 
     if limit is not None and limit < 1:
         raise ParameterError(f"limit {limit} must be at least 1; leave it out to take all photographs")

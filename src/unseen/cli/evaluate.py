@@ -92,10 +92,10 @@ def evaluate(
     from unseen.evaluation.judging.ledger import FILE, SECONDS
     from unseen.evaluation.judging.plan import DRAWN, Plan
     from unseen.explainers.catalogue import METHODS
-    from unseen.explanation.storage import check_writable
     from unseen.inputs.photo import find_photos
     from unseen.metrics import METRICS
     from unseen.removal import REMOVALS
+    from unseen.system.files import check_writable
 
     if workers < 0:
         raise ParameterError(f"workers {workers} must be at least 1, or 0 for one per core")

@@ -102,9 +102,10 @@ def explain(
     """
     wait_passively()
     from unseen.explainers.catalogue import METHODS
-    from unseen.explanation.storage import check_writable, distinct_names
     from unseen.pipeline.explain import check_request
     from unseen.removal import REMOVALS
+    from unseen.system.files import check_writable
+    from unseen.system.names import distinct_names
 
     method = mixed(method, of, goal, balance)
     request = Request(method, removal, target, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)

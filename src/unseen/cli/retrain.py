@@ -75,8 +75,8 @@ def retrain(
     from unseen.evaluation.retraining.training import Training
     from unseen.explainers.catalogue import METHODS
     from unseen.explanation import plotting
-    from unseen.explanation.storage import check_writable, replace_file
     from unseen.metrics import METRICS
+    from unseen.system.files import check_writable, replace_file
 
     training = Training(epochs)
     judge: RemoveAndRetrain | DataRandomisation

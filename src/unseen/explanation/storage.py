@@ -7,25 +7,21 @@ whose writing was cut short, or whose files were changed since, never reads back
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import itertools
 import json
-import secrets
-import shutil
 import signal
-import tempfile
 import threading
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
 
-from unseen.errors import OutputError, UnseenError
+from unseen.errors import OutputError
 from unseen.explanation import plotting
-from unseen.explanation.explanation import Curve, Explanation, Part
+from unseen.explanation.explanation import Curve, Explanation, Part, Role
+from unseen.system.files import check_writable, content_digest, scratch, unwritable
+from unseen.system.schema import MalformedError, read_json
 
 FORMAT = "unseen explanation"
 VERSION = 1
@@ -40,16 +36,55 @@ FILES = {
 }
 
 
+class _Head(TypedDict):
+    format: str
+    version: int
+
+
+class _Target(TypedDict):
+    index: int
+    label: str
+    probability: float
+
+
+class _Part(TypedDict):
+    role: Role
+    confidence_threshold: float
+    confidence: float
+    verified: bool
+    minimal_block: int | None
+    first_passing: float | None
+    stable: float | None
+    rank: int
+
+
+class _Curve(TypedDict):
+    fractions: tuple[float, ...]
+    insertion: tuple[float, ...]
+    deletion: tuple[float, ...]
+
+
+class _Record(_Head):
+    files: dict[str, str]
+    target: _Target
+    method: str
+    removal: str
+    parts: list[_Part]
+    curve: _Curve | None
+    notes: tuple[str, ...]
+    provenance: dict[str, Any]
+
+
 def save(explanation: Explanation, folder: Path) -> dict[str, Path]:
     """See :meth:`unseen.Explanation.save`."""
     check_writable(folder)
     try:
-        with _scratch(folder) as scratch:
-            _write(explanation, scratch)
+        with scratch(folder) as place:
+            _write(explanation, place)
             with _uninterrupted():
-                _publish(scratch, folder)
+                _publish(place, folder)
     except OSError as error:
-        raise OutputError(f"cannot write {folder} ({error.strerror or error}); choose another folder") from None
+        raise unwritable(folder, error) from None
     return {what: folder / name for what, name in FILES.items()}
 
 
@@ -58,82 +93,16 @@ def load(folder: Path) -> Explanation:
     record = _read_record(folder)
     try:
         for name in (FILES["saliency"], FILES["arrays"]):
-            if _checksum(folder / name) != record["files"][name]:
+            if content_digest(folder / name) != record["files"].get(name):
                 raise OutputError(f"{folder / name} was changed since it was saved; run the explanation again")
         with np.load(folder / FILES["arrays"], allow_pickle=False) as arrays:
             image, masks = torch.from_numpy(arrays["image"]), torch.from_numpy(arrays["parts"])
         saliency = torch.from_numpy(np.load(folder / FILES["saliency"], allow_pickle=False))
         return _rebuild(record, image, saliency, masks)
-    except UnseenError:
+    except OutputError:
         raise
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # readers of damaged files raise whatever they stumble over
         raise OutputError(f"{folder} holds a damaged explanation ({error}); run the explanation again") from None
-
-
-def check_writable(folder: Path) -> None:
-    """Make sure that ``folder`` can be written, or created, without leaving a trace.
-
-    Raises:
-        OutputError: a file is in its place, or its file system or owner forbids writing.
-    """
-    try:
-        existing = _nearest_existing(folder)
-        if not existing.is_dir():
-            raise OutputError(f"cannot write into {folder}: {existing} is a file; choose another folder")
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise OutputError(f"cannot write into {folder} ({error.strerror}); choose another folder") from None
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all; its folder is created.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    try:
-        with _scratch(path.parent) as scratch:
-            (scratch / path.name).write_bytes(content)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            (scratch / path.name).replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror or error}); choose another folder") from None
-
-
-def distinct_names(stems: Iterable[str]) -> list[str]:
-    """The stems as folder names; a name that is taken gets the first free number: cat, cat-2, cat-3.
-
-    Case does not make names distinct, because not every file system tells it apart.
-    """
-    taken: set[str] = set()
-    names = []
-    for stem in stems:
-        candidates = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
-        name = next(candidate for candidate in candidates if candidate.lower() not in taken)
-        taken.add(name.lower())
-        names.append(name)
-    return names
-
-
-def _nearest_existing(folder: Path) -> Path:
-    """The folder itself, or the first of its parents that is there."""
-    for place in (folder, *folder.absolute().parents):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            place.stat()
-            return place
-    raise FileNotFoundError(2, "no folder above it exists", str(folder))
-
-
-@contextlib.contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A hidden folder on the file system of ``folder``; inside it if it is there, so that its parent is not needed."""
-    scratch = _nearest_existing(folder) / f".unseen-{secrets.token_hex(4)}"
-    try:
-        scratch.mkdir()
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write(explanation: Explanation, folder: Path) -> None:
@@ -143,7 +112,7 @@ def _write(explanation: Explanation, folder: Path) -> None:
     np.savez_compressed(folder / FILES["arrays"], image=explanation.image.detach().numpy(), parts=stacked.numpy())
     for what, draw in (("overlay", plotting.overlay), ("part", plotting.parts), ("panel", plotting.panel)):
         (folder / FILES[what]).write_bytes(plotting.png(draw(explanation)))
-    checksums = {path.name: _checksum(path) for path in sorted(folder.iterdir())}
+    checksums = {path.name: content_digest(path) for path in sorted(folder.iterdir())}
     record = {"format": FORMAT, "version": VERSION, "files": checksums, **explanation.to_dict()}
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
     # A file name that is not UTF-8 becomes an escape, which JSON reads back as it was.
@@ -177,23 +146,25 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
+def _read_record(folder: Path) -> _Record:
     path = folder / FILES["record"]
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        head = read_json(path, _Head)
+        if head["format"] != FORMAT:
+            raise OutputError(f"{path} is not a record of unseen; give a folder that Explanation.save wrote")
+        if head["version"] != VERSION:
+            raise OutputError(f"{path} has format version {head['version']}; this unseen reads {VERSION}: update it")
+        record: _Record = read_json(path, _Record)
+        return record
     except FileNotFoundError:
         raise OutputError(f"{folder} holds no explanation; give a folder that Explanation.save wrote") from None
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path} cannot be read ({error}); run the explanation again") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise OutputError(f"{path} is not a record of unseen; give a folder that Explanation.save wrote")
-    if record.get("version") != VERSION:
-        raise OutputError(f"{path} has format version {record.get('version')}; this unseen reads {VERSION}: update it")
-    return record
+    except OSError as error:
+        raise OutputError(f"{path} cannot be read ({error.strerror}); run the explanation again") from None
+    except MalformedError as error:
+        raise OutputError(f"{path} is damaged or no record of unseen ({error}); run the explanation again") from None
 
 
-def _rebuild(record: dict[str, Any], image: torch.Tensor, saliency: torch.Tensor, masks: torch.Tensor) -> Explanation:
-    parts = [{k: v for k, v in part.items() if k != "fraction"} for part in record["parts"]]
+def _rebuild(record: _Record, image: torch.Tensor, saliency: torch.Tensor, masks: torch.Tensor) -> Explanation:
     curve = record["curve"]
     return Explanation(
         image=image,
@@ -203,12 +174,22 @@ def _rebuild(record: dict[str, Any], image: torch.Tensor, saliency: torch.Tensor
         probability=record["target"]["probability"],
         method=record["method"],
         removal=record["removal"],
-        parts=tuple(Part(mask=mask, **part) for mask, part in zip(masks, parts, strict=True)),
-        curve=Curve(**{name: tuple(values) for name, values in curve.items()}) if curve else None,
-        notes=tuple(record["notes"]),
+        parts=tuple(_part(mask, about) for mask, about in zip(masks, record["parts"], strict=True)),
+        curve=Curve(curve["fractions"], curve["insertion"], curve["deletion"]) if curve else None,
+        notes=record["notes"],
         provenance=record["provenance"],
     )
 
 
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _part(mask: torch.Tensor, about: _Part) -> Part:
+    return Part(
+        mask=mask,
+        role=about["role"],
+        confidence_threshold=about["confidence_threshold"],
+        confidence=about["confidence"],
+        verified=about["verified"],
+        minimal_block=about["minimal_block"],
+        first_passing=about["first_passing"],
+        stable=about["stable"],
+        rank=about["rank"],
+    )

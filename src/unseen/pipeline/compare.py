@@ -16,10 +16,11 @@ from unseen.classifier.zoo import load_classifier
 from unseen.errors import ParameterError, UnseenError
 from unseen.explainers.catalogue import METHODS, Method, spec_of
 from unseen.explanation import Explanation, plotting
-from unseen.explanation.storage import check_writable, distinct_names, replace_file
 from unseen.inputs.photo import PhotoSource
 from unseen.pipeline.explain import check_request, explain_decision
 from unseen.removal import REMOVALS, ProgressListener, Removal
+from unseen.system.files import check_writable, replace_file
+from unseen.system.names import distinct_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

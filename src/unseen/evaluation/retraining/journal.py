@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from unseen.errors import OutputError
-from unseen.explanation.storage import replace_file
+from unseen.system.files import replace_file
 
 FORMAT = "unseen retraining 1"
 

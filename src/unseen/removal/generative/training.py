@@ -16,12 +16,12 @@ from torch import Tensor
 
 from unseen.errors import ModelError, OutputError, ParameterError, UnseenError
 from unseen.explanation import plotting
-from unseen.explanation.storage import check_writable, replace_file
 from unseen.removal import ProgressListener
 from unseen.removal.generative.autoencoder import Autoencoder, quietly
 from unseen.removal.generative.design import Design
 from unseen.removal.generative.judging import HeldOut
 from unseen.removal.generative.photographs import Photographs, random_crops, read_photographs, split
+from unseen.system.files import check_writable, replace_file
 
 FORMAT = "unseen masked autoencoder 1"
 CHECKPOINT, RECORD, PICTURE = "checkpoint.pt", "training.json", "reconstruction.png"
