@@ -83,7 +83,7 @@ def black_and_white(side: int) -> Tensor:
     return (torch.rand(1, side, side, generator=torch.Generator().manual_seed(0)) > 0.5).float().expand(3, -1, -1)
 
 
-@pytest.mark.parametrize(("side", "count"), [(32, 50), (64, 180), (64, 200)])
+@pytest.mark.parametrize(("side", "count"), [(32, 50), (64, 200), (80, 200), (96, 270)])
 def test_a_grid_takes_the_place_of_segments_that_colour_does_not_tell_apart(side: int, count: int) -> None:
     found = segmentation(black_and_white(side), count)
     assert 0.9 * count < found.count <= count

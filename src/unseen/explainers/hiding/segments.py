@@ -92,7 +92,10 @@ def grid(shape: tuple[int, int], count: int) -> Int[Tensor, "H W"]:
     height, width = shape
     rows = min(height, max(1, round((count * height / width) ** 0.5)))
     columns = min(width, max(1, round(count / rows)))
-    return (torch.arange(height) * rows // height)[:, None] * columns + torch.arange(width) * columns // width
+    numbers: Tensor = (torch.arange(height) * rows // height)[:, None] * columns + torch.arange(
+        width
+    ) * columns // width
+    return numbers
 
 
 def check_count(count: int, least: int = 1) -> None:
