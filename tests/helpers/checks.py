@@ -75,6 +75,14 @@ def logits(model: nn.Module, image: Tensor, masks: Tensor, **policy: Any) -> Ten
     return bound.forward(image.expand(len(masks), -1, -1, -1), masks)
 
 
+def plain_logits(model: nn.Module, image: Tensor, count: int) -> Tensor:
+    """What the plain network says of so many copies of a photograph: in the batch, dtype and layout of :func:`logits`.
+
+    In another batch or layout a processor may take another kernel, which rounds otherwise.
+    """
+    return classifier_of(model, tuple(image.shape[1:])).forward(image.expand(count, -1, -1, -1))
+
+
 def assert_reference(
     model: Toy,
     size: tuple[int, int] = (9, 7),
@@ -84,7 +92,7 @@ def assert_reference(
     randomise(model)
     image, masks = photo(size), masks_for(size)
     with torch.no_grad():
-        plain = model(image.expand(len(masks), -1, -1, -1))
+        plain = plain_logits(model, image, len(masks))
         for policy in policies:
             got = logits(model, image, masks, **policy)
             assert torch.equal(got[0], plain[0]), policy

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from helpers.checks import assert_hidden_pixels_do_not_matter, classifier_of, logits, masks_for, photo, randomise
+from helpers.checks import assert_hidden_pixels_do_not_matter, classifier_of, logits, masks_for, photo, plain_logits, randomise
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
 
@@ -61,7 +61,7 @@ def test_only_tokens_that_are_on_attend_and_are_attended_to(spelling: str, reads
     model: Any = randomise(Attention(spelling, reads))
     image, masks = photo(SIZE), masks_for(SIZE)
     with torch.no_grad():
-        plain = model(image.expand(len(masks), -1, -1, -1))
+        plain = plain_logits(model, image, len(masks))
         for policy in POLICIES:
             got = logits(model, image, masks, **policy)
             assert torch.equal(got[0], plain[0]), policy

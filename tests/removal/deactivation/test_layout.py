@@ -17,6 +17,7 @@ from helpers.checks import (
     logits,
     masks_for,
     photo,
+    plain_logits,
     randomise,
 )
 from helpers.reference import Map, Reference
@@ -381,7 +382,7 @@ def test_what_moves_positions_is_followed(name: str) -> None:
         model(torch.rand(2, 3, 8, 8))
         randomise(model)
         assert_hidden_pixels_do_not_matter(model, (8, 8))
-        plain = model(image.expand(len(masks), -1, -1, -1))
+        plain = plain_logits(model, image, len(masks))
         for policy in POLICIES:
             got = logits(model, image, masks, **policy)
             assert torch.equal(got[0], plain[0])

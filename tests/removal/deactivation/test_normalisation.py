@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from helpers.checks import POLICIES, assert_hidden_pixels_do_not_matter, logits, masks_for, photo, randomise
+from helpers.checks import POLICIES, assert_hidden_pixels_do_not_matter, logits, masks_for, photo, plain_logits, randomise
 
 SIZE = (6, 8)
 
@@ -58,7 +58,7 @@ def test_only_what_is_on_counts(name: str) -> None:
     image, masks = photo(SIZE), masks_for(SIZE)
     slow = slow_of(norm)
     with torch.no_grad():
-        plain = model(image.expand(len(masks), -1, -1, -1))
+        plain = plain_logits(model, image, len(masks))
         for policy in ({}, {"travel": "pooled"}):
             got = logits(model, image, masks, **policy)
             assert torch.equal(got[0], plain[0])
