@@ -16,6 +16,9 @@ from unseen.evaluation.retraining.training import Training
 from unseen.metrics import METRICS
 
 QUICK = Training(epochs=6, batch=15)
+LEARNT, GUESSED = 0.95, 0.8
+"""What a class that can be seen is named with, and less than what one of two that cannot is, of 40 photographs: a coin
+does better once in 10,000 times."""
 TINY = RemoveAndRetrain(repeats=2, shares=(0.5,), training=Training(epochs=1))
 
 
@@ -48,7 +51,7 @@ def answers() -> dict[str, Retrained]:
             patch.setitem(METHODS.entries, name, entry)
         metric = RemoveAndRetrain(removal="grey", repeats=2, shares=(SHARE,), training=QUICK)
         return {
-            order: replace(metric, order=order, leak=order == "top").run(planted(), ["corner", "elsewhere", "refusing"])
+            order: replace(metric, order=order, leak=order == "top").run(planted(80), ["corner", "elsewhere", "refusing"])
             for order in ("top", "bottom")
         }
 
@@ -58,12 +61,12 @@ def test_hiding_what_decides_brings_accuracy_to_chance_and_hiding_elsewhere_does
 ) -> None:
     for order, helpful, harmful in (("top", "elsewhere", "corner"), ("bottom", "corner", "elsewhere")):
         found = answers[order]
-        assert found.whole.mean == 1
-        assert min(found.accuracies(helpful, SHARE).values()) == 1
-        assert max(found.accuracies(harmful, SHARE).values()) < 0.75
-        assert min(found.accuracies("random", SHARE).values()) == 1
-        area = found.areas(harmful)[0]
-        assert area == pytest.approx((1 + found.accuracies(harmful, SHARE)[0]) / 2)
+        assert found.whole.mean > LEARNT
+        assert min(found.accuracies(helpful, SHARE).values()) > LEARNT
+        assert max(found.accuracies(harmful, SHARE).values()) < GUESSED
+        assert min(found.accuracies("random", SHARE).values()) > LEARNT
+        whole, area = found.accuracies("", 0.0)[0], found.areas(harmful)[0]
+        assert area == pytest.approx((whole + found.accuracies(harmful, SHARE)[0]) / 2)
 
 
 def test_a_constant_mask_leaks_nothing(answers: dict[str, Retrained]) -> None:
@@ -75,16 +78,16 @@ def test_a_constant_mask_leaks_nothing(answers: dict[str, Retrained]) -> None:
 
 def test_a_mask_that_follows_the_class_leaks_it() -> None:
     metric = RemoveAndRetrain(removal="grey", repeats=1, leak=True, shares=(0.5,), training=QUICK)
-    found = metric.run(planted(), ["telltale"])
+    found = metric.run(planted(80), ["telltale"])
     leak, chance = found.leak("telltale"), found.leak("random")
     assert leak is not None
     assert chance is not None
-    assert leak.mean == 1
-    assert chance.mean < 0.85
-    assert found.accuracies("telltale", 0.5) == {0: 1}  # no block is left to see
+    assert leak.mean > LEARNT
+    assert chance.mean < GUESSED
+    assert found.accuracies("telltale", 0.5)[0] > LEARNT  # no block is left to see
     table = report.as_text(found)
     assert "1 network each" in table
-    assert "note: one of 20 test photographs is 5.0 %" in table
+    assert "note: one of 40 test photographs is 2.5 %" in table
 
 
 def test_a_method_without_a_rule_is_told_and_others_go_on(answers: dict[str, Retrained]) -> None:
