@@ -50,8 +50,8 @@ class Refusing(Control):
 
 
 METHODS = {
-    "corner": Entry("pointers:Corner", "the block that decides"),
-    "elsewhere": Entry("pointers:Corner", "all but it", arguments={"wrong": True}),
-    "telltale": Entry("pointers:Telltale", "a half that is the class"),
-    "refusing": Entry("pointers:Refusing", "nothing"),
+    "corner": Entry("helpers.pointers:Corner", "the block that decides"),
+    "elsewhere": Entry("helpers.pointers:Corner", "all but it", arguments={"wrong": True}),
+    "telltale": Entry("helpers.pointers:Telltale", "a half that is the class"),
+    "refusing": Entry("helpers.pointers:Refusing", "nothing"),
 }
