@@ -51,7 +51,9 @@ def answers() -> dict[str, Retrained]:
             patch.setitem(METHODS.entries, name, entry)
         metric = RemoveAndRetrain(removal="grey", repeats=2, shares=(SHARE,), training=QUICK)
         return {
-            order: replace(metric, order=order, leak=order == "top").run(planted(80), ["corner", "elsewhere", "refusing"])
+            order: replace(metric, order=order, leak=order == "top").run(
+                planted(80), ["corner", "elsewhere", "refusing"]
+            )
             for order in ("top", "bottom")
         }
 

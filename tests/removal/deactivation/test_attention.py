@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from helpers.checks import assert_hidden_pixels_do_not_matter, classifier_of, logits, masks_for, photo, plain_logits, randomise
+from helpers.checks import (
+    assert_hidden_pixels_do_not_matter,
+    classifier_of,
+    logits,
+    masks_for,
+    photo,
+    plain_logits,
+    randomise,
+)
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
 

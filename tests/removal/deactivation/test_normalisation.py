@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from helpers.checks import POLICIES, assert_hidden_pixels_do_not_matter, logits, masks_for, photo, plain_logits, randomise
+from helpers.checks import (
+    POLICIES,
+    assert_hidden_pixels_do_not_matter,
+    logits,
+    masks_for,
+    photo,
+    plain_logits,
+    randomise,
+)
 
 SIZE = (6, 8)
 
