@@ -1,12 +1,16 @@
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
-from typing import Literal
+from typing import Any, Literal, get_origin, get_type_hints
 
 import pytest
 
 from unseen import registry
+from unseen.criteria import CRITERIA
 from unseen.errors import ParameterError, UnknownNameError
 from unseen.explainers.catalogue import METHODS
+from unseen.metrics import METRICS
 from unseen.registry import Entry, Option, Registry
 from unseen.removal import REMOVALS
 
@@ -167,3 +171,26 @@ def test_no_digit_of_a_removal_is_lost_in_its_name(written: str) -> None:
     removal = REMOVALS.create(written)
     assert removal.name == written
     assert REMOVALS.create(removal.name) == removal
+
+
+def fields_with_a_choice() -> Iterator[Any]:
+    """Every option of every built-in entry that is one of a few words, also those that its name presets."""
+    registries: tuple[Registry[Any], ...] = (REMOVALS, METHODS, METRICS, CRITERIA)
+    for known in registries:
+        for name, entry in known._builtin.items():
+            factory = entry.load()
+            hints = get_type_hints(factory) if dataclasses.is_dataclass(factory) else {}
+            for field in dataclasses.fields(factory) if hints else ():
+                if field.init and get_origin(hints[field.name]) is Literal:
+                    yield pytest.param(factory, entry.arguments, field.name, id=f"{name}-{field.name}")
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize(("factory", "preset", "option"), list(fields_with_a_choice()))
+def test_words_that_are_no_choice_are_refused_from_python_too(
+    factory: Callable[..., object], preset: Mapping[str, Any], option: str
+) -> None:
+    needed = {"model": "folder", "folder": "folder"}
+    given = {f.name: needed[f.name] for f in dataclasses.fields(factory) if f.name in needed}  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="pink"):
+        factory(**{**given, **preset, option: "pink"})

@@ -10,9 +10,8 @@ from unseen.registry import Entry, Registry
 if TYPE_CHECKING:
     from unseen.removal.masked import MaskedClassifier, MaskedForward, ProgressListener, Removal
 
-_SEED_002 = "seed 002, Zero Information"
-_SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation, section 5"
-_SEED_002 = "the thesis on zero information, section 6.2"
+_ACTIVATION_DEACTIVATION = "Chanchal, Kelly & Chockler, Activation-Deactivation"
+_ZERO_INFORMATION = "Lymperopoulos, A Study of Explainable AI: The Concept of Zero Information, 2023"
 
 
 def _fill(colour: str, summary: str, citation: str = "") -> Entry:
@@ -33,13 +32,25 @@ REMOVALS: Registry[Removal] = Registry(
         "ad": Entry(
             "unseen.removal.deactivation.activation:ActivationDeactivation",
             "switch off the activations that depend on the hidden part; nothing is painted",
-            "Chanchal, Kelly & Chockler, Activation-Deactivation, Definition 5 and Algorithm 1",
+            f"{_ACTIVATION_DEACTIVATION}, Definition 5 and Algorithm 1",
             "1 per mask",
         ),
-        "zero": _fill("zero", "0 after normalisation: the training data's mean colour", _SEED_001),
-        "min": _fill("min", "the minimum of the normalised photograph, in every channel", _SEED_001),
-        "max": _fill("max", "the maximum of the normalised photograph, in every channel", _SEED_001),
-        "mean": _fill("mean", "the mean of the normalised photograph, in every channel", _SEED_001),
+        "zero": _fill(
+            "zero", "0 after normalisation: the training data's mean colour", f"{_ACTIVATION_DEACTIVATION}, section 5"
+        ),
+        "min": _fill(
+            "min",
+            "the minimum of the normalised photograph, in every channel",
+            f"{_ACTIVATION_DEACTIVATION}, section 5",
+        ),
+        "max": _fill(
+            "max",
+            "the maximum of the normalised photograph, in every channel",
+            f"{_ACTIVATION_DEACTIVATION}, section 5",
+        ),
+        "mean": _fill(
+            "mean", "the mean of the normalised photograph, in every channel", f"{_ACTIVATION_DEACTIVATION}, section 5"
+        ),
         "black": _fill("black", "black pixels"),
         "white": _fill("white", "white pixels"),
         "grey": _fill("grey", "mid-grey pixels (0.5)"),
@@ -66,17 +77,20 @@ REMOVALS: Registry[Removal] = Registry(
         "mae-zip": Entry(
             "unseen.removal.generative.mae_zip:MaeZip",
             "what a masked autoencoder expects there, moved until it tells of no class; needs a model, as mae does",
-            "Seed 002, Zero information, chapter 10, Eq. 56–60",
+            f"{_ZERO_INFORMATION}, chapter 10, Eq. 56–60",
             "1 per mask, after 50 steps of two passes forward and backward",
         ),
         "noise": Entry(
             "unseen.removal.fills.noise:Noise",
             "random numbers, uniform or around the photograph's mean colour",
-            _SEED_002,
+            f"{_ZERO_INFORMATION}, section 6.2",
             "1 per mask",
         ),
         "add-noise": Entry(
-            "unseen.removal.fills.noise:AddedNoise", "the photograph and noise on top of it", _SEED_002, "1 per mask"
+            "unseen.removal.fills.noise:AddedNoise",
+            "the photograph and noise on top of it",
+            f"{_ZERO_INFORMATION}, section 6.2",
+            "1 per mask",
         ),
         "max-distance": Entry(
             "unseen.removal.fills.distance:MaxDistance",
@@ -87,7 +101,7 @@ REMOVALS: Registry[Removal] = Registry(
         "averaged-max-distance": Entry(
             "unseen.removal.fills.distance:AveragedMaxDistance",
             "the mean score over random images that are far from the photograph in every value",
-            f"{_SEED_002}; its reading is ours",
+            f"{_ZERO_INFORMATION}, section 6.2; its reading is ours",
             "count (8) per mask",
         ),
         "neighbour": Entry(
@@ -104,26 +118,26 @@ REMOVALS: Registry[Removal] = Registry(
         "marginal": Entry(
             "unseen.removal.fills.marginal:Marginal",
             "the mean score over other photographs in the hidden part (marginal:FOLDER)",
-            "the thesis on zero information, Eq. 45; Sundararajan & Najmi, The Many Shapley Values for Model "
+            f"{_ZERO_INFORMATION}, section 7.2.3, Eq. 45; Sundararajan & Najmi, The Many Shapley Values for Model "
             "Explanation, ICML 2020",
             "count (8) per mask",
         ),
         "dataset-mean": Entry(
             "unseen.removal.fills.dataset_mean:DatasetMean",
             "the mean image of a folder of photographs (dataset-mean:FOLDER)",
-            "the thesis on zero information, section 7.2",
+            f"{_ZERO_INFORMATION}, section 7.2",
             "1 per mask",
         ),
         "zip": Entry(
             "unseen.removal.zero_information.removals:Addition",
             "what changes nothing where it is added, and says nothing alone; optimised for every mask",
-            f"{_SEED_002}, Algorithm 2",
+            f"{_ZERO_INFORMATION}, section 9.4, Algorithm 2",
             "40 to 200 with a gradient per mask, and 6",
         ),
         "zip-decomposition": Entry(
             "unseen.removal.zero_information.removals:Decomposition",
             "an image that says nothing, with which both parts add up to the photograph; optimised for every mask",
-            f"{_SEED_002}, section 9.7, Eq. 52",
+            f"{_ZERO_INFORMATION}, section 9.7, Eq. 52",
             "90 to 900 with a gradient per mask, and 7",
         ),
     },

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from unseen import Classifier, Preprocessing
-from unseen.errors import NotApplicableError
+from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
 from unseen.removal.fills.constant import Colour, ConstantFill, fill_colour
 
@@ -113,3 +113,11 @@ def test_what_is_painted_is_what_the_network_sees(image: torch.Tensor) -> None:
 def test_a_removal_that_paints_nothing_says_so(image: torch.Tensor) -> None:
     with pytest.raises(NotApplicableError, match="'ad' paints nothing"):
         REMOVALS.create("ad").painted(SEEN, image[None], torch.ones(1, 4, 6))
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_colours_that_there_are_not_are_refused_at_once(image: torch.Tensor) -> None:
+    with pytest.raises(ParameterError, match=r"colour 'pink' must be one of zero, .*, channel-mean"):
+        ConstantFill("pink")  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="colour 'pink'"):
+        fill_colour("pink", SEEN, image[None])  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from unseen.errors import ParameterError
-from unseen.explainers.causal.responsibility import Credit, responsibility
+from unseen.explainers.causal.responsibility import Credit, check_credit, responsibility
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -58,6 +58,7 @@ class Causal(FromMap):
             raise ParameterError(f"iterations {self.iterations} must be at least 1")
         if not 0 < self.min_box <= 0.5:
             raise ParameterError(f"min_box {self.min_box} must lie in (0, 0.5]; it is a share of the shorter side")
+        check_credit(self.credit)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`responsibility`."""

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isclose
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.errors import ParameterError
 from unseen.explainers.sufficient.evaluation import Evaluate
 
 Credit = Literal["minimal", "rex", "definition"]
@@ -97,7 +98,11 @@ def responsibility(
 
     Returns:
         float32, shape (H, W); all zero when no subset keeps the class.
+
+    Raises:
+        ParameterError: an unknown credit.
     """
+    check_credit(credit)
     saliency = torch.zeros(shape)
     height, width = shape
     jobs = [_Job(i, (), (0, 0, height, width)) for i in range(iterations) if min(shape) >= 2 * min_side]
@@ -117,6 +122,16 @@ def responsibility(
             children.extend(job.children(boxes, job.chosen(found, seed), min_side))
         jobs = children
     return saliency if domain is None else saliency * domain
+
+
+def check_credit(credit: str) -> None:
+    """Refuse a credit that there is not.
+
+    Raises:
+        ParameterError: none of :data:`Credit`.
+    """
+    if credit not in get_args(Credit):
+        raise ParameterError(f"credit {credit!r} must be one of {', '.join(get_args(Credit))}")
 
 
 def _passing(

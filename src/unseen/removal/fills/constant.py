@@ -29,6 +29,9 @@ class ConstantFill(Painting):
             that statistic of the photograph's normalised input over all pixels and channels; ``black``, ``white``,
             ``grey`` (0.5) are pixel colours; ``channel-mean`` is the photograph's mean colour.
 
+    Raises:
+        ParameterError: none of these colours.
+
     Example:
         >>> from unseen import Classifier, Preprocessing
         >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
@@ -40,6 +43,9 @@ class ConstantFill(Painting):
 
     colour: Colour
     soft = True
+
+    def __post_init__(self) -> None:
+        check_colour(self.colour)
 
     @property
     def name(self) -> str:
@@ -64,7 +70,11 @@ def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N
     """The colour in pixel units: shape (1, 1, 1, 1) if it is the same for all, else one a photograph.
 
     The normalised statistics may lie outside [0, 1].
+
+    Raises:
+        ParameterError: none of :data:`Colour`.
     """
+    check_colour(colour)
     constants = {"black": 0.0, "grey": 0.5, "white": 1.0}
     if colour in constants:
         return torch.full((1, 1, 1, 1), constants[colour], device=pixels.device)
