@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from unseen.explainers.aggregation.baselines import (
     official,
     variance_weighted,
 )
+from unseen.explainers.aggregation.quadratic import Quadratic, on_simplex
 
 Way = Callable[[Tensor], Tensor]
 WAYS: dict[str, Way] = {
@@ -204,12 +206,55 @@ def test_official_faithful_weights_minimise_the_errors_of_every_slot_by_itself()
     assert min(losses) == pytest.approx(next(iter(losses)))
 
 
-def test_official_both_is_the_plain_sum_and_so_follows_the_larger_loss() -> None:
+def by_the_letter(sums: Tensor, drops: Tensor, changes: Tensor, slot: int) -> Tensor:
+    """Γ of ``both``, mask by mask: halves of two means, each over the Frobenius norm of all that it is the mean of."""
+    k = sums.shape[1]
+    mistakes = torch.zeros(slot, k, k).double()
+    for start in range(0, len(drops), slot):
+        part, falls = sums[start : start + slot], drops[start : start + slot]
+        scale = (part * falls[:, None]).mean(0) / (part * part).mean(0)
+        for place, (seen, fall) in enumerate(zip(part, falls, strict=True)):
+            error = scale * seen - fall
+            mistakes[place] += torch.outer(error, error)
+    halves = [0.5 * stack.mean(0) / stack.square().sum().sqrt() for stack in (changes, mistakes)]
+    return halves[0] + halves[1]
+
+
+@pytest.mark.parametrize("slot", [5, 10, 12])
+def test_official_both_divides_each_loss_by_the_norm_of_its_matrices(slot: int) -> None:
     sums, drops, changes = ingredients()
-    near = official(sums, drops, 1e9 * changes, "both")
-    torch.testing.assert_close(near, official(sums, drops, changes, "robustness"), rtol=0, atol=1e-6)
-    far = official(sums, drops, 1e-12 * changes, "both")
-    torch.testing.assert_close(far, official(sums, drops, changes, "faithfulness"), rtol=0, atol=1e-6)
+    matrix = by_the_letter(sums, drops, changes, slot)
+    weights = official(sums, drops, changes, "both", slot)
+    nothing = torch.zeros(3).double()
+    torch.testing.assert_close(weights, on_simplex(Quadratic(matrix, nothing, nothing[0])), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e9])
+def test_official_both_does_not_depend_on_units(size: float) -> None:
+    """Of the maps' changes, of the sums, and of the score."""
+    sums, drops, changes = ingredients()
+    weights = official(sums, drops, changes, "both")
+    for others in ((sums, drops, size * changes), (size * sums, drops, changes), (sums, size * drops, changes)):
+        torch.testing.assert_close(official(*others, "both"), weights, rtol=0, atol=1e-6)
+
+
+def test_official_both_follows_the_robust_loss_where_sums_explain_little() -> None:
+    """The squared drops are the same for all weights, and fill the norm by which the rest is divided."""
+    _, drops, changes = ingredients(masks=200)
+    sums = torch.randn(200, 3, generator=torch.Generator().manual_seed(8)).double()
+    robust, faithful, both = (official(sums, drops, changes, goal, slot=50) for goal in get_args(Goal))
+    assert (robust - faithful).norm() > 0.1
+    assert (both - robust).norm() < 0.25 * (both - faithful).norm()
+
+
+def test_official_both_of_changes_or_drops_of_zero_is_the_other_goal() -> None:
+    sums, drops, changes = ingredients()
+    for goal, made_of in (
+        ("faithfulness", (sums, drops, torch.zeros(0, 3, 3).double())),
+        ("faithfulness", (sums, drops, 0 * changes)),
+        ("robustness", (0 * sums, 0 * drops, changes)),
+    ):
+        torch.testing.assert_close(official(*made_of, "both"), official(*made_of, goal), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("goal", ["robustness", "faithfulness", "both"])

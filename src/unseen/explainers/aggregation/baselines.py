@@ -123,17 +123,22 @@ def official(
 
     Its faults: the scale β between a map's sums and the score is fitted anew in every slot of a few masks, and may be
     negative, so that the quality is that of Σ wᵢβᵢφᵢ with ever other β while Σ wᵢφᵢ is returned; neither sums nor
-    drops are centred; both losses are added in their own units; and the maps are absolute, their sign is lost. Whoever
-    joins maps with these weights must join the absolute maps, and take the sums and changes of these.
+    drops are centred; and the maps are absolute, their sign is lost. Whoever joins maps with these weights must join
+    the absolute maps, and take the sums and changes of these.
 
-    Source: our description of the code of Decker et al., *Provably Better Explanations with Optimized Aggregation of
-    Feature Attributions*, ICML 2024; re-derived, not copied.
+    For ``both``, each loss counts one half after it was divided by the Frobenius norm of its matrices, all of them
+    together: those of the nearby photographs, and those of the groups into which the masks fall that have the same
+    place in their slots. Neither loss has a unit that could decide. But the larger part of the faithful loss is the
+    same for all weights, the squared drops, so that the robust loss decides nearly alone.
+
+    Source: the code of Decker et al., *Provably Better Explanations with Optimized Aggregation of Feature
+    Attributions*, ICML 2024 (github.com/thomdeck/aggopt); re-derived, not copied.
 
     Args:
         hidden_sums: sum of each absolute map over what each of M masks hides.
         drops: of the score under each mask.
         changes: Γᵢⱼ = ⟨rᵢ, rⱼ⟩ of the maps' changes rᵢ for each of N perturbed photographs.
-        goal: what is minimised: the mean of the changes, of the squared errors of the sums, or the sum of both.
+        goal: what is minimised: the mean of the changes, of the squared errors of the sums, or both.
         slot: masks in a slot; the last one may be smaller.
 
     Returns:
@@ -146,19 +151,27 @@ def official(
         raise ParameterError(f"goal {goal!r} must be one of {', '.join(get_args(Goal))}")
     if slot < 1:
         raise ParameterError(f"a slot of {slot} masks must have 1 or more")
-    matrix = torch.zeros(2 * hidden_sums.shape[1:], dtype=torch.float64, device=hidden_sums.device)
-    if goal != "faithfulness":
-        matrix = matrix + changes.double().mean(0)
-    if goal != "robustness":
-        starts = range(0, len(drops), slot)
-        errors = torch.cat([_errors(hidden_sums[i : i + slot], drops[i : i + slot]) for i in starts])
-        matrix = matrix + errors.mT @ errors / len(errors)
+    robust = changes.double() if goal != "faithfulness" else None
+    faithful = _mistakes(hidden_sums.double(), drops.double(), slot) if goal != "robustness" else None
+    matrix = torch.stack([_mean_of_unit_norm(one) for one in (robust, faithful) if one is not None]).mean(0)
     return on_simplex(Quadratic(matrix, matrix.new_zeros(len(matrix)), matrix.new_zeros(())))
+
+
+def _mean_of_unit_norm(matrices: Float[Tensor, "N k k"]) -> Float[Tensor, "k k"]:
+    """The mean of matrices that are divided by the Frobenius norm of them all, of nothing but zeros 0."""
+    norm = matrices.norm()
+    return matrices.mean(0) / norm if norm > 0 else matrices.new_zeros(matrices.shape[1:])
+
+
+def _mistakes(sums: Float[Tensor, "M k"], drops: Float[Tensor, " M"], slot: int) -> Float[Tensor, "G k k"]:
+    """Γ = ⟨e, e⟩ of the errors e of the masks that have the same place in their slots, one matrix for each place."""
+    errors = [_errors(sums[i : i + slot], drops[i : i + slot]) for i in range(0, len(drops), slot)]
+    stacked = torch.nn.utils.rnn.pad_sequence(errors)  # (place, slot, k), with zeros where the last slot is smaller
+    return stacked.mT @ stacked
 
 
 def _errors(sums: Float[Tensor, "M k"], drops: Float[Tensor, " M"]) -> Float[Tensor, "M k"]:
     """βᵢSᵢ − δ with the β of least squares for each map alone, 0 where there is nothing to scale."""
-    sums, drops = sums.double(), drops.double()
     squares = (sums * sums).sum(0)
     scale = torch.where(squares > 0, (sums * drops[:, None]).sum(0) / squares, 0.0)
     return sums * scale - drops[:, None]
