@@ -17,6 +17,7 @@ from unseen import Classifier, load_classifier
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
 from unseen.removal.deactivation.activation import ActivationDeactivation
+from unseen.removal.deactivation.grid import Grid, Traveller, Window
 
 SIZE = (32, 40)
 
@@ -69,6 +70,39 @@ def test_theorem_1(policy: dict[str, Any]) -> None:
             got = logits(model, image, batch, **policy)
             assert torch.equal(got[place], plain[place])
             assert torch.isfinite(got).all()
+
+
+@pytest.fixture
+def algorithm_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shares of the whole kernel, padding included, as the mean kernel of the paper's Algorithm 1 takes them."""
+
+    def dilate(self: Traveller, source: Grid, window: Window, size: tuple[int, int]) -> Grid:
+        on = window.visible(source.active, size)
+        return self.spread(on, torch.full_like(on, float(window.kernel[0] * window.kernel[1])))
+
+    monkeypatch.setattr(Traveller, "_dilate", dilate)
+
+
+@pytest.mark.usefixtures("algorithm_1")
+@pytest.mark.parametrize(("kernel", "share"), [(3, 4 / 9), (5, 9 / 25), (7, 16 / 49)])
+def test_algorithm_1_breaks_theorem_1_from_the_share_of_a_corner_on(kernel: int, share: float) -> None:
+    """No more of the window in the corner lies inside, so that a higher threshold switches the corner off."""
+    layers = nn.Conv2d(3, 4, kernel, padding=kernel // 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    classifier, image = classifier_of(randomise(nn.Sequential(*layers, nn.Linear(4, 3))), SIZE), photo(SIZE)
+    ActivationDeactivation(threshold=share - 0.01).bind(classifier, image)
+    with pytest.raises(NotApplicableError, match="changes the logits"):
+        ActivationDeactivation(threshold=share + 0.01).bind(classifier, image)
+
+
+@pytest.mark.usefixtures("algorithm_1")
+def test_algorithm_1_breaks_theorem_1_on_the_bundled_network_from_9_25_on() -> None:
+    """Its largest kernels are 5 × 5."""
+    classifier, image = load_classifier("efficientnet-lite0", device="cpu"), photo((224, 224)).float()
+    for threshold in (0.1, 0.3, 0.35):
+        ActivationDeactivation(threshold=threshold).bind(classifier, image)
+    for threshold in (0.37, 0.5):
+        with pytest.raises(NotApplicableError, match="changes the logits"):
+            ActivationDeactivation(threshold=threshold).bind(classifier, image)
 
 
 @pytest.mark.parametrize("policy", list(every_policy()), ids=lambda p: ",".join(str(v) for v in p.values()))
