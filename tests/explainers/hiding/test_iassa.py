@@ -120,6 +120,16 @@ def test_halves_end_at_the_centred_map_of_rise_attended() -> None:
     assert found.stopped == "budget"
 
 
+def test_the_default_form_takes_the_masks_of_rise_whatever_the_map_so_far() -> None:
+    """So that with beta=1 it is RISE, and beta blends RISE with its attended self."""
+    shown = rise(asked(), [0], masks=100, seed=3)[0]
+    for beta, made in ((1.0, shown), (0.5, 0.5 * shown + 0.5 * look()(shown))):
+        found = iassa(asked(), 0, look=look(), beta=beta, budget=100, seed=3, tolerance=0.0)
+        assert torch.allclose(found.maps[-1], made, atol=1e-6)
+    assert Iassa().form == "halves"
+    assert Iassa().beta == 0.5
+
+
 def test_each_map_of_halves_is_centred_over_the_masks_so_far() -> None:
     found = iassa(asked(), 0, budget=90, iterations=3, grid=4, seed=1, tolerance=0.0)
     masks = RandomMasks(90, 4, 0.5, (SIZE, SIZE), True, 1)(0, 60).double()

@@ -117,8 +117,9 @@ class Iassa(FromMap):
     """Sample until the map no longer changes; places that look alike to the classifier share their saliency.
 
     Source: Vasu & Long, WACV 2020. The forms: ``halves`` accumulates random halves of the photograph as centred RISE
-    does. ``windows`` is the paper's scheme with its estimator corrected: shrinking windows whose centres lie in the
-    highest region, score drops, divided by the real coverage. ``literal`` is the paper's estimator as printed.
+    does, whatever the map so far: it ends at β RISE + (1 − β) A RISE. ``windows`` is the paper's scheme with its
+    estimator corrected: shrinking windows whose centres lie in the highest region, score drops, divided by the real
+    coverage. ``literal`` is the paper's estimator as printed.
 
     Args:
         form: ``halves``, ``windows`` or ``literal``.
