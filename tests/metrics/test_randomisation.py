@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from unseen import Classifier, Preprocessing
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS
-from unseen.metrics.case import Case
+from unseen.metrics.case import Case, judge
 from unseen.metrics.randomisation import ORDERS, Order, ParameterRandomisation
 from unseen.metrics.redrawing import Redrawn
 from unseen.metrics.similarity import SIMILARITIES, Similarity, similar
@@ -148,36 +149,56 @@ def test_controls_do_not_know_the_network() -> None:
     for spec in ("edges", "random"):
         assert ParameterRandomisation()(judged(spec)) == pytest.approx(1.0)
         assert ParameterRandomisation(similarity="ssim", layers=1)(judged(spec)) == pytest.approx(1.0)
-    uniform = judged("uniform")
-    assert ParameterRandomisation()(uniform) != ParameterRandomisation()(uniform)
+    assert ParameterRandomisation(similarity="ssim", layers=1)(judged("uniform")) == pytest.approx(1.0)
     assert ParameterRandomisation(layers=2)(judged("saliency")) < 0.9
 
 
-def test_a_map_that_dies_is_uncorrelated_and_a_network_that_dies_is_left_out() -> None:
-    one = judged("saliency")
-    stages: list[Tensor | None] = []
+def case_of(after: list[Tensor | None]) -> Case:
+    """Of a method whose maps of the randomised networks are these, one after another; of ``None`` the network fails."""
+    one, maps = judged("saliency"), list(after)
 
-    def failing(*_: object) -> Tensor:
-        after = stages.pop(0)
-        if after is None:
+    def explain(*_: object) -> Tensor:
+        found = maps.pop(0)
+        if found is None:
             raise ModelError("NaN or infinite logits")
-        return after
+        return found
 
-    case = Case(one.saliency, one.target, one.masked, failing)
-    metric = ParameterRandomisation(layers=None)
-    void, flat = torch.full((16, 16), float("nan")), torch.ones(16, 16)
-    stages[:] = [flat, None, void]
-    assert str([stage.similarity for stage in metric.curve(case)]) == "[0.0, nan, nan]"
-    stages[:] = [flat, None, one.saliency]
-    assert metric(case) == pytest.approx(0.5)
-    stages[:] = [void, void, void]
-    assert metric(case) != metric(judged("saliency"))
+    return Case(one.saliency, one.target, one.masked, explain)
 
-    def broken(*_: object) -> Tensor:
-        raise ModelError("NaN or infinite logits")
 
+EMPTY, FLAT, VOID = torch.zeros(16, 16), torch.ones(16, 16), torch.full((16, 16), float("nan"))
+
+
+def test_maps_without_form_and_networks_that_die_are_left_out() -> None:
+    """An empty map is not unlike the network's: counted as 0, the best value, it rewarded methods that fail."""
+    metric, saliency = ParameterRandomisation(layers=None), judged("saliency").saliency
+    stages = metric.curve(case_of([FLAT, None, VOID]))
+    assert str([stage.similarity for stage in stages]) == "[nan, nan, nan]"
+    assert metric(case_of([EMPTY, None, saliency])) == pytest.approx(1.0)
+    assert metric(case_of([EMPTY, saliency.flip(1), saliency])) < 1.0
+    assert ParameterRandomisation(layers=None, similarity="ssim")(case_of([EMPTY, VOID, saliency])) == pytest.approx(
+        1.0
+    )
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_nothing_but_maps_without_form_is_no_value_and_says_why(similarity: Similarity) -> None:
+    metric = ParameterRandomisation(layers=None, similarity=similarity)
+    with pytest.raises(NotApplicableError, match="every map that a randomised network gives is empty"):
+        metric(case_of([EMPTY, None, VOID]))
+    with pytest.raises(NotApplicableError, match="the map is empty or the same everywhere"):
+        metric(replace(case_of([]), saliency=EMPTY))
+    if similarity != "ssim":
+        with pytest.raises(NotApplicableError, match="the same everywhere"):
+            metric(judged("uniform"))
     with pytest.raises(ModelError, match="no randomised network can be explained"):
-        metric(Case(one.saliency, one.target, one.masked, broken))
+        metric(case_of([None, None, None]))
+
+
+def test_the_row_of_a_search_that_finds_nothing_in_random_networks_says_why() -> None:
+    (value,) = judge([(case_of([EMPTY] * 3), METRICS.create("parameter-randomisation:layers=none"))])
+    assert isinstance(value, NotApplicableError)
+    assert "nothing to compare with" in str(value)
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
@@ -210,4 +231,5 @@ def test_a_copy_is_prepared_like_the_original() -> None:
 
 def test_a_map_without_form_asks_nobody() -> None:
     masked = bound(Network(), double=False)
-    assert torch.tensor(ParameterRandomisation()(Case(torch.ones(16, 16), 0, masked))).isnan()
+    with pytest.raises(NotApplicableError, match="the map is empty or the same everywhere"):
+        ParameterRandomisation()(Case(torch.ones(16, 16), 0, masked))

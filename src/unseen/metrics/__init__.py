@@ -311,7 +311,8 @@ METRICS: Registry[Any] = Registry(
             better="lower",
             range="-1 to 1",
             needs=("method",),
-            weakness="noisy maps win; the order of layers decides how much of the network is left",
+            weakness="noisy maps win; the order of layers decides how much of the network is left; randomised networks "
+            "whose map is empty are left out",
         ),
         "attmask": MetricEntry(
             "unseen.metrics.zero_information:AttMask",

@@ -17,13 +17,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ModelError, ParameterError
+from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.metrics.case import Case
 from unseen.metrics.redrawing import Redrawn
 from unseen.metrics.similarity import Similarity, check_similarity, similar
 
 Order = Literal["top-down", "bottom-up", "independent"]
 ORDERS: tuple[Order, ...] = ("top-down", "bottom-up", "independent")
+
+_WITHOUT_FORM = "empty or the same everywhere"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Stage:
 
     Attributes:
         drawn: the layers that were drawn anew in this stage; in a cascade those of the stages before are new, too.
-        similarity: of the map before and after; NaN where the network then has no finite answer, so that nothing can be
-            explained.
+        similarity: of the map before and after; NaN where the network then has no finite answer, or its map no form
+            (empty, or for a correlation the same everywhere), so that there is nothing to compare with.
     """
 
     drawn: tuple[str, ...]
@@ -59,7 +61,7 @@ def randomisation_curve(
         order: cascading ``top-down`` from the logits or ``bottom-up`` from the photograph, where new layers stay new;
             or ``independent``, one stage's layers at a time.
         layers: stages, of about the same number of layers; ``None``: one for each layer.
-        similarity: see :mod:`unseen.metrics.similarity`. A map without form counts as uncorrelated, 0.
+        similarity: see :mod:`unseen.metrics.similarity`.
         absolute: compare magnitudes.
 
     Raises:
@@ -67,7 +69,7 @@ def randomisation_curve(
     """
     blocks = redrawn.blocks(layers)
     stages: list[Stage] = []
-    failure: ModelError | None = None
+    failures: list[ModelError] = []
     try:
         for block in blocks[::-1] if order == "top-down" else blocks:
             if order == "independent":
@@ -76,20 +78,23 @@ def randomisation_curve(
             try:
                 after = explain(redrawn.classifier())
             except ModelError as error:
-                failure = error
+                failures.append(error)
                 stages.append(Stage(block, float("nan")))
             else:
                 stages.append(Stage(block, _alike(saliency, after, similarity, absolute)))
     finally:
         redrawn.restore()
-    if failure is not None and all(isnan(stage.similarity) for stage in stages):
-        raise ModelError(f"no randomised network can be explained; the last one: {failure}") from failure
+    if stages and len(failures) == len(stages):
+        raise ModelError(f"no randomised network can be explained; the last one: {failures[-1]}") from failures[-1]
     return stages
 
 
 @dataclass(frozen=True)
 class ParameterRandomisation:
     """Mean similarity over the stages of :func:`randomisation_curve` that have one.
+
+    A method that finds nothing in a random network is not thereby right about the trained one: a stage whose map is
+    empty is left out, and so is one whose map is the same everywhere, unless by SSIM.
 
     Args:
         order: ``top-down``, ``bottom-up`` or ``independent``.
@@ -99,7 +104,8 @@ class ParameterRandomisation:
 
     Raises:
         ParameterError: a value outside its range.
-        NotApplicableError: (when called) nobody can be asked for maps, or the network has no layers to draw anew.
+        NotApplicableError: (when called) nobody can be asked for maps, the network has no layers to draw anew, or there
+            is nothing to compare: the map has no form, or none that a randomised network gives has.
         ModelError: (when called) the network cannot be copied, or has no finite answer in any stage.
     """
 
@@ -128,16 +134,19 @@ class ParameterRandomisation:
         )
 
     def __call__(self, case: Case) -> float:
-        """The value; NaN for a constant map, unless by SSIM."""
-        flat = case.saliency.abs() if self.absolute else case.saliency
-        if self.similarity != "ssim" and bool(flat.min() == flat.max()):
-            return float("nan")
+        """The value."""
+        if isnan(_alike(case.saliency, case.saliency, self.similarity, self.absolute)):
+            raise NotApplicableError(f"the map is {_WITHOUT_FORM}: there is nothing that randomisation could change")
         found = torch.tensor([stage.similarity for stage in self.curve(case)], dtype=torch.float64)
+        if bool(found.isnan().all()):
+            raise NotApplicableError(
+                f"every map that a randomised network gives is {_WITHOUT_FORM}: there is nothing to compare with"
+            )
         return float(found.nanmean())
 
 
 def _alike(saliency: Tensor, after: Tensor, similarity: Similarity, absolute: bool) -> float:
-    if not bool(after.isfinite().all()):
+    """NaN where one of the maps has no form."""
+    if not bool(after.isfinite().all() and after.any() and saliency.any()):
         return float("nan")
-    value = float(similar(saliency[None], after.to(saliency)[None], similarity, absolute=absolute))
-    return 0.0 if isnan(value) else value
+    return float(similar(saliency[None], after.to(saliency)[None], similarity, absolute=absolute))
