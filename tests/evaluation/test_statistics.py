@@ -36,11 +36,30 @@ def test_the_best_other_is_chosen_anew_in_every_resample() -> None:
     """Two equally good others: choosing by the mean flatters the best, and the interval lies below 1."""
     noise = np.random.default_rng(2).normal(1, 0.3, size=(3, 50))
     found = ratio_to_best(noise[0], noise[1:])
+    assert found is not None
     assert found.value == pytest.approx(noise[0].mean() / noise[1:].mean(1).max())
     fixed = ratio_to_best(noise[0], noise[1:2])
+    assert fixed is not None
     assert found.high <= fixed.high
     single = ratio_to_best([2.0, 4.0], [[1.0, 2.0]])
+    assert single is not None
     assert (single.value, single.low, single.high) == pytest.approx((2, 2, 2))
+
+
+def test_a_ratio_to_nothing_is_none() -> None:
+    """Neither infinity, nor 0 / 0, nor a warning of NumPy's."""
+    assert ratio_to_best([0.5, 0.6, 0.7], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]) is None
+    assert ratio_to_best([0.0, 0.0, 0.0], [[0.0, 0.0, 0.0]]) is None
+    assert ratio_to_best([0.5, 0.6, 0.7], [[0.0, 0.0, 0.4]]) is None
+
+
+def test_a_ratio_has_an_interval_where_hardly_a_resample_has_none() -> None:
+    """Of five photographs with one of 0 a resample in 3125 holds nothing else."""
+    found = ratio_to_best([0.2, 0.4, 0.6, 0.8, 1.0], [[0.0, 0.4, 0.6, 0.8, 1.0]])
+    assert found is not None
+    assert found.value == pytest.approx(3.0 / 2.8)
+    assert np.isfinite([found.low, found.high]).all()
+    assert found.low <= found.value <= found.high
 
 
 def test_a_paired_comparison_is_wilcoxons() -> None:

@@ -15,6 +15,9 @@ Indices = NDArray[np.int64]
 DRAWS = 10_000
 EXACT = 50
 
+_OPEN = 0.02
+"""The share of resamples in which a ratio may be infinite: less than the 2.5 % that an interval leaves out above."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -75,21 +78,26 @@ def interval(statistic: Callable[[Indices], float], n: int, seed: int = 0, draws
 
 def ratio_to_best(
     first: Sequence[float] | Values, others: Sequence[Sequence[float]] | Values, seed: int = 0
-) -> Interval:
+) -> Interval | None:
     """Mean of ``first`` over the largest mean among ``others``, which every resample chooses anew.
 
     Args:
-        first: one value a photograph, n of them.
+        first: one value a photograph, n of them, at least 0.
         others: shape (k, n), on the same photographs.
         seed: of the resampling.
+
+    Returns:
+        ``None`` where the largest mean is 0, or is 0 in so many resamples that the interval has no upper end: where the
+        others are 0 on all photographs but one of three, say, in three resamples of ten.
     """
     one, rest = np.asarray(first, float), np.asarray(others, float)
-    weights = _resampled(len(one), seed)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = (weights @ one) / (weights @ rest.T).max(axis=1)
-        value = one.mean() / rest.mean(axis=1).max()
+    weights, best = _resampled(len(one), seed), rest.mean(axis=1).max()
+    largest = (weights @ rest.T).max(axis=1)
+    if best <= 0 or (largest <= 0).mean() > _OPEN:
+        return None
+    ratios = np.divide(weights @ one, largest, out=np.full_like(largest, np.inf), where=largest > 0)
     low, high = np.percentile(ratios, (2.5, 97.5))
-    return Interval(float(value), float(low), float(high), len(one))
+    return Interval(float(one.mean() / best), float(low), float(high), len(one))
 
 
 def compare(first: Sequence[float] | Values, second: Sequence[float] | Values, seed: int = 0) -> Comparison:

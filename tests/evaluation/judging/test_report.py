@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,41 @@ def test_few_photographs_or_one_removal_make_a_report_too(photos: int, tmp_path:
     assert "ad" in report.as_text(few)
     assert all(path.stat().st_size > 0 for path in report.write(few, tmp_path))
     assert report.as_text([Row("a.jpg", "causal", "ad", "evaluations", None, None, 1, "damaged")])
+
+
+def printed(found: list[Row], folder: Path) -> str:
+    report.write(found, folder)
+    return (
+        report.as_text(found) + (folder / "report.md").read_text("utf-8") + (folder / "tables.csv").read_text("utf-8")
+    )
+
+
+@pytest.mark.parametrize("photos", [1, 2, 3])
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_three_photographs_are_told_in_words_and_not_in_infinities(photos: int, kept: float, tmp_path: Path) -> None:
+    """Parts of the fills keep their class on nothing, or those of one photograph do; one fill finds no part at all."""
+    few = [
+        replace(row, value=kept * row.photo.startswith("0"))
+        if "robustness" in row.metric and row.removal != "ad"
+        else row
+        for row in rows(photos)
+    ]
+    few = [
+        replace(row, value=None, detail="no part was found") if row.confidence and row.removal == "white" else row
+        for row in few
+    ]
+    text = printed(few, tmp_path)
+    assert "nan" not in text.lower()
+    assert "inf" not in text.lower()
+    assert "No ratio (–) where no photograph has a part under every removal" in text
+
+
+def test_a_ratio_without_a_bound_is_a_dash_and_a_sentence() -> None:
+    none = [replace(row, value=0.0) if "robustness" in row.metric and row.removal != "ad" else row for row in rows(3)]
+    (table,) = [t for v in report.per_method(none) for t in report.tables_of(v) if "over the best other" in t.title]
+    assert table.rows[1] == ["ratio", "–", "–"]
+    assert "keeps its class on these 3 photographs" in table.note
+    assert all("No ratio" not in t.note for v in report.per_method(rows()) for t in report.tables_of(v))
 
 
 def test_everything_is_written(tmp_path: Path) -> None:

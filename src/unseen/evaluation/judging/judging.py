@@ -269,7 +269,7 @@ class Judge:
                 gamma, None, reason=reason, measurements=dict.fromkeys(self.plan.of_parts, _missing(reason))
             )
         free = {name: METRICS[name].load() for name in self.plan.of_parts if name not in _CONTEXTS}
-        values = {name: Measurement(float(measure(explanation, part))) for name, measure in free.items()}
+        values = {name: _measured(float(measure(explanation, part))) for name, measure in free.items()}
         return JudgedPart(gamma, part.mask, part.verified, measurements=values)
 
     def _planted(self, cell: Cell, outcome: Outcome) -> None:

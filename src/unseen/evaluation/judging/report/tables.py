@@ -109,14 +109,18 @@ def _differences(values: Values) -> Table:
 
 
 def _ratios(values: Values, metric: str) -> Table:
-    cells = []
-    for gamma in values.thresholds:
-        ratio = values.ratio(metric, gamma)
-        cells.append(f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio else "–")
+    ratios = [values.ratio(metric, gamma) for gamma in values.thresholds]
+    cells = [f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio else "–" for ratio in ratios]
+    note = "The best other removal is chosen for each γ by its mean, and anew in every resample."
+    if None in ratios:
+        note += (
+            " No ratio (–) where no photograph has a part under every removal, or where no part of the others keeps "
+            f"its class on these {values.photos} photographs, or on too many resamples of them for an upper bound."
+        )
     return Table(
         f"{values.method}: {metric} of {values.reference} over the best other",
         [["", *_gammas(values)], ["ratio", *cells]],
-        "The best other removal is chosen for each γ by its mean, and anew in every resample.",
+        note,
     )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-
-import numpy as np
+from math import nan
 
 from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.statistics import Comparison, Interval, compare, mean_interval, ratio_to_best
@@ -75,7 +74,7 @@ class Values:
     def mean(self, removal: str, metric: str, gamma: float | None) -> Interval:
         """Over the photographs that have a value; ``n`` is 0 and the numbers are NaN if none has."""
         found = self._found.get((removal, metric, gamma), {})
-        return mean_interval(list(found.values())) if found else Interval(np.nan, np.nan, np.nan, 0)
+        return mean_interval(list(found.values())) if found else Interval(nan, nan, nan, 0)
 
     def together(self, metric: str, gamma: float, removals: Sequence[str]) -> list[list[float]]:
         """One list per removal, over the photographs on which all of them have a value."""
@@ -89,17 +88,21 @@ class Values:
         return compare(first, second) if first else None
 
     def ratio(self, metric: str, gamma: float) -> Interval | None:
-        """The reference's mean over that of the best other removal, on the photographs that all have."""
+        """The reference's mean over that of the best other removal, on the photographs that all have.
+
+        ``None`` without such photographs, or where the ratio has no bound (:func:`ratio_to_best`).
+        """
         first, *others = self.together(metric, gamma, self.removals)
         return ratio_to_best(first, others) if first and others else None
 
     @cached_property
     def best_fill(self) -> str | None:
         """The other removal with the most robust parts over all γ: on solid colours, or else the smallest parts."""
-        others = self.removals[1:]
         metric, sign = ("robustness-colours", 1) if self.has("robustness-colours") else ("size", -1)
-        if not others or not self.has(metric):
-            return None
-        return max(
-            others, key=lambda r: sign * float(np.nanmean([self.mean(r, metric, g).value for g in self.thresholds]))
-        )
+        means = {}
+        for removal in self.removals[1:]:
+            found = [self.mean(removal, metric, gamma) for gamma in self.thresholds]
+            values = [mean.value for mean in found if mean.n]
+            if values:
+                means[removal] = sign * sum(values) / len(values)
+        return max(means, key=lambda removal: means[removal], default=None)
