@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ def aged(path: Path, seconds: float) -> None:
     os.utime(path, (time.time() - seconds,) * 2)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no lock tells that the process lives; its litter goes after a day")
 def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
     code = "import sys, time; from pathlib import Path; from unseen.system import files\n"
     code += "with files.scratch(Path(sys.argv[1])) as place: (place / 'half').write_bytes(b'1'); print('in', flush=True); time.sleep(60)"
@@ -27,7 +27,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path) -
         aged(left, 1000)
         files.replace_file(tmp_path / "a", b"1")
         assert left.exists()  # it is at work still
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     files.replace_file(tmp_path / "a", b"2")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
@@ -52,7 +52,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
             files.exclusive(tmp_path, "another training", wait=0.1),
         ):
             pass
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     with files.exclusive(tmp_path, "another training", wait=0.1):
         pass
 

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 from unseen import __version__
 from unseen.cli.messages import complain
 from unseen.errors import UnseenError
+from unseen.system.shell import is_closed_pipe
 
 INTERRUPTED = 130
 EXPLAIN_HELP = """Find and show the parts of photographs that cause a model's decision.
@@ -225,6 +226,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("unseen: interrupted; nothing half-written was left", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:
+        if not is_closed_pipe(error):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

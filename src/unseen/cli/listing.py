@@ -65,7 +65,8 @@ def _options(registry: Registry[Any], name: str) -> tuple[Option, ...]:
 
 
 def _dump(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    """In ASCII, which every terminal and every redirected stream carries unchanged."""
+    return json.dumps(value, indent=2)
 
 
 def _one_as_json(registry: Registry[Any], name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.registry import written
+from unseen.system.shell import command_line
 
 MIXING = "aggregate"
 """Name of the method that mixes others."""
@@ -43,10 +43,8 @@ def mixed(method: str, of: Sequence[str] | None, goal: str | None, balance: floa
         return method
     name, _, options = method.partition(":")
     if METHODS[name] is not METHODS[MIXING]:
-        words = " ".join(f"{flag} {shlex.quote(text)}" for flag, text in given.items())
-        raise ParameterError(
-            f"only a mixture of methods takes {', '.join(given)}; {name} is none: write --method {MIXING} {words}"
-        )
+        mixed = command_line(["--method", MIXING, *(word for pair in given.items() for word in pair)])
+        raise ParameterError(f"only a mixture of methods takes {', '.join(given)}; {name} is none: write {mixed}")
     from unseen.explainers.aggregation.method import SEPARATOR, Aggregation
 
     if of is not None:
@@ -54,8 +52,8 @@ def mixed(method: str, of: Sequence[str] | None, goal: str | None, balance: floa
         given["--of"] = SEPARATOR.join(specs).replace(",", ";")
         if any(":" in one and len(METHODS.split([one.replace(",", ";")], SEPARATOR)) > 1 for one in specs):
             raise ParameterError(
-                f"--of {shlex.quote(','.join(of))}: a method's name follows a {SEPARATOR!r}, which would begin another "
-                "method; write a comma between methods, and rename a folder that is called like one"
+                f"{command_line(['--of', ','.join(of)])}: a method's name follows a {SEPARATOR!r}, which would begin "
+                "another method; write a comma between methods, and rename a folder that is called like one"
             )
     asked = ",".join(f"{_OPTIONS[flag]}={text}" for flag, text in given.items())
     spec = f"{name}:{options},{asked}" if options else f"{name}:{asked}"

@@ -122,7 +122,7 @@ def _write(explanation: Explanation, folder: Path) -> None:
 def _publish(scratch: Path, folder: Path) -> None:
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch.rename(folder)
+        scratch.replace(folder)
         return
     (folder / FILES["record"]).unlink(missing_ok=True)
     for name in FILES.values():

@@ -6,7 +6,6 @@ import math
 import os
 import platform
 import re
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, is_dataclass
@@ -28,6 +27,7 @@ from unseen.inputs.photo import PhotoSource
 from unseen.inputs.streams import check_seed
 from unseen.registry import Registry
 from unseen.removal import REMOVALS, ProgressListener, Removal
+from unseen.system.shell import command_line
 
 
 def explain(
@@ -229,4 +229,4 @@ def _command(photo: PhotoSource, model: Classifier, method: str, removal: str, r
         words.append("--contrastive")
     if request["batch_size"] is not None:
         words += ["--batch-size", str(request["batch_size"])]
-    return shlex.join(words)
+    return command_line(words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -174,7 +173,7 @@ def test_a_killed_run_goes_on_and_workers_do_not_matter(tmp_path: Path, photo_pa
     while not (tmp_path / "out" / FILE).exists() and time.time() < until:
         time.sleep(0.05)
     time.sleep(2.0)
-    os.kill(killed.pid, signal.SIGKILL)
+    killed.kill()
     killed.communicate()
     resumed = evaluate(*photo_paths.values(), "--out", tmp_path / "out").communicate(timeout=240)
     whole = evaluate(*photo_paths.values(), "--out", tmp_path / "whole", "--workers", "2").communicate(timeout=240)
@@ -200,3 +199,12 @@ def _deadly(cell: engine.Cell) -> object:
         os._exit(9)
     torch.set_num_threads(1)
     return engine._judge(cell)
+
+
+def test_windows_is_not_asked_for_more_workers_than_it_waits_for(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr(engine, "_MOST_WORKERS", 61)
+    monkeypatch.setattr(engine, "ProcessPoolExecutor", lambda count, *_, **__: counts.append(count))
+    engine._pool(plan, Path("out"), 96)
+    engine._pool(plan, Path("out"), 4)
+    assert counts == [61, 4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +19,8 @@ from unseen.evaluation.judging.plan import Plan
 from unseen.system.process import tune_allocator
 
 Listener = Callable[[str, int, "int | None"], None]
+
+_MOST_WORKERS = 61 if sys.platform == "win32" else sys.maxsize  # Windows waits for no more processes at once
 
 
 def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None = None) -> list[Row]:
@@ -113,7 +116,9 @@ def _in_parallel(
 
 
 def _pool(plan: Plan, folder: Path, workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=(plan, folder))
+    return ProcessPoolExecutor(
+        min(workers, _MOST_WORKERS), get_context("spawn"), initializer=_start, initargs=(plan, folder)
+    )
 
 
 def _start(plan: Plan, folder: Path) -> None:
