@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-core test-zoo lint docs bench matrix attribution-matrix criteria constraints clean
+.PHONY: help demo test test-core test-zoo lint docs bench matrix attribution-matrix criteria release constraints clean
 
 PHOTO = examples/espresso.jpg
 OUT = demo
@@ -50,11 +50,14 @@ attribution-matrix: .venv-zoo/.ready ## which attribution methods are right on w
 criteria: .venv/.ready ## which criteria hold for which attribution methods: docs/tables/criteria.md
 	OMP_NUM_THREADS=1 .venv/bin/unseen check all --markdown > docs/tables/criteria.md
 
+release: .venv/.ready-release ## sdist and wheel in dist/; the wheel installed in an empty environment and tried
+	.venv/bin/python scripts/release.py
+
 constraints: .venv/.ready ## choose the tested versions anew (constraints.txt)
 	scripts/constraints.sh
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-zoo demo docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-zoo demo dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/.ready: $(SETUP)
 	scripts/environment.sh .venv
