@@ -1,6 +1,7 @@
-"""What all tests share: the bundled model, real photographs and one thread per process."""
+"""What all tests share: the bundled model, real photographs, and how they are computed."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,38 @@ import skimage
 import torch
 from hypothesis import HealthCheck, settings
 
+from helpers.processor import SEED, THREADS, UNSTEADY
 from helpers.unchecked import unchecked
+from helpers.unsteady import Unsteady
 from unseen import Classifier, load_classifier
 
-torch.set_num_threads(1)
+torch.set_num_threads(THREADS)
 
 # A busy machine is no failure: properties are checked, not their speed.
 settings.register_profile("unseen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unseen")
+
+
+def pytest_report_header() -> str:
+    """What the numbers of this run depend on."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    unsteady = ", bits that depend on the batch" if UNSTEADY else ""
+    return f"torch {torch.__version__}: {capability}, {torch.get_num_threads()} thread(s), seed {SEED}{unsteady}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis draws by the seed of the run, where there is one."""
+    if SEED:
+        config.option.hypothesis_seed = str(SEED)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def processor() -> Iterator[None]:
+    """That of the machine, or the unsteady one."""
+    with Unsteady() if UNSTEADY else nullcontext():
+        yield
+
 
 PHOTOS = Path(skimage.__file__).parent / "data"
 

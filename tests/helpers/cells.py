@@ -34,6 +34,13 @@ class Cells(nn.Module):
         return torch.stack([logit, torch.zeros_like(logit)], dim=1)
 
 
+class Wavering(Cells):
+    """As on a processor that takes another kernel for another batch: the last bits of a logit depend on its size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (1 + (7 * len(x) % 5 - 2) * torch.finfo(torch.float32).eps)
+
+
 def masked(rule: Rule, *, batch_size: int | None = None, model: nn.Module | None = None) -> MaskedClassifier:
     preprocessing = Preprocessing(size=(SIZE, SIZE), resize=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     classifier = Classifier(model or Cells(rule), preprocessing, ["yes", "no"])

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from helpers.processor import generator
 from helpers.reference import Map, Reference
 from unseen import Classifier, Preprocessing
 from unseen.removal.deactivation.activation import ActivationDeactivation
@@ -33,17 +34,17 @@ class Toy(nn.Module):
 
 def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
     """Random weights and running statistics, so that nothing vanishes by chance; float64, evaluation mode."""
-    generator = torch.Generator().manual_seed(seed)
+    stream = generator(seed)
     with torch.no_grad():
         for parameter in model.parameters():
             fan = max(1, parameter[0].numel()) if parameter.ndim > 1 else 1
-            noise = torch.randn(parameter.shape, generator=generator)
+            noise = torch.randn(parameter.shape, generator=stream)
             parameter.copy_(noise * (2 / fan) ** 0.5)
         for name, buffer in model.named_buffers():
             if name.endswith("running_var"):
-                buffer.copy_(torch.rand(buffer.shape, generator=generator) + 0.5)
+                buffer.copy_(torch.rand(buffer.shape, generator=stream) + 0.5)
             elif buffer.is_floating_point():
-                buffer.copy_(torch.randn(buffer.shape, generator=generator))
+                buffer.copy_(torch.randn(buffer.shape, generator=stream))
     return model.double().eval()
 
 
@@ -54,17 +55,17 @@ def classifier_of(model: nn.Module, size: tuple[int, int]) -> Classifier:
 
 
 def photo(size: tuple[int, int], seed: int = 0) -> Tensor:
-    return torch.rand(3, *size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.rand(3, *size, generator=generator(seed), dtype=torch.float64)
 
 
 def masks_for(size: tuple[int, int], seed: int = 0) -> Tensor:
     """(5, H, W): everything, nothing, a rectangle, scattered pixels, everything but a rectangle."""
     height, width = size
-    generator = torch.Generator().manual_seed(seed)
+    stream = generator(seed)
     masks = torch.ones(5, height, width)
     masks[1:3] = 0
     masks[2, height // 3 : 2 * height // 3, : width // 2] = 1
-    masks[3] = (torch.rand(height, width, generator=generator) > 0.7).float()
+    masks[3] = (torch.rand(height, width, generator=stream) > 0.7).float()
     masks[4, height // 4 : height // 2, width // 3 :] = 0
     return masks
 

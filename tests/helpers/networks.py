@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from helpers.processor import generator
 from unseen import Classifier, Preprocessing
 from unseen.removal import REMOVALS, MaskedClassifier
 
@@ -30,13 +31,13 @@ class Network(nn.Module):
         self.dense = nn.Linear(CHANNELS, CHANNELS)
         self.attention = nn.MultiheadAttention(CHANNELS, 2, batch_first=True)
         self.head = nn.Linear(CHANNELS, 3)
-        generator = torch.Generator().manual_seed(0)
+        stream = generator()
         with torch.no_grad():
             for parameter in self.parameters():
                 scale = (2 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 0.3
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-            self.norm.running_mean.copy_(torch.randn(CHANNELS, generator=generator) * 0.3)
-            self.norm.running_var.copy_(torch.rand(CHANNELS, generator=generator) + 0.5)
+                parameter.copy_(torch.randn(parameter.shape, generator=stream) * scale)
+            self.norm.running_mean.copy_(torch.randn(CHANNELS, generator=stream) * 0.3)
+            self.norm.running_var.copy_(torch.rand(CHANNELS, generator=stream) + 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.join(self, x) if self.join else self.judge(self.second(self.first(x).relu()).relu())
@@ -63,7 +64,7 @@ def bound(
     """The classifier on a random photograph, in float64 unless ``double`` is false."""
     plain = {} if normalise else {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
     if image is None:
-        image = torch.rand(3, size, size, generator=torch.Generator().manual_seed(1))
+        image = torch.rand(3, size, size, generator=generator(1))
     classifier = Classifier(model.double() if double else model, Preprocessing(tuple(image.shape[1:]), None, **plain))
     return REMOVALS.create(removal).bind(classifier, image.double() if double else image, batch_size=batch_size)
 

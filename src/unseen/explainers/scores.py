@@ -9,14 +9,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.rounding import ROUNDING
 from unseen.errors import ParameterError
 from unseen.removal import MaskedClassifier
 
 Score = Literal["logit", "probability"]
 SCORES: tuple[Score, ...] = ("logit", "probability")
-
-_ROUNDING = 2e-6
-"""Share of a score by which single precision may change it, in other batches too."""
 
 
 def check_score(score: str) -> None:
@@ -41,7 +39,7 @@ def still(scores: Float[Tensor, "N ..."]) -> Bool[Tensor, ...]:
         scores: of the same class under different masks, or the least and the greatest of them alone.
     """
     low, high = scores.amin(0), scores.amax(0)
-    return high - low <= _ROUNDING * torch.maximum(low.abs(), high.abs())
+    return high - low <= ROUNDING * torch.maximum(low.abs(), high.abs())
 
 
 def scored(

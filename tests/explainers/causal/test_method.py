@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.cells import Cells, Rule, cells_of, conjunction, disjunction, graded, majority, masked
+from helpers.cells import Cells, Rule, Wavering, cells_of, conjunction, disjunction, graded, majority, masked
 from unseen import Classifier
 from unseen.errors import ParameterError
 from unseen.explainers.causal.method import Causal
@@ -42,6 +42,15 @@ def test_both_distant_regions_of_a_conjunction_are_found(seed: int) -> None:
     assert part.verified
     assert part.minimal_block == 8
     assert part.role == "sufficient"
+
+
+@pytest.mark.parametrize("batch_size", [3, 8, None])
+def test_a_part_that_keeps_everything_is_found_where_bits_depend_on_the_batch(batch_size: int | None) -> None:
+    rule = graded(0, 15)
+    part = only(SEARCH(masked(rule, model=Wavering(rule), batch_size=batch_size), 0, confidence=(1.0,)))
+    assert cells_of(part.mask) == {0, 15}
+    assert part.verified
+    assert part.minimal_block == 8
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from helpers.cells import SIZE, Cells, cell, conjunction, disjunction, graded, masked, show
+from helpers.cells import SIZE, Cells, Wavering, cell, conjunction, disjunction, graded, masked, show
 from unseen.explainers.sufficient.evaluation import Criterion, Evaluator, chunks
 
 
@@ -41,7 +41,8 @@ def test_more_sets_than_one_chunk() -> None:
     masks = random_masks(1100)
     verdicts = Evaluator(model, 0)(mask for mask in masks)
     assert model.evaluations == 1100
-    assert torch.equal(verdicts.probability, masked(graded(0, 5))(masks).softmax(dim=1)[:, 0])
+    expected = masked(graded(0, 5))(masks).softmax(dim=1)[:, 0]
+    torch.testing.assert_close(verdicts.probability, expected)  # in other batches than the chunks
 
 
 def test_no_sets_no_verdicts() -> None:
@@ -136,6 +137,21 @@ def test_the_hidden_side_is_verified_alone_and_in_a_batch(moody_alone: bool) -> 
     evaluate = Evaluator(masked(moody.rule, model=moody), 0)
     assert bool(Criterion(evaluate, 0.0).verify(cell(0)).passes)
     assert not bool(Criterion(evaluate, 0.0, contrastive=True).verify(cell(0)).passes)
+
+
+@pytest.mark.parametrize("contrastive", [False, True])
+def test_rounding_that_depends_on_the_batch_is_no_reason_to_fail(contrastive: bool) -> None:
+    """What says exactly what the photograph says reaches a floor of all of it, in whatever batch either is evaluated."""
+    rule = graded(0, 5)
+    for batch_size in range(1, 9):
+        model = masked(rule, model=Wavering(rule), batch_size=batch_size)
+        for full in (1, 2, 3, 4):
+            floor = float(model(torch.ones(full, SIZE, SIZE)).softmax(1)[0, 0])
+            criterion = Criterion(Evaluator(model, 0), floor, contrastive)
+            assert bool(criterion([*random_masks(full), show(0, 5)]).passes[-1])
+            assert bool(criterion.verify(show(0, 5)).passes)
+            assert not bool(criterion([show(0)]).passes)
+            assert not bool(criterion.verify(show(0)).passes)
 
 
 @given(st.lists(st.integers()), st.integers(1, 5))

@@ -335,6 +335,27 @@ def test_networks_whose_logits_are_not_their_own_are_refused(noise: Callable[[Te
         logits(randomise(Noisy()), photo(SIZE), torch.ones(1, *SIZE))
 
 
+def test_rounding_that_changes_from_pass_to_pass_is_no_reason_to_refuse() -> None:
+    """As where a processor takes another kernel for another layout or another number of threads."""
+
+    class Rounding(Everything):
+        size = 0.0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.size = -self.size
+            return super().forward(x) * (1 + self.size)
+
+    for double, slight, grave in ((False, 1e-6, 1e-2), (True, 1e-13, 1e-8)):
+        model: Any = randomise(Rounding())
+        model = model if double else model.float()
+        image, masks = photo(SIZE).to(model.head.weight.dtype), masks_for(SIZE)
+        model.size = slight
+        torch.testing.assert_close(logits(model, image, masks)[0], plain_logits(model, image, 5)[0])
+        model.size = grave
+        with pytest.raises(NotApplicableError, match="not deterministic"):
+            logits(model, image, masks)
+
+
 def test_what_is_no_classifier_is_reported_as_such() -> None:
     class Pair(nn.Module):
         def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,7 @@ from helpers.checks import (
     plain_logits,
     randomise,
 )
+from helpers.unsteady import Unsteady
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
 
@@ -83,6 +84,14 @@ def test_only_tokens_that_are_on_attend_and_are_attended_to(spelling: str, reads
                 expected = model.head(tokens[:, 0] if reads == "class" else tokens[:, 1:].mean(1))[0]
                 torch.testing.assert_close(row, expected, rtol=0, atol=1e-10)
     assert_hidden_pixels_do_not_matter(model, SIZE, POLICIES)
+
+
+@pytest.mark.parametrize("spelling", ["fused", "einsum", "product", "talking heads"])
+def test_theorem_1_where_the_bits_of_a_row_depend_on_its_batch(spelling: str) -> None:
+    model, image, masks = randomise(Attention(spelling, "mean")), photo(SIZE), masks_for(SIZE)
+    with torch.no_grad(), Unsteady():
+        assert not torch.equal(plain_logits(model, image, 5)[0], plain_logits(model, image, 1)[0])
+        assert torch.equal(logits(model, image, masks)[0], plain_logits(model, image, len(masks))[0])
 
 
 def test_gradients_of_hidden_pixels_are_zero_and_others_are_those_of_the_kept_tokens() -> None:

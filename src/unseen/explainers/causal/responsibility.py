@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.rounding import ROUNDING
 from unseen.errors import ParameterError
 from unseen.explainers.sufficient.evaluation import Evaluate
 
@@ -27,9 +28,6 @@ Credit = Literal["minimal", "rex", "definition"]
 
 _Box = tuple[int, int, int, int]
 _Subset = tuple[int, ...]
-
-_ROUNDING = 1e-6
-"""Relative difference up to which two probabilities are equal: what single precision and other batches may change."""
 
 _BY_SIZE: tuple[tuple[_Subset, ...], ...] = tuple(tuple(combinations(range(4), size)) for size in (1, 2, 3))
 
@@ -56,7 +54,7 @@ class _Job:
         size = min(map(len, found))
         smallest = {subset: probability for subset, probability in found.items() if len(subset) == size}
         highest = max(smallest.values())
-        equal = [subset for subset, value in smallest.items() if isclose(value, highest, rel_tol=_ROUNDING)]
+        equal = [subset for subset, value in smallest.items() if isclose(value, highest, rel_tol=ROUNDING)]
         return equal[0] if len(equal) == 1 else equal[int(self._stream(seed, 4).integers(len(equal)))]
 
     def children(self, quarters: Sequence[_Box], kept: _Subset, min_side: int) -> Iterator[_Job]:

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.rounding import ROUNDING
 from unseen.removal import MaskedClassifier
 
 _COMPANY = 8
@@ -37,8 +38,11 @@ class Verdicts:
     top: Bool[Tensor, " N"]
 
     def reach(self, floor: float) -> Bool[Tensor, " N"]:
-        """Where the target is on top with a probability of at least ``floor``."""
-        return self.top & (self.probability >= floor)
+        """Where the target is on top with a probability of at least ``floor``, short of it by no more than rounding.
+
+        The floor was itself evaluated in some batch, and the set is in several: see :data:`ROUNDING`.
+        """
+        return self.top & (self.probability >= floor * (1 - ROUNDING))
 
 
 Evaluate = Callable[[Iterable[Tensor]], Verdicts]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from unseen.classifier import Classifier
 from unseen.classifier.inference import OnnxNetwork
+from unseen.classifier.rounding import rounding
 from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
 from unseen.registry import spec
 from unseen.removal.deactivation.attention import MIXING_RULES, SCORE_RULES
@@ -40,9 +41,9 @@ class ActivationDeactivation(Removal):
     """Switch off the activations that depend on the hidden part; paint nothing.
 
     Works in any trained network of convolutions, attention or layers that mix tokens, untouched. With nothing hidden
-    the logits are bit-equal to the plain network's (Theorem 1), or equal up to rounding in double precision
-    or on an accelerator, which is checked on the photograph when a classifier is first bound. Hidden pixels never reach
-    the network: changing them changes nothing.
+    the logits are those of the plain network (Theorem 1), to the last bit where the same kernels compute the same batch
+    in the same layout; up to :func:`~unseen.classifier.rounding.rounding` this is checked on the photograph when a
+    classifier is first bound. Hidden pixels never reach the network: changing them changes nothing.
 
     Args:
         travel: ``dilating`` — a position is on as soon as its window holds more than ``threshold`` of positions that
@@ -204,11 +205,10 @@ def _verify(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor]
             f"with half of the photograph switched off, {str(error).partition(';')[0]}, which the plain network does "
             "not (does it divide by what is switched off?); choose another removal"
         ) from error
-    # Accelerators may choose another kernel from call to call, and a processor in double precision another order.
-    share = 1e-3 if classifier.device.type != "cpu" else 1e-12 if classifier.dtype == torch.float64 else 0.0
-    if not torch.allclose(got, expected, rtol=share, atol=share):
+    change = float((got - expected).abs().max())
+    if change > rounding(classifier.dtype, classifier.device) * max(1.0, float(expected.abs().max())):
         raise NotApplicableError(
-            f"ad changes the logits of {classifier.name} by {float((got - expected).abs().max()):.2g} with nothing "
+            f"ad changes the logits of {classifier.name} by {change:.2g} with nothing "
             "hidden; the network is not deterministic or depends on the other photographs of a batch: "
             "choose another removal"
         )

@@ -152,25 +152,19 @@ def _zeroed(run: Interception, value: Tensor) -> Tensor:
 
 
 def _masked(func: Function, query: Tensor, key: Tensor, value: Tensor, keep: Tensor, call: dict[str, Any]) -> Tensor:
-    """Attention with a mask where a key is off; where none is, as the network calls it, for a mask changes rounding."""
-    full = keep.flatten(1).amin(1) > 0
+    """Attention with a mask where a key is off; where none is, as the network calls it, for a mask changes rounding.
+
+    Both are of the whole batch, because a part of it may be rounded otherwise, too.
+    """
     mask = (keep - 1) * (torch.finfo(query.dtype).max / 2)
     own = call["attn_mask"]
     if own is not None and own.dtype == torch.bool:
         own = torch.zeros_like(own, dtype=query.dtype).masked_fill(~own, -torch.inf)
-    bias = mask if own is None else mask + own
-
-    def attended(which: Tensor, bias: Tensor | None) -> Tensor:
-        if bias is not None and bias.ndim == query.ndim and len(bias) == len(query):
-            bias = bias[which]
-        return func(query[which], key[which], value[which], **{**call, "attn_mask": bias})  # type: ignore[no-any-return]
-
+    masked: Tensor = func(query, key, value, **{**call, "attn_mask": mask if own is None else mask + own})
+    full = keep.flatten(1).amin(1) > 0
     if not bool(full.any()):
-        return func(query, key, value, **{**call, "attn_mask": bias})  # type: ignore[no-any-return]
-    masked = attended(~full, bias)
-    output = masked.new_empty(len(query), *masked.shape[1:])
-    output[~full], output[full] = masked, attended(full, call["attn_mask"])
-    return output
+        return masked
+    return torch.where(full.reshape(-1, *[1] * (masked.ndim - 1)), func(query, key, value, **call), masked)
 
 
 @runtime_checkable

@@ -1,0 +1,30 @@
+"""How far the same numbers may lie apart where another kernel computes them.
+
+A processor takes a kernel by the shape and layout of its operands, by the number of threads and by its instructions;
+each sums in an order of its own. So bits are equal only where the same kernel sees the same batch.
+"""
+
+from __future__ import annotations
+
+import torch
+
+ROUNDING = 1e-5
+"""Share by which a logit or probability in float32 may change with the batch that it is computed in.
+
+On an Intel Xeon with AMX the bundled networks' logits change by up to 6e-7 of the largest, and the top class's
+probability by 1e-6 of itself.
+"""
+
+
+def rounding(dtype: torch.dtype, device: torch.device) -> float:
+    """Share of the largest logit by which the same pass of a network may differ.
+
+    Example:
+        >>> rounding(torch.float32, torch.device("cpu"))
+        1e-05
+    """
+    if dtype.itemsize < 4:
+        return 0.05
+    if device.type != "cpu":  # accelerators choose another kernel from call to call, and multiply with fewer bits
+        return 1e-3
+    return 1e-12 if dtype == torch.float64 else ROUNDING
