@@ -141,3 +141,15 @@ def test_issue_forms_ask_for_the_record_that_is_printed(name: str) -> None:
     assert record["attributes"]["render"] == "json"
     if name != "proposal.yml":
         assert record["validations"] == {"required": True}
+
+
+def test_contributors_on_windows_run_what_the_workflow_runs_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    shown = [line[2:] for line in text.splitlines() if line.startswith("> ")]
+    tests = workflow("checks.yml")["jobs"]["tests"]
+    install, test = commands(tests)
+    assert test in shown
+    assert install.replace("[test]", "[lint,test]") in shown
+    assert f"set PYTHONUTF8={tests['env']['PYTHONUTF8']}" in shown
+    for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", text):
+        assert target in TARGETS
