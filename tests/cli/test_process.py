@@ -99,7 +99,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, photo_path: Path) -> None:
     third_party.mkdir(parents=True)
     (third_party / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1\n")
     (third_party / "entry_points.txt").write_text(
-        "[unseen.methods]\ntoy = toys:METHOD\n[unseen.models]\ntoy = toys:MODELS\n"
+        "[unseen.methods]\ntoy = helpers.toys:METHOD\n[unseen.models]\ntoy = helpers.toys:MODELS\n"
     )
     waiting, out = tmp_path / "waiting", tmp_path / "out"
     paths = [str(tmp_path / "site"), str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]

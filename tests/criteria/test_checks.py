@@ -10,8 +10,9 @@ from unseen.criteria import CRITERIA, check
 from unseen.criteria.checks import table
 from unseen.criteria.verdict import SEEDS, Asked
 from unseen.errors import ModelError, ParameterError, UnknownNameError
-from unseen.explainers.catalogue import METHODS, Method
+from unseen.explainers.catalogue import METHODS
 from unseen.explainers.controls import Control
+from unseen.explainers.method import Method
 from unseen.removal import REMOVALS
 
 FAIRLY = "shapley:segments=8"  # all coalitions are evaluated; fewer segments would cross the edges of features

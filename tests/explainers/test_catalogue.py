@@ -4,8 +4,9 @@ import pytest
 
 from helpers import toys
 from unseen.errors import ParameterError
-from unseen.explainers.catalogue import METHODS, Method, spec_of
+from unseen.explainers.catalogue import METHODS, spec_of
 from unseen.explainers.causal.method import Causal
+from unseen.explainers.method import Method
 from unseen.registry import Entry
 
 

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from helpers.cells import SIZE, graded, masked
 from helpers.networks import bound
+from unseen.classifier.scores import check_score
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.scores import check_score, scored, still
+from unseen.explainers.scores import scored, still
 
 
 def test_a_score_that_there_is_not_is_refused() -> None:

@@ -19,21 +19,21 @@ from PIL import Image
 from helpers.synthetic import make_explanation, make_part
 from unseen import Explanation
 from unseen.errors import OutputError
-from unseen.explanation import plotting
 from unseen.system import files
+from unseen.system.pictures import png
 
 FILES = {"arrays.npz", "explanation.json", "overlay.png", "panel.png", "part.png", "saliency.npy"}
 
 
 @pytest.fixture(scope="module")
 def drawn() -> bytes:
-    return plotting.png(make_explanation().plot())
+    return png(make_explanation().plot())
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, drawn: bytes) -> None:
     """Pictures are drawn once: these tests are about the files."""
-    monkeypatch.setattr(plotting, "png", lambda _: drawn)
+    monkeypatch.setattr("unseen.explanation.explanation.png", lambda _: drawn)
 
 
 def test_everything_is_written(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_reading_back_gives_an_equal_explanation(
     )
     folder = tmp_path_factory.mktemp("saved")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plotting, "png", lambda _: b"")
+        patch.setattr("unseen.explanation.explanation.png", lambda _: b"")
         explanation.save(folder)
     back = Explanation.load(folder)
     assert back == explanation
@@ -105,10 +105,10 @@ def test_an_interruption_while_drawing_changes_nothing(
 ) -> None:
     folder = tmp_path / "coffee"
     pictures = iter([drawn] * 3)
-    monkeypatch.setattr(plotting, "png", lambda _: next(pictures))
+    monkeypatch.setattr("unseen.explanation.explanation.png", lambda _: next(pictures))
     if before:
         make_explanation(label=before).save(folder)
-    monkeypatch.setattr(plotting, "png", _interrupt)
+    monkeypatch.setattr("unseen.explanation.explanation.png", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         make_explanation().save(folder)
     with pytest.raises(KeyboardInterrupt):

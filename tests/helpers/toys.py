@@ -19,9 +19,11 @@ from unseen.explanation import Findings
 from unseen.registry import Entry
 from unseen.removal import MaskedClassifier
 
-METHOD = Entry("toys:Toy", "the left half", "nobody", "3 per photograph")
-UNABLE = Entry("toys:Unable", "the left half, but not under one removal")
-MODELS = Entry("toys:load", "toy:sides, toy:nan, toy:short, toy:unique, toy:sociable, toy:failing or toy:colours")
+METHOD = Entry("helpers.toys:Toy", "the left half", "nobody", "3 per photograph")
+UNABLE = Entry("helpers.toys:Unable", "the left half, but not under one removal")
+MODELS = Entry(
+    "helpers.toys:load", "toy:sides, toy:nan, toy:short, toy:unique, toy:sociable, toy:failing or toy:colours"
+)
 LABELS = ("left", "right", "neither")
 
 

@@ -13,7 +13,8 @@ import torch
 from helpers import toys
 from unseen import Classifier, Explanation, explain
 from unseen.errors import NotApplicableError, OutputError, ParameterError, PhotoError, UnknownNameError
-from unseen.pipeline.compare import RECORD, SHEET, Cell, Comparison, compare
+from unseen.pipeline.compare import RECORD, SHEET, compare
+from unseen.pipeline.comparison import Cell, Comparison
 from unseen.removal.fills.constant import ConstantFill
 
 

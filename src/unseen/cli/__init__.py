@@ -6,10 +6,10 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from unseen import __version__
 from unseen.cli.messages import complain
 from unseen.errors import UnseenError
 from unseen.system.shell import is_closed_pipe
@@ -148,7 +148,7 @@ app = App(
     name="unseen",
     help="Explain the decisions of image classifiers by hiding parts of the photograph from the model.",
     help_format="plaintext",
-    version=f"unseen {__version__}",
+    version=lambda: f"unseen {version('unseen')}",
     help_epilogue="Start with: unseen explain photo.jpg\nLook at:    explanations/photo/panel.png",
     suppress_keyboard_interrupt=False,
     result_action="return_value",

@@ -12,7 +12,7 @@ from unseen.cli.progress import progress
 from unseen.system.process import wait_passively
 
 if TYPE_CHECKING:
-    from unseen.pipeline.compare import Cell
+    from unseen.pipeline.comparison import Cell
 
 
 def compare(

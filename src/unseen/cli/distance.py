@@ -72,10 +72,10 @@ def distance(
     from unseen.evaluation.distance import figures, report
     from unseen.evaluation.distance.measuring import DistributionShift
     from unseen.evaluation.distance.store import FILE
-    from unseen.explanation import plotting
     from unseen.inputs.photo import find_photos, open_photo
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable, replace_file
+    from unseen.system.pictures import png
 
     if limit is not None and limit < 1:
         raise ParameterError(f"limit {limit} must be at least 1; leave it out to take all photographs")
@@ -99,8 +99,8 @@ def distance(
     files = {
         "report.md": report.as_markdown(located).encode(errors="backslashreplace"),
         "distances.csv": report.as_csv(located).encode(errors="backslashreplace"),
-        "distance.png": plotting.png(figures.curves(located)),
-        "features.png": plotting.png(figures.plane(located)),
+        "distance.png": png(figures.curves(located)),
+        "features.png": png(figures.plane(located)),
     }
     for name, content in files.items():
         replace_file(out / name, content)

@@ -11,7 +11,7 @@ from unseen.explanation.plotting.mixture import READINGS, Ingredient, facts_of, 
 
 if TYPE_CHECKING:
     from unseen.explanation import Explanation, Part
-    from unseen.pipeline.compare import Comparison
+    from unseen.pipeline.comparison import Comparison
 
 _HEADER = f"{'class':24} {'probability':>11}  {'part':13} {'γ':>5} {'pixels':>8} {'confidence':>10}  {'verified':>8}"
 

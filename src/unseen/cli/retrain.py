@@ -74,9 +74,9 @@ def retrain(
     from unseen.evaluation.retraining.roar import RemoveAndRetrain
     from unseen.evaluation.retraining.training import Training
     from unseen.explainers.catalogue import METHODS
-    from unseen.explanation import plotting
     from unseen.metrics import METRICS
     from unseen.system.files import check_writable, replace_file
+    from unseen.system.pictures import png
 
     training = Training(epochs)
     judge: RemoveAndRetrain | DataRandomisation
@@ -103,7 +103,7 @@ def retrain(
     if not set(found.methods) & set(specs):
         return 2
     drawn = out / f"{metric}.png"
-    replace_file(drawn, plotting.png(figures.picture(found)))
+    replace_file(drawn, png(figures.picture(found)))
     if json:
         for method in found.methods:
             print_json(found.to_dict(method))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from unseen.criteria import CRITERIA
+from unseen.criteria.catalogue import CRITERIA
 from unseen.criteria.verdict import Asked, Status, Verdict
 from unseen.errors import ModelError, NotApplicableError, ParameterError
-from unseen.explainers.catalogue import METHODS, Method
+from unseen.explainers.catalogue import METHODS
+from unseen.explainers.method import Method
 from unseen.removal import REMOVALS, Removal
 
 MARKS: Mapping[Status, str] = {"holds": "✓", "fails": "✗", "not applicable": "–"}

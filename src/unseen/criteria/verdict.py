@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier import Classifier, Preprocessing
+from unseen.classifier.scores import Score, score_of
 from unseen.errors import ModelError, NotApplicableError
-from unseen.explainers.catalogue import Method
-from unseen.explainers.scores import Score, score_of
+from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.removal import Removal
 

@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.rounding import ROUNDING
-from unseen.errors import ParameterError
+from unseen.classifier.scores import Score, score_of
 from unseen.removal import MaskedClassifier
-
-Score = Literal["logit", "probability"]
-SCORES: tuple[Score, ...] = ("logit", "probability")
-
-
-def check_score(score: str) -> None:
-    """Refuse a score that there is not.
-
-    Raises:
-        ParameterError: neither ``logit`` nor ``probability``.
-    """
-    if score not in SCORES:
-        raise ParameterError(f"score {score!r} must be {' or '.join(map(repr, SCORES))}")
-
-
-def score_of(logits: Float[Tensor, "N K"], score: Score) -> Float[Tensor, "N K"]:
-    """What is asked of every class: the logits as they are, or their softmax."""
-    return logits if score == "logit" else logits.softmax(1)
 
 
 def still(scores: Float[Tensor, "N ..."]) -> Bool[Tensor, ...]:

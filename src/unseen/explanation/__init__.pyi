@@ -1,4 +1,5 @@
-from .explanation import Curve as Curve
 from .explanation import Explanation as Explanation
-from .explanation import Findings as Findings
-from .explanation import Part as Part
+from .findings import Curve as Curve
+from .findings import Findings as Findings
+from .findings import Part as Part
+from .findings import Role as Role

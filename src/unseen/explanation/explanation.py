@@ -5,109 +5,24 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.explanation.findings import Curve, Part, check_share, form_of, same
+from unseen.system.files import check_writable
+from unseen.system.pictures import png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Role = Literal["sufficient", "contrastive"]
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """A set of pixels that was shown to the model alone, and what the model said.
-
-    Attributes:
-        mask: the visible pixels, bool, shape (H, W).
-        role: ``sufficient`` — visible alone, the target stays on top with the asked confidence; ``contrastive`` —
-            that, and hiding it from the photograph changes the class.
-        confidence_threshold: the asked γ: confidence at least γ times the confidence on the full photograph.
-        confidence: probability of the target with only this part visible, evaluated alone (batch of one).
-        verified: evaluated afresh when the search was over, it passed alone and in a batch with other visible sets;
-            where the model takes one set at a time (batch size 1), alone only.
-        minimal_block: side in pixels of the square blocks with respect to which the part is proved minimal (taking
-            any one block away from it breaks it), or ``None`` when that was not proved.
-        first_passing: fraction of pixels of the shortest prefix of the ranking that was seen to pass.
-        stable: fraction of pixels from which every evaluated longer prefix passes too.
-        rank: 0 for the first explanation, 1, 2, … for further ones that are disjoint from those before.
-    """
-
-    mask: Tensor
-    role: Role
-    confidence_threshold: float
-    confidence: float
-    verified: bool
-    minimal_block: int | None = None
-    first_passing: float | None = None
-    stable: float | None = None
-    rank: int = 0
-
-    def __post_init__(self) -> None:
-        if self.mask.ndim != 2 or self.mask.dtype != torch.bool:
-            raise ParameterError(f"a part's mask is {_form(self.mask)}; expected bool of shape (H, W)")
-        if self.role not in get_args(Role):
-            raise ParameterError(f"a part's role is one of {get_args(Role)}, not {self.role!r}")
-        _check_share("confidence threshold", self.confidence_threshold)
-        _check_share("confidence", self.confidence)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Part) and _same(self, other)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the mask, and the share of pixels that it shows, ready for JSON."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "mask"}
-        return {**values, "fraction": self.fraction}
-
-    @property
-    def fraction(self) -> float:
-        """Share of the photograph's pixels that the part shows."""
-        return float(self.mask.float().mean())
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Probability of the target along the ranking; one row per evaluated fraction of pixels.
-
-    Attributes:
-        fractions: shares of the pixels, ascending from 0 to 1.
-        insertion: probability with only the top share visible.
-        deletion: probability with the top share hidden.
-    """
-
-    fractions: tuple[float, ...]
-    insertion: tuple[float, ...]
-    deletion: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if not len(self.fractions) == len(self.insertion) == len(self.deletion):
-            raise ParameterError("a curve has one insertion and one deletion value per fraction")
-        if list(self.fractions) != sorted(self.fractions):
-            raise ParameterError("a curve's fractions must ascend")
-
-    @property
-    def insertion_area(self) -> float:
-        """Area under the insertion curve, by the trapezium rule; the larger the better."""
-        return area(self.fractions, self.insertion)
-
-    @property
-    def deletion_area(self) -> float:
-        """Area under the deletion curve, by the trapezium rule; the smaller the better."""
-        return area(self.fractions, self.deletion)
-
-
-def area(fractions: Sequence[float], heights: Sequence[float]) -> float:
-    """Area under a curve by the trapezium rule; fractions from 0 to 1 make it the curve's mean height."""
-    x, y = pairwise(fractions), pairwise(heights)
-    return sum((right - left) * (before + after) / 2 for (left, right), (before, after) in zip(x, y, strict=True))
+    from unseen.explanation.storage import Part as StoredPart
+    from unseen.explanation.storage import Stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,19 +59,19 @@ class Explanation:
     def __post_init__(self) -> None:
         shape = self.image.shape[1:]
         if self.image.ndim != 3 or len(self.image) != 3 or self.image.dtype != torch.float32:
-            raise ParameterError(f"the image is {_form(self.image)}; expected float32 of shape (3, H, W)")
+            raise ParameterError(f"the image is {form_of(self.image)}; expected float32 of shape (3, H, W)")
         if self.saliency.shape != shape or self.saliency.dtype != torch.float32:
-            raise ParameterError(f"the saliency is {_form(self.saliency)}; expected float32 of shape {tuple(shape)}")
+            raise ParameterError(f"the saliency is {form_of(self.saliency)}; expected float32 of shape {tuple(shape)}")
         if not bool(self.saliency.isfinite().all()):
             raise ParameterError("the saliency has NaN or infinite values; the method that made it is at fault")
         for part in self.parts:
             if part.mask.shape != shape:
-                raise ParameterError(f"a part's mask is {_form(part.mask)}; expected bool of shape {tuple(shape)}")
-        _check_share("probability", self.probability)
+                raise ParameterError(f"a part's mask is {form_of(part.mask)}; expected bool of shape {tuple(shape)}")
+        check_share("probability", self.probability)
         object.__setattr__(self, "provenance", _as_json(self.provenance))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Explanation) and _same(self, other)
+        return isinstance(other, Explanation) and same(self, other)
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -186,8 +101,15 @@ class Explanation:
             OutputError: the folder cannot be written.
         """
         from unseen.explanation import storage
+        from unseen.explanation.plotting import figures
 
-        return storage.save(self, Path(folder))
+        place = Path(folder)
+        check_writable(place)
+        masks = [part.mask for part in self.parts]
+        stacked = torch.stack(masks) if masks else torch.zeros(0, *self.saliency.shape, dtype=torch.bool)
+        drawn = {"overlay": figures.overlay(self), "part": figures.parts(self), "panel": figures.panel(self)}
+        pictures = {what: png(figure) for what, figure in drawn.items()}
+        return storage.write(place, self.to_dict(), self.image, self.saliency, stacked, pictures)
 
     @classmethod
     def load(cls, folder: str | Path) -> Explanation:
@@ -198,18 +120,18 @@ class Explanation:
         """
         from unseen.explanation import storage
 
-        return storage.load(Path(folder))
+        stored = storage.read(Path(folder))
+        with storage.damage_in(Path(folder)):
+            return _rebuilt(stored)
 
     def plot(self) -> Figure:
         """Photograph, map, parts and deletion/insertion curve side by side, as a matplotlib figure."""
-        from unseen.explanation import plotting
+        from unseen.explanation.plotting import figures
 
-        return plotting.panel(self)
+        return figures.panel(self)
 
     def _repr_png_(self) -> bytes:
-        from unseen.explanation import plotting
-
-        return plotting.png(self.plot())
+        return png(self.plot())
 
     def _repr_html_(self) -> str:
         alt = html.escape(f"{self.label}: {self.method} explanation under removal {self.removal}", quote=True)
@@ -217,23 +139,35 @@ class Explanation:
         return f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
 
 
-@dataclass(frozen=True, eq=False)
-class Findings:
-    """What a method returns; :func:`unseen.explain` adds photograph, target and provenance.
+def _rebuilt(stored: Stored) -> Explanation:
+    record, curve = stored.record, stored.record["curve"]
+    return Explanation(
+        image=stored.image,
+        saliency=stored.saliency,
+        target=record["target"]["index"],
+        label=record["target"]["label"],
+        probability=record["target"]["probability"],
+        method=record["method"],
+        removal=record["removal"],
+        parts=tuple(_part(mask, about) for mask, about in zip(stored.masks, record["parts"], strict=True)),
+        curve=Curve(curve["fractions"], curve["insertion"], curve["deletion"]) if curve else None,
+        notes=record["notes"],
+        provenance=record["provenance"],
+    )
 
-    Attributes:
-        saliency: signed, unscaled, float32, shape (H, W); larger means more responsible.
-        parts: visible parts, in the order in which they were asked for.
-        curve: insertion and deletion along the ranking, or ``None``.
-        notes: plain sentences that the reader must know.
-        record: parameters, convergence and spending of the search, ready for JSON.
-    """
 
-    saliency: Tensor
-    parts: tuple[Part, ...] = ()
-    curve: Curve | None = None
-    notes: tuple[str, ...] = ()
-    record: Mapping[str, Any] = field(default_factory=dict)
+def _part(mask: Tensor, about: StoredPart) -> Part:
+    return Part(
+        mask=mask,
+        role=about["role"],
+        confidence_threshold=about["confidence_threshold"],
+        confidence=about["confidence"],
+        verified=about["verified"],
+        minimal_block=about["minimal_block"],
+        first_passing=about["first_passing"],
+        stable=about["stable"],
+        rank=about["rank"],
+    )
 
 
 def _is_plain(value: object) -> bool:
@@ -244,23 +178,6 @@ def _said(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _same(one: Any, other: Any) -> bool:
-    for name in (f.name for f in fields(one)):
-        a, b = getattr(one, name), getattr(other, name)
-        if not (torch.equal(a, b) if isinstance(a, Tensor) else a == b):
-            return False
-    return True
-
-
-def _form(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ParameterError(f"{name} {value} must lie in [0, 1]")
 
 
 def _as_json(provenance: Mapping[str, Any]) -> Any:

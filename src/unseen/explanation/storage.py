@@ -10,17 +10,18 @@ import contextlib
 import json
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from unseen.errors import OutputError
-from unseen.explanation import plotting
-from unseen.explanation.explanation import Curve, Explanation, Part, Role
-from unseen.system.files import check_writable, content_digest, scratch, unwritable
+from unseen.explanation.findings import Role
+from unseen.system.files import content_digest, scratch, unwritable
 from unseen.system.schema import MalformedError, read_json
 
 FORMAT = "unseen explanation"
@@ -41,13 +42,17 @@ class _Head(TypedDict):
     version: int
 
 
-class _Target(TypedDict):
+class Target(TypedDict):
+    """What was explained."""
+
     index: int
     label: str
     probability: float
 
 
-class _Part(TypedDict):
+class Part(TypedDict):
+    """A part without its mask."""
+
     role: Role
     confidence_threshold: float
     confidence: float
@@ -58,29 +63,69 @@ class _Part(TypedDict):
     rank: int
 
 
-class _Curve(TypedDict):
+class Curve(TypedDict):
+    """Insertion and deletion along the ranking."""
+
     fractions: tuple[float, ...]
     insertion: tuple[float, ...]
     deletion: tuple[float, ...]
 
 
-class _Record(_Head):
+class Record(_Head):
+    """What ``explanation.json`` holds."""
+
     files: dict[str, str]
-    target: _Target
+    target: Target
     method: str
     removal: str
-    parts: list[_Part]
-    curve: _Curve | None
+    parts: list[Part]
+    curve: Curve | None
     notes: tuple[str, ...]
     provenance: dict[str, Any]
 
 
-def save(explanation: Explanation, folder: Path) -> dict[str, Path]:
-    """See :meth:`unseen.Explanation.save`."""
-    check_writable(folder)
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """An explanation as it lies in a folder.
+
+    Attributes:
+        record: what ``explanation.json`` says.
+        image: the photograph as the model saw it, float32, shape (3, H, W).
+        saliency: float32, shape (H, W).
+        masks: of the parts, bool, shape (N, H, W).
+    """
+
+    record: Record
+    image: Tensor
+    saliency: Tensor
+    masks: Tensor
+
+
+def write(
+    folder: Path,
+    record: Mapping[str, Any],
+    image: Tensor,
+    saliency: Tensor,
+    masks: Tensor,
+    pictures: Mapping[str, bytes],
+) -> dict[str, Path]:
+    """Put an explanation into a folder; see :meth:`unseen.Explanation.save`.
+
+    Args:
+        folder: where; what it holds of another explanation is replaced.
+        record: ready for JSON; format, version and checksums are added.
+        image: shape (3, H, W).
+        saliency: shape (H, W).
+        masks: of the parts, bool, shape (N, H, W).
+        pictures: PNG files by what they show: ``overlay``, ``part``, ``panel``.
+    """
     try:
         with scratch(folder) as place:
-            _write(explanation, place)
+            np.save(place / FILES["saliency"], saliency.detach().numpy())
+            np.savez_compressed(place / FILES["arrays"], image=image.detach().numpy(), parts=masks.numpy())
+            for what, content in pictures.items():
+                (place / FILES[what]).write_bytes(content)
+            _write_record(place, record)
             with _uninterrupted():
                 _publish(place, folder)
     except OSError as error:
@@ -88,33 +133,34 @@ def save(explanation: Explanation, folder: Path) -> dict[str, Path]:
     return {what: folder / name for what, name in FILES.items()}
 
 
-def load(folder: Path) -> Explanation:
-    """See :meth:`unseen.Explanation.load`."""
+def read(folder: Path) -> Stored:
+    """Read back what :func:`write` wrote; see :meth:`unseen.Explanation.load`."""
     record = _read_record(folder)
-    try:
+    with damage_in(folder):
         for name in (FILES["saliency"], FILES["arrays"]):
             if content_digest(folder / name) != record["files"].get(name):
                 raise OutputError(f"{folder / name} was changed since it was saved; run the explanation again")
         with np.load(folder / FILES["arrays"], allow_pickle=False) as arrays:
             image, masks = torch.from_numpy(arrays["image"]), torch.from_numpy(arrays["parts"])
         saliency = torch.from_numpy(np.load(folder / FILES["saliency"], allow_pickle=False))
-        return _rebuild(record, image, saliency, masks)
+    return Stored(record, image, saliency, masks)
+
+
+@contextlib.contextmanager
+def damage_in(folder: Path) -> Iterator[None]:
+    """Whatever is raised inside becomes one line on a damaged explanation in ``folder``."""
+    try:
+        yield
     except OutputError:
         raise
     except Exception as error:  # readers of damaged files raise whatever they stumble over
         raise OutputError(f"{folder} holds a damaged explanation ({error}); run the explanation again") from None
 
 
-def _write(explanation: Explanation, folder: Path) -> None:
-    np.save(folder / FILES["saliency"], explanation.saliency.detach().numpy())
-    masks = [part.mask for part in explanation.parts]
-    stacked = torch.stack(masks) if masks else torch.zeros(0, *explanation.saliency.shape, dtype=torch.bool)
-    np.savez_compressed(folder / FILES["arrays"], image=explanation.image.detach().numpy(), parts=stacked.numpy())
-    for what, draw in (("overlay", plotting.overlay), ("part", plotting.parts), ("panel", plotting.panel)):
-        (folder / FILES[what]).write_bytes(plotting.png(draw(explanation)))
+def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
     checksums = {path.name: content_digest(path) for path in sorted(folder.iterdir())}
-    record = {"format": FORMAT, "version": VERSION, "files": checksums, **explanation.to_dict()}
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    complete = {"format": FORMAT, "version": VERSION, "files": checksums, **record}
+    text = json.dumps(complete, indent=2, ensure_ascii=False, allow_nan=False)
     # A file name that is not UTF-8 becomes an escape, which JSON reads back as it was.
     (folder / FILES["record"]).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
@@ -146,7 +192,7 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _read_record(folder: Path) -> _Record:
+def _read_record(folder: Path) -> Record:
     path = folder / FILES["record"]
     try:
         head = read_json(path, _Head)
@@ -154,7 +200,7 @@ def _read_record(folder: Path) -> _Record:
             raise OutputError(f"{path} is not a record of unseen; give a folder that Explanation.save wrote")
         if head["version"] != VERSION:
             raise OutputError(f"{path} has format version {head['version']}; this unseen reads {VERSION}: update it")
-        record: _Record = read_json(path, _Record)
+        record: Record = read_json(path, Record)
         return record
     except FileNotFoundError:
         raise OutputError(f"{folder} holds no explanation; give a folder that Explanation.save wrote") from None
@@ -162,34 +208,3 @@ def _read_record(folder: Path) -> _Record:
         raise OutputError(f"{path} cannot be read ({error.strerror}); run the explanation again") from None
     except MalformedError as error:
         raise OutputError(f"{path} is damaged or no record of unseen ({error}); run the explanation again") from None
-
-
-def _rebuild(record: _Record, image: torch.Tensor, saliency: torch.Tensor, masks: torch.Tensor) -> Explanation:
-    curve = record["curve"]
-    return Explanation(
-        image=image,
-        saliency=saliency,
-        target=record["target"]["index"],
-        label=record["target"]["label"],
-        probability=record["target"]["probability"],
-        method=record["method"],
-        removal=record["removal"],
-        parts=tuple(_part(mask, about) for mask, about in zip(masks, record["parts"], strict=True)),
-        curve=Curve(curve["fractions"], curve["insertion"], curve["deletion"]) if curve else None,
-        notes=record["notes"],
-        provenance=record["provenance"],
-    )
-
-
-def _part(mask: torch.Tensor, about: _Part) -> Part:
-    return Part(
-        mask=mask,
-        role=about["role"],
-        confidence_threshold=about["confidence_threshold"],
-        confidence=about["confidence"],
-        verified=about["verified"],
-        minimal_block=about["minimal_block"],
-        first_passing=about["first_passing"],
-        stable=about["stable"],
-        rank=about["rank"],
-    )

@@ -16,10 +16,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import ParameterError
-from unseen.explainers.scores import Score, check_score, score_of
 from unseen.explainers.sufficient.extraction import rank
-from unseen.explanation.explanation import area
+from unseen.explanation.findings import area
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
 

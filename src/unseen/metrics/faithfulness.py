@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import hiding
-from unseen.explainers.scores import Score, check_score, score_of
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
 

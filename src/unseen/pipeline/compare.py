@@ -6,109 +6,32 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unseen.classifier import Classifier
-from unseen.classifier.decision import Decision, decide
+from unseen.classifier.decision import decide
 from unseen.classifier.zoo import load_classifier
 from unseen.errors import ParameterError, UnseenError
-from unseen.explainers.catalogue import METHODS, Method, spec_of
-from unseen.explanation import Explanation, plotting
+from unseen.explainers.catalogue import METHODS, spec_of
+from unseen.explainers.method import Method
 from unseen.inputs.photo import PhotoSource
+from unseen.pipeline.comparison import Cell, Comparison
 from unseen.pipeline.explain import check_request, explain_decision
-from unseen.removal import REMOVALS, ProgressListener, Removal
+from unseen.removal import REMOVALS, Removal
 from unseen.system.files import check_writable, replace_file
 from unseen.system.names import distinct_names
+from unseen.system.pictures import png
+from unseen.system.progress import ProgressListener
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 SHEET, RECORD = "sheet.png", "comparison.json"
 
 _LONGEST = 120
 """Letters of a folder's name at most."""
-
-
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """One method under one way of hiding.
-
-    Attributes:
-        method: the method's spec, as it was asked for.
-        removal: the removal's spec, as it was asked for.
-        explanation: what was found, or ``None`` if it failed.
-        error: why it failed, or ``None``.
-        folder: where the explanation was saved, if it was.
-    """
-
-    method: str
-    removal: str
-    explanation: Explanation | None = None
-    error: UnseenError | None = None
-    folder: Path | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """What it cost and reached, ready for JSON; without explanation, why there is none."""
-        about = self.explanation.provenance if self.explanation else {}
-        curve = self.explanation.curve if self.explanation else None
-        return {
-            "method": self.method,
-            "removal": self.removal,
-            "evaluations": about.get("evaluations"),
-            "seconds": round(about["seconds"], 3) if about else None,
-            "areas": {"insertion": curve.insertion_area, "deletion": curve.deletion_area} if curve else None,
-            "folder": self.folder.name if self.folder else None,
-            "error": str(self.error) if self.error else None,
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Every method under every way of hiding, for one decision.
-
-    Attributes:
-        decision: what the model says of the photograph, decided once for all cells.
-        methods: their specs, as they were asked for; the columns.
-        removals: their specs, as they were asked for; the rows.
-        unmoved: those methods whose map does not depend on the removal.
-        cells: row by row; those that are over.
-    """
-
-    decision: Decision
-    methods: tuple[str, ...]
-    removals: tuple[str, ...]
-    unmoved: frozenset[str] = frozenset()
-    cells: tuple[Cell, ...] = ()
-
-    @property
-    def rows(self) -> tuple[tuple[Cell, ...], ...]:
-        """The cells of each removal, in the order of the methods."""
-        width = len(self.methods)
-        return tuple(self.cells[start : start + width] for start in range(0, len(self.cells), width))
-
-    @property
-    def failures(self) -> tuple[Cell, ...]:
-        """The cells without explanation."""
-        return tuple(cell for cell in self.cells if cell.explanation is None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Photograph, model, decision and every cell without its arrays, ready for JSON."""
-        decision = self.decision
-        return {
-            "photo": decision.photo_record,
-            "classifier": decision.classifier.name,
-            "target": {"index": decision.target, "label": decision.label, "probability": decision.probability},
-            "top": decision.top,
-            "methods": list(self.methods),
-            "removals": list(self.removals),
-            "cells": [cell.to_dict() for cell in self.cells],
-        }
-
-    def plot(self) -> Figure:
-        """The maps as one sheet: columns are methods, rows are ways of hiding."""
-        return plotting.comparison(self)
 
 
 def compare(
@@ -182,7 +105,7 @@ def compare(
                 finished(cell)
     finally:  # an interruption keeps what there is
         if place is not None and comparison.cells:
-            replace_file(place / SHEET, plotting.png(comparison.plot()))
+            replace_file(place / SHEET, png(comparison.plot()))
     return comparison
 
 

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import math
-import os
-import platform
-import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, is_dataclass
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
-import torch
 from torch import Tensor
 
-import unseen
 from unseen.classifier import Classifier
 from unseen.classifier.decision import Decision, decide
-from unseen.classifier.zoo import MODELS, load_classifier
+from unseen.classifier.zoo import load_classifier
 from unseen.errors import ParameterError
-from unseen.explainers.catalogue import METHODS, Method, spec_of
+from unseen.explainers.catalogue import METHODS, spec_of
+from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.explanation import Explanation
 from unseen.inputs.photo import PhotoSource
 from unseen.inputs.streams import check_seed
-from unseen.registry import Registry
-from unseen.removal import REMOVALS, ProgressListener, Removal
-from unseen.system.shell import command_line
+from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
+from unseen.removal import REMOVALS, Removal
+from unseen.system.progress import ProgressListener
 
 
 def explain(
@@ -131,14 +124,14 @@ def explain_decision(
         curve=findings.curve,
         notes=(*decision.notes, *findings.notes),
         provenance={
-            "versions": _versions(),
+            "versions": versions(),
             "photo": decision.photo_record,
-            "classifier": _classifier_record(model, len(decision.probabilities)),
+            "classifier": classifier_record(model, len(decision.probabilities)),
             "decision": {"top": decision.top},
-            "method": {"spec": method_spec, **_parameters(method)},
+            "method": {"spec": method_spec, **parameters_of(method)},
             "removal": removal.to_dict(),
             "request": request,
-            "command": _command(decision.photo, model, method_spec, removal.name, request),
+            "command": command(decision.photo, model, method_spec, removal.name, request),
             "search": dict(findings.record),
             "batch": masked.batch,
             "evaluations": masked.evaluations + decision.evaluations,
@@ -179,54 +172,3 @@ def check_request(confidence: Sequence[float], seed: int, parts: int, batch_size
         raise ParameterError(f"parts {parts} must be at least 1")
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch size {batch_size} must be at least 1")
-
-
-def _versions() -> dict[str, str]:
-    found = {"unseen": unseen.__version__, "python": platform.python_version()}
-    for package in ("torch", "numpy", "pillow"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
-
-
-def _classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "fingerprint": model.fingerprint,
-        "optimised": model.is_optimised,
-        "network": type(model.model).__name__,
-        "classes": classes,
-        "preprocessing": asdict(model.preprocessing),
-        "device": str(model.device),
-        "dtype": str(model.dtype).removeprefix("torch."),
-        "memory_format": str(model.memory_format).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _parameters(thing: object) -> dict[str, Any]:
-    return asdict(thing) if is_dataclass(thing) and not isinstance(thing, type) else {}
-
-
-def _command(photo: PhotoSource, model: Classifier, method: str, removal: str, request: dict[str, Any]) -> str | None:
-    """The command line that repeats the search; ``None`` unless photograph, model, method and removal have names."""
-    specs: list[tuple[Registry[Any], str]] = [(MODELS, model.name), (METHODS, method), (REMOVALS, removal)]
-    known = all(re.split("[:@]", spec)[0] in registry.entries for registry, spec in specs)
-    if not known or not isinstance(photo, (str, os.PathLike)):
-        return None
-    words = ["unseen", "explain", os.fspath(photo), "--model", model.name, "--method", method, "--removal", removal]
-    words += ["--device", str(model.device)]
-    if model.labels_file is not None:
-        words += ["--labels", os.fspath(model.labels_file)]
-    if request["target"] is not None:
-        words += ["--target", str(request["target"])]
-    for gamma in request["confidence"]:
-        words += ["--confidence", str(float(gamma))]
-    words += ["--seed", str(request["seed"]), "--parts", str(request["parts"])]
-    if request["contrastive"]:
-        words.append("--contrastive")
-    if request["batch_size"] is not None:
-        words += ["--batch-size", str(request["batch_size"])]
-    return command_line(words)

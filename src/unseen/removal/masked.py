@@ -21,6 +21,7 @@ from unseen.classifier import Classifier
 from unseen.classifier.classifier import out_of_memory
 from unseen.classifier.fingerprint import revision
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.system.progress import ProgressListener
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
 """(pixels (N, 3, H, W), masks (N, H, W)) → logits (N, K): one differentiable pass on the network's device.
@@ -31,9 +32,6 @@ It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth
 Masks = Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
 
 T = TypeVar("T")
-
-ProgressListener = Callable[[str, int, int | None], None]
-"""Called as (stage, model evaluations done, model evaluations expected or None)."""
 
 
 class Removal(ABC):

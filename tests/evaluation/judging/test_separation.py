@@ -19,7 +19,9 @@ METHODS = ("good", "fair", "poor")
 @pytest.fixture(autouse=True)
 def toy_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, better in (("gain", "higher"), ("loss", "lower"), ("look", "")):
-        entry = MetricEntry("toys:Toy", f"a toy {name}", "nobody", "1", better=better, range="any", weakness="a toy")  # type: ignore[arg-type]
+        entry = MetricEntry(
+            "helpers.toys:Toy", f"a toy {name}", "nobody", "1", better=better, range="any", weakness="a toy"
+        )  # type: ignore[arg-type]
         monkeypatch.setitem(METRICS.entries, name, entry)
 
 
@@ -169,7 +171,7 @@ def hits(values: list[float], targets: list[int]) -> float:
 
 def test_a_number_of_the_set_is_no_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = MetricEntry(
-        "toys:Toy",
+        "helpers.toys:Toy",
         "the class named",
         "nobody",
         "1",

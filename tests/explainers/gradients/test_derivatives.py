@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from helpers.networks import Network, bound
+from unseen.classifier.scores import SCORES
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.gradients.derivatives import check_channels, contrast, over_channels, stream
 from unseen.explainers.gradients.gradient import gradient
 from unseen.explainers.gradients.rectifiers import rectified_gradient
-from unseen.explainers.scores import SCORES
 from unseen.removal.deactivation.features import last_features
 
 

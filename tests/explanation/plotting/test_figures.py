@@ -13,8 +13,9 @@ from PIL import Image
 
 from helpers.synthetic import make_explanation, make_part
 from unseen import Explanation
-from unseen.explanation import plotting
+from unseen.explanation.plotting import figures
 from unseen.explanation.plotting.columns import percent
+from unseen.system.pictures import DOTS_PER_INCH, png
 
 
 def texts(figure: Figure) -> str:
@@ -24,11 +25,11 @@ def texts(figure: Figure) -> str:
 
 
 def picture(figure: Figure) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(plotting.png(figure))).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))
 
 
 def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
-    said = texts(plotting.panel(make_explanation(parts=(make_part(minimal_block=8),))))
+    said = texts(figures.panel(make_explanation(parts=(make_part(minimal_block=8),))))
     for phrase in (
         "espresso: 95.0 % on the full photograph",
         "toy",
@@ -61,12 +62,12 @@ def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
     ],
 )
 def test_the_panel_says_what_is_special(change: dict[str, Any], phrase: str) -> None:
-    assert phrase in texts(plotting.panel(make_explanation(**change)))
+    assert phrase in texts(figures.panel(make_explanation(**change)))
 
 
 def test_columns_follow_what_was_found() -> None:
     def columns(**change: Any) -> int:
-        return len(plotting.panel(make_explanation(**change)).axes)
+        return len(figures.panel(make_explanation(**change)).axes)
 
     assert columns() == 4
     assert columns(parts=()) == 4
@@ -75,12 +76,12 @@ def test_columns_follow_what_was_found() -> None:
 
 
 def test_pictures_keep_the_shape_of_the_photograph() -> None:
-    for figure in (plotting.panel(make_explanation()), plotting.overlay(make_explanation())):
+    for figure in (figures.panel(make_explanation()), figures.overlay(make_explanation())):
         box = figure.axes[0].get_window_extent()
         assert box.height / box.width == pytest.approx(20 / 24)
 
 
-@pytest.mark.parametrize("draw", [plotting.panel, plotting.overlay, plotting.parts])
+@pytest.mark.parametrize("draw", [figures.panel, figures.overlay, figures.parts])
 def test_nothing_is_drawn_outside_the_page_or_over_another(draw: Callable[[Explanation], Figure]) -> None:
     label = "a label of many words that has to be wrapped in its column"
     figure = draw(make_explanation(label=label, notes=("a sentence that is long enough for two lines " * 3,)))
@@ -95,26 +96,26 @@ def test_nothing_is_drawn_outside_the_page_or_over_another(draw: Callable[[Expla
 def test_the_part_shows_in_its_own_colours() -> None:
     red = torch.zeros(3, 20, 24)
     red[0] = 1
-    drawn = picture(plotting.parts(make_explanation(image=red)))
+    drawn = picture(figures.parts(make_explanation(image=red)))
     pure = (drawn[..., 0] > 240) & (drawn[..., 1] < 15) & (drawn[..., 2] < 15)
-    figure = plotting.parts(make_explanation(image=red))
+    figure = figures.parts(make_explanation(image=red))
     area = figure.axes[0].get_window_extent()
-    share = pure.sum() / (area.width * area.height * (plotting.figures.DOTS_PER_INCH / figure.dpi) ** 2)
+    share = pure.sum() / (area.width * area.height * (DOTS_PER_INCH / figure.dpi) ** 2)
     assert share == pytest.approx(make_part().fraction, rel=0.1)
 
 
 def test_labels_are_text_and_never_mathematics_or_missing_glyphs() -> None:
     explanation = make_explanation(label="$x_1$ 猫 \\frac{")
-    assert "$x_1$ 猫" in texts(plotting.panel(explanation))
-    assert plotting.png(plotting.panel(explanation)).startswith(b"\x89PNG")
+    assert "$x_1$ 猫" in texts(figures.panel(explanation))
+    assert png(figures.panel(explanation)).startswith(b"\x89PNG")
 
 
 def test_pictures_are_reproducible() -> None:
-    assert plotting.png(plotting.panel(make_explanation())) == plotting.png(plotting.panel(make_explanation()))
+    assert png(figures.panel(make_explanation())) == png(figures.panel(make_explanation()))
 
 
 def test_provenance_may_be_empty() -> None:
-    assert "method causal" in texts(plotting.panel(make_explanation(provenance={})))
+    assert "method causal" in texts(figures.panel(make_explanation(provenance={})))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from helpers.synthetic import make_explanation, make_mixed, make_mixture
 from unseen import Explanation
-from unseen.explanation import plotting
+from unseen.explanation.plotting import figures
 from unseen.explanation.plotting.mixture import Ingredient, facts_of, mixture_of
 from unseen.explanation.plotting.weights import CONTRIBUTION, WEIGHT
 
@@ -35,7 +35,7 @@ def verdict(**changes: Any) -> str:
 
 
 def drawn(explanation: Explanation) -> tuple[Figure, Axes]:
-    figure = plotting.panel(explanation)
+    figure = figures.panel(explanation)
     FigureCanvasAgg(figure).draw()
     (axes,) = [axes for axes in figure.axes if axes.get_title(loc="left") == "Weights"]
     return figure, axes
@@ -54,12 +54,12 @@ def numbers(axes: Axes) -> list[tuple[str, bool]]:
 
 
 def test_a_mixture_has_a_column_of_weights_and_nothing_else_has() -> None:
-    titles = [axes.get_title(loc="left") for axes in plotting.panel(make_mixed()).axes]
+    titles = [axes.get_title(loc="left") for axes in figures.panel(make_mixed()).axes]
     assert titles.count("Weights") == 1
     others = [make_explanation(), make_explanation(provenance={"search": {"map": {"methods": ["one", "two"]}}})]
     for explanation in others:
         assert mixture_of(explanation) is None
-        assert "Weights" not in [axes.get_title(loc="left") for axes in plotting.panel(explanation).axes]
+        assert "Weights" not in [axes.get_title(loc="left") for axes in figures.panel(explanation).axes]
 
 
 def test_bars_are_weights_and_contributions_the_largest_weight_first() -> None:

@@ -13,9 +13,10 @@ from torch import nn
 
 from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError
+from unseen.inputs.smoothing import smoothing
 from unseen.removal import REMOVALS
 from unseen.removal.batched import ask
-from unseen.removal.fills.blur import Blur, smoothing
+from unseen.removal.fills.blur import Blur
 
 PREPROCESSING = Preprocessing(size=(10, 13), resize=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 SEEN = Classifier(nn.Flatten(), PREPROCESSING)

@@ -23,8 +23,9 @@ from unseen.evaluation.distance.random_parts import PartForm, check_parts, rando
 from unseen.evaluation.distance.store import FeatureStore, key_of
 from unseen.evaluation.statistics import Interval
 from unseen.inputs.streams import check_seed, stream_of
-from unseen.removal import REMOVALS, ProgressListener
+from unseen.removal import REMOVALS
 from unseen.removal.batched import digest
+from unseen.system.progress import ProgressListener
 
 FEWEST = 20
 """Reference photographs that are needed; a distribution of fewer is none."""

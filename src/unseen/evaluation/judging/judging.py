@@ -20,8 +20,9 @@ from unseen.errors import ModelError, NotApplicableError, ParameterError, Unseen
 from unseen.evaluation.annotations import Annotations
 from unseen.evaluation.judging.ledger import JudgedPart, Measurement, Outcome
 from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
-from unseen.explainers.catalogue import METHODS, Method
+from unseen.explainers.catalogue import METHODS
 from unseen.explainers.controls import AnnotationMap
+from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.explanation import Explanation, Part
 from unseen.metrics import METRICS

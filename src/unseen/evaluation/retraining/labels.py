@@ -28,7 +28,8 @@ from unseen.evaluation.retraining.spread import Verdict, spread, verdict
 from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.metrics.similarity import Similarity, similar
-from unseen.removal import REMOVALS, ProgressListener
+from unseen.removal import REMOVALS
+from unseen.system.progress import ProgressListener
 
 Other = Literal["shuffled", "true"]
 Measure = Literal["spearman", "spearman-absolute", "ssim"]

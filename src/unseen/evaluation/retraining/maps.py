@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.explainers.catalogue import Method
+from unseen.explainers.method import Method
 from unseen.explainers.sufficient.extraction import rank
 from unseen.explainers.sufficient.search import map_of
-from unseen.removal import ProgressListener, Removal
+from unseen.removal import Removal
+from unseen.system.progress import ProgressListener
 
 Order = Literal["top", "bottom"]
 

@@ -25,7 +25,8 @@ from unseen.evaluation.retraining.maps import Order, maps_of, masks_without, ran
 from unseen.evaluation.retraining.spread import Spread, Verdict, spread, verdict
 from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
-from unseen.removal import REMOVALS, ProgressListener, Removal
+from unseen.removal import REMOVALS, Removal
+from unseen.system.progress import ProgressListener
 
 Content = Literal["photographs", "masks"]
 _PHOTOGRAPHS: Content = "photographs"

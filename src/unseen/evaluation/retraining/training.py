@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ModelError, ParameterError
 from unseen.evaluation.retraining.network import SmallNetwork
-from unseen.removal import ProgressListener
+from unseen.system.progress import ProgressListener
 
 _EVALUATED = 512  # images a pass when accuracy is measured
 

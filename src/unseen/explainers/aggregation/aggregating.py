@@ -17,8 +17,8 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.aggregation.assessment import HeldOut, fitting_strength, held_out, resampled
 from unseen.explainers.aggregation.programs import Goal, Observed, Program, check_goal, program
 from unseen.explainers.aggregation.quality import Hidings, changes, hidings, scale_of
-from unseen.explainers.catalogue import Method
 from unseen.explainers.hiding.segments import Segmentation, check_count, coalition_scores, segmentation
+from unseen.explainers.method import Method
 from unseen.explainers.scores import still
 from unseen.explainers.sufficient.search import map_of
 from unseen.inputs.neighbourhood import check_radius, noisy

@@ -14,7 +14,8 @@ from torch import Tensor
 from unseen.errors import ParameterError
 from unseen.explainers.aggregation.aggregating import Aggregate, aggregate, check_request
 from unseen.explainers.aggregation.programs import Goal, program
-from unseen.explainers.catalogue import METHODS, Method
+from unseen.explainers.catalogue import METHODS
+from unseen.explainers.method import Method
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings

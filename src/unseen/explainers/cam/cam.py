@@ -22,8 +22,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from unseen.classifier.scores import Score, check_score
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explainers.scores import Score, check_score, still
+from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings

@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.differentiation import differentiated
+from unseen.classifier.scores import score_of
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.cam.cam import FromFeatures, enlarged, normalised
-from unseen.explainers.scores import score_of, scored, still
+from unseen.explainers.scores import scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier

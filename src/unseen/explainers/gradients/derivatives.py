@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier.differentiation import differentiable_logits, differentiated
+from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import ParameterError
-from unseen.explainers.scores import Score, check_score, score_of
 from unseen.removal import MaskedClassifier
 
 Channels = Literal["sum", "max-abs"]

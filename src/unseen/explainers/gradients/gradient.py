@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.scores import Score, check_score
 from unseen.errors import ParameterError
 from unseen.explainers.gradients.derivatives import (
     Channels,
@@ -25,7 +26,6 @@ from unseen.explainers.gradients.derivatives import (
     over_channels,
     stream,
 )
-from unseen.explainers.scores import Score, check_score
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings

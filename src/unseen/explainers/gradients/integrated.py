@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.scores import Score, score_of
 from unseen.errors import ParameterError
 from unseen.explainers.gradients.baselines import Baseline, baseline_of, check_baseline
 from unseen.explainers.gradients.derivatives import derivatives, over_channels, stream
 from unseen.explainers.gradients.gradient import FromGradients
-from unseen.explainers.scores import Score, score_of
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.inputs.photo import find_photos

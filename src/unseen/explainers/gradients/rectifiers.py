@@ -19,10 +19,10 @@ from torch import Tensor
 
 from unseen.classifier.autograd_graph import nodes_of
 from unseen.classifier.differentiation import differentiated
+from unseen.classifier.scores import Score
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.gradients.derivatives import differentiable_scores, over_channels
 from unseen.explainers.gradients.gradient import FromGradients
-from unseen.explainers.scores import Score
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier

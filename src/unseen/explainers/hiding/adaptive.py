@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.scores import Score
 from unseen.explainers.hiding.rise import RandomMasks
 from unseen.explainers.hiding.windows import Pile, Window, hiding, sliding
-from unseen.explainers.scores import Score, scored, still
+from unseen.explainers.scores import scored, still
 from unseen.removal import MaskedClassifier
 
 Adjust = Callable[[Float[Tensor, "H W"]], Float[Tensor, "H W"]]

@@ -16,10 +16,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.scores import Score, check_score
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.adaptive import Budget, halves, literal, windows
 from unseen.explainers.hiding.spatial_attention import Attention, attention, check_temperature
-from unseen.explainers.scores import Score, check_score
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings

@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import softshrink
 
+from unseen.classifier.scores import Score, check_score
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, segmentation
-from unseen.explainers.scores import Score, check_score, still
+from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings

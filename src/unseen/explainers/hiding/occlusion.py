@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.scores import Score, check_score
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import Pile, hiding, sliding
-from unseen.explainers.scores import Score, check_score, scored, still
+from unseen.explainers.scores import scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings

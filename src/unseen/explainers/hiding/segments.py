@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from unseen.classifier.scores import Score
 from unseen.errors import ParameterError
-from unseen.explainers.scores import Score, scored
+from unseen.explainers.scores import scored
 from unseen.removal import MaskedClassifier
 
 _SMOOTHING = 1 / 16, 1 / 8

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from unseen.explainers.sufficient.evaluation import Evaluate, Test
 from unseen.explanation import Curve
-from unseen.removal.fills.blur import smoothing
+from unseen.inputs.smoothing import smoothing
 
 _ARITY = 8
 

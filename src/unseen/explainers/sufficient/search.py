@@ -20,7 +20,7 @@ from unseen.explanation import Findings, Part
 from unseen.removal import MaskedClassifier
 
 if TYPE_CHECKING:
-    from unseen.explainers.catalogue import Method
+    from unseen.explainers.method import Method
 
 _FLAT = 1e-6
 """Share of a map's largest value that float32 makes by rounding."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from torch import Tensor
 
-from unseen.explanation.explanation import Curve, Explanation, Part
+from unseen.explanation.findings import Curve, Part
 from unseen.explanation.plotting import pixels
+from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.plotting.page import SMALL
 from unseen.explanation.plotting.palette import COLOURS
 
@@ -51,7 +52,7 @@ def photograph(image: Tensor, top: Sequence[Mapping[str, Any]]) -> Column:
     return Column("Photograph", f"as the model sees it, {width} × {height} pixels\n{said}", draw)
 
 
-def saliency(explanation: Explanation, outlined: tuple[Part, ...]) -> Column:
+def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
     """The map over the faded photograph, transparent where it is near 0, with outlines and a colour bar."""
 
     def draw(axes: Axes) -> None:
@@ -85,7 +86,7 @@ def reading_of(span: tuple[float, float]) -> str:
     return "orange: speaks for it; purple: against" if span[0] < 0 else "darker: more responsible"
 
 
-def part(explanation: Explanation, found: Part) -> Column:
+def part(explanation: Drawn, found: Part) -> Column:
     """The part in colour on the faded photograph, and what the model says when it sees the part alone."""
     asked = percent(found.confidence_threshold * explanation.probability)
     verdict = "verified alone and in a batch" if found.verified else "NOT verified: fails alone, in a batch or both"
@@ -108,7 +109,7 @@ def part(explanation: Explanation, found: Part) -> Column:
     return Column(f"{which} {does}, γ = {found.confidence_threshold:g}", "\n".join(lines), draw)
 
 
-def no_part(explanation: Explanation) -> Column:
+def no_part(explanation: Drawn) -> Column:
     """Says plainly that there is nothing to show."""
 
     def draw(axes: Axes) -> None:
@@ -117,7 +118,7 @@ def no_part(explanation: Explanation) -> Column:
     return Column("No part", f"{explanation.method} found no part that suffices for {explanation.label}", draw)
 
 
-def curve(explanation: Explanation, steps: Curve) -> Column:
+def curve(explanation: Drawn, steps: Curve) -> Column:
     """Probability of the target while the ranking's first pixels are shown alone, and while they are hidden."""
     share, shown, hidden = np.array([steps.fractions, steps.insertion, steps.deletion])
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import TYPE_CHECKING
 
-from unseen.explanation.explanation import Explanation
 from unseen.explanation.plotting import columns
 from unseen.explanation.plotting.columns import Column
+from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.plotting.mixture import facts_of, mixture_of
 from unseen.explanation.plotting.page import (
     EDGE,
@@ -27,7 +25,6 @@ from unseen.explanation.plotting.weights import weights
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DOTS_PER_INCH = 160
 PARTS_SHOWN = 3
 """Parts that a picture shows at most; the record holds all."""
 
@@ -35,7 +32,7 @@ _TITLE = 0.5
 """Inches: for a column's title."""
 
 
-def panel(explanation: Explanation) -> Figure:
+def panel(explanation: Drawn) -> Figure:
     """Photograph, saliency map, weights of a mixture, parts, deletion and insertion curve: what there is of them."""
     top = explanation.provenance.get("decision", {}).get("top", [])
     row = [columns.photograph(explanation.image, top), _saliency(explanation), *_parts(explanation)]
@@ -47,35 +44,26 @@ def panel(explanation: Explanation) -> Figure:
     return _sheet(explanation, row, side=3.2)
 
 
-def overlay(explanation: Explanation) -> Figure:
+def overlay(explanation: Drawn) -> Figure:
     """The saliency map over the photograph, with the outlines of the parts and a colour bar."""
     return _sheet(explanation, [_saliency(explanation)], side=5.0)
 
 
-def parts(explanation: Explanation) -> Figure:
+def parts(explanation: Drawn) -> Figure:
     """The parts in colour on the faded photograph, with what the model says when it sees each alone."""
     return _sheet(explanation, _parts(explanation), side=5.0)
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file; needs neither a display nor pyplot."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _saliency(explanation: Explanation) -> Column:
+def _saliency(explanation: Drawn) -> Column:
     return columns.saliency(explanation, explanation.parts[:PARTS_SHOWN])
 
 
-def _parts(explanation: Explanation) -> list[Column]:
+def _parts(explanation: Drawn) -> list[Column]:
     shown = [columns.part(explanation, part) for part in explanation.parts[:PARTS_SHOWN]]
     return shown or [columns.no_part(explanation)]
 
 
-def _sheet(explanation: Explanation, row: list[Column], side: float) -> Figure:
+def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
     rows, cols = explanation.saliency.shape
     tall = side * rows / cols
     width = 2 * EDGE + GAP * (len(row) - 1) + sum(side + column.left for column in row)
@@ -107,7 +95,7 @@ def headline_of(label: str, probability: float) -> str:
     return f"{label}: {columns.percent(probability)} on the full photograph"
 
 
-def _facts(explanation: Explanation) -> list[tuple[str, str]]:
+def _facts(explanation: Drawn) -> list[tuple[str, str]]:
     about = explanation.provenance
     facts = [
         about.get("classifier", {}).get("name"),

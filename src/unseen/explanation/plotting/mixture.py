@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from unseen.explanation.explanation import Explanation
+from unseen.explanation.plotting.drawn import Drawn
 
 EQUAL, MIXED = "equal weights", "mixture"
 """Names of the mean of all methods and of what was made of them."""
@@ -108,7 +108,7 @@ class Mixture:
         return "the mixture is better than every method alone and than equal weights"
 
 
-def mixture_of(explanation: Explanation) -> Mixture | None:
+def mixture_of(explanation: Drawn) -> Mixture | None:
     """What is mixed in an explanation; ``None`` if nothing is."""
     record = record_of(explanation)
     if record is None:
@@ -126,13 +126,13 @@ def mixture_of(explanation: Explanation) -> Mixture | None:
     )
 
 
-def record_of(explanation: Explanation) -> Mapping[str, Any] | None:
+def record_of(explanation: Drawn) -> Mapping[str, Any] | None:
     """The record of the mixture, if the explanation is one."""
     record: Mapping[str, Any] = explanation.provenance.get("search", {}).get("map", {})
     return record if "held_out" in record and record.get("methods") else None
 
 
-def facts_of(explanation: Explanation) -> tuple[str, ...]:
+def facts_of(explanation: Drawn) -> tuple[str, ...]:
     """What is known of the map in a few words, whatever made it."""
     mixture = mixture_of(explanation)
     return explanation.evidence if mixture is None else mixture.facts

@@ -19,13 +19,13 @@ from torch.nn import functional as F
 
 from unseen.classifier import Classifier
 from unseen.classifier.differentiation import differentiated
+from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import NotApplicableError
-from unseen.explainers.scores import Score, check_score, score_of
-from unseen.removal import MaskedClassifier
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.interception import Function, Interception, Watch, calling_module, name_of, names_of
 from unseen.removal.deactivation.masked_model import PartlySighted
 from unseen.removal.deactivation.places import Positions
+from unseen.removal.masked import MaskedClassifier
 
 _KEPT = 128
 _NO_MAP = ("no class activation map", "choose another method, such as 'integrated-gradients'")

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-if TYPE_CHECKING:
-    from unseen.removal.deactivation.places import Layout
 
 Travel = Literal["dilating", "pooled"]
 
@@ -249,3 +246,10 @@ class Traveller:
         above = on.sign() if self.threshold == 0 else valid - on < (1 - self.threshold) * (valid - _ROUNDING)
         outside = valid == 0
         return Grid(above.to(self.dtype), outside.to(self.dtype) if bool(outside.any()) else None)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A place for every element: int64, 1 along the axes on which it does not depend; one object per layout."""
+
+    places: Tensor

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unseen.removal.deactivation.grid import Grid
+from unseen.removal.deactivation.grid import Grid, Layout
 from unseen.removal.deactivation.interception import Function, Interception, State, name_of
-from unseen.removal.deactivation.places import ALWAYS, Layout, Positions, Scattered
+from unseen.removal.deactivation.places import ALWAYS, Positions, Scattered
 
 
 def linear_over_positions(

@@ -14,7 +14,7 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
-from unseen.removal.deactivation.grid import Grid
+from unseen.removal.deactivation.grid import Grid, Layout
 
 ALWAYS = -1
 """The place of what belongs to no position: never switched off."""
@@ -71,13 +71,6 @@ class Positions:
     def layout(self) -> Hashable:
         """What two tensors of one shape and grid have in common if and only if their elements lie alike."""
         return self.grid.size, self.axes
-
-
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """A place for every element: int64, 1 along the axes on which it does not depend; one object per layout."""
-
-    places: Tensor
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,12 @@ It is what insertion begins from in Petsiuk et al., *RISE*, BMVC 2018, and what 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from math import ceil, isfinite
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
+from unseen.inputs.smoothing import check_width, smoothing
 from unseen.registry import compact
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting, distinct
@@ -54,27 +51,3 @@ class Blur(Painting):
         del classifier
         down, across = (smoothing(side, self.width).to(pixels) for side in pixels.shape[2:])
         return blended(down @ distinct(pixels) @ across.T, pixels, masks)
-
-
-def check_width(width: float) -> None:
-    """Refuse what is no standard deviation.
-
-    Raises:
-        ParameterError: not positive and finite.
-    """
-    if not (width > 0 and isfinite(width)):
-        raise ParameterError(f"width {width} must be positive; it is a standard deviation in pixels")
-
-
-@lru_cache(maxsize=32)
-def smoothing(length: int, width: float) -> Float[Tensor, "L L"]:
-    """The Gaussian along one axis as a matrix, float64: each row holds the weights of one output, which sum to 1.
-
-    Args:
-        length: of the axis, in pixels.
-        width: standard deviation in pixels, > 0; weights beyond three of them, rounded up, are left out.
-    """
-    position = torch.arange(length, dtype=torch.float64)
-    distance = (position[:, None] - position).abs()
-    weights = torch.where(distance <= ceil(3 * width), torch.exp(-0.5 * (distance / width) ** 2), 0.0)
-    return weights / weights.sum(1, keepdim=True)

@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.inputs.smoothing import check_width, smoothing
 from unseen.registry import spec
-from unseen.removal.fills.blur import check_width, smoothing
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting
 

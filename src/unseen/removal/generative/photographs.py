@@ -14,7 +14,7 @@ from torch import Tensor
 from unseen.classifier import Preprocessing
 from unseen.errors import ParameterError, PhotoError
 from unseen.inputs.photo import SUFFIXES, open_photo, to_tensor
-from unseen.removal import ProgressListener
+from unseen.system.progress import ProgressListener
 
 _ROOM = 1.25
 """Short side that is kept, in sides of what is trained on."""

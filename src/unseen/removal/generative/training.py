@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from unseen.errors import ModelError, OutputError, ParameterError, UnseenError
-from unseen.explanation import plotting
-from unseen.removal import ProgressListener
 from unseen.removal.generative.autoencoder import Autoencoder, quietly
 from unseen.removal.generative.design import Design
 from unseen.removal.generative.judging import HeldOut
 from unseen.removal.generative.photographs import Photographs, random_crops, read_photographs, split
 from unseen.system.files import check_writable, replace_file
+from unseen.system.pictures import png
+from unseen.system.progress import ProgressListener
 
 FORMAT = "unseen masked autoencoder 1"
 CHECKPOINT, RECORD, PICTURE = "checkpoint.pt", "training.json", "reconstruction.png"
@@ -290,7 +290,7 @@ class _Run:
         torch.save(state, buffer)
         replace_file(self.out / CHECKPOINT, buffer.getvalue())
         if len(self.losses) == self.training.epochs or len(self.losses) % _DRAWN == 0:
-            replace_file(self.out / PICTURE, plotting.png(self.held_out.picture(self._evaluated())))
+            replace_file(self.out / PICTURE, png(self.held_out.picture(self._evaluated())))
 
     def _save(self) -> None:
         """In transformers' format, the weights first: without config.json the folder is no model yet."""

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
+from unseen.inputs.smoothing import smoothing
 from unseen.inputs.streams import stream_of
-from unseen.removal.fills.blur import smoothing
 from unseen.removal.zero_information.descent import Bounded, Verdict, deficit, descend, wide_logits
 
 

@@ -44,7 +44,7 @@ def write(rows: Sequence[Row], folder: Path) -> list[Path]:
         OutputError: the folder cannot be written.
     """
     from unseen.evaluation.judging.report.figures import by_size, curves
-    from unseen.explanation.plotting.figures import png
+    from unseen.system.pictures import png
 
     files = {"report.md": as_markdown(rows).encode(), "tables.csv": as_csv(rows).encode()}
     methods = [values for values in per_method(rows) if values.method not in JUDGED_BESIDE]

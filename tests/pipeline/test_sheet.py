@@ -12,9 +12,10 @@ from helpers.synthetic import make_explanation
 from unseen import Classifier
 from unseen.classifier.decision import Decision
 from unseen.errors import NotApplicableError
-from unseen.explanation import plotting
 from unseen.explanation.plotting import pixels
-from unseen.pipeline.compare import Cell, Comparison
+from unseen.pipeline.comparison import Cell, Comparison
+from unseen.pipeline.sheet import sheet
+from unseen.system.pictures import png
 
 
 def make_cell(method: str = "toy", removal: str = "grey", **changes: Any) -> Cell:
@@ -36,7 +37,7 @@ def texts(figure: Figure) -> str:
 
 
 def said(*cells: Cell, **options: Any) -> str:
-    return texts(plotting.comparison(make_comparison(*cells, **options)))
+    return texts(sheet(make_comparison(*cells, **options)))
 
 
 def test_the_sheet_says_what_was_asked_answered_and_spent() -> None:
@@ -66,7 +67,7 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
         make_cell("one", "grey", saliency=5 * values / values.max()),
         make_cell("two", "grey", saliency=values),
     ]
-    figure = plotting.comparison(make_comparison(*cells))
+    figure = sheet(make_comparison(*cells))
     bars = [axes for axes in figure.axes if axes.xaxis.get_visible() and len(axes.get_xticks())]
     peak = 5 * pixels.limits(values / values.max())[1]
     assert bars[0].get_xlim() == pytest.approx((0, peak))
@@ -115,7 +116,7 @@ def test_a_comparison_that_was_cut_short_is_drawn_as_far_as_it_went() -> None:
     whole = make_comparison(make_cell("one"), make_cell("two"), make_cell("one", "ad"), make_cell("two", "ad"))
     for count in (1, 3):
         part = Comparison(whole.decision, whole.methods, whole.removals, cells=whole.cells[:count])
-        assert plotting.png(plotting.comparison(part)).startswith(b"\x89PNG")
+        assert png(sheet(part)).startswith(b"\x89PNG")
 
 
 def test_nothing_is_written_outside_the_page_or_over_another() -> None:
@@ -127,7 +128,7 @@ def test_nothing_is_written_outside_the_page_or_over_another() -> None:
         make_cell(long),
         make_cell("short"),
     ]
-    figure = plotting.comparison(make_comparison(*cells, target=2, unmoved=frozenset({long})))
+    figure = sheet(make_comparison(*cells, target=2, unmoved=frozenset({long})))
     FigureCanvasAgg(figure).draw()
     boxes = [text.get_window_extent() for text in figure.texts if text.get_text()]
     boxes += [axes.get_tightbbox() for axes in figure.axes if axes.images]

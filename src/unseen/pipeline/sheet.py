@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from unseen.classifier.decision import Decision
+from unseen.errors import UnseenError
+from unseen.explanation import Explanation
 from unseen.explanation.plotting import columns, pixels
 from unseen.explanation.plotting.figures import headline_of
 from unseen.explanation.plotting.page import (
@@ -26,8 +30,6 @@ from unseen.explanation.plotting.page import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from unseen.pipeline.compare import Cell, Comparison
-
 _SIDE, _LEFT = 2.5, 1.5
 """Inches: width of a map; of the photograph and of what is said at the left of a row."""
 _BAR, _TICKS = 0.13, 0.24
@@ -38,7 +40,53 @@ _FAINT = 0.1
 """A map below this share of its column's scale hardly shows."""
 
 
-def comparison(compared: Comparison) -> Figure:
+@runtime_checkable
+class Cell(Protocol):
+    """A cell as the sheet sees it: the map, or why there is none; see :class:`unseen.pipeline.comparison.Cell`."""
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """What was found, or ``None``."""
+
+    @property
+    def error(self) -> UnseenError | None:
+        """Why it failed, or ``None``."""
+
+
+@runtime_checkable
+class Compared(Protocol):
+    """A comparison as the sheet sees it; see :class:`unseen.pipeline.comparison.Comparison`."""
+
+    @property
+    def decision(self) -> Decision:
+        """What the model says of the photograph."""
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """The columns."""
+
+    @property
+    def removals(self) -> Sequence[str]:
+        """The rows."""
+
+    @property
+    def unmoved(self) -> Collection[str]:
+        """Methods whose map does not depend on the removal."""
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """Row by row."""
+
+    @property
+    def rows(self) -> Sequence[Sequence[Cell]]:
+        """The cells of each removal."""
+
+    @property
+    def failures(self) -> Sequence[Cell]:
+        """The cells without explanation."""
+
+
+def sheet(compared: Compared) -> Figure:
     """Photograph and decision above; below, a column per method with its own colour scale, and a row per removal."""
     image = compared.decision.image
     across = range(len(compared.methods))
@@ -82,7 +130,7 @@ def comparison(compared: Comparison) -> Figure:
     return page.figure
 
 
-def _said(compared: Comparison) -> list[tuple[str, str]]:
+def _said(compared: Compared) -> list[tuple[str, str]]:
     """What stands under the headline, each with its colour."""
     decision = compared.decision
     height, width = decision.image.shape[1:]
@@ -104,7 +152,7 @@ def _said(compared: Comparison) -> list[tuple[str, str]]:
     ]
 
 
-def _span(compared: Comparison, column: int) -> tuple[float, float] | None:
+def _span(compared: Compared, column: int) -> tuple[float, float] | None:
     """The range that the colours of a column span, over all its rows; ``None`` without any map."""
     maps = [row[column].explanation for row in compared.rows if column < len(row)]
     found = [explanation.saliency for explanation in maps if explanation is not None]
@@ -120,7 +168,7 @@ def _spec(spec: str, room: float) -> list[str]:
     return [re.sub("([,;/:=]) ", r"\1", line) for line in wrapped(" ".join(parts), room, NAME_LETTER)]
 
 
-def _key(compared: Comparison, column: int) -> str:
+def _key(compared: Compared, column: int) -> str:
     span = _span(compared, column)
     if span is None:
         return "no map"

@@ -1,0 +1,95 @@
+"""What a comparison holds: a cell for every method under every removal, for one decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unseen.classifier.decision import Decision
+from unseen.errors import UnseenError
+from unseen.explanation import Explanation
+from unseen.pipeline.sheet import sheet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One method under one way of hiding.
+
+    Attributes:
+        method: the method's spec, as it was asked for.
+        removal: the removal's spec, as it was asked for.
+        explanation: what was found, or ``None`` if it failed.
+        error: why it failed, or ``None``.
+        folder: where the explanation was saved, if it was.
+    """
+
+    method: str
+    removal: str
+    explanation: Explanation | None = None
+    error: UnseenError | None = None
+    folder: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it cost and reached, ready for JSON; without explanation, why there is none."""
+        about = self.explanation.provenance if self.explanation else {}
+        curve = self.explanation.curve if self.explanation else None
+        return {
+            "method": self.method,
+            "removal": self.removal,
+            "evaluations": about.get("evaluations"),
+            "seconds": round(about["seconds"], 3) if about else None,
+            "areas": {"insertion": curve.insertion_area, "deletion": curve.deletion_area} if curve else None,
+            "folder": self.folder.name if self.folder else None,
+            "error": str(self.error) if self.error else None,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Every method under every way of hiding, for one decision.
+
+    Attributes:
+        decision: what the model says of the photograph, decided once for all cells.
+        methods: their specs, as they were asked for; the columns.
+        removals: their specs, as they were asked for; the rows.
+        unmoved: those methods whose map does not depend on the removal.
+        cells: row by row; those that are over.
+    """
+
+    decision: Decision
+    methods: tuple[str, ...]
+    removals: tuple[str, ...]
+    unmoved: frozenset[str] = frozenset()
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def rows(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells of each removal, in the order of the methods."""
+        width = len(self.methods)
+        return tuple(self.cells[start : start + width] for start in range(0, len(self.cells), width))
+
+    @property
+    def failures(self) -> tuple[Cell, ...]:
+        """The cells without explanation."""
+        return tuple(cell for cell in self.cells if cell.explanation is None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Photograph, model, decision and every cell without its arrays, ready for JSON."""
+        decision = self.decision
+        return {
+            "photo": decision.photo_record,
+            "classifier": decision.classifier.name,
+            "target": {"index": decision.target, "label": decision.label, "probability": decision.probability},
+            "top": decision.top,
+            "methods": list(self.methods),
+            "removals": list(self.removals),
+            "cells": [cell.to_dict() for cell in self.cells],
+        }
+
+    def plot(self) -> Figure:
+        """The maps as one sheet: columns are methods, rows are ways of hiding."""
+        return sheet(self)

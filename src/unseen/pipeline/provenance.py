@@ -1,0 +1,74 @@
+"""What must be known to judge an explanation, and to make it again: versions, model, parameters, command."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from unseen.classifier import Classifier
+from unseen.classifier.zoo import MODELS
+from unseen.explainers.catalogue import METHODS
+from unseen.inputs.photo import PhotoSource
+from unseen.registry import Registry
+from unseen.removal import REMOVALS
+from unseen.system.shell import command_line
+
+
+def versions() -> dict[str, str]:
+    """What runs: the packages on which results depend, and Python."""
+    found = {"python": platform.python_version()}
+    for package in ("unseen", "torch", "numpy", "pillow"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
+    """Which network answered, on what, fed how; ready for JSON."""
+    return {
+        "name": model.name,
+        "fingerprint": model.fingerprint,
+        "optimised": model.is_optimised,
+        "network": type(model.model).__name__,
+        "classes": classes,
+        "preprocessing": asdict(model.preprocessing),
+        "device": str(model.device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "memory_format": str(model.memory_format).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def parameters_of(thing: object) -> dict[str, Any]:
+    """The fields of a dataclass; nothing for what is none."""
+    return asdict(thing) if is_dataclass(thing) and not isinstance(thing, type) else {}
+
+
+def command(photo: PhotoSource, model: Classifier, method: str, removal: str, request: dict[str, Any]) -> str | None:
+    """The command line that repeats the search; ``None`` unless photograph, model, method and removal have names."""
+    specs: list[tuple[Registry[Any], str]] = [(MODELS, model.name), (METHODS, method), (REMOVALS, removal)]
+    known = all(re.split("[:@]", spec)[0] in registry.entries for registry, spec in specs)
+    if not known or not isinstance(photo, (str, os.PathLike)):
+        return None
+    words = ["unseen", "explain", os.fspath(photo), "--model", model.name, "--method", method, "--removal", removal]
+    words += ["--device", str(model.device)]
+    if model.labels_file is not None:
+        words += ["--labels", os.fspath(model.labels_file)]
+    if request["target"] is not None:
+        words += ["--target", str(request["target"])]
+    for gamma in request["confidence"]:
+        words += ["--confidence", str(float(gamma))]
+    words += ["--seed", str(request["seed"]), "--parts", str(request["parts"])]
+    if request["contrastive"]:
+        words.append("--contrastive")
+    if request["batch_size"] is not None:
+        words += ["--batch-size", str(request["batch_size"])]
+    return command_line(words)
