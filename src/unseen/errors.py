@@ -26,6 +26,10 @@ class UnknownNameError(UnseenError, LookupError):
     """A name that is not registered; the message offers the nearest ones."""
 
 
+class PluginError(UnseenError):
+    """What another package adds cannot be used; the message names it."""
+
+
 class ParameterError(UnseenError, ValueError):
     """A parameter is outside its range or of the wrong form."""
 

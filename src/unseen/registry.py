@@ -10,16 +10,18 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
+import sys
 import types
 import typing
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from unseen.errors import ParameterError, UnknownNameError, nearest
+from unseen.errors import ParameterError, PluginError, UnknownNameError, nearest
+from unseen.system.names import printable
 
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ class Entry:
         citation: the source (paper, equation), empty for plain technique.
         cost: model evaluations per use, in words.
         arguments: values preset for the factory, below what the user's spec adds.
+        origin: the entry point that a third party added it by; the registry fills it in.
     """
 
     target: str
@@ -43,11 +46,17 @@ class Entry:
     citation: str = ""
     cost: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = field(default="", kw_only=True)
+
+    def names(self, kind: type) -> bool:
+        """Whether the target is this class; nothing is imported that is not imported already."""
+        module, _, attribute = self.target.partition(":")
+        return getattr(sys.modules.get(module), attribute, None) is kind
 
     @property
     def facts(self) -> dict[str, Any]:
         """All that a user may want to know, ready for JSON."""
-        hidden = ("target", "arguments", "over")
+        hidden = ("target", "arguments", "over", "origin")
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in hidden}
 
     @property
@@ -57,9 +66,20 @@ class Entry:
         return ("; ".join(filter(None, [cost, self.citation])),)
 
     def load(self) -> Any:
-        """Import and return the object that ``target`` names."""
+        """Import and return the object that ``target`` names.
+
+        Raises:
+            PluginError: it is a third party's and cannot be imported.
+        """
         module, _, attribute = self.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (Exception, SystemExit) as error:
+            if not self.origin:
+                raise
+            raise PluginError(
+                f"{self.target} of the plug-in {self.origin} cannot be loaded ({_reason(error)}); update or remove it"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -102,13 +122,10 @@ class Registry(Generic[T]):
         found: dict[str, Entry] = {}
         for point in entry_points(group=self.group):
             try:
-                entry = point.load()
-                if not isinstance(entry, Entry):
-                    raise TypeError(f"it is a {type(entry).__name__}, not an Entry")
-            except Exception as error:  # a broken plug-in must not take the built-in names with it
-                warnings.warn(f"{self.kind} {point.name!r} of {point.value} is left out: {error}", stacklevel=2)
-            else:
-                found[point.name] = entry
+                found[point.name] = _checked(point.load(), point)
+            except (Exception, SystemExit) as error:  # a broken plug-in must not take the built-in names with it
+                told = f"{self.kind} {point.name!r} of {point.value} is left out: {_reason(error)}"
+                warnings.warn(printable(told), stacklevel=2)
         return {**self._builtin, **{k: v for k, v in found.items() if k not in self._builtin}}
 
     def __iter__(self) -> Iterator[str]:
@@ -131,8 +148,10 @@ class Registry(Generic[T]):
             ParameterError: an option that the object does not have, a value that it refuses, or none where one is
                 needed.
         """
-        name, _, options = spec.partition(":")
+        name, colon, options = spec.partition(":")
         entry = self[name]
+        if colon and not options:
+            raise ParameterError(f"{self.kind} {spec!r} names no option after the colon; name one or leave it out")
         factory = entry.load()
         arguments = dict(entry.arguments)
         arguments.update(self._parse(name, factory, options, preset=entry.arguments))
@@ -201,6 +220,24 @@ class Registry(Generic[T]):
         return given
 
 
+def _checked(entry: object, point: EntryPoint) -> Entry:
+    if not isinstance(entry, Entry):
+        raise TypeError(f"it is a {type(entry).__name__}, not an Entry")
+    if not re.fullmatch(r"[^\W_][\w.+-]*", point.name):
+        raise ValueError("a name begins with a letter or a digit and holds nothing but these, '.', '_', '+' and '-'")
+    texts = (entry.target, entry.summary, entry.citation, entry.cost)
+    if not all(isinstance(text, str) for text in texts) or ":" not in entry.target:
+        raise TypeError("its target must be 'module:attribute', and its summary, citation and cost texts")
+    return dataclasses.replace(entry, origin=point.value)
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, SystemExit):
+        return "it ends the program (sys.exit)"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def written(value: object) -> str:
     """An option's value as a spec writes it."""
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
@@ -253,6 +290,8 @@ def _in_words(kind: Any) -> str:
 
 
 def _convert(text: str, kind: Any, where: str) -> Any:
+    if not text:
+        raise ParameterError(f"{where} has no value; give one or leave the option out")
     members = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else ()
     if members:
         if text == "none" and types.NoneType in members:

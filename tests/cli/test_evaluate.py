@@ -70,7 +70,7 @@ def test_some_failures_are_exit_code_1_and_nothing_but_failures_2(
         (["--confidence", "0.5,high"], "a number from 0 to 1"),
         (["--confidence", "2"], "outside"),
         (["--metrics", "sizes"], "did you mean 'size'"),
-        (["--metrics", ""], "one of the metrics has no name"),
+        (["--metrics", ""], "--metrics has an empty value; give a value"),
         (["--metrics", "insertion@gray"], "did you mean 'grey'"),
         (["--metrics", "pointing-game"], "name their file (--annotations)"),
         (["--metrics", "pointing-game", "--annotations", "nowhere.json"], "nowhere.json cannot be read"),

@@ -75,6 +75,7 @@ def test_flags_become_a_spec(
         ("aggregate:goal=faithfulness", None, None, 0.3, "for faithfulness alone drop it"),
         ("aggregate", None, "robustnes", None, "did you mean 'robustness'"),
         ("aggregate", None, None, 1.5, "must lie in [0, 1]"),
+        ("aggregate", [""], None, None, "option 'of' has no value"),
         ("aggregate", ["rise,aggregate"], None, None, "cannot be aggregated"),
         ("aggregate", ["expected-gradients:photos=/data/rise"], None, None, "a method's name follows a '/'"),
     ],
@@ -89,7 +90,7 @@ def test_flags_that_cannot_be_obeyed_are_refused(
 
 @pytest.mark.parametrize(
     ("method", "of", "message"),
-    [("agregate", "rise", "'aggregate'"), ("aggregate", "rise,oclusion", "'occlusion'"), ("aggregate", "", "''")],
+    [("agregate", "rise", "'aggregate'"), ("aggregate", "rise,oclusion", "'occlusion'")],
 )
 def test_misspelt_methods_are_told(method: str, of: str, message: str) -> None:
     with pytest.raises(UnknownNameError) as caught:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 from torch import nn
 
 from unseen import Classifier, Preprocessing
@@ -160,11 +164,11 @@ def test_the_mask_lies_on_the_crop_as_the_photograph_does(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda _: "no json", "is no JSON"),
-        (lambda _: [], "no JSON object"),
-        (lambda _: {"shapes": []}, "no list 'images'"),
-        (lambda data: {**data, "annotations": [{"id": 1}]}, "number 0 of 'annotations' lacks 'image_id'"),
-        (lambda data: {**data, "categories": [3]}, "number 0 of 'categories' lacks"),
+        (lambda _: "no json", "no JSON: Expecting"),
+        (lambda _: [], "it is a list, not an object"),
+        (lambda _: {"shapes": []}, "lacks 'images', 'categories', 'annotations'"),
+        (lambda data: {**data, "annotations": [{"id": 1}]}, r"annotations\[0\] lacks 'image_id'"),
+        (lambda data: {**data, "categories": [3]}, r"categories\[0\] is an integer, not an object"),
     ],
 )
 def test_what_is_no_annotation_file_is_refused(tmp_path: Path, change: Callable[[Any], Any], words: str) -> None:
@@ -193,7 +197,7 @@ def test_two_photographs_of_one_name_are_refused(tmp_path: Path) -> None:
         ({"counts": [600]}, "neither a list"),
         ({"size": [30, 20], "counts": [600]}, "run lengths of size"),
         ({"size": [20, 30], "counts": [599]}, "do not add up"),
-        ({"size": [20, 30], "counts": [700, -100]}, "do not add up"),
+        ({"size": [20, 30], "counts": [700, -100]}, "no list of whole numbers"),
         ({"size": [20, 30], "counts": "!"}, "character '!'"),
         ({"size": [20, 30], "counts": "P"}, "middle of a number"),
         ([[1, 2, 3, 4]], "at least three finite corners"),
@@ -207,3 +211,105 @@ def test_an_instance_of_another_form_is_named(tmp_path: Path, segmentation: obje
     with pytest.raises(ParameterError, match=words) as raised:
         Annotations.read(written(tmp_path, data)).mask("a.jpg", 0, classifier())
     assert "annotation 1" in str(raised.value)
+
+
+# ---- photographs of one name -------------------------------------------------------------------------------------
+
+
+def test_folders_tell_photographs_of_one_name_apart(tmp_path: Path) -> None:
+    data = content()
+    data["images"].append({**data["images"][0], "id": 9, "file_name": "other/a.jpg"})
+    found = Annotations.read(written(tmp_path, data))
+    assert found.mask(Path("/data/folder/a.jpg"), 0, classifier()) is not None
+    assert found.mask(Path("/data/other/a.jpg"), 0, classifier()) is None  # nothing is annotated on that one
+    found.check([Path("/data/folder/a.jpg"), Path("/data/other/a.jpg")])
+
+
+def test_two_photographs_that_one_record_names_are_refused(tmp_path: Path) -> None:
+    found = Annotations.read(written(tmp_path, content()))
+    with pytest.raises(ParameterError, match=r"knows x/a\.jpg and y/a\.jpg by the same name, 'folder/a\.jpg'; give"):
+        found.check([Path("x/a.jpg"), Path("y/a.jpg")])
+    with pytest.raises(ParameterError, match="knows none of the photographs"):
+        found.check([Path("c.jpg")])
+
+
+@pytest.mark.parametrize(("orientation", "fits"), [(1, False), (6, True)])
+def test_a_photograph_of_another_size_is_another_one(tmp_path: Path, orientation: int, fits: bool) -> None:
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.new("RGB", SHAPE).save(path, exif=exif)
+    found = Annotations.read(written(tmp_path, content()))
+    if fits:
+        assert found.mask(path, 0, classifier()) is not None
+    else:
+        with pytest.raises(ParameterError, match=r"has 30 × 20 pixels, but .* has 20 × 30: it is another photograph"):
+            found.mask(path, 0, classifier())
+
+
+def test_the_digest_changes_with_either_file(tmp_path: Path) -> None:
+    found = {Annotations.read(written(tmp_path, content())).digest}
+    data = content()
+    data["categories"][0]["name"] = "dog"
+    found.add(Annotations.read(written(tmp_path, data)).digest)
+    for indices in ("[0]", "[1]"):
+        (tmp_path / "imagenet_classes.json").write_text(f'{{"dog": {indices}}}')
+        found.add(Annotations.read(tmp_path / "instances.json").digest)
+    assert len(found) == 4
+
+
+# ---- damage ------------------------------------------------------------------------------------------------------
+
+ODD = [
+    None,
+    True,
+    -1,
+    0,
+    2**70,
+    1e300,
+    "text",
+    "",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": 1},
+    [[1, 2, 3, 4, 5, "6"]],
+    [[1e308] * 6],
+]
+ODD += [{"size": [20, 30], "counts": odd} for odd in (None, 3, "", "\udce9", [[600]], [2**70], [600.0], [True] * 600)]
+ODD += [{"size": odd, "counts": [600]} for odd in (None, "", [20], [[20], 30], {})]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, one in inner for place in places(one, (*path, key)))][:400]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_annotations_of_odd_types_are_used_or_refused(tmp_path: Path, seed: int) -> None:
+    chance, folder = random.Random(seed), tmp_path
+    holder = {"it": content()}
+    for _ in range(chance.randint(1, 3)):
+        *path, key = ("it", *chance.choice(places(holder["it"])))
+        inside: Any = holder
+        for one in path:
+            inside = inside[one]
+        inside[key] = copy.deepcopy(chance.choice(ODD))
+    (folder / "instances.json").write_text(json.dumps(holder["it"]))
+    with contextlib.suppress(ParameterError):
+        found = Annotations.read(folder / "instances.json")
+        for name in ("a.jpg", "b.jpg"):
+            for target in (0, 1):
+                found.mask(name, target, classifier())
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff", b"[" * 10**5, b'{"images": ' + b"9" * 5000 + b"}", b"null", b"{}"])
+def test_no_text_is_a_traceback(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "instances.json").write_bytes(text)
+    with pytest.raises(ParameterError, match=r"instances\.json"):
+        Annotations.read(tmp_path / "instances.json")
+    written(tmp_path, content())
+    (tmp_path / "imagenet_classes.json").write_bytes(text if text != b"{}" else b'{"a": [-1]}')
+    with pytest.raises(ParameterError, match=r"imagenet_classes\.json"):
+        Annotations.read(tmp_path / "instances.json")

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError
 
 from unseen.cli.messages import complain
-from unseen.errors import UnseenError
+from unseen.errors import ParameterError, UnseenError
 from unseen.system.shell import is_closed_pipe
 
 INTERRUPTED = 130
@@ -210,6 +210,16 @@ app.command(
 )
 
 
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse what is empty, as an unset variable of a shell is: it would stand for a default, or for this folder."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not word.strip():
+            where = f"{before} has an empty value" if before.startswith("--") else "an empty word was given"
+            raise ParameterError(f"{where}; give a value, or leave it out")
+        if word.startswith("--") and word.endswith("="):
+            raise ParameterError(f"{word[:-1]} has an empty value; give a value, or leave it out")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code: 0 done, 1 some of it failed, 2 user error, 130 Ctrl-C.
 
@@ -220,6 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         words = sys.argv[1:] if arguments is None else list(arguments)
+        _check_words(words)
         return int(app(words, exit_on_error=False, print_error=False) or 0)
     except (CycloptsError, UnseenError) as error:
         return complain(error)

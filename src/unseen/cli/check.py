@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unseen.cli.messages import print_json
+from unseen.cli.messages import print_json, say
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.system.process import wait_passively
@@ -62,9 +62,9 @@ def check(
                 print_json({"method": method, "criterion": criterion, "removal": removal, "seed": seed, **about})
     if json:
         return 0
-    print(as_markdown(cells, removal) if markdown else as_text(cells))
+    say(as_markdown(cells, removal) if markdown else as_text(cells))
     if witness:
-        print()
+        say("")
         for (method, criterion), verdict in cells.items():
-            print(f"{method}, {criterion}: {verdict.status}: {verdict.reason}")
+            say(f"{method}, {criterion}: {verdict.status}: {verdict.reason}")
     return 0

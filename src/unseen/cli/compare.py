@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unseen.cli.loading import ready
-from unseen.cli.messages import complain, print_json
+from unseen.cli.messages import complain, print_json, say
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.system.process import wait_passively
@@ -92,6 +92,6 @@ def compare(
         finished=finished,
     )
     if not json:
-        print(report.as_comparison(photo, comparison, out))
+        say(report.as_comparison(photo, comparison, out))
     failed = len(comparison.failures)
     return 0 if not failed else 1 if failed < len(comparison.cells) else 2

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from unseen.cli.evaluate import chosen
 from unseen.cli.loading import ready
-from unseen.cli.messages import complain, print_json
+from unseen.cli.messages import complain, print_json, say
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
@@ -108,8 +108,8 @@ def distance(
         for one in report.as_objects(located):
             print_json(one)
     else:
-        print(report.as_text(located, max(80, shutil.get_terminal_size((110, 24)).columns)))
-        print("\n" + "\n".join(f"  {out / name}" for name in files))
+        say(report.as_text(located, max(80, shutil.get_terminal_size((110, 24)).columns)))
+        say("\n" + "\n".join(f"  {out / name}" for name in files))
     return 1 if located.failed else 0
 
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from cyclopts import Parameter
 
-from unseen.cli.messages import complain, print_json
+from unseen.cli.messages import complain, note, print_json, say
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
-from unseen.errors import ParameterError, UnseenError
+from unseen.errors import OutputError, ParameterError, UnseenError
 from unseen.system.process import tune_allocator, wait_passively
 
 
@@ -126,13 +126,25 @@ def evaluate(
     )
     check_writable(out)
     tune_allocator()
-    with progress("evaluating", unit="explanations") as listener:
-        rows = engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listener)
+    for left_out, kept in plan.repeated.items():
+        note(f"{left_out} has the same content as {kept}; it is the same photograph and judged once")
+    counts: set[int] = set()
+    try:
+        with progress("evaluating", unit="explanations") as listener:
+
+            def listen(stage: str, done: int, expected: int | None) -> None:
+                counts.add(done)
+                listener(stage, done, expected)
+
+            rows = engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listen)
+    except OutputError as error:
+        complain(error)
+        return 1 if len(counts) > 1 else 2  # what was done before it is kept
     methods_and_controls = [method for method in plan.explainers if method != DRAWN]  # not every object is annotated
-    planned = {(path.name, m, r) for path in plan.photos for m in methods_and_controls for r in plan.removals}
-    asked = [row for row in rows if (row.photo, row.method, row.removal) in planned]
-    failed = {(r.photo, r.method, r.removal): r.detail for r in asked if r.metric == SECONDS and r.detail}
-    for photo, reason in dict.fromkeys((key[0], reason) for key, reason in failed.items()):
+    planned = {(one.digest, m, r) for one in plan.subjects for m in methods_and_controls for r in plan.removals}
+    asked = [row for row in rows if (row.digest, row.method, row.removal) in planned]
+    failed = {(r.digest, r.method, r.removal): r for r in asked if r.metric == SECONDS and r.detail}
+    for photo, reason in dict.fromkeys((row.photo, row.detail) for row in failed.values()):
         complain(UnseenError(reason), photo)
     valued = {row.metric for row in asked if row.value is not None}
     without = {
@@ -151,8 +163,8 @@ def evaluate(
         return 2
     files = report.write(rows, out)
     if not json:
-        print(report.as_text(rows, max(80, shutil.get_terminal_size((110, 24)).columns)))
-        print("\n".join(f"  {path}" for path in (out / FILE, *files)))
+        say(report.as_text(rows, max(80, shutil.get_terminal_size((110, 24)).columns)))
+        say("\n".join(f"  {path}" for path in (out / FILE, *files)))
     return 1 if failed or without else 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from unseen.cli.loading import ready
-from unseen.cli.messages import complain, print_json
+from unseen.cli.messages import complain, print_json, say
 from unseen.cli.mixing import mixed
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import Listener, progress
@@ -166,7 +166,7 @@ def _report(photo: Path, explanation: Explanation, files: Mapping[str, Path], js
     if json:
         print_json(report.as_object(photo, explanation, files))
     else:
-        print(report.as_table(photo, explanation, files), flush=True)
+        say(report.as_table(photo, explanation, files))
 
 
 def _report_failure(photo: Path, error: UnseenError, json: bool) -> None:

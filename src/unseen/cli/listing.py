@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from unseen.cli.messages import say
 from unseen.registry import Entry, Option, Registry
+from unseen.system.names import lines_of
 
 _HOMES = {
     "models": "unseen.classifier.zoo:MODELS",
@@ -45,13 +47,13 @@ def listing(
     module, _, attribute = _HOMES[what].partition(":")
     registry: Registry[Any] = getattr(importlib.import_module(module), attribute)
     if name is not None:
-        print(_one_as_json(registry, name) if json else _one_as_text(registry, name))
+        say(_one_as_json(registry, name) if json else _one_as_text(registry, name))
     elif json:
-        print(_dump([_about(name, entry) for name, entry in registry.entries.items()]))
+        say(_dump([_about(name, entry) for name, entry in registry.entries.items()]))
     else:
-        print(_as_text(registry.entries))
+        say(_as_text(registry.entries))
         if what not in ("models", "criteria"):
-            print(f"\nOptions of one: unseen list {what} NAME")
+            say(f"\nOptions of one: unseen list {what} NAME")
     return 0
 
 
@@ -92,4 +94,4 @@ def _as_text(entries: Mapping[str, Entry]) -> str:
     for name, entry in entries.items():
         wrapped = [line for text in (entry.summary, *entry.remarks) for line in textwrap.wrap(text, room)]
         lines += [f"{name if number == 0 else '':{column}}{line}" for number, line in enumerate(wrapped)]
-    return "\n".join(lines)
+    return lines_of(lines)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unseen.cli.messages import note
 from unseen.cli.progress import progress
 from unseen.errors import ModelError
 from unseen.system.process import tune_allocator
@@ -28,5 +28,5 @@ def ready(model: str, device: str, labels: Path | None, target: str | None) -> C
         try:
             return classifier.optimised()
         except ModelError as error:
-            print(f"unseen: note: {error}", file=sys.stderr)
+            note(str(error))
             return classifier

@@ -1,4 +1,4 @@
-"""What commands print in one line: errors on stderr, objects for scripts on stdout."""
+"""What commands print: results on stdout, errors and notes as one line on stderr; nothing commands the terminal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from cyclopts import CycloptsError
+
+from unseen.system.names import printable
+
+
+def say(*lines: str) -> None:
+    """Print lines on stdout; a text of several lines is printed as such.
+
+    Names of files, labels and plug-ins may hold anything; what is not text for a reader is shown as an escape.
+    """
+    print("\n".join(printable(line, keep="\n") for line in lines), flush=True)
+
+
+def note(text: str) -> None:
+    """Print what a user should know as one line on stderr."""
+    print(f"unseen: note: {printable(text)}", file=sys.stderr)
 
 
 def complain(error: Exception, about: str = "") -> int:
@@ -20,7 +35,7 @@ def complain(error: Exception, about: str = "") -> int:
     text = " ".join(str(error).split()).rstrip(".")
     where = f"{about}: " if about and about not in text else ""
     hint = "; see unseen --help" if isinstance(error, CycloptsError) else ""
-    print(f"unseen: error: {where}{text}{hint}", file=sys.stderr)
+    print(f"unseen: error: {printable(f'{where}{text}{hint}')}", file=sys.stderr)
     return 2
 
 

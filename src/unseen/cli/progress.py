@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from unseen.system.names import printable
+
 Listener = Callable[[str, int, "int | None"], None]
 
 
@@ -26,11 +28,11 @@ def progress(label: str, *, unit: str = "evaluations") -> Iterator[Listener]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None, count="")
+        task = bar.add_task(printable(label), total=None, count="")
 
         def listen(stage: str, done: int, expected: int | None) -> None:
             total = None if expected is None else max(expected, done)
-            bar.update(task, description=f"{label}: {stage}", completed=done, total=total)
+            bar.update(task, description=printable(f"{label}: {stage}"), completed=done, total=total)
             speed = next(t for t in bar.tasks if t.id == task).speed
             of = f"{done:,}" if total is None else f"{done:,} of {total:,}"
             rate = f", {speed:,.{0 if speed >= 10 else 2}f}/s" if speed else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unseen.explanation.plotting.columns import percent
 from unseen.explanation.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
+from unseen.system.names import lines_of
 
 if TYPE_CHECKING:
     from unseen.explanation import Explanation, Part
@@ -36,7 +37,7 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
     subject = f"{_cut(explanation.label, 24):24} {percent(explanation.probability):>11}"
     rows = [subject + _part_cells(part) for part in explanation.parts] or [f"{subject}  no part was found"]
     known = facts_of(explanation)
-    return "\n".join([
+    return lines_of([
         f"{photo}  ({about['evaluations']:,} evaluations, {about['seconds']:.1f} s)",
         f"  {_HEADER}",
         *(f"  {row}" for row in rows),
@@ -61,7 +62,7 @@ def as_comparison(photo: Path, comparison: Comparison, folder: Path) -> str:
         )
         rows.append((cell.method, cell.removal, *spent, *measured))
     decision = comparison.decision
-    return "\n".join([
+    return lines_of([
         f"{photo}  ({decision.label} {percent(decision.probability)})",
         *_aligned(rows, words=2),
         f"  sheet: {folder / SHEET}",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from unseen.cli.messages import complain, print_json
+from unseen.cli.messages import complain, print_json, say
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
@@ -108,8 +108,8 @@ def retrain(
         for method in found.methods:
             print_json(found.to_dict(method))
     else:
-        print(report.as_text(found))
-        print(f"\n  {file}\n  {drawn}")
+        say(report.as_text(found))
+        say(f"\n  {file}\n  {drawn}")
     return 1 if found.failed else 0
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from unseen.cli.messages import print_json
+from unseen.cli.messages import print_json, say
 from unseen.cli.options import Flag
 from unseen.cli.progress import progress
 from unseen.system.process import tune_allocator, wait_passively
@@ -70,13 +70,13 @@ def train_mae(
         return 0
     trained, held_out = found.photographs
     plain = found.plain["normalised convolution"]
-    print(f"Trained on {trained} photographs; mean squared error on hidden pixels of {held_out} others:")
-    print(f"  {'autoencoder':24}{found.errors[-1]:.5f}")
+    say(f"Trained on {trained} photographs; mean squared error on hidden pixels of {held_out} others:")
+    say(f"  {'autoencoder':24}{found.errors[-1]:.5f}")
     for name, error in found.plain.items():
-        print(f"  {name:24}{error:.5f}")
+        say(f"  {name:24}{error:.5f}")
     if found.gain <= 0:
-        print(f"It is no better than a blur of the neighbours ({plain:.5f}): give it more epochs or photographs.")
+        say(f"It is no better than a blur of the neighbours ({plain:.5f}): give it more epochs or photographs.")
     else:
-        print(f"It saves {100 * found.gain:.1f} % of the normalised convolution's error.")
-    print(f"\nUse it as  --removal mae:{out}\n  {out / PICTURE}")
+        say(f"It saves {100 * found.gain:.1f} % of the normalised convolution's error.")
+    say(f"\nUse it as  --removal mae:{out}\n  {out / PICTURE}")
     return 0

@@ -10,6 +10,7 @@ from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
 from unseen.removal import REMOVALS, Removal
+from unseen.system.names import lines_of
 
 MARKS: Mapping[Status, str] = {"holds": "✓", "fails": "✗", "not applicable": "–"}
 
@@ -73,7 +74,7 @@ def as_markdown(cells: Mapping[tuple[str, str], Verdict], removal: str) -> str:
     rows = [
         f"| `{method}` | {' | '.join(MARKS[cells[method, one].status] for one in criteria)} |" for method in methods
     ]
-    return "\n".join([
+    return lines_of([
         f"| removal `{removal}` | {' | '.join(criteria)} |",
         f"| --- |{' :-: |' * len(criteria)}",
         *rows,
@@ -87,4 +88,4 @@ def as_text(cells: Mapping[tuple[str, str], Verdict]) -> str:
     head = [f"{number:>2}  {name}" for number, name in enumerate(criteria, 1)]
     numbers = " ".join(f"{number:>2}" for number in range(1, len(criteria) + 1))
     rows = [f"{m:{width}}  {' '.join(f'{MARKS[cells[m, c].status]:>2}' for c in criteria)}" for m in methods]
-    return "\n".join([*head, "", f"{'':{width}}  {numbers}", *rows, "", "✓ holds   ✗ fails   – not applicable"])
+    return lines_of([*head, "", f"{'':{width}}  {numbers}", *rows, "", "✓ holds   ✗ fails   – not applicable"])

@@ -249,8 +249,8 @@ CONTROLS = ("random", "uniform", "edges")
 def spec_of(method: object) -> str:
     """The spec that makes ``METHODS.create`` build ``method`` again; its class's name if it is not registered."""
     kind = type(method)
-    for name in METHODS:
-        preset = METHODS[name].arguments
-        if METHODS[name].load() is kind and all(getattr(method, key) == value for key, value in preset.items()):
+    for name, entry in METHODS.entries.items():
+        preset = entry.arguments
+        if entry.names(kind) and all(getattr(method, key) == value for key, value in preset.items()):
             return spec(name, method, preset=preset)
     return spec(kind.__name__, method)

@@ -93,7 +93,10 @@ def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
         PhotoError: nothing was given, or a folder cannot be read or holds no photograph.
     """
     found: list[Path] = []
-    for path in map(Path, paths):
+    given = list(paths)
+    if "" in given:
+        raise PhotoError("a photograph without a name was given; name files or folders")
+    for path in map(Path, given):
         found.extend(_photos_inside(path) if _is_folder(path) else [path])
     if not found:
         raise PhotoError("no photograph was given; name files or folders")

@@ -40,7 +40,7 @@ class PixelLevel(MaskMetric):
 
     def __post_init__(self) -> None:
         entry = cast(MetricEntry, METRICS[self.of])
-        if entry.judges != "map" or entry.over or entry.load() is PixelLevel:
+        if entry.judges != "map" or entry.over or entry.names(PixelLevel):
             raise ParameterError(
                 f"{self.of!r} has no pixel-level form; of must name another metric that gives every map a number"
             )

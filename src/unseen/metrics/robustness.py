@@ -33,7 +33,7 @@ class Contexts(Protocol):
         """The contexts of one photograph, in order.
 
         Args:
-            photo: its name, which decides the order.
+            photo: its digest or another text that stands for it, which decides the order.
             target: the class of its parts, which no context shows.
         """
 

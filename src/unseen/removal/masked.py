@@ -55,6 +55,11 @@ class Removal(ABC):
     def name(self) -> str:
         """The spec that creates this removal from the registry."""
 
+    @property
+    def content(self) -> str:
+        """A digest of what the files hold that the removal reads; empty where it reads none."""
+        return ""
+
     @abstractmethod
     def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
         """The masked pass of ``classifier`` for this photograph.

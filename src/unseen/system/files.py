@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -124,6 +124,29 @@ def content_digest(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def contents_digest(paths: Iterable[Path]) -> str:
+    """Of the content of several files, in this order; one that cannot be read counts as such."""
+    digest = sha256()
+    for path in paths:
+        try:
+            digest.update(content_digest(path).encode())
+        except OSError:
+            digest.update(b"unreadable")
+    return digest.hexdigest()
+
+
+def stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is written again, at the cost of no read: inode, size and time of writing.
+
+    For what is kept of a file within a process, which a file of the same name must not get.
+    """
+    try:
+        about = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (about.st_ino, about.st_size, about.st_mtime_ns)
 
 
 def _nearest_existing(folder: Path) -> Path:

@@ -66,6 +66,11 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(c if c in keep or not _commands(c) else _escaped(c) for c in text)
 
 
+def lines_of(lines: Iterable[str]) -> str:
+    """Lines as one text, each of them one line whatever it says."""
+    return "\n".join(map(printable, lines))
+
+
 def _commands(character: str) -> bool:
     return unicodedata.category(character) in _UNSEEN and character not in "\u200c\u200d\u00ad"  # joiners of scripts
 

@@ -62,7 +62,7 @@ def test_what_fails_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "features.sqlite"
     path.write_text("not a data base, but long enough to be read as the head of one " * 20)
-    with pytest.raises(OutputError, match=r"cannot write .*features.sqlite"):
+    with pytest.raises(OutputError, match=r"features\.sqlite is no store of features or is damaged .* move it away"):
         FeatureStore(path)
     with pytest.raises(OutputError, match="cannot write"):
         FeatureStore(path / "inside.sqlite")
@@ -76,7 +76,7 @@ def test_a_vector_that_is_damaged_is_refused(damage: str, tmp_path: Path) -> Non
     with closing(sqlite3.connect(tmp_path / "features.sqlite")) as file, file:
         file.execute(f"UPDATE features SET vector = {damage}")
     store = FeatureStore(tmp_path / "features.sqlite")
-    with pytest.raises(OutputError, match=r"features.sqlite cannot be read .* move it away"):
+    with pytest.raises(OutputError, match=r"features\.sqlite is no store .* move it away"):
         store.get(["a"], counted([]))
     store.close()
 
@@ -92,7 +92,7 @@ def test_another_run_in_the_same_file_is_waited_for(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("unseen.evaluation.distance.store.PATIENCE", 0.1)
     with closing(sqlite3.connect(tmp_path / "features.sqlite", isolation_level=None)) as file:
         file.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(OutputError, match=r"locked.*if another run writes it, wait"):
+        with pytest.raises(OutputError, match="is in use by another process; wait for it"):
             FeatureStore(tmp_path / "features.sqlite")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from PIL import Image
 
 from helpers import toys
 from unseen.classifier.zoo import MODELS
+from unseen.errors import OutputError
 from unseen.evaluation.judging import engine, judging
 from unseen.evaluation.judging.engine import run
 from unseen.evaluation.judging.ledger import FILE, Row
@@ -122,7 +125,7 @@ def test_metrics_of_parts_can_be_added(plan: Plan, tmp_path: Path) -> None:
 
 
 def test_a_fault_of_a_method_costs_its_cells_only(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS.entries, "faulty", Entry("test_engine:Faulty", "fails", "nobody", "1"))
+    monkeypatch.setitem(METHODS.entries, "faulty", Entry(f"{__name__}:Faulty", "fails", "nobody", "1"))
     rows = run(replace(plan, methods=("faulty", "toy"), metrics=("size",)), tmp_path / "out")
     said = {row.detail for row in rows if row.method == "faulty"}
     assert said == {"a fault of the program, ZeroDivisionError: nothing to divide by"}
@@ -147,6 +150,106 @@ def test_it_is_told_what_is_under_way(plan: Plan, tmp_path: Path) -> None:
         ("0.png, toy, grey: insertion", 0, 1),
         ("0.png, toy, grey: done", 1, 1),
     ]
+
+
+# ---- identity ---------------------------------------------------------------------------------------------------
+
+
+def sizes(rows: list[Row], metric: str = "confidence") -> dict[str, float | None]:
+    return {row.digest: row.value for row in rows if (row.metric, row.removal, row.confidence) == (metric, "grey", 0.5)}
+
+
+def test_photographs_of_one_name_in_two_folders_have_their_own_results(plan: Plan, tmp_path: Path) -> None:
+    paths = []
+    for number, photo in enumerate(plan.photos[:3]):
+        path = tmp_path / str(number) / "001.png"
+        path.parent.mkdir()
+        path.write_bytes(photo.read_bytes())
+        paths.append(path)
+    alike = run(replace(plan, photos=tuple(paths), contexts=tuple(paths)), tmp_path / "alike")
+    named = run(replace(plan, photos=plan.photos[:3], contexts=tuple(paths)), tmp_path / "named")
+    assert sizes(alike) == sizes(named)
+    assert len(sizes(alike)) == 3
+    assert {row.photo for row in alike} == {"001.png"}
+
+
+def test_a_file_that_is_replaced_in_place_is_another_photograph(plan: Plan, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(plan.photos[0].read_bytes())
+    small = replace(plan, photos=(path,), contexts=plan.contexts)
+    first = run(small, tmp_path / "out")
+    path.write_bytes(plan.photos[1].read_bytes())
+    both = run(small, tmp_path / "out")
+    alone = run(small, tmp_path / "alone")
+    assert len(sizes(both)) == 2
+    assert sizes(both) == {**sizes(first), **sizes(alone)}
+
+
+def test_a_file_that_changes_while_it_is_judged_is_told(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(plan.photos[0].read_bytes())
+    small = replace(plan, photos=(path,))
+    decide = judging.decide
+
+    def late(*words: object) -> object:
+        path.write_bytes(plan.photos[1].read_bytes())
+        return decide(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(judging, "decide", late)
+    assert {row.detail for row in run(small, tmp_path / "out") if row.metric == "seconds"} == {
+        f"{path} was changed since the evaluation began; start it again"
+    }
+    assert {row.detail for row in run(small, tmp_path / "out")} == {""}
+
+
+def test_files_of_the_same_content_are_one_photograph(plan: Plan, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(plan.photos[0].read_bytes())
+    doubled = replace(plan, photos=(plan.photos[0], copy))
+    assert doubled.repeated == {copy: plan.photos[0]}
+    assert {row.photo for row in run(doubled, tmp_path / "out")} == {"0.png"}
+
+
+@pytest.mark.parametrize("what", ["contexts", "labels", "removal"])
+def test_files_that_are_replaced_set_evaluations_apart(plan: Plan, tmp_path: Path, what: str) -> None:
+    """They have the names that they had."""
+    folder = tmp_path / "donors"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(plan.photos[0].read_bytes())
+    (tmp_path / "labels").write_text("left\nright\nneither\n")
+    plan = replace(
+        plan,
+        photos=plan.photos[:1],
+        contexts=(folder / "0.png",),
+        labels=tmp_path / "labels",
+        removals=(f"dataset-mean:{folder}",) if what == "removal" else ("grey",),
+        metrics=("size",) if what == "removal" else ("size", "robustness-photos"),
+    )
+    run(plan, tmp_path / "out")
+    run(plan, tmp_path / "out")
+    if what == "labels":
+        (tmp_path / "labels").write_text("left\nright\nnone\n")
+    else:
+        (folder / "0.png").write_bytes(plan.photos[0].read_bytes() + b" ")
+    with pytest.raises(OutputError, match=r"holds an evaluation with .*; choose another --out"):
+        run(plan, tmp_path / "out")
+
+
+def test_a_method_that_ends_the_program_costs_its_cells_only(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS.entries, "leaving", Entry(f"{__name__}:Leaving", "leaves", "nobody", "1"))
+    rows = run(replace(plan, methods=("leaving", "toy"), metrics=("size",)), tmp_path / "out")
+    assert {"SystemExit" in row.detail for row in rows if row.method == "leaving"} == {True}
+    assert all(row.value is not None for row in rows if row.method == "toy")
+
+
+@dataclass(frozen=True)
+class Leaving(toys.Toy):
+    def __call__(self, *_words: object, **_asked: object) -> NoReturn:  # type: ignore[override]
+        sys.exit(0)
 
 
 # ---- real processes ---------------------------------------------------------------------------------------------
@@ -195,7 +298,7 @@ def test_a_process_that_dies_costs_its_cell_only(plan: Plan, tmp_path: Path, mon
 
 
 def _deadly(cell: engine.Cell) -> object:
-    if cell.photo.name == "1.png":
+    if cell.subject.name == "1.png":
         os._exit(9)
     torch.set_num_threads(1)
     return engine._judge(cell)
@@ -208,3 +311,35 @@ def test_windows_is_not_asked_for_more_workers_than_it_waits_for(plan: Plan, mon
     engine._pool(plan, Path("out"), 96)
     engine._pool(plan, Path("out"), 4)
     assert counts == [61, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_a_run_that_is_ended(tmp_path: Path, photo_paths: dict[str, Path], number: int) -> None:
+    run_ = evaluate(*photo_paths.values(), "--out", tmp_path / "out", "--workers", "2")
+    until = time.time() + 120
+    while len(workers := _children(run_.pid)) < 2 and time.time() < until:
+        time.sleep(0.2)
+    run_.send_signal(number)
+    run_.communicate(timeout=60)  # returns when nobody holds its pipes any more
+    assert len(workers) >= 2
+    assert not any(map(_runs, workers))
+
+
+def _runs(pid: int) -> bool:
+    """Not a zombie, which waits for nobody but its parent."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def _children(parent: int) -> list[int]:
+    """Workers, not the process that tracks what they share."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                command = (path.parent / "cmdline").read_text()
+                found += [int(path.parent.name)] if "spawn_main" in command else []
+    return found

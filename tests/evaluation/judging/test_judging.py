@@ -79,7 +79,7 @@ class Refusing(Removal):
 
 def entry(name: str, **more: object) -> MetricEntry:
     values = {"better": "higher", "range": "0 to 1", "weakness": "a toy", **more}
-    return MetricEntry(f"test_judging:{name}", name, "nobody", "1", **values)  # type: ignore[arg-type]
+    return MetricEntry(f"{__name__}:{name}", name, "nobody", "1", **values)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +125,7 @@ def test_maps_and_controls_are_judged_under_the_removal_that_the_metric_names(pl
 def test_a_removal_that_refuses_the_network_takes_only_its_own_metrics_along(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refusing = Entry("test_judging:Refusing", "refusing", "nobody", "1")
+    refusing = Entry(f"{__name__}:Refusing", "refusing", "nobody", "1")
     monkeypatch.setitem(REMOVALS.entries, "refusing", refusing)
     small = replace(plan, photos=plan.photos[:1], removals=("black",), metrics=("shown", "shown@refusing"))
     rows = [row for row in run(small, tmp_path / "out") if row.method == "toy"]
@@ -193,7 +193,7 @@ def test_annotations_that_do_not_fit_are_told_before_any_work(plan: Plan, tmp_pa
     path = tmp_path / "instances.json"
     plan = replace(plan, metrics=("inside",), annotations=path)
     objects: dict[str, list[object]] = {"images": [], "categories": [{"id": 1, "name": "left"}], "annotations": []}
-    for content, said in (("{}", "no list 'images'"), (json.dumps(objects), "knows none of the photographs")):
+    for content, said in (("{}", "it lacks 'images'"), (json.dumps(objects), "knows none of the photographs")):
         path.write_text(content)
         with pytest.raises(ParameterError, match=said):
             run(plan, tmp_path / "out")

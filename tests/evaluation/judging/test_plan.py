@@ -16,7 +16,6 @@ PHOTOS = (Path("a/one.jpg"), Path("a/two.jpg"))
     ("bad", "said"),
     [
         ({"photos": ()}, "no photos"),
-        ({"photos": (Path("a/one.jpg"), Path("b/one.jpg"))}, "two photographs are called one.jpg"),
         ({"removals": ("gray",)}, "did you mean 'grey'"),
         ({"methods": ("casual",)}, "did you mean 'causal'"),
         ({"metrics": ("robustness",)}, "did you mean"),
@@ -35,9 +34,5 @@ def test_nonsense_is_refused_before_any_work(bad: dict[str, Any], said: str) -> 
         Plan(**{"photos": PHOTOS, **bad})
 
 
-def test_a_plan_is_json_and_its_identity_leaves_out_what_may_grow() -> None:
-    small, large = Plan(PHOTOS[:1], removals=("ad",), backgrounds=5), Plan(PHOTOS)
-    json.dumps(large.to_dict())
-    assert small.identity == large.identity
-    assert Plan(PHOTOS, seed=1).identity != large.identity
-    assert Plan(PHOTOS, confidence=(0.5,)).identity != large.identity
+def test_a_plan_is_json() -> None:
+    json.dumps(Plan(PHOTOS).to_dict())

@@ -127,9 +127,10 @@ def test_everything_is_written(tmp_path: Path) -> None:
     assert len(report.write(rows() + rows(method="other"), tmp_path)) == 8
 
 
-def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="choose another folder"):
-        report.write(rows(), tmp_path / "nowhere")
+        report.write(rows(), tmp_path / "file" / "nowhere")
 
 
 def test_a_figure_has_one_line_per_removal_with_its_interval() -> None:

@@ -178,7 +178,7 @@ def test_a_number_of_the_set_is_no_mean(monkeypatch: pytest.MonkeyPatch) -> None
         better="higher",
         range="0 to 1",
         weakness="a toy",
-        over="test_separation:hits",
+        over=f"{__name__}:hits",
     )
     monkeypatch.setitem(METRICS.entries, "named", entry)
     some = [

@@ -93,7 +93,9 @@ def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
     source, _, name = spec.partition(":")
     path = ""
     if source != "hf":
-        head, _, path = spec.partition("@")
+        head, at, path = spec.partition("@")
+        if at and not path:
+            raise ParameterError(f"{spec!r} names no file of weights after the @; name one or leave the @ out")
         source, _, name = head.partition(":")
     try:
         entry = MODELS[source]
@@ -110,6 +112,8 @@ def _labels(labels: Sequence[str] | str | PathLike[str] | None) -> tuple[str, ..
         return None
     if not isinstance(labels, str | PathLike):
         return tuple(labels)
+    if labels == "":
+        raise ParameterError("the file of the labels has no name; name one or leave the labels out")
     try:
         lines = Path(labels).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -207,6 +207,7 @@ class _Run:
     store: FeatureStore
     progress: ProgressListener | None
     failed: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
     evaluations: int = 0
     done: int = 0
 
@@ -293,7 +294,13 @@ class _Run:
             self.evaluations += masked.evaluations
             return found
 
-        return self.store.get([key_of(self.classifier, image, removal.name, mask) for mask in masks], compute)
+        named = f"{removal.name} {self._content(spec)}"
+        return self.store.get([key_of(self.classifier, image, named, mask) for mask in masks], compute)
+
+    def _content(self, spec: str) -> str:
+        if spec not in self.contents:
+            self.contents[spec] = REMOVALS.create(spec).content
+        return self.contents[spec]
 
     def _tell(self, stage: str, passed: int, expected: int) -> None:
         self.done += passed

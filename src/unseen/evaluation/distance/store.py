@@ -13,12 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import OutputError
 from unseen.removal.batched import digest
+from unseen.system.database import FAULTS, PATIENCE, check_row, fault
+from unseen.system.files import unwritable
+from unseen.system.schema import MalformedError
 
 FILE = "features.sqlite"
-PATIENCE = 30.0
-"""Seconds to wait while another run writes."""
+_KIND = "store of features"
 
 
 class FeatureStore:
@@ -38,10 +39,10 @@ class FeatureStore:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(":memory:" if path is None else path, timeout=PATIENCE)
             self._connection.execute("CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, vector BLOB NOT NULL)")
-        except (OSError, sqlite3.Error) as error:
-            raise OutputError(
-                f"cannot write {path} ({error}); if another run writes it, wait; else move it away, or choose another"
-            ) from None
+        except OSError as error:
+            raise unwritable(path or Path(), error) from None
+        except FAULTS as error:
+            raise fault(path or Path(), error, _KIND) from None
 
     def get(
         self, keys: Sequence[str], compute: Callable[[Sequence[int]], Float[Tensor, "n C"]]
@@ -73,9 +74,9 @@ class FeatureStore:
             for key in keys:
                 row = self._connection.execute("SELECT vector FROM features WHERE key = ?", (key,)).fetchone()
                 if row is not None:
-                    found[key] = torch.from_numpy(np.frombuffer(row[0], np.float32).copy())
-        except (sqlite3.Error, TypeError, ValueError) as error:
-            raise OutputError(f"{self.path} cannot be read ({error}); move it away") from None
+                    found[key] = _vector(row)
+        except FAULTS as error:
+            raise fault(self.path or Path(), error, _KIND) from None
         return found
 
     def _add(self, vectors: Mapping[str, Tensor]) -> None:
@@ -83,23 +84,33 @@ class FeatureStore:
         try:
             with self._connection:
                 self._connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", rows)
-        except sqlite3.Error as error:
-            raise OutputError(f"cannot write {self.path} ({error}); what was computed before is kept") from None
+        except FAULTS as error:
+            raise fault(self.path or Path(), error, _KIND) from None
+
+
+def _vector(row: tuple[object, ...]) -> Tensor:
+    check_row(row, "b")
+    content = row[0]
+    assert isinstance(content, bytes)
+    if not content or len(content) % 4:
+        raise MalformedError(f"a vector of {len(content)} bytes")
+    vector = torch.from_numpy(np.frombuffer(content, np.float32).copy())
+    if not bool(vector.isfinite().all()):
+        raise MalformedError("a vector with values that are not finite")
+    return vector
 
 
 def key_of(classifier: Classifier, image: Float[Tensor, "3 H W"], removal: str = "", mask: Tensor | None = None) -> str:
     """What a feature vector follows from: network, preprocessing, photograph, removal and mask, as one short text.
 
-    What a folder or a file holds that the removal names is not looked into.
-
     Args:
         classifier: whose features they are.
         image: the photograph.
-        removal: the name of the removal; empty where nothing is hidden.
+        removal: the name of the removal, and the digest of what it reads; empty where nothing is hidden.
         mask: shape (H, W); none where nothing is hidden.
     """
     content = blake2b(digest_size=16)
-    content.update(f"{classifier.fingerprint} {classifier.preprocessing} {removal} ".encode())
+    content.update(f"{classifier.name} {classifier.fingerprint} {classifier.preprocessing} {removal} ".encode())
     content.update(digest(image))
     content.update(b"" if mask is None else digest(mask))
     return content.hexdigest()

@@ -7,15 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 
+from unseen.evaluation.judging.identity import identity_of
 from unseen.evaluation.judging.judging import Cell, Judge, failed
 from unseen.evaluation.judging.ledger import Ledger, Outcome, Row
 from unseen.evaluation.judging.plan import Plan
+from unseen.system.parent import end_with_parent
 from unseen.system.process import tune_allocator
 
 Listener = Callable[[str, int, "int | None"], None]
@@ -37,18 +40,18 @@ def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None
         ModelError: the model cannot be loaded.
         ParameterError: see :attr:`Judge.annotations`.
     """
-    names = [(photo, m, r) for photo in plan.photos for m in plan.explainers for r in plan.removals]
+    plan = replace(plan)  # its photographs are those that lie there now
+    names = [(subject, m, r) for subject in plan.subjects for m in plan.explainers for r in plan.removals]
     done = 0
 
     def told(cell: Cell, stage: str) -> None:
         if progress is not None:
-            progress(f"{cell.photo.name}, {cell.method}, {cell.removal}: {stage}", done, len(names))
+            progress(f"{cell}: {stage}", done, len(names))
 
     judge = Judge(plan, folder, told)
-    judge.annotations  # what is wrong with them is told before any work  # noqa: B018
-    ledger = Ledger(folder, plan, judge.classifier.fingerprint)
+    ledger = Ledger(folder, plan, identity_of(plan, judge.classifier, judge.annotations))
     try:
-        cells = (Cell(photo, m, r, ledger.outcome(photo.name, m, r)) for photo, m, r in names)
+        cells = (Cell(subject, m, r, ledger.outcome(subject, m, r)) for subject, m, r in names)
         waiting = [cell for cell in cells if cell.lacks(plan)]
         done = len(names) - len(waiting)
         if waiting and plan.backend == "onnxruntime":
@@ -58,7 +61,7 @@ def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None
             ledger.write(outcome)
             done += 1
             if progress is not None:
-                progress(f"{outcome.photo}, {outcome.method}, {outcome.removal}: done", done, len(names))
+                progress(f"{outcome.subject.name}, {outcome.method}, {outcome.removal}: done", done, len(names))
         return ledger.rows()
     finally:
         ledger.close()
@@ -123,6 +126,7 @@ def _pool(plan: Plan, folder: Path, workers: int) -> ProcessPoolExecutor:
 
 def _start(plan: Plan, folder: Path) -> None:
     global _judge
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     torch.set_num_threads(1)
     tune_allocator()

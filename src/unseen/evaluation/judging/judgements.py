@@ -34,14 +34,14 @@ class Judgements:
                 key = (row.method, row.removal, row.metric)
                 values = self._found.setdefault(key, {})
                 if row.value is not None and entry_of(row.metric).over:
-                    values[row.photo] = float(row.value == row.target)
+                    values[row.subject] = float(row.value == row.target)
                     named, targets = self._named.setdefault(key, ([], []))
                     named.append(row.value)
                     targets.append(row.target)
                 elif row.value is not None:
-                    values[row.photo] = row.value
+                    values[row.subject] = row.value
                 else:
-                    self.reasons.setdefault(key, {})[row.photo] = row.detail
+                    self.reasons.setdefault(key, {})[row.subject] = row.detail
 
     def __bool__(self) -> bool:
         return bool(self._found)

@@ -16,10 +16,11 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.classifier.decision import Decision, decide
 from unseen.classifier.zoo import load_classifier
-from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
+from unseen.errors import ModelError, NotApplicableError, PhotoError, UnseenError
 from unseen.evaluation.annotations import Annotations
 from unseen.evaluation.judging.ledger import JudgedPart, Measurement, Outcome
 from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
+from unseen.evaluation.judging.subject import Subject
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.controls import AnnotationMap
 from unseen.explainers.method import Method
@@ -39,10 +40,13 @@ _NONE = Measurement(None, 0, 0, 0)
 class Cell:
     """One photograph × method × removal, and what is known of it."""
 
-    photo: Path
+    subject: Subject
     method: str
     removal: str
     known: Outcome | None
+
+    def __str__(self) -> str:
+        return f"{self.subject.name}, {self.method}, {self.removal}"
 
     def lacks(self, plan: Plan) -> bool:
         """Whether there is anything left to do; what failed altogether is tried again."""
@@ -76,7 +80,7 @@ def failed(cell: Cell, plan: Plan, reason: str) -> Outcome:
         if plan.of_parts
     ]
     of_maps = {metric.spec: _missing(reason) for metric in plan.of_maps}
-    return Outcome(cell.photo.name, cell.method, cell.removal, reason, parts=parts, measurements=of_maps)
+    return Outcome(cell.subject, cell.method, cell.removal, reason, parts=parts, measurements=of_maps)
 
 
 class Judge:
@@ -91,8 +95,8 @@ class Judge:
     def __init__(self, plan: Plan, folder: Path, watch: Callable[[Cell, str], None] | None = None) -> None:
         self.plan, self.folder = plan, folder
         self.watch: Callable[[Cell, str], None] = watch or (lambda _cell, _stage: None)
-        self._decision: tuple[Path, Decision] | None = None
-        self._last_map: tuple[tuple[Path, str, str | None], tuple[Tensor, int, float]] | None = None
+        self._decision: tuple[Subject, Decision] | None = None
+        self._last_map: tuple[tuple[Subject, str, str | None], tuple[Tensor, int, float]] | None = None
 
     @cached_property
     def plain(self) -> Classifier:
@@ -133,11 +137,7 @@ class Judge:
         if path is None:
             return None
         found = Annotations.read(path, self.plan.annotation_classes)
-        names = [photo.name for photo in self.plan.photos]
-        if not any(name in found.photos for name in names):
-            raise ParameterError(
-                f"{path} knows none of the photographs, such as {names[0]}; it must name their files ('file_name')"
-            )
+        found.check(self.plan.photos)
         found.categories_of(0, self.plain)
         return found
 
@@ -147,7 +147,7 @@ class Judge:
             return self._outcome(cell)
         except UnseenError as error:
             return failed(cell, self.plan, str(error))
-        except Exception as error:  # a fault of one method must not cost a run of days
+        except (Exception, SystemExit) as error:  # a fault of one method must not cost a run of days
             return failed(cell, self.plan, _fault(error))
 
     def _outcome(self, cell: Cell) -> Outcome:
@@ -168,21 +168,24 @@ class Judge:
 
     # ---- explanations -------------------------------------------------------------------------------------------
 
-    def _decided(self, photo: Path) -> Decision:
+    def _decided(self, subject: Subject) -> Decision:
         """What the network says of the photograph; kept until another is asked for."""
-        if self._decision is None or self._decision[0] != photo:
-            self._decision = (photo, decide(photo, self.black_box))
+        if self._decision is None or self._decision[0] != subject:
+            decision = decide(subject.path, self.black_box)
+            if Subject.of(subject.path) != subject:
+                raise PhotoError(f"{subject.path} was changed since the evaluation began; start it again")
+            self._decision = (subject, decision)
         return self._decision[1]
 
-    def _annotation(self, photo: Path) -> Tensor | None:
+    def _annotation(self, subject: Subject) -> Tensor | None:
         if self.annotations is None:
             return None
-        return self.annotations.mask(photo.name, self._decided(photo).target, self.plain)
+        return self.annotations.mask(subject.path, self._decided(subject).target, self.plain)
 
     def _method(self, cell: Cell) -> Method:
         if cell.method != DRAWN:
             return METHODS.create(cell.method)
-        annotation = self._annotation(cell.photo)
+        annotation = self._annotation(cell.subject)
         if annotation is None:
             raise NotApplicableError("no object of the explained class is annotated on what the model sees of it")
         return AnnotationMap(annotation=annotation)
@@ -190,7 +193,7 @@ class Judge:
     def _explained(self, cell: Cell) -> tuple[Outcome, Tensor]:
         """The outcome without measurements of the map, and the map; parts only if a metric asks for them."""
         method, removal = self._method(cell), REMOVALS.create(cell.removal)
-        decision = replace(self._decided(cell.photo), classifier=self._asked_by(method, removal))
+        decision = replace(self._decided(cell.subject), classifier=self._asked_by(method, removal))
         if self.plan.of_parts:
             explanation = explain_decision(
                 decision, method, removal, confidence=self.plan.confidence, seed=self.plan.seed
@@ -203,7 +206,7 @@ class Judge:
             saliency, spent, seconds = self._map(cell, method, removal)
             spent, seconds, parts = spent + decision.evaluations, seconds + decision.seconds, []
         outcome = Outcome(
-            cell.photo.name,
+            cell.subject,
             cell.method,
             cell.removal,
             target=decision.target,
@@ -217,9 +220,9 @@ class Judge:
 
     def _map(self, cell: Cell, method: Method, removal: Removal) -> tuple[Tensor, int, float]:
         """The map alone, the evaluations and the seconds that it took; made once for all removals if it can be."""
-        key = (cell.photo, cell.method, None if not getattr(method, "uses_removal", True) else cell.removal)
+        key = (cell.subject, cell.method, None if not getattr(method, "uses_removal", True) else cell.removal)
         if self._last_map is None or self._last_map[0] != key:
-            decision, began = self._decided(cell.photo), time.perf_counter()
+            decision, began = self._decided(cell.subject), time.perf_counter()
             masked = removal.bind(self._asked_by(method, removal), decision.image)
             saliency = map_of(method, masked, decision.target, self.plan.seed)
             self._last_map = (key, (saliency, masked.evaluations, time.perf_counter() - began))
@@ -234,7 +237,7 @@ class Judge:
     def _judged(self, cell: Cell, saliency: Tensor | None, metrics: Sequence[MetricSpec]) -> dict[str, Measurement]:
         """What metrics say of the map, which is made again if it is not known."""
         method, removal = self._method(cell), REMOVALS.create(cell.removal)
-        decision = self._decided(cell.photo)
+        decision = self._decided(cell.subject)
         if saliency is None:
             saliency, _, _ = self._map(cell, method, removal)
         case = Case(
@@ -242,8 +245,8 @@ class Judge:
             decision.target,
             removal.bind(self._asked_by(method, removal), decision.image),
             explainer(method, removal, self.plan.seed),
-            self._annotation(cell.photo),
-            partial(self.contexts["robustness-photos"].of, cell.photo.name, decision.target),
+            self._annotation(cell.subject),
+            partial(self.contexts["robustness-photos"].of, cell.subject.digest, decision.target),
             self.plan.seed,
         )
         pairs: dict[str, tuple[Case, Metric]] = {}
@@ -281,9 +284,11 @@ class Judge:
         masks, index = _distinct([part.mask for part in parts if part.mask is not None])
         for metric in _contexts_of(self.plan):
             self.watch(cell, metric)
-            image = self._decided(cell.photo).image
+            image = self._decided(cell.subject).image
             before = min(part.measurements.get(metric, _NONE).n for part in parts)
-            contexts = islice(self.contexts[metric].of(outcome.photo, outcome.target), before, self.plan.backgrounds)
+            contexts = islice(
+                self.contexts[metric].of(outcome.subject.digest, outcome.target), before, self.plan.backgrounds
+            )
             hits, used = robustness(self.black_box, image, masks, contexts, outcome.target)
             for part, found in zip(parts, hits[index].tolist(), strict=True):
                 total, n = found + part.measurements.get(metric, _NONE).hits, before + used
@@ -308,7 +313,7 @@ def _measured(value: float | UnseenError) -> Measurement:
     return Measurement(value) if math.isfinite(value) else _missing("the value is infinite")
 
 
-def _fault(error: Exception) -> str:
+def _fault(error: BaseException) -> str:
     """The reason where code fails in a way that nobody foresaw."""
     return f"a fault of the program, {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}"
 

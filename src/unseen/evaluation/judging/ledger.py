@@ -1,9 +1,11 @@
 """Results on disk: one SQLite file, written one photograph × method × removal at a time.
 
 Every write is one transaction, so a run that is killed loses what was in progress and nothing else, and goes on where
-it was. The tables are plain: ``explanations`` (one a photograph, method and removal), ``parts`` (one for each γ, its
-mask packed and compressed) and ``measurements`` (one for each metric, of a part one for each γ; a share of contexts
-with its hits).
+it was. What the results depend on is noted in the file and read again within every write, so that two evaluations that
+were started together do not mix. A photograph is known by the sha256 of its file. The tables are plain:
+``explanations`` (one a photograph, method and removal, with the photograph's name), ``parts`` (one for each γ, its mask
+packed and compressed) and ``measurements`` (one for each metric, of a part one for each γ; a share of contexts with its
+hits).
 """
 
 from __future__ import annotations
@@ -11,21 +13,27 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from unseen.errors import OutputError
+from unseen.evaluation.judging.identity import difference, merged
 from unseen.evaluation.judging.plan import Plan
+from unseen.evaluation.judging.subject import Subject
+from unseen.system.database import FAULTS, PATIENCE, check_row, fault
+from unseen.system.files import unwritable
+from unseen.system.schema import MalformedError, parse_json
 
 FILE = "results.sqlite"
-FORMAT = "unseen evaluation 2"
+FORMAT = "unseen evaluation 3"
 
 EVALUATIONS = "evaluations"
 SECONDS = "seconds"
@@ -34,16 +42,20 @@ SECONDS = "seconds"
 _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE explanations (
-    photo TEXT, method TEXT, removal TEXT, reason TEXT, target INTEGER, label TEXT, probability REAL,
-    evaluations INTEGER, seconds REAL, PRIMARY KEY (photo, method, removal));
+    digest TEXT, method TEXT, removal TEXT, photo TEXT, path TEXT, reason TEXT, target INTEGER, label TEXT,
+    probability REAL, evaluations INTEGER, seconds REAL, PRIMARY KEY (digest, method, removal));
 CREATE TABLE parts (
-    photo TEXT, method TEXT, removal TEXT, confidence REAL, reason TEXT, verified INTEGER,
-    height INTEGER, width INTEGER, mask BLOB, PRIMARY KEY (photo, method, removal, confidence));
+    digest TEXT, method TEXT, removal TEXT, confidence REAL, reason TEXT, verified INTEGER,
+    height INTEGER, width INTEGER, mask BLOB, PRIMARY KEY (digest, method, removal, confidence));
 CREATE TABLE measurements (
-    photo TEXT, method TEXT, removal TEXT, confidence REAL, metric TEXT, value REAL, n INTEGER, hits INTEGER,
-    asked INTEGER, reason TEXT, PRIMARY KEY (photo, method, removal, confidence, metric));
+    digest TEXT, method TEXT, removal TEXT, confidence REAL, metric TEXT, value REAL, n INTEGER, hits INTEGER,
+    asked INTEGER, reason TEXT, PRIMARY KEY (digest, method, removal, confidence, metric));
 """
 _TABLES = ("explanations", "parts", "measurements")
+_KIND = "evaluation of unseen"
+_UNIT = "digest = ? AND method = ? AND removal = ?"
+_LARGEST = 1 << 14
+"""Pixels along a mask's side at most."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class Row:
     """One measurement.
 
     Attributes:
-        photo: file name.
+        photo: the file's name, for people; two photographs may share it.
         method: spec.
         removal: spec.
         metric: spec.
@@ -60,6 +72,7 @@ class Row:
         n: contexts that it averages, else 1.
         detail: why there is no value, else empty.
         target: index of the class that is explained; −1 where nothing could be.
+        digest: sha256 of the photograph's file, which says what photograph it is.
     """
 
     photo: str
@@ -71,6 +84,12 @@ class Row:
     n: int = 1
     detail: str = ""
     target: int = -1
+    digest: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Tells the photograph from all others: its digest, or, of a row that has none, its name."""
+        return self.digest or self.photo
 
 
 @dataclass(frozen=True)
@@ -102,7 +121,7 @@ class Outcome:
     ``measurements`` are those of the map, by metric; those of parts lie with the parts.
     """
 
-    photo: str
+    subject: Subject
     method: str
     removal: str
     reason: str = ""
@@ -120,44 +139,47 @@ class Ledger:
 
     Args:
         folder: where the file lies.
-        plan: what is evaluated. Results that lie there already must have the same model and seed and, if both plans
-            use them, the same thresholds, contexts and annotations; photographs, methods, removals, metrics and the
-            number of backgrounds may differ. Where nothing but failures lies, any plan goes on.
-        fingerprint: of the model's weights.
+        plan: what is evaluated; photographs, methods, removals, metrics and the number of backgrounds may differ from
+            those of the results that lie there.
+        identity: see :func:`~unseen.evaluation.judging.identity.identity_of`; that of the results that lie there must
+            not contradict it. A ledger that holds only failures accepts any plan.
 
     Raises:
         OutputError: the file belongs to another plan or program, is damaged, or cannot be written.
     """
 
-    def __init__(self, folder: Path, plan: Plan, fingerprint: str) -> None:
+    def __init__(self, folder: Path, plan: Plan, identity: Mapping[str, Any]) -> None:
         self.path = folder / FILE
-        now = {"format": FORMAT, "fingerprint": fingerprint, **plan.identity}
+        self.identity = {"format": FORMAT, **identity}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(self.path)
+        except OSError as error:
+            raise unwritable(folder, error) from None
+        try:
+            self._database = sqlite3.connect(self.path, timeout=PATIENCE)
             with self._writing():
                 if not self._database.execute("SELECT name FROM sqlite_master").fetchall():
                     for statement in _SCHEMA.split(";"):
                         self._database.execute(statement)
-                    self._note(identity=now)
-                (found,) = self._database.execute("SELECT value FROM about WHERE key = 'identity'").fetchone()
-                before = dict(json.loads(found))
-                if before != now and before.get("format") == FORMAT and not self._holds_results():
+                    self._note(identity=self.identity)
+                before = _about(self._database, "identity", dict[str, Any])
+                if before.get("format") == FORMAT and not self._holds_results():
                     self._clear()
-                    before = now
-                other = next((key for key in now if _differ(key, before.get(key), now[key])), None)
-                if other is None:
-                    kept = {key: value if value is not None else before.get(key) for key, value in now.items()}
-                    self._note(identity=kept, plan=plan.to_dict(), order=plan.order)
-        except (sqlite3.Error, TypeError, ValueError) as error:
-            raise OutputError(f"{self.path} is no evaluation of unseen or is damaged ({error}); move it away") from None
-        except OSError as error:
-            raise OutputError(f"cannot write into {folder} ({error.strerror}); choose another folder") from None
+                    before = self.identity
+                self._check(before)
+                order = {"photo": [_text(subject.digest) for subject in plan.subjects], **plan.order}
+                self._note(identity=merged(before, self.identity), plan=plan.to_dict(), order=order)
+                self._forget_failures(plan.subjects)
+        except FAULTS as error:
+            raise fault(self.path, error, _KIND) from None
+
+    def _check(self, before: Mapping[str, Any]) -> None:
+        other = difference(before, self.identity)
         if other is not None:
-            self.close()
+            what, known, now = other
             raise OutputError(
-                f"{folder} holds an evaluation with {_IN_WORDS.get(other, f'another {other}')} "
-                f"({_short(before.get(other))}, now {_short(now[other])}); choose another --out"
+                f"{self.path.parent} holds an evaluation with {_IN_WORDS.get(what, f'another {what}')} "
+                f"({_short(known)}, now {_short(now)}); choose another --out"
             )
 
     def _note(self, **about: object) -> None:
@@ -167,6 +189,20 @@ class Ledger:
     def _clear(self) -> None:
         for table in _TABLES:
             self._database.execute(f"DELETE FROM {table}")
+
+    def _forget_failures(self, subjects: tuple[Subject, ...]) -> None:
+        """Of a file that failed and has another content now, the failure tells nothing any more."""
+        for subject in subjects:
+            old = self._database.execute(
+                "SELECT digest, method, removal FROM explanations WHERE reason != '' AND path = ? AND digest != ?",
+                (_text(subject.path.absolute()), _text(subject.digest)),
+            ).fetchall()
+            for unit in old:
+                self._delete(unit)
+
+    def _delete(self, unit: tuple[str, str, str]) -> None:
+        for table in _TABLES:
+            self._database.execute(f"DELETE FROM {table} WHERE {_UNIT}", unit)
 
     def _holds_results(self) -> bool:
         return bool(self._database.execute("SELECT 1 FROM explanations WHERE reason = '' LIMIT 1").fetchone())
@@ -178,62 +214,89 @@ class Ledger:
             yield
 
     def write(self, outcome: Outcome) -> None:
-        """Put one outcome in the place of what was known of its photograph, method and removal."""
-        unit = (outcome.photo, outcome.method, outcome.removal)
+        """Put one outcome in the place of what was known of its photograph, method and removal.
+
+        Raises:
+            OutputError: the file cannot be written; or another evaluation has taken it since, with which this one would
+                mix: what is written was written by that one.
+        """
+        unit = (_text(outcome.subject.digest), outcome.method, outcome.removal)
+        named = (_text(outcome.subject.name), _text(outcome.subject.path.absolute()))
+        said = (outcome.reason, outcome.target, outcome.label, outcome.probability)
+        about = (*said, outcome.evaluations, outcome.seconds)
         try:
             with self._writing():
-                for table in _TABLES:
-                    self._database.execute(f"DELETE FROM {table} WHERE photo = ? AND method = ? AND removal = ?", unit)
-                self._database.execute(
-                    "INSERT INTO explanations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (*unit, outcome.reason, outcome.target, outcome.label, outcome.probability, outcome.evaluations,
-                     outcome.seconds),
-                )  # fmt: skip
+                self._check(_about(self._database, "identity", dict[str, Any]))
+                self._delete(unit)
+                self._insert("explanations", [(*unit, *named, *about)])
                 for part in outcome.parts:
                     key = (*unit, part.confidence)
-                    about = (part.reason, part.verified, *_packed(part.mask))
-                    self._database.execute("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*key, *about))
+                    self._insert("parts", [(*key, part.reason, int(part.verified), *_packed(part.mask))])
                     self._measured(key, part.measurements)
                 self._measured((*unit, None), outcome.measurements)
-        except sqlite3.Error as error:
-            raise OutputError(f"{self.path} cannot be written ({error}); what was written before is kept") from None
+        except FAULTS as error:
+            raise fault(self.path, error, _KIND) from None
+
+    def _insert(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        for row in rows:
+            self._database.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
     def _measured(self, key: tuple[str, str, str, float | None], measurements: dict[str, Measurement]) -> None:
-        self._database.executemany(
-            "INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(*key, metric, m.value, m.n, m.hits, m.asked, m.reason) for metric, m in measurements.items()],
-        )
+        rows = [(*key, metric, m.value, m.n, m.hits, m.asked, m.reason) for metric, m in measurements.items()]
+        self._insert("measurements", [*rows])
 
-    def outcome(self, photo: str, method: str, removal: str) -> Outcome | None:
-        """What is known of one photograph, method and removal."""
-        unit = (photo, method, removal)
-        where = "WHERE photo = ? AND method = ? AND removal = ?"
+    def outcome(self, subject: Subject, method: str, removal: str) -> Outcome | None:
+        """What is known of one photograph, method and removal.
+
+        Raises:
+            OutputError: the file is damaged.
+        """
+        try:
+            return self._outcome(subject, method, removal)
+        except FAULTS as error:
+            raise fault(self.path, error, _KIND) from None
+
+    def _outcome(self, subject: Subject, method: str, removal: str) -> Outcome | None:
+        unit = (_text(subject.digest), method, removal)
         found = self._database.execute(
-            f"SELECT reason, target, label, probability, evaluations, seconds FROM explanations {where}", unit
+            f"SELECT reason, target, label, probability, evaluations, seconds FROM explanations WHERE {_UNIT}", unit
         ).fetchone()
         if found is None:
             return None
-        outcome = Outcome(*unit, *found)
+        check_row(found, "titfif")
+        outcome = Outcome(subject, method, removal, *found)
         outcome.measurements = self._measurements(unit, None)
-        for confidence, reason, verified, height, width, mask in self._database.execute(
-            f"SELECT confidence, reason, verified, height, width, mask FROM parts {where}", unit
-        ).fetchall():
+        parts = f"SELECT confidence, reason, verified, height, width, mask FROM parts WHERE {_UNIT}"
+        for row in self._database.execute(parts, unit).fetchall():
+            check_row(row, "ftiIIB")
+            confidence, reason, verified, height, width, mask = row
             measurements = self._measurements(unit, confidence)
             visible = _unpacked(mask, height, width)
             outcome.parts.append(JudgedPart(confidence, visible, bool(verified), reason, measurements))
         return outcome
 
     def _measurements(self, unit: tuple[str, str, str], confidence: float | None) -> dict[str, Measurement]:
-        found = self._database.execute(
-            "SELECT metric, value, n, hits, asked, reason FROM measurements "
-            "WHERE photo = ? AND method = ? AND removal = ? AND confidence IS ? ORDER BY rowid",
-            (*unit, confidence),
-        )
-        return {metric: Measurement(*values) for metric, *values in found}
+        query = "SELECT metric, value, n, hits, asked, reason FROM measurements"
+        found = {}
+        for row in self._database.execute(
+            f"{query} WHERE {_UNIT} AND confidence IS ? ORDER BY rowid", (*unit, confidence)
+        ).fetchall():
+            check_row(row, "tFiiit")
+            metric, *values = row
+            found[metric] = Measurement(*values)
+        return found
 
     def rows(self) -> list[Row]:
-        """Every measurement, in the order of the plan; see :func:`read`."""
-        return _rows(self._database)
+        """Every measurement, in the order of the plan; see :func:`read`.
+
+        Raises:
+            OutputError: the file is damaged, or another evaluation has taken it.
+        """
+        try:
+            self._check(_about(self._database, "identity", dict[str, Any]))
+            return _rows(self._database)
+        except FAULTS as error:
+            raise fault(self.path, error, _KIND) from None
 
     def close(self) -> None:
         """Close the file."""
@@ -241,7 +304,7 @@ class Ledger:
 
 
 def read(folder: str | PathLike[str]) -> list[Row]:
-    """The rows that an evaluation left in a folder: :func:`unseen.evaluation.judging.agreement.agreement` takes them.
+    """The rows that an evaluation left in a folder, for :func:`unseen.evaluation.judging.agreement.agreement` say.
 
     They come in the order of the plan that ran last: by photograph, method, removal, and metric, whatever order they
     were evaluated in; what only earlier plans had follows, by name.
@@ -252,57 +315,65 @@ def read(folder: str | PathLike[str]) -> list[Row]:
     path = Path(folder) / FILE
     if not path.is_file():
         raise OutputError(f"{folder} holds no {FILE}; name the folder that unseen evaluate wrote (--out)")
-    database = sqlite3.connect(path)
     try:
-        return _rows(database)
-    except sqlite3.Error as error:
-        raise OutputError(f"{path} is no evaluation of unseen or is damaged ({error})") from None
-    finally:
-        database.close()
+        database = sqlite3.connect(path, timeout=PATIENCE)
+        try:
+            return _rows(database)
+        finally:
+            database.close()
+    except FAULTS as error:
+        raise fault(path, error, _KIND) from None
+
+
+def _about(database: sqlite3.Connection, key: str, kind: Any) -> Any:
+    noted = database.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
+    if noted is None:
+        raise MalformedError(f"nothing is noted of its {key}")
+    check_row(noted, "t")
+    return parse_json(noted[0], kind)
 
 
 def _rows(database: sqlite3.Connection) -> list[Row]:
+    explained: dict[tuple[str, ...], tuple[str, str, int]] = {}
     rows: list[Row] = []
-    query = "SELECT photo, method, removal, reason, evaluations, seconds, target FROM explanations"
-    for photo, method, removal, reason, evaluations, seconds, target in database.execute(query).fetchall():
-        unit = (photo, method, removal)
-        values = {EVALUATIONS: evaluations, SECONDS: seconds}
-        rows += [Row(*unit, name, None, None if reason else v, 1, reason, target) for name, v in values.items()]
-        rows += [
-            Row(*unit, metric, confidence, value, n, reason or ("" if n else _NO_CONTEXT), target)
-            for confidence, metric, value, n, reason in database.execute(
-                "SELECT confidence, metric, value, n, reason FROM measurements "
-                "WHERE photo = ? AND method = ? AND removal = ? ORDER BY rowid",
-                unit,
-            )
-        ]
-    noted = database.execute("SELECT value FROM about WHERE key = 'order'").fetchone()
-    order: dict[str, list[str]] = json.loads(noted[0]) if noted else {}
+    query = "SELECT digest, method, removal, photo, reason, evaluations, seconds, target FROM explanations"
+    for row in database.execute(query):
+        check_row(row, "tttttifi")
+        digest, method, removal, photo, reason, evaluations, seconds, target = row
+        explained[digest, method, removal] = photo, reason, target
+        for name, value in ((EVALUATIONS, evaluations), (SECONDS, seconds)):
+            told = None if reason else float(value)
+            rows.append(Row(photo, method, removal, name, None, told, 1, reason, target, digest))
+    query = "SELECT digest, method, removal, confidence, metric, value, n, reason FROM measurements ORDER BY rowid"
+    for row in database.execute(query):
+        check_row(row, "tttFtFit")
+        digest, method, removal, confidence, metric, value, n, reason = row
+        if (digest, method, removal) in explained:
+            photo, _, target = explained[digest, method, removal]
+            detail = reason or ("" if n else _NO_CONTEXT)
+            rows.append(Row(photo, method, removal, metric, confidence, value, n, detail, target, digest))
+    order = _about(database, "order", dict[str, list[str]])
     order["metric"] = [EVALUATIONS, SECONDS, *order.get("metric", ())]
     places = {name: {value: place for place, value in enumerate(values)} for name, values in order.items()}
 
     def place(row: Row) -> list[tuple[int, str]]:
-        named = {name: getattr(row, name) for name in ("photo", "method", "removal", "metric")}
-        return [(places.get(name, {}).get(value, len(order.get(name, ()))), value) for name, value in named.items()]
+        keys = {"photo": row.digest, "method": row.method, "removal": row.removal, "metric": row.metric}
+        ranks = [places.get(name, {}).get(key, len(order.get(name, ()))) for name, key in keys.items()]
+        return list(zip(ranks, (row.photo, row.method, row.removal, row.metric), strict=True))
 
     return sorted(rows, key=place)
 
 
 _NO_CONTEXT = "there is no photograph of another class to plant on; give more photographs (--backgrounds-from)"
-_USED_BY_SOME = ("confidence", "contexts", "annotations")
 _IN_WORDS = {
     "confidence": "other confidence thresholds",
     "contexts": "other photographs to plant on (--backgrounds-from)",
     "annotations": "other annotations",
     "labels": "other labels",
+    "preprocessing": "another preprocessing of the model",
     "fingerprint": "other weights of the model",
     "format": "another format",
 }
-
-
-def _differ(key: str, before: object, now: object) -> bool:
-    """Whether two plans contradict each other: not where one of them does not use what the other does."""
-    return before != now and not (key in _USED_BY_SOME and (before is None or now is None))
 
 
 def _packed(mask: Tensor | None) -> tuple[int | None, int | None, bytes | None]:
@@ -314,8 +385,20 @@ def _packed(mask: Tensor | None) -> tuple[int | None, int | None, bytes | None]:
 def _unpacked(packed: bytes | None, height: int | None, width: int | None) -> Tensor | None:
     if packed is None or height is None or width is None:
         return None
-    bits = np.unpackbits(np.frombuffer(zlib.decompress(packed), np.uint8), count=height * width)
+    if not (0 < height <= _LARGEST and 0 < width <= _LARGEST):
+        raise MalformedError(f"a mask of {height} × {width} pixels")
+    size = -(-height * width // 8)
+    packing = zlib.decompressobj()
+    content = packing.decompress(packed, size + 1)
+    if len(content) != size:
+        raise MalformedError(f"a mask of another size than {height} × {width} pixels")
+    bits = np.unpackbits(np.frombuffer(content, np.uint8), count=height * width)
     return torch.from_numpy(bits.astype(bool)).reshape(height, width)
+
+
+def _text(value: object) -> str:
+    """A file's name need not be Unicode, which the database wants."""
+    return str(value).encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _short(value: object) -> str:

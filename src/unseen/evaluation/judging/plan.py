@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unseen.errors import ParameterError
+from unseen.evaluation.judging.subject import Subject, subjects_of
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.metrics import METRICS, MetricEntry
 from unseen.pipeline.explain import check_request
@@ -74,7 +75,7 @@ class Plan:
     """An evaluation: every method under every removal on every photograph, judged by every metric.
 
     Args:
-        photos: files; their names must differ.
+        photos: files; those of the same content are one photograph, whatever their names.
         model: a name for :func:`unseen.load_classifier`.
         methods: specs, as in ``unseen list methods``.
         removals: specs, as in ``unseen list removals``.
@@ -92,7 +93,7 @@ class Plan:
         backend: what runs the passes that need nothing but logits; Activation–Deactivation needs ``torch``.
 
     Raises:
-        ParameterError: nothing to do, two photographs of one name, or a parameter outside its range.
+        ParameterError: nothing to do, or a parameter outside its range.
         UnknownNameError: a method, removal or metric that is not registered.
     """
 
@@ -119,9 +120,6 @@ class Plan:
                 raise ParameterError(f"no {name} to evaluate; name at least one")
             if "" in given:
                 raise ParameterError(f"one of the {name} has no name; names are separated by single commas")
-        twice = [name for name, count in Counter(path.name for path in self.photos).items() if count > 1]
-        if twice:
-            raise ParameterError(f"two photographs are called {twice[0]}; rename one, results are kept by name")
         check_request(self.confidence, self.seed, 1, None)
         if self.backgrounds < 1:
             raise ParameterError(f"backgrounds {self.backgrounds} must be at least 1")
@@ -151,6 +149,20 @@ class Plan:
         if "annotation" in entry.needs and self.annotations is None:
             raise ParameterError(f"metric {metric.name!r} compares with annotations; name their file (--annotations)")
 
+    @cached_property
+    def _different(self) -> tuple[tuple[Subject, ...], dict[Path, Path]]:
+        return subjects_of(self.photos)
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The photographs, each once, by their content when this was asked first."""
+        return self._different[0]
+
+    @property
+    def repeated(self) -> dict[Path, Path]:
+        """Files that are left out, because another one has the same content."""
+        return self._different[1]
+
     @property
     def specs(self) -> tuple[MetricSpec, ...]:
         """The metrics."""
@@ -178,23 +190,10 @@ class Plan:
         return any(metric.name == "robustness-photos" or "set" in metric.entry.needs for metric in self.specs)
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """What two runs must have in common for their results to belong together; ``None`` is what one does not use."""
-        return {
-            "model": self.model,
-            "labels": str(self.labels) if self.labels else None,
-            "confidence": list(self.confidence) if self.of_parts else None,
-            "contexts": [path.name for path in self.contexts] if self.plants else None,
-            "annotations": self.annotations.name if self.annotations else None,
-            "seed": self.seed,
-        }
-
-    @property
     def order(self) -> dict[str, list[str]]:
-        """The order of the rows: names of photographs, specs of methods and controls, of removals and of metrics."""
-        photos = [path.name for path in self.photos]
+        """The order of the rows: specs of methods and controls, of removals and of metrics."""
         specs = {"method": self.explainers, "removal": self.removals, "metric": self.metrics}
-        return {"photo": photos, **{name: list(values) for name, values in specs.items()}}
+        return {name: list(values) for name, values in specs.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""

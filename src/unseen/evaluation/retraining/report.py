@@ -10,6 +10,7 @@ from unseen.evaluation.retraining.labels import LEARNT, Compared, Measure, Other
 from unseen.evaluation.retraining.roar import Retrained
 from unseen.evaluation.retraining.spread import FEWEST, Spread, spread
 from unseen.explainers.catalogue import CONTROLS
+from unseen.system.names import lines_of
 
 _FEW = 100
 """Test photographs below which it is told how much a single one weighs."""
@@ -49,7 +50,7 @@ def _accuracies(found: Retrained) -> str:
         lines.append(f"fewer than {FEWEST} networks tell no spread: give --repeats {FEWEST} or more to compare methods")
     if test < _FEW:
         lines.append(f"note: one of {test} test photographs is {100 / test:.1f} %, and no interval covers their choice")
-    return "\n".join(lines)
+    return lines_of(lines)
 
 
 def told(found: Retrained, method: str) -> str:
@@ -104,7 +105,7 @@ def _likenesses(found: Compared) -> str:
         )
     if found.metric.repeats < FEWEST:
         lines.append(f"fewer than {FEWEST} triples tell no spread: give --repeats {FEWEST} or more")
-    return "\n".join(lines)
+    return lines_of(lines)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

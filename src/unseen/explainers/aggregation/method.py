@@ -79,6 +79,11 @@ class Aggregation(FromMap):
         """The methods, by their specs."""
         return {spec: METHODS.create(spec.replace(";", ",")) for spec in METHODS.split([self.of], SEPARATOR)}
 
+    @property
+    def content(self) -> str:
+        """Of what the methods read."""
+        return " ".join(filter(None, (str(getattr(method, "content", "")) for method in self.methods.values())))
+
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`aggregate`."""
         del domain

@@ -25,6 +25,7 @@ from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.inputs.photo import find_photos
 from unseen.removal import MaskedClassifier
+from unseen.system.files import contents_digest
 
 _FIRST = 17
 
@@ -246,6 +247,11 @@ class ExpectedGradients(FromGradients):
         super().__post_init__()
         if self.samples < 2:
             raise ParameterError(f"samples {self.samples} must be at least 2")
+
+    @property
+    def content(self) -> str:
+        """Of the folder's photographs; empty without one."""
+        return "" if self.photos is None else contents_digest(find_photos([self.photos])[: self.samples])
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`expected_gradients`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -20,6 +21,7 @@ from unseen.registry import spec
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.marginal import check_alike, files_of
 from unseen.removal.fills.painting import Painting
+from unseen.system.files import contents_digest, stamp
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class DatasetMean(Painting):
         """``dataset-mean``, and what differs from the default."""
         return spec("dataset-mean", self, bare=True)
 
+    @property
+    def content(self) -> str:
+        """Of the photographs that are read."""
+        return contents_digest(_chosen(self.folder, self.limit))
+
     def painted(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
     ) -> Float[Tensor, "N 3 H W"]:
@@ -60,17 +67,29 @@ class DatasetMean(Painting):
         return blended(mean[None].to(pixels), pixels, masks)
 
 
-@lru_cache(maxsize=8)
 def mean_image(folder: str | None, limit: int, preprocessing: Preprocessing) -> Float[Tensor, "3 H W"]:
-    """The mean over at most ``limit`` photographs of a folder; kept until the process ends.
+    """The mean over at most ``limit`` photographs of a folder; kept until one of them is written again.
 
     Raises:
         ParameterError: no folder is given.
         PhotoError: the folder, or a photograph in it, cannot be read.
     """
+    files = _chosen(folder, limit)
+    return _mean(files, preprocessing, tuple(map(stamp, files)))
+
+
+def _chosen(folder: str | None, limit: int) -> tuple[Path, ...]:
     files = files_of(folder, "dataset-mean")
     count = min(limit, len(files))
+    return tuple(files[i * len(files) // count] for i in range(count))
+
+
+@lru_cache(maxsize=8)
+def _mean(
+    files: tuple[Path, ...], preprocessing: Preprocessing, stamps: tuple[tuple[int, int, int], ...]
+) -> Float[Tensor, "3 H W"]:
+    del stamps
     total = torch.zeros(3, *preprocessing.size, dtype=torch.float64)
-    for i in range(count):
-        total += to_tensor(preprocessing.crop(open_photo(files[i * len(files) // count])))
-    return (total / count).float()
+    for file in files:
+        total += to_tensor(preprocessing.crop(open_photo(file)))
+    return (total / len(files)).float()

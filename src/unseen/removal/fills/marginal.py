@@ -21,6 +21,7 @@ from unseen.inputs.photo import find_photos, open_photo, to_tensor
 from unseen.inputs.streams import check_seed
 from unseen.registry import spec
 from unseen.removal.fills.averaging import Averaging
+from unseen.system.files import contents_digest, stamp
 
 _SAME = 0.01
 """Mean difference of pixels in [0, 1] below which a donor is the photograph itself, perhaps compressed once more."""
@@ -59,12 +60,17 @@ class Marginal(Averaging):
         """``marginal``, and what differs from the default."""
         return spec("marginal", self, bare=True)
 
+    @property
+    def content(self) -> str:
+        """Of the folder's photographs."""
+        return contents_digest(files_of(self.donors, "marginal"))
+
     def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
         """See :meth:`Averaging.fills`."""
         files = files_of(self.donors, "marginal")
         found: list[Tensor] = []
         for number in torch.randperm(len(files), generator=torch.Generator().manual_seed(self.seed)):
-            donor = prepared(files[int(number)], classifier.preprocessing).to(image)
+            donor = prepared(files[int(number)], classifier.preprocessing, stamp(files[int(number)])).to(image)
             check_alike(donor, image)
             if float((donor - image).abs().mean()) >= _SAME:
                 found.append(donor)
@@ -102,6 +108,13 @@ def check_alike(other: Tensor, image: Tensor) -> None:
 
 
 @lru_cache(maxsize=64)  # 38 MB at 224 × 224
-def prepared(file: Path, preprocessing: Preprocessing) -> Float[Tensor, "3 H W"]:
-    """A photograph as a network with this preprocessing sees it; those used last are kept, not to be read anew."""
+def prepared(file: Path, preprocessing: Preprocessing, stamped: tuple[int, int, int]) -> Float[Tensor, "3 H W"]:
+    """A photograph as a network with this preprocessing sees it; those used last are kept, not to be read anew.
+
+    Args:
+        file: the photograph.
+        preprocessing: of the network.
+        stamped: its :func:`~unseen.system.files.stamp`: a file that is written again is read again.
+    """
+    del stamped
     return to_tensor(preprocessing.crop(open_photo(file)))

@@ -115,6 +115,11 @@ class MaeZip(MaskedAutoencoder):
             raise ParameterError(f"reference {self.reference!r} must be 'filled', 'ad' or 'photograph'")
 
     @property
+    def content(self) -> str:
+        """The checksum of the autoencoder's weights."""
+        return MaskedAutoencoder(self.model).content
+
+    @property
     def name(self) -> str:
         """``mae-zip:``, the model, and what is set otherwise than by default."""
         return spec("mae-zip", self, bare=True)

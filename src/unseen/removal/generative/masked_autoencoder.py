@@ -50,6 +50,11 @@ class MaskedAutoencoder(Painting):
         check_autoencoder(self.model, self.threshold)
 
     @property
+    def content(self) -> str:
+        """The checksum of the autoencoder's weights."""
+        return load_autoencoder(self.model, torch.device("cpu")).fingerprint
+
+    @property
     def name(self) -> str:
         """``mae:``, the model, and what is set otherwise than by default."""
         return spec("mae", self, bare=True)

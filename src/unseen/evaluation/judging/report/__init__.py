@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from unseen.errors import OutputError
 from unseen.evaluation.judging.judgements import Judgements
 from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
@@ -15,6 +14,8 @@ from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.judging.report.maps import tables_of_maps
 from unseen.evaluation.judging.report.tables import Table, costs_of, tables_of
 from unseen.evaluation.judging.report.values import ROBUSTNESS, Values
+from unseen.system.files import replace_file
+from unseen.system.names import distinct_names
 
 
 def as_text(rows: Sequence[Row], width: int = 110) -> str:
@@ -48,19 +49,15 @@ def write(rows: Sequence[Row], folder: Path) -> list[Path]:
 
     files = {"report.md": as_markdown(rows).encode(), "tables.csv": as_csv(rows).encode()}
     methods = [values for values in per_method(rows) if values.method not in JUDGED_BESIDE]
-    for values in methods:
-        suffix = f"-{''.join(c if c.isalnum() else '-' for c in values.method)}" if len(methods) > 1 else ""
+    suffixes = distinct_names("".join(c if c.isalnum() else "-" for c in values.method) for values in methods)
+    for values, name in zip(methods, suffixes, strict=True):
+        suffix = f"-{name}" if len(methods) > 1 else ""
         for metric in values.drawn:
             files[f"{metric}{suffix}.png"] = png(curves(values, metric))
             if metric in ROBUSTNESS and values.has("size"):
                 files[f"{metric}-by-size{suffix}.png"] = png(by_size(values, metric))
-    try:
-        for name, content in files.items():
-            unfinished = folder / f".{name}"
-            unfinished.write_bytes(content)
-            unfinished.replace(folder / name)
-    except OSError as error:
-        raise OutputError(f"cannot write into {folder} ({error.strerror}); choose another folder") from None
+    for name, content in files.items():
+        replace_file(folder / name, content)
     return [folder / name for name in files]
 
 

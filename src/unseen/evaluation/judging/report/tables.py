@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
 from unseen.evaluation.judging.report.values import ROBUSTNESS, Values
 from unseen.evaluation.statistics import Interval, holm
+from unseen.system.names import lines_of
 
 _TITLES = {
     "size": "Size of the part, % of the pixels (form of Tables E1–E12)",
@@ -37,7 +38,7 @@ class Table:
             for row in self.rows
         ]
         note = textwrap.wrap(self.note, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-        return "\n".join([self.title, *lines, *note])
+        return lines_of([self.title, *lines, *note])
 
     def as_markdown(self, width: int = 160) -> str:
         """A Markdown table under a heading; several, each with the first column, where one had very long lines."""

@@ -32,10 +32,10 @@ class Values:
                 key = (row.removal, row.metric, row.confidence)
                 values = self._found.setdefault(key, {})
                 if row.value is not None:
-                    values[row.photo] = row.value
+                    values[row.subject] = row.value
                 else:
                     self._missing[key] = self._missing.get(key, 0) + 1
-        self.photos = len({row.photo for row in rows if row.method == method})
+        self.photos = len({row.subject for row in rows if row.method == method})
 
     @cached_property
     def removals(self) -> list[str]:
