@@ -40,7 +40,8 @@ def main() -> None:
     options = parser.parse_args()
     try:
         if options.tag is not None:
-            check_tag(options.tag, version_of(ROOT), (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+            texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("CHANGELOG.md", "CITATION.cff")]
+            check_tag(options.tag, version_of(ROOT), *texts)
         sdist, wheel = build(options.dist)
         check_contents(sdist, wheel)
         with tempfile.TemporaryDirectory() as empty:
@@ -59,12 +60,14 @@ def version_of(root: Path) -> str:
     return found[1]
 
 
-def check_tag(tag: str, version: str, changelog: str) -> None:
-    """Refuse a tag of another version, and a version of which the changelog says nothing."""
+def check_tag(tag: str, version: str, changelog: str, citation: str) -> None:
+    """Refuse a tag of another version, and a version of which changelog or citation say nothing."""
     if tag != f"v{version}":
         raise ReleaseError(f"the tag {tag} is not v{version}; set __version__ in src/unseen/__init__.py, or tag anew")
     if f"\n## [{version}]" not in changelog:
         raise ReleaseError(f"CHANGELOG.md has no section [{version}]; name [Unreleased] so, with the date")
+    if f"\nversion: {version}\n" not in citation:
+        raise ReleaseError(f"CITATION.cff is of another version; set it to {version}")
 
 
 def build(dist: Path) -> tuple[Path, Path]:

@@ -46,11 +46,14 @@ def test_the_version_is_that_of_the_package(release: ModuleType) -> None:
 
 
 def test_a_tag_must_be_the_versions_and_in_the_changelog(release: ModuleType) -> None:
-    release.check_tag("v1.2", "1.2", "# Changelog\n\n## [1.2] - 2027-01-01\n")
+    changelog, citation = "# Changelog\n\n## [1.2] - 2027-01-01\n", "title: unseen\nversion: 1.2\n"
+    release.check_tag("v1.2", "1.2", changelog, citation)
     with pytest.raises(release.ReleaseError, match=r"the tag v1\.3 is not v1\.2; set __version__"):
-        release.check_tag("v1.3", "1.2", "\n## [1.2]\n")
+        release.check_tag("v1.3", "1.2", changelog, citation)
     with pytest.raises(release.ReleaseError, match=r"no section \[1\.2\]"):
-        release.check_tag("v1.2", "1.2", "\n## [Unreleased]\n")
+        release.check_tag("v1.2", "1.2", "\n## [Unreleased]\n", citation)
+    with pytest.raises(release.ReleaseError, match=r"CITATION\.cff is of another version; set it to 1\.2"):
+        release.check_tag("v1.2", "1.2", changelog, "title: unseen\nversion: 1.1\n")
 
 
 def test_a_wheel_holds_the_package_and_nothing_else(release: ModuleType, tmp_path: Path) -> None:
