@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-core test-zoo lint docs bench matrix attribution-matrix criteria release constraints clean
+.PHONY: help demo test test-core test-zoo test-numerics test-versions lint docs bench matrix attribution-matrix \
+	criteria release constraints clean
 
 PHOTO = examples/espresso.jpg
 OUT = demo
@@ -17,7 +18,7 @@ demo: .venv/.ready ## explain a photograph with the bundled model; pictures in d
 	.venv/bin/unseen explain $(PHOTO) --out $(OUT)
 	@echo "The pictures are in $(abspath $(OUT))"
 
-test: test-core test-zoo ## the whole test suite
+test: test-core test-numerics test-zoo ## the whole test suite
 
 # One thread a worker: spinning threads of two workers on the same cores slow each other down.
 test-core: .venv/.ready-test
@@ -26,6 +27,13 @@ test-core: .venv/.ready-test
 # torchvision has an environment of its own, so that the other tests prove it is not needed.
 test-zoo: .venv-zoo/.ready
 	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m pytest tests_zoo -n $(JOBS)
+
+test-numerics: .venv/.ready-test ## the numerically sensitive tests as other processors would compute them
+	.venv/bin/python scripts/numerics.py -n $(JOBS)
+
+# Several GB and an hour: by hand, before a release. TOLD is for pytest, such as tests/removal.
+test-versions: ## the tests under the oldest and the newest versions of what is needed, on every Python here
+	python3 scripts/versions.py -n $(JOBS) $(TOLD)
 
 lint: .venv/.ready-lint ## style and types
 	.venv/bin/ruff check
@@ -57,7 +65,7 @@ constraints: .venv/.ready ## choose the tested versions anew (constraints.txt)
 	scripts/constraints.sh
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-zoo demo dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-zoo .venv-versions demo dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/.ready: $(SETUP)
 	scripts/environment.sh .venv

@@ -9,6 +9,8 @@ from helpers.unsteady import Unsteady
 from unseen import Classifier
 from unseen.classifier.rounding import ROUNDING, rounding
 
+pytestmark = pytest.mark.numerics
+
 
 def test_fewer_bits_round_more() -> None:
     cpu = torch.device("cpu")

@@ -10,6 +10,8 @@ from unseen.errors import ParameterError
 from unseen.removal import REMOVALS, MaskedClassifier
 from unseen.removal.batched import ask
 
+pytestmark = pytest.mark.numerics
+
 
 def random_masks(count: int, side: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(count, side, side, generator=torch.Generator().manual_seed(seed)) < 0.5

@@ -4,19 +4,21 @@ import pytest
 import torch
 
 from helpers.planted import planted
+from helpers.processor import SEED
 from unseen.errors import ModelError, ParameterError
 from unseen.evaluation.retraining.datasets import load_dataset
 from unseen.evaluation.retraining.network import SmallNetwork
 from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained, train
 
 
+@pytest.mark.numerics
 def test_the_digits_are_learnt_from_few() -> None:
     dataset = load_dataset("digits").limited(200)
     images, labels = dataset.images, dataset.labels
     told: list[tuple[str, int, int | None]] = []
     classifier = train(
-        SmallNetwork(10), images[dataset.train], labels[dataset.train], dataset.classes,
-        progress=lambda *words: told.append(words),
+        SmallNetwork(10, seed=SEED), images[dataset.train], labels[dataset.train], dataset.classes,
+        seed=SEED, progress=lambda *words: told.append(words),
     )  # fmt: skip
     assert accuracy(classifier, images[dataset.test], labels[dataset.test]) > 0.85
     assert told[0] == ("training", 1, 56)
@@ -26,6 +28,7 @@ def test_the_digits_are_learnt_from_few() -> None:
     assert all(parameter.grad is None for parameter in classifier.model.parameters())
 
 
+@pytest.mark.numerics
 def test_the_same_seed_gives_the_same_network_and_leaves_the_global_stream() -> None:
     dataset = planted(10)
 

@@ -35,6 +35,7 @@ def assert_equal(one: Findings, other: Findings) -> None:
     assert one.curve.insertion == pytest.approx(other.curve.insertion)
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("seed", range(4))
 def test_both_distant_regions_of_a_conjunction_are_found(seed: int) -> None:
     part = only(find(conjunction(0, 15), seed=seed))
@@ -44,6 +45,7 @@ def test_both_distant_regions_of_a_conjunction_are_found(seed: int) -> None:
     assert part.role == "sufficient"
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("batch_size", [3, 8, None])
 def test_a_part_that_keeps_everything_is_found_where_bits_depend_on_the_batch(batch_size: int | None) -> None:
     rule = graded(0, 15)

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from helpers.cells import SIZE, Cells, Wavering, cell, conjunction, disjunction, graded, masked, show
+from helpers.processor import generator
 from unseen.explainers.sufficient.evaluation import Criterion, Evaluator, chunks
+
+pytestmark = pytest.mark.numerics
 
 
 def random_masks(count: int, seed: int = 0) -> Tensor:
-    return torch.rand(count, SIZE, SIZE, generator=torch.Generator().manual_seed(seed)) > 0.5
+    return torch.rand(count, SIZE, SIZE, generator=generator(seed)) > 0.5
 
 
 def test_verdicts_are_those_of_the_model_in_order() -> None:

@@ -60,6 +60,7 @@ class Everything(nn.Module):
         return self.head(F.adaptive_avg_pool2d(x, (3, 2)).flatten(1))
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("policy", list(every_policy()), ids=lambda p: ",".join(str(v) for v in p.values()))
 def test_theorem_1(policy: dict[str, Any]) -> None:
     """Nothing hidden: bit-equal logits, alone and beside any other mask."""
@@ -120,6 +121,7 @@ def test_nothing_visible_gives_the_bias_of_the_head() -> None:
         assert torch.equal(logits(model, image, torch.zeros(2, *SIZE), **policy)[1], model.head.bias)
 
 
+@pytest.mark.numerics
 def test_results_do_not_depend_on_the_other_masks_of_the_batch() -> None:
     model, image, masks = randomise(Everything()), photo(SIZE), masks_for(SIZE)
     for policy in (policy for policy in every_policy() if policy["threshold"] == 0.5):
@@ -140,6 +142,7 @@ def test_gradients_are_finite_when_nothing_is_visible() -> None:
 # ---- the bundled networks ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"])
 def test_efficientnet_lite(name: str) -> None:
     classifier = load_classifier(name, device="cpu")
@@ -156,6 +159,7 @@ def test_efficientnet_lite(name: str) -> None:
     torch.testing.assert_close(got[1], head.bias.detach())
 
 
+@pytest.mark.numerics
 def test_pooled_travel_sees_the_cut_out(classifier: Classifier) -> None:
     image = torch.rand(3, 160, 128, generator=torch.Generator().manual_seed(0))
     mask = torch.zeros(1, 160, 128)
@@ -165,6 +169,7 @@ def test_pooled_travel_sees_the_cut_out(classifier: Classifier) -> None:
     torch.testing.assert_close(got, crop, rtol=1e-5, atol=1e-5 * float(crop.abs().max()))
 
 
+@pytest.mark.numerics
 def test_the_fast_copy_of_a_classifier_is_exact_too(classifier: Classifier) -> None:
     """Channels last and folded batch norms: zeroing must keep the memory format."""
     fast, image = classifier.optimised(), torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0))
@@ -318,6 +323,7 @@ def test_compiled_modules_are_refused(compiler: Callable[[nn.Module], nn.Module]
         logits(compiler(randomise(Everything())), photo(SIZE), torch.ones(1, *SIZE))
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("noise", [torch.rand_like, lambda x: x - x.roll(1, 0), lambda x: F.dropout(x, 0.5, True)])
 def test_networks_whose_logits_are_not_their_own_are_refused(noise: Callable[[Tensor], Tensor]) -> None:
     """Random networks, and networks that look at the other photographs of the batch."""
@@ -335,6 +341,7 @@ def test_networks_whose_logits_are_not_their_own_are_refused(noise: Callable[[Te
         logits(randomise(Noisy()), photo(SIZE), torch.ones(1, *SIZE))
 
 
+@pytest.mark.numerics
 def test_rounding_that_changes_from_pass_to_pass_is_no_reason_to_refuse() -> None:
     """As where a processor takes another kernel for another layout or another number of threads."""
 

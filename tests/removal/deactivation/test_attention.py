@@ -22,6 +22,8 @@ from helpers.unsteady import Unsteady
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
 
+pytestmark = pytest.mark.numerics
+
 SIZE = (8, 12)  # 2 × 3 patches of 4 × 4 pixels
 HEADS, WIDTH = 2, 8
 POLICIES: tuple[dict[str, Any], ...] = ({}, {"threshold": 0.3}, {"travel": "pooled"})

@@ -115,6 +115,7 @@ FOLLOWED: dict[str, Callable[[Network, Tensor], Tensor]] = {
 }
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("name", FOLLOWED)
 def test_unusual_networks_are_followed(name: str) -> None:
     model = randomise(Network(FOLLOWED[name]))

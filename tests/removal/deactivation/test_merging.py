@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from helpers.checks import POLICIES, assert_hidden_pixels_do_not_matter, logits, masks_for, photo, randomise
 
+pytestmark = pytest.mark.numerics
+
 SIZE = (12, 16)
 
 

@@ -20,6 +20,8 @@ from helpers.checks import (
     randomise,
 )
 
+pytestmark = pytest.mark.numerics
+
 SIZE = (6, 8)
 
 

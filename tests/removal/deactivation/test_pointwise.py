@@ -140,6 +140,7 @@ class Gated(Toy):
         return self.head(r.mean(r.conv(x, self.mix)))
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("size", SIZES)
 def test_products_are_on_where_every_factor_is(size: tuple[int, int]) -> None:
     # Reference and network broadcast the gate's single channel.
@@ -174,6 +175,7 @@ class SqueezeAndExcitation(Toy):
         return self.head(r.mean(r.conv(r.each(x, lambda v: v * scale[:, None, None]), self.mix)))
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("spelling", ["convolutions", "vectors", "expanded"])
 def test_squeeze_and_excitation(spelling: str) -> None:
     assert_reference(SqueezeAndExcitation(spelling))
@@ -231,6 +233,7 @@ class ChannelsLast(Toy):
         return self.head(r.mean(r.conv(r.add(x, y), self.mix)))
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("spelling", ["permute", "movedim", "tokens", "NHWC tokens", "by hand"])
 @pytest.mark.parametrize("size", [(8, 8), (10, 6)])  # 4 × 4 positions of 4 channels: every axis looks alike
 def test_channels_last(spelling: str, size: tuple[int, int]) -> None:
@@ -347,6 +350,7 @@ def test_functions_along_the_channels(function: Callable[[Tensor], Tensor]) -> N
     assert_reference(Along(function), policies=[{}, {"travel": "pooled", "threshold": 0.35}])
 
 
+@pytest.mark.numerics
 def test_padding_meets_what_is_not_padding() -> None:
     """A padded map and a convolved one of the same size: the border belongs to the one that sees it."""
 

@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from helpers.processor import generator
 from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.removal import REMOVALS
 from unseen.removal.fills.linear import LinearImputation, impute
 from unseen.removal.masked import MaskedClassifier
+
+pytestmark = pytest.mark.numerics
 
 
 class Seen(torch.nn.Module):
@@ -27,7 +30,7 @@ def seen(image: Tensor, spec: str = "linear:noise=0", **more: int) -> MaskedClas
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
-    return torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(3, height, width, generator=generator(seed))
 
 
 def slow(image: Tensor, mask: Tensor) -> Tensor:
@@ -59,7 +62,7 @@ def slow(image: Tensor, mask: Tensor) -> Tensor:
 @given(st.integers(2, 21), st.integers(2, 21), st.floats(0.02, 0.98), st.integers(0, 99))
 def test_it_is_the_direct_solution(height: int, width: int, share: float, seed: int) -> None:
     image = picture(height, width, seed)
-    mask = torch.rand(height, width, generator=torch.Generator().manual_seed(seed)) < share
+    mask = torch.rand(height, width, generator=generator(seed)) < share
     mask[seed % height, seed % width] = True
     filled = impute(image[None], mask[None].float())[0]
     assert torch.equal(filled[:, mask], image[:, mask])
@@ -103,7 +106,7 @@ def test_with_nothing_visible_it_is_the_mean_colour() -> None:
 
 def test_noise_is_of_the_place_and_the_seed() -> None:
     image = picture(64, 64)
-    masks = (torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(1)) < 0.3).float()
+    masks = (torch.rand(2, 64, 64, generator=generator(1)) < 0.3).float()
     plain, noisy, other = (seen(image, f"linear:{o}")(masks).reshape(2, 3, 64, 64) for o in ("noise=0", "0.1", "0.1,1"))
     noise = noisy - plain
     both = (masks == 0).all(0)
@@ -119,7 +122,7 @@ def test_noise_is_of_the_place_and_the_seed() -> None:
 
 def test_results_do_not_depend_on_the_batch() -> None:
     image = picture(32, 32)
-    masks = torch.stack([torch.rand(32, 32, generator=torch.Generator().manual_seed(i)) < i / 9 for i in range(10)])
+    masks = torch.stack([torch.rand(32, 32, generator=generator(i)) < i / 9 for i in range(10)])
     together = seen(image, "linear", batch_size=10)(masks)
     alone = seen(image, "linear", batch_size=1)(masks)
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
@@ -127,10 +130,10 @@ def test_results_do_not_depend_on_the_batch() -> None:
 
 def test_gradients_are_those_of_the_direct_solution() -> None:
     image = picture(6, 7).double()
-    masks = (torch.rand(2, 6, 7, generator=torch.Generator().manual_seed(3)) < 0.4).double()
+    masks = (torch.rand(2, 6, 7, generator=generator(3)) < 0.4).double()
     masks[1] = 0
     pixels = image.expand(2, -1, -1, -1).clone().requires_grad_()
-    weights = torch.randn(pixels.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    weights = torch.randn(pixels.shape, generator=generator(4), dtype=torch.float64)
     (found,) = torch.autograd.grad((weights * impute(pixels, masks)).sum(), pixels)
     for place in [(0, 0, 0), (1, 3, 4), (2, 5, 6), (0, 2, 2), (1, 0, 5)]:
         moved = image.clone()

@@ -10,22 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from helpers.processor import generator
 from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.removal import REMOVALS
 from unseen.removal.batched import ask
 from unseen.removal.fills.neighbour import Neighbour, neighbours, widths
 
+pytestmark = pytest.mark.numerics
+
 SIZE = (9, 12)
 SEEN = Classifier(nn.Flatten(), Preprocessing(SIZE, None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
 
 
 def picture(seed: int = 0, size: tuple[int, int] = SIZE) -> Tensor:
-    return torch.rand(3, *size, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(3, *size, generator=generator(seed))
 
 
 def random_mask(share: float, seed: int = 1, size: tuple[int, int] = SIZE) -> Tensor:
-    return (torch.rand(size, generator=torch.Generator().manual_seed(seed)) < share).float()
+    return (torch.rand(size, generator=generator(seed)) < share).float()
 
 
 def slow(image: Tensor, mask: Tensor, narrowest: float) -> Tensor:
@@ -59,7 +62,7 @@ def test_it_is_the_loops(share: float) -> None:
 
 
 def test_certainties_may_be_anything_between() -> None:
-    image, mask = picture(), torch.rand(SIZE, generator=torch.Generator().manual_seed(3))
+    image, mask = picture(), torch.rand(SIZE, generator=generator(3))
     fill = slow(image, mask.double(), 2.0).float()
     shown = Neighbour().bind(SEEN, image)(mask[None]).reshape(image.shape)
     torch.testing.assert_close(shown, mask * image + (1 - mask) * fill, atol=1e-5, rtol=0)
