@@ -1,11 +1,12 @@
 #!/bin/sh
 # environment.sh FOLDER [EXTRA,EXTRA…]: a virtual environment in FOLDER with this project (editable)
-# and the named extras, in the versions of constraints.txt. Needs a python3 (or $PYTHON) only.
+# and the named extras, in the versions of constraints.txt (or $CONSTRAINTS). Needs a python3 (or $PYTHON) only.
 # Run again, it adds what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 folder=$1
 project=.${2:+[$2]}
+constraints=${CONSTRAINTS:-constraints.txt}
 started=$(date +%s)
 
 if [ ! -x "$folder/bin/python" ]; then
@@ -29,10 +30,10 @@ if [ -x "$folder/bin/uv" ] || "$python" -m pip install -qq --disable-pip-version
     [ -z "$extra" ] || export UV_INDEX="$extra" UV_INDEX_STRATEGY=unsafe-best-match
     [ -z "$index" ] || export UV_DEFAULT_INDEX="$index"
     UV_PYTHON_DOWNLOADS=never "$folder/bin/uv" pip install --python "$python" \
-        --constraints constraints.txt --editable "$project"
+        --constraints "$constraints" --editable "$project"
 else
     echo "uv cannot be had here: going on with pip, which takes some minutes." >&2
-    "$python" -m pip install --disable-pip-version-check --constraint constraints.txt --editable "$project"
+    "$python" -m pip install --disable-pip-version-check --constraint "$constraints" --editable "$project"
 fi
 
 "$python" - "$folder" "$(($(date +%s) - started))" <<'EOF'
