@@ -58,8 +58,8 @@ $ make matrix
 
 with torchvision {torchvision}, timm {timm} and transformers {transformers}, random weights, every network's own size.
 
-- *Exact*: with nothing hidden the logits are those of the plain network to the last bit, also beside photographs of
-  which something is hidden.
+- *Exact*: with nothing hidden the logits are to the last bit those of the plain network in the same batch, also beside
+  photographs of which something is hidden.
 - *Blind*: other pixels where the mask hides leave the logits equal to the last bit. Every policy of `ad` guarantees it:
   hidden pixels are zeroed before anything mixes them with others.
 - *Cost*: processor time of a masked pass over that of a plain one; batches of {batch}, one thread, median of {rounds}
