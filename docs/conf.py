@@ -1,5 +1,9 @@
+import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+import reference
 
 from unseen.metrics import METRICS
 
@@ -9,8 +13,8 @@ copyright = author
 release = installed_version("unseen")
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
-exclude_patterns = ["tables/*", "_generated", "_build"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "reference"]
+exclude_patterns = ["tables/*", "_generated/*.md", "_build"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -18,6 +22,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_preserve_defaults = True
+nitpicky = True
+nitpick_ignore_regex = reference.ELSEWHERE
 napoleon_numpy_docstring = False
 
 html_theme = "furo"

@@ -1,1 +1,5 @@
 """Ways of explaining a decision; ``unseen list methods`` shows them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -241,6 +241,7 @@ METHODS: Registry[Method] = Registry(
         ),
     },
 )
+"""What ``unseen list methods`` lists, and ``method=`` takes."""
 
 CONTROLS = ("random", "uniform", "edges")
 """Methods that know nothing of the model: a metric that cannot tell others from them tells nothing."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from unseen.errors import ParameterError
 
 Role = Literal["sufficient", "contrastive"]
+"""What a part does: it suffices, or it suffices and is needed."""
 
 
 @dataclass(frozen=True, eq=False)

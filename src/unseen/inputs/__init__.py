@@ -1,1 +1,5 @@
 """What a model is shown: reading photographs, their neighbourhoods, and random numbers that belong to them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

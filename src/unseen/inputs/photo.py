@@ -23,6 +23,7 @@ from torch import Tensor
 from unseen.errors import PhotoError
 
 PhotoSource = str | PathLike[str] | Image.Image | NDArray[Any] | Tensor
+"""What a photograph may be given as: a path, or pixels."""
 
 MIN_SIDE = 16
 """Shortest side of a photograph, in pixels."""

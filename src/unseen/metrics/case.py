@@ -21,7 +21,10 @@ from unseen.removal import MaskedClassifier
 from unseen.removal.batched import ask
 
 Explainer = Callable[[Classifier, Tensor, int], Tensor]
-"""(classifier, image (3, H, W) in [0, 1], class) → saliency (H, W): a method with its parameters, removal and seed."""
+"""A method with its parameters, removal and seed.
+
+It takes a classifier, an image of shape (3, H, W) in [0, 1] and a class, and gives the saliency, (H, W).
+"""
 
 
 @dataclass(frozen=True, eq=False)

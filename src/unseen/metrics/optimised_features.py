@@ -34,7 +34,7 @@ SIDE = 0.35
 """Of a patch, as a share of the image's sides."""
 
 LEAST = 0.25
-"""Of m's rise: a patch n that raises its class by less is nothing to the network, and so tells nothing."""
+"""Share of the rise by m; a patch n that raises its class by less is nothing to the network, and so tells nothing."""
 
 
 @dataclass(frozen=True, eq=False)

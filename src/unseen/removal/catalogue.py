@@ -141,3 +141,4 @@ REMOVALS: Registry[Removal] = Registry(
         ),
     },
 )
+"""What ``unseen list removals`` lists, and ``removal=`` takes."""

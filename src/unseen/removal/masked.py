@@ -24,7 +24,7 @@ from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.system.progress import ProgressListener
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
-"""(pixels (N, 3, H, W), masks (N, H, W)) → logits (N, K): one differentiable pass on the network's device.
+"""One differentiable pass on the network's device, from pixels (N, 3, H, W) and masks (N, H, W) to logits (N, K).
 
 It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth:`Classifier.check`.
 """

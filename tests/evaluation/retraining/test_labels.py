@@ -14,25 +14,25 @@ from helpers.processor import SEED
 from unseen.errors import ParameterError
 from unseen.evaluation.retraining import figures, report
 from unseen.evaluation.retraining.datasets import load_dataset
-from unseen.evaluation.retraining.labels import Compared, DataRandomisation, Likeness, Measure, Other, alike
+from unseen.evaluation.retraining.labels import DataRandomisation, Likeness, Measure, Other, Randomised, alike
 from unseen.evaluation.retraining.training import Training
 
 TINY = DataRandomisation(repeats=1, images=4, epochs=1, training=Training(epochs=1))
 
 
 @pytest.fixture(scope="module")
-def faces() -> Compared:
+def faces() -> Randomised:
     """Few photographs in twice as many epochs as it takes, so that shuffled labels are learnt by heart anywhere."""
     metric = DataRandomisation(repeats=2, images=8, epochs=200, seed=SEED, training=Training(epochs=20, batch=12))
     return metric.run(load_dataset("faces").limited(12), ["saliency"])
 
 
 @pytest.mark.numerics
-def test_shuffled_labels_are_learnt_by_heart(faces: Compared) -> None:
+def test_shuffled_labels_are_learnt_by_heart(faces: Randomised) -> None:
     assert faces.learnt >= 0.95
 
 
-def test_controls_look_the_same_whatever_was_learnt(faces: Compared) -> None:
+def test_controls_look_the_same_whatever_was_learnt(faces: Randomised) -> None:
     for control in ("random", "edges"):
         for measure in ("spearman", "spearman-absolute", "ssim"):
             values = faces.values(control, "shuffled", measure)
@@ -43,12 +43,12 @@ def test_controls_look_the_same_whatever_was_learnt(faces: Compared) -> None:
 
 
 @pytest.mark.numerics
-def test_a_gradient_is_another_one_after_other_labels(faces: Compared) -> None:
+def test_a_gradient_is_another_one_after_other_labels(faces: Randomised) -> None:
     for repeat, value in faces.values("saliency", "shuffled", "spearman").items():
         assert value < faces.values("random", "shuffled", "spearman")[repeat] - 0.2
 
 
-def test_it_can_be_read_and_drawn(faces: Compared) -> None:
+def test_it_can_be_read_and_drawn(faces: Randomised) -> None:
     table = report.as_text(faces)
     assert "is not judged (control)" in table
     assert "fewer than 3 triples tell no spread" in table
@@ -67,7 +67,7 @@ def test_a_map_that_changes_is_told_from_one_that_does_not() -> None:
         for measure in get_args(Measure)
         for repeat in range(3)
     ]
-    table = report.as_text(Compared(DataRandomisation(), "made up", tuple(rows), ("good", "edges"), (), 1.0))
+    table = report.as_text(Randomised(DataRandomisation(), "made up", tuple(rows), ("good", "edges"), (), 1.0))
     lines = {line.split()[0]: line for line in table.splitlines() if line}
     assert lines["good"].count("0.10 / 0.81") == 3
     assert lines["good"].endswith("  depends on the labels")

@@ -11,7 +11,7 @@ from helpers.planted import SHARE, planted
 from unseen.errors import NotApplicableError, OutputError, ParameterError
 from unseen.evaluation.retraining import figures, report
 from unseen.evaluation.retraining.maps import masks_without, rankings
-from unseen.evaluation.retraining.roar import RemoveAndRetrain, Retrained, Row
+from unseen.evaluation.retraining.roar import Accuracy, RemoveAndRetrain, Retrained
 from unseen.evaluation.retraining.training import Training
 from unseen.metrics import METRICS
 
@@ -111,10 +111,10 @@ def test_the_report_tells_methods_from_controls(answers: dict[str, Retrained]) -
 
 
 def test_a_stronger_method_is_told_from_random() -> None:
-    rows = [Row("", 0.0, r, "photographs", 1.0, 0.0) for r in range(3)]
+    rows = [Accuracy("", 0.0, r, "photographs", 1.0, 0.0) for r in range(3)]
     heights = {"good": 0.1, "random": 0.9, "uniform": 0.9, "edges": 0.1}
-    rows += [Row(m, 0.5, r, "photographs", h + 0.01 * r, 0.0) for m, h in heights.items() for r in range(3)]
-    rows += [Row("bad", 0.5, r, "photographs", h, 0.0) for r, h in enumerate((0.85, 0.99, 0.96))]
+    rows += [Accuracy(m, 0.5, r, "photographs", h + 0.01 * r, 0.0) for m, h in heights.items() for r in range(3)]
+    rows += [Accuracy("bad", 0.5, r, "photographs", h, 0.0) for r, h in enumerate((0.85, 0.99, 0.96))]
     found = Retrained(RemoveAndRetrain(shares=(0.5,)), "made up", tuple(rows), (*heights, "bad"), (), (10, 10))
     assert found.against("good") == {"random": "better", "uniform": "better", "edges": "same"}
     assert found.against("edges") == {"random": "better", "uniform": "better"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unseen.evaluation.retraining.labels import Compared
+from unseen.evaluation.retraining.labels import Randomised
 from unseen.evaluation.retraining.roar import Retrained
 from unseen.evaluation.retraining.spread import spread
 from unseen.explainers.catalogue import CONTROLS
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _GREYS = dict(zip(CONTROLS, (("0.35", ":"), ("0.6", "--"), ("0.0", "-.")), strict=True))
 
 
-def picture(found: Retrained | Compared) -> Figure:
+def picture(found: Retrained | Randomised) -> Figure:
     """What the table says, to look at."""
     return _curves(found) if isinstance(found, Retrained) else _bars(found)
 
@@ -65,7 +65,7 @@ def _curves(found: Retrained) -> Figure:
     return figure
 
 
-def _bars(found: Compared) -> Figure:
+def _bars(found: Randomised) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 1.4 + 0.4 * len(found.methods)), layout="constrained")

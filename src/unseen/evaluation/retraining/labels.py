@@ -71,7 +71,7 @@ class Likeness:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Randomised:
     """What came of it.
 
     Attributes:
@@ -153,7 +153,7 @@ class DataRandomisation:
         device: torch.device | str = "cpu",
         out: Path | None = None,
         progress: ProgressListener | None = None,
-    ) -> Compared:
+    ) -> Randomised:
         """Judge methods, and the controls with them; see :meth:`RemoveAndRetrain.run`."""
         specs = tuple(dict.fromkeys((*methods, *CONTROLS)))
         for spec in specs:
@@ -189,7 +189,7 @@ class DataRandomisation:
                     for measure in get_args(Measure)
                 )
         rows = tuple(row for row in journal.rows if row.repeat < self.repeats)
-        return Compared(
+        return Randomised(
             self,
             dataset.name,
             rows,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import get_args
 
-from unseen.evaluation.retraining.labels import LEARNT, Compared, Measure, Other
+from unseen.evaluation.retraining.labels import LEARNT, Measure, Other, Randomised
 from unseen.evaluation.retraining.roar import Retrained
 from unseen.evaluation.retraining.spread import FEWEST, Spread, spread
 from unseen.explainers.catalogue import CONTROLS
@@ -16,7 +16,7 @@ _FEW = 100
 """Test photographs below which it is told how much a single one weighs."""
 
 
-def as_text(found: Retrained | Compared) -> str:
+def as_text(found: Retrained | Randomised) -> str:
     """A table with a line for each method, and what must be known to read it."""
     return _accuracies(found) if isinstance(found, Retrained) else _likenesses(found)
 
@@ -70,7 +70,7 @@ def _ranked(found: Retrained) -> Sequence[str]:
     return sorted(areas, key=lambda method: areas[method], reverse=found.metric.order == "bottom")
 
 
-def _likenesses(found: Compared) -> str:
+def _likenesses(found: Randomised) -> str:
     measures, others = get_args(Measure), get_args(Other)
     rows = []
     for method in found.methods:

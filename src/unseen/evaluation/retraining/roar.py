@@ -39,7 +39,7 @@ WHOLE = ""
 
 
 @dataclass(frozen=True)
-class Row:
+class Accuracy:
     """The accuracy of one network.
 
     Attributes:
@@ -74,7 +74,7 @@ class Retrained:
 
     metric: RemoveAndRetrain
     dataset: str
-    rows: tuple[Row, ...]
+    rows: tuple[Accuracy, ...]
     methods: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
     counts: tuple[int, int]
@@ -227,7 +227,7 @@ class _Run:
     ) -> None:
         self.metric, self.dataset, self.device, self.progress = metric, dataset, device, progress
         self.removal = REMOVALS.create(metric.removal)
-        self.journal = Journal(out, metric.identity(dataset, device), Row)
+        self.journal = Journal(out, metric.identity(dataset, device), Accuracy)
         self.used = torch.cat([dataset.train, dataset.test])
         self.images, self.labels = dataset.images[self.used], dataset.labels[self.used]
         self._explained: Classifier | None = None
@@ -292,7 +292,7 @@ class _Run:
         began = time.perf_counter()
         classifier = self._network(repeat + 1, images[:count])
         found = accuracy(classifier, images[count:], self.labels[count:])
-        self.journal.add([Row(method, share, repeat, content, found, round(time.perf_counter() - began, 3))])
+        self.journal.add([Accuracy(method, share, repeat, content, found, round(time.perf_counter() - began, 3))])
         self.done += 1
 
     def _network(self, number: int, images: Tensor) -> Classifier:

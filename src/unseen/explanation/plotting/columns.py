@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DELETION, INSERTION = COLOURS[:2]
-"""Blue and vermilion of Okabe & Ito: told apart with any colour-vision deficiency; dashes tell them apart in grey."""
+"""Blue and vermilion from the palette by Okabe & Ito, told apart with any colour-vision
+deficiency; dashes tell them apart in grey."""
 
 
 @dataclass(frozen=True)
