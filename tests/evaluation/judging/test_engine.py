@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -306,10 +307,16 @@ def _deadly(cell: engine.Cell) -> object:
 
 def test_windows_is_not_asked_for_more_workers_than_it_waits_for(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
+
+    class Pool(ProcessPoolExecutor):
+        def __init__(self, count: int, *_: object, **__: object) -> None:
+            super().__init__(1)
+            counts.append(count)
+
     monkeypatch.setattr(engine, "_MOST_WORKERS", 61)
-    monkeypatch.setattr(engine, "ProcessPoolExecutor", lambda count, *_, **__: counts.append(count))
-    engine._pool(plan, Path("out"), 96)
-    engine._pool(plan, Path("out"), 4)
+    monkeypatch.setattr(engine, "ProcessPoolExecutor", Pool)
+    for workers in (96, 4):
+        engine._pool(plan, Path("out"), workers).shutdown()
     assert counts == [61, 4]
 
 
