@@ -1,5 +1,5 @@
 from .classifier.classifier import Classifier as Classifier
-from .classifier.classifier import Preprocessing as Preprocessing
+from .classifier.preprocessing import Preprocessing as Preprocessing
 from .classifier.zoo import load_classifier as load_classifier
 from .explanation.explanation import Explanation as Explanation
 from .explanation.findings import Curve as Curve

@@ -21,6 +21,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from unseen.errors import ParameterError, PluginError, UnknownNameError, nearest
+from unseen.system.arguments import conformed
 from unseen.system.names import printable
 
 T = TypeVar("T")
@@ -104,6 +105,7 @@ class Registry(Generic[T]):
         kind: what the names stand for, used in messages (``"removal"``).
         group: entry-point group of third-party additions.
         entries: the built-in names.
+        needs: what every object of the kind has, by which it is known.
 
     Example:
         >>> from unseen.removal import REMOVALS
@@ -111,9 +113,10 @@ class Registry(Generic[T]):
         'pooled'
     """
 
-    def __init__(self, kind: str, group: str, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, kind: str, group: str, entries: Mapping[str, Entry], needs: str = "__call__") -> None:
         self.kind = kind
         self.group = group
+        self.needs = needs
         self._builtin = dict(entries)
 
     @cached_property
@@ -158,6 +161,26 @@ class Registry(Generic[T]):
         for needed in (f.name for f in _free(factory, arguments) if _is_needed(f)):
             raise ParameterError(f"{self.kind} {name!r} needs its {needed}: write {name}:{needed}=…")
         return typing.cast(T, factory(**arguments))
+
+    def resolve(self, given: str | T) -> T:
+        """The object that a spec describes, or the given one with its options in the types that they are declared in.
+
+        Raises:
+            UnknownNameError: no such name.
+            ParameterError: as for :meth:`create`; neither a spec nor an object of the kind; an option of another type.
+        """
+        if isinstance(given, str):
+            return self.create(given)
+        if isinstance(given, type):
+            raise ParameterError(
+                f"{self.kind} {given.__name__} is a class; give an object of it, as in {given.__name__}()"
+            )
+        if not hasattr(given, self.needs):
+            raise ParameterError(
+                f"{self.kind} must be an object or one of the names of 'unseen list {self.kind}s', not a "
+                f"{type(given).__name__}"
+            )
+        return conformed(given)
 
     def split(self, lists: Iterable[str] | None, separator: str = ",") -> tuple[str, ...]:
         """The specs of comma-separated lists, each once; a comma inside a spec is one that no name follows.

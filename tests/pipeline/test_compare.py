@@ -200,3 +200,24 @@ def test_a_real_model(classifier: Classifier, photo_path: Path) -> None:
     assert (grey.removal, ad.removal) == ("grey", "ad")
     assert not torch.equal(grey.saliency, ad.saliency)
     assert len(comparison.plot().axes) == 4  # the photograph, a colour bar and two maps
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_one_method_and_one_removal_are_not_their_letters_and_numbers_may_be_numpys() -> None:
+    loaded = toys.load("sides", None)
+    classifier = Classifier(loaded.model, loaded.preprocessing, loaded.labels)
+    given = {"methods": toys.Toy(), "removals": "grey", "target": np.int64(1), "seed": np.int64(3)}
+    found = compare(torch.full((3, 24, 32), 0.5), classifier, **given, batch_size=torch.tensor(2))
+    assert (found.methods, found.removals) == (("Toy",), ("grey",))
+    (cell,) = found.cells
+    assert cell.explanation is not None
+    assert cell.explanation.provenance["request"]["seed"] == 3
+    assert found.to_dict()["prepared"]["rounded_to_8_bits"] is False
+    for bad, said in (
+        ({"methods": toys.Toy}, "is a class"),
+        ({"removals": 3}, "removal must be an object"),
+        ({"seed": 0.5}, "seed must be one whole number"),
+        ({"methods": {"toy": 1}}, "methods must be one value or a list of them, not a dict"),
+    ):
+        with pytest.raises(ParameterError, match=said):
+            compare(torch.full((3, 24, 32), 0.5), classifier, **{**given, **bad})

@@ -268,3 +268,112 @@ def test_the_function_and_its_module_do_not_share_a_name() -> None:
 def test_the_record_survives_json(half: np.ndarray[Any, Any]) -> None:
     record = toy(half).to_dict()
     assert json.loads(json.dumps(record))["provenance"] == record["provenance"]
+
+
+# ---- at the door -----------------------------------------------------------------------------------------------------
+
+
+NUMBERS: list[dict[str, Any]] = [
+    {"target": np.argmax([0.1, 0.9, 0.2])},
+    {"target": torch.tensor([0.1, 0.9, 0.2]).argmax()},
+    {"target": torch.tensor([[0.1, 0.9, 0.2]]).argmax(1)},
+    {"target": np.str_("right")},
+    {"confidence": 0.5},
+    {"confidence": np.float32(0.5)},
+    {"confidence": np.array([0.5, 0.75], np.float32)},
+    {"confidence": torch.tensor([0.5])},
+    {"seed": np.random.default_rng(0).integers(10)},
+    {"seed": torch.tensor(3)},
+    {"parts": np.int64(1)},
+    {"batch_size": np.int64(4)},
+    {"contrastive": np.bool_(True)},
+    {"removal": ConstantFill("black"), "method": toys.Toy(stretch=2)},
+]
+
+
+@pytest.mark.parametrize("given", NUMBERS, ids=str)
+@pytest.mark.usefixtures("unchecked_types")
+def test_numbers_of_numpy_and_torch_are_numbers(given: dict[str, Any], half: np.ndarray[Any, Any]) -> None:
+    plain = {
+        name: value.tolist() if isinstance(value, (np.ndarray, np.generic, torch.Tensor)) else value
+        for name, value in given.items()
+    }
+    if isinstance(plain.get("target"), list):
+        (plain["target"],) = plain["target"]
+    if isinstance(plain.get("confidence"), float):
+        plain["confidence"] = [plain["confidence"]]
+    found, expected = toy(half, **given), toy(half, **plain)
+    assert torch.equal(found.saliency, expected.saliency)
+    assert found.parts == expected.parts
+    assert found.provenance["request"] == expected.provenance["request"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"target": 0.5}, "target must be one whole number"),
+        ({"target": True}, "target must be one whole number, not True"),
+        ({"target": [1]}, "target must be one whole number, not a list"),
+        ({"target": np.array([0, 1])}, "target must be one whole number"),
+        ({"confidence": "0.5"}, "confidence must be one"),
+        ({"confidence": [None]}, "confidence must be one number, not None"),
+        ({"seed": 0.5}, "seed must be one whole number"),
+        ({"parts": 1.0}, "parts must be one whole number, not 1.0; give 1"),
+        ({"batch_size": "8"}, "batch_size must be one whole number, not '8'"),
+        ({"contrastive": 1}, "contrastive must be True or False"),
+        ({"method": toys.Toy}, r"method Toy is a class; give an object of it, as in Toy\(\)"),
+        ({"method": 3}, "method must be an object or one of the names of 'unseen list methods', not a int"),
+        ({"method": toys.Toy(stretch="much")}, "stretch must be one number, not 'much'"),  # type: ignore[arg-type]
+        ({"removal": None}, "removal must be an object or one of the names of 'unseen list removals'"),
+        ({"removal": toys.Toy()}, "removal must be an object"),
+        ({"classifier": nn.Flatten()}, r"the classifier is a Flatten; give a name .* or unseen.Classifier\(network"),
+        ({"classifier": Path("model.pt")}, "the classifier is a PosixPath"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("unchecked_types")
+def test_what_is_not_understood_is_refused_before_any_work(
+    given: dict[str, Any], said: str, half: np.ndarray[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(self: Classifier, pixels: torch.Tensor) -> torch.Tensor:
+        raise AssertionError(f"{self.name} was asked about {pixels.shape}")
+
+    monkeypatch.setattr(Classifier, "forward", forward)
+    with pytest.raises(ParameterError, match=said):
+        toy(half, **given)
+
+
+@pytest.mark.parametrize(
+    "labels", [{2: "neither", 0: "left", 1: "right"}, {"right": 1, "neither": 2, "left": 0}, np.array(toys.LABELS)]
+)
+def test_the_label_is_the_one_of_the_index(labels: Any, half: np.ndarray[Any, Any]) -> None:
+    classifier = Classifier(sides().model, sides().preprocessing, labels)
+    assert toy(half, classifier=classifier).label == "right"
+    assert toy(half, classifier=classifier, target="left").target == 0
+
+
+def test_what_passes_untouched_is_explained_as_it_is() -> None:
+    """Less than half a grey level tips the decision: rounded to 8 bits, another class would be explained."""
+    pixels = torch.full((3, 24, 32), 100 / 255)
+    pixels[:, :, 16:] += 0.4 / 255
+    for given in (pixels, np.asarray(pixels.permute(1, 2, 0))):
+        found = toy(given)
+        assert torch.equal(found.image, pixels)
+        assert found.label == "right"
+        assert found.notes == ("only a toy",)
+        assert found.provenance["prepared"]["geometry"] == {
+            "given": [24, 32],
+            "resized": None,
+            "crop": [0, 0, 24, 32],
+        }
+    rounded = toy(Image.fromarray(np.asarray(pixels.permute(1, 2, 0).mul(255).round().byte())))
+    assert rounded.label != "right"
+
+
+def test_numbers_that_are_prepared_are_told_and_recorded() -> None:
+    found = toy(torch.full((3, 48, 96), 0.5))
+    assert found.notes[0].startswith("the tensor of 48 × 96 pixels (height × width) was rounded to 8 bits and scaled")
+    assert found.provenance["prepared"] == {
+        "geometry": {"given": [48, 96], "resized": [24, 32], "crop": [0, 0, 24, 32]},
+        "rounded_to_8_bits": True,
+    }

@@ -1,2 +1,2 @@
 from .classifier import Classifier as Classifier
-from .classifier import Preprocessing as Preprocessing
+from .preprocessing import Preprocessing as Preprocessing

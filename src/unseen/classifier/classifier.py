@@ -10,83 +10,22 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Literal
 
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor, nn
 
 from unseen.classifier.autograd_graph import mend_batch_norms
 from unseen.classifier.fingerprint import fingerprint, revision
 from unseen.classifier.folding import fold_batch_norms
 from unseen.classifier.inference import OnnxNetwork, export
+from unseen.classifier.preprocessing import Prepared, Preprocessing
 from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, nearest
-from unseen.inputs.photo import PhotoSource, open_photo, to_tensor
-
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
-
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a photograph becomes the network's input.
-
-    Args:
-        size: (height, width) of the network's input, in pixels.
-        resize: length of the short side before the centre crop, in pixels; or (height, width) to which both sides
-            are squashed before it; ``None`` squashes to ``size`` and crops nothing.
-        interpolation: Pillow's resampling filter.
-        mean: per channel, in pixel units of [0, 1].
-        std: per channel, in pixel units of [0, 1].
-
-    Raises:
-        ParameterError: a size or a standard deviation that is not positive, or a crop larger than the resize.
-    """
-
-    size: tuple[int, int] = (224, 224)
-    resize: int | tuple[int, int] | None = 256
-    interpolation: Interpolation = "bilinear"
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-
-    def __post_init__(self) -> None:
-        if min(self.size) < 1:
-            raise ParameterError(f"input size {self.size} must be positive")
-        if min(self.std) <= 0:
-            raise ParameterError(f"standard deviation {self.std} must be positive in every channel")
-        sides = (self.resize,) * 2 if isinstance(self.resize, int) else self.resize or self.size
-        if sides[0] < self.size[0] or sides[1] < self.size[1]:
-            raise ParameterError(f"resize {self.resize} is smaller than the crop {self.size}")
-        if self.interpolation not in _RESAMPLING:
-            hint = nearest(self.interpolation, _RESAMPLING)
-            raise ParameterError(f"unknown interpolation {self.interpolation!r}: {hint}")
-
-    def crop(self, photo: Image.Image) -> Image.Image:
-        """The part of ``photo`` that the network sees, at the network's resolution."""
-        height, width = self.size
-        across, down = self._scaled(photo.size)
-        resized = photo.resize((across, down), _RESAMPLING[self.interpolation])
-        left, top = round((across - width) / 2), round((down - height) / 2)
-        return resized.crop((left, top, left + width, top + height))
-
-    def _scaled(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) after the resize of a photograph of (width, height) ``size``."""
-        if not isinstance(self.resize, int):
-            height, width = self.resize or self.size
-            return width, height
-        width, height = (max(self.resize, int(self.resize * side / min(size))) for side in size)
-        return width, height
+from unseen.inputs.photo import PhotoSource
+from unseen.system.arguments import Integer, Labels, integer, label_names
 
 
 class Classifier:
@@ -98,7 +37,8 @@ class Classifier:
     Args:
         model: maps normalised images, shape (N, 3, H, W), to logits, shape (N, K).
         preprocessing: how photographs are prepared; the default is the usual one of ImageNet models.
-        labels: the K class names, in the order of the logits; ``None`` names them "class 0" and so on.
+        labels: the K class names, in the order of the logits, or with their indices: ``{index: name}`` or
+            ``{name: index}``; ``None`` names them "class 0" and so on.
         name: what records call the model; the class name of the network by default.
 
     Attributes:
@@ -106,6 +46,7 @@ class Classifier:
         labels_file: where the labels were read from, if they were; for records.
 
     Raises:
+        ParameterError: a model, preprocessing or labels of another kind.
         ModelError: (on use) the network does not return finite logits of shape (N, K), or K differs from the
             number of labels.
 
@@ -120,13 +61,22 @@ class Classifier:
         self,
         model: nn.Module,
         preprocessing: Preprocessing | None = None,
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
         *,
         name: str | None = None,
     ) -> None:
+        if not isinstance(model, nn.Module):
+            raise ParameterError(
+                f"the model is a {type(model).__name__}; give a torch.nn.Module that maps images (N, 3, H, W) to "
+                "logits (N, K), one whose forward calls yours if need be"
+            )
+        if not isinstance(preprocessing, Preprocessing | None):
+            raise ParameterError(
+                f"the preprocessing is a {type(preprocessing).__name__}; give unseen.Preprocessing(size, resize, …)"
+            )
         self.model = model
         self.preprocessing = preprocessing or Preprocessing()
-        self.labels = tuple(labels) if labels is not None else None
+        self.labels = label_names(labels) if labels is not None else None
         self.name = name or type(model).__name__
         parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
         self.device = parameter.device if parameter is not None else torch.device("cpu")
@@ -143,10 +93,21 @@ class Classifier:
     def prepare(self, photo: PhotoSource) -> Float[Tensor, "3 H W"]:
         """The photograph as the network sees it, before normalisation: float32 RGB in [0, 1].
 
+        A tensor (3, H, W), or an array (H, W, 3) of floats, of exactly the network's input size is that already and
+        passes untouched, not even rounded. Everything else is a picture, which the preprocessing scales and crops.
+
         Raises:
             PhotoError: see :func:`unseen.inputs.photo.open_photo`.
         """
-        return to_tensor(self.preprocessing.crop(open_photo(photo)))
+        return self.prepared(photo).pixels
+
+    def prepared(self, photo: PhotoSource) -> Prepared:
+        """The same, with what was done to the photograph.
+
+        Raises:
+            PhotoError: see :func:`unseen.inputs.photo.open_photo`.
+        """
+        return self.preprocessing.prepared(photo)
 
     def normalise(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N 3 H W"]:
         """(pixels − mean) / std, on the network's device and in its dtype; differentiable."""
@@ -257,7 +218,7 @@ class Classifier:
         """The name of class ``index``."""
         return self.labels[index] if self.labels is not None else f"class {index}"
 
-    def target_index(self, target: str | int) -> int:
+    def target_index(self, target: str | Integer) -> int:
         """The class index that a user means by a name or a number.
 
         Case, hyphens and underscores do not matter unless two names differ in nothing else; of a label that lists
@@ -266,8 +227,9 @@ class Classifier:
         Raises:
             UnknownNameError: no label of that name (the nearest are offered), or an ambiguous one, such as the text of
                 an index that is also the label of another class.
-            ParameterError: an index outside the model's classes.
+            ParameterError: an index outside the model's classes, or neither text nor a whole number.
         """
+        target = target if isinstance(target, str) else integer("target", target)
         text = str(target).strip()
         if re.fullmatch(r"-?[0-9]+", text):
             index = int(text)

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from unseen.classifier.classifier import Classifier, out_of_memory
+from unseen.classifier.preprocessing import Prepared
 from unseen.errors import ModelError, ParameterError
 from unseen.inputs.photo import PhotoSource
+from unseen.system.arguments import Integer, integer
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,7 @@ class Decision:
         asked: the target as it was asked for, ``None`` for the top class.
         evaluations: what the decision cost.
         seconds: how long it took.
+        prepared: what was done to the photograph before the model saw it, where that is known.
     """
 
     photo: PhotoSource
@@ -39,6 +42,7 @@ class Decision:
     asked: str | int | None
     evaluations: int
     seconds: float
+    prepared: Prepared | None = None
 
     @property
     def label(self) -> str:
@@ -68,18 +72,19 @@ class Decision:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A sentence that the target is not on top, where it is not."""
-        top = self.top[0]
+        """What was done to numbers that are not the network's input as they are; that the target is not on top."""
+        top, done = self.top[0], self.prepared.notes if self.prepared else ()
         if int(self.probabilities.argmax()) == self.target:
-            return ()
+            return done
         return (
+            *done,
             f"on the full photograph the model's top class is {top['label']} ({100 * top['probability']:.1f} %), "
             f"not {self.label} ({100 * self.probability:.1f} %), which this explanation is about",
         )
 
 
 def decide(
-    photo: PhotoSource, classifier: Classifier, target: str | int | None = None, *, batch_size: int | None = None
+    photo: PhotoSource, classifier: Classifier, target: str | Integer | None = None, *, batch_size: int | None = None
 ) -> Decision:
     """Show the photograph to the classifier; see that company in a batch changes nothing of what it says.
 
@@ -95,13 +100,16 @@ def decide(
         UnseenError: there is no such target.
     """
     began = time.perf_counter()
-    image = classifier.prepare(photo)
-    logits, spent = _logits(classifier, image, batch_size)
+    asked = None if target is None else target if isinstance(target, str) else integer("target", target)
+    index = None if asked is None else classifier.target_index(asked)
+    prepared = classifier.prepared(photo)
+    logits, spent = _logits(classifier, prepared.pixels, batch_size)
     probabilities = logits.softmax(0)
-    index = int(probabilities.argmax()) if target is None else classifier.target_index(target)
+    index = int(probabilities.argmax()) if index is None else index
     if index >= len(probabilities):
         raise ParameterError(f"target {index} is outside 0 … {len(probabilities) - 1}")
-    return Decision(photo, classifier, image, probabilities, index, target, spent, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Decision(photo, classifier, prepared.pixels, probabilities, index, asked, spent, seconds, prepared)
 
 
 def _logits(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[Tensor, int]:

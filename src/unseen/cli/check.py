@@ -42,7 +42,7 @@ def check(
     from unseen.criteria import CRITERIA
     from unseen.criteria.checks import as_markdown, as_text, table
     from unseen.explainers.catalogue import METHODS
-    from unseen.pipeline.explain import check_request
+    from unseen.pipeline.explain import Request
     from unseen.removal import REMOVALS
 
     specs = tuple(METHODS) if methods == ["all"] else METHODS.split(methods)
@@ -52,7 +52,7 @@ def check(
     for name in names:
         CRITERIA[name]
     REMOVALS.create(removal)
-    check_request((0.5,), seed, 1, None)
+    Request(seed=seed)
     cells = {}
     with progress("checking", unit="verdicts") as watch:
         for method, criterion, verdict in table(specs, names, removal, seed, watch):

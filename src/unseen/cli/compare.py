@@ -61,7 +61,7 @@ def compare(
     from unseen.cli import report
     from unseen.explainers.catalogue import METHODS
     from unseen.pipeline import compare as comparing
-    from unseen.pipeline.explain import check_request
+    from unseen.pipeline.explain import Request
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable
 
@@ -71,7 +71,7 @@ def compare(
         METHODS.create(spec)
     for spec in specs["removals"]:
         REMOVALS.create(spec)
-    check_request((0.5,), seed, 1, batch_size)
+    Request(seed=seed, batch_size=batch_size)
     check_writable(out)
 
     def finished(cell: Cell) -> None:

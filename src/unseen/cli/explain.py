@@ -25,7 +25,7 @@ Repeatable = Annotated[list[float] | None, Parameter(negative="", metavar="FLOAT
 
 
 @dataclass(frozen=True)
-class Request:
+class Wanted:
     """What is asked of every photograph."""
 
     method: str
@@ -102,14 +102,14 @@ def explain(
     """
     wait_passively()
     from unseen.explainers.catalogue import METHODS
-    from unseen.pipeline.explain import check_request
+    from unseen.pipeline.explain import Request
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable
     from unseen.system.names import distinct_names
 
     method = mixed(method, of, goal, balance)
-    request = Request(method, removal, target, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
-    check_request(request.confidence, seed, parts, batch_size)
+    request = Wanted(method, removal, target, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
+    Request(request.confidence, seed, parts, contrastive, batch_size)
     METHODS.create(method)
     REMOVALS.create(removal)
     check_writable(out)
@@ -150,7 +150,7 @@ def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], int]:
 
 
 def _explain_one(
-    photo: Path, folder: Path, classifier: Classifier, request: Request, listener: Listener
+    photo: Path, folder: Path, classifier: Classifier, request: Wanted, listener: Listener
 ) -> tuple[Explanation, dict[str, Path]]:
     from unseen.pipeline.explain import explain as explain_photo
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from unseen.criteria.catalogue import CRITERIA
 from unseen.criteria.verdict import Asked, Status, Verdict
@@ -10,6 +10,7 @@ from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
 from unseen.removal import REMOVALS, Removal
+from unseen.system.arguments import Integer, integer, several
 from unseen.system.names import lines_of
 
 MARKS: Mapping[Status, str] = {"holds": "✓", "fails": "✗", "not applicable": "–"}
@@ -18,7 +19,7 @@ Watch = Callable[[str, int, int], None]
 """Told of every cell before it is tried: (method and criterion, cells done, cells in all)."""
 
 
-def check(method: str | Method, criterion: str, removal: str | Removal = "black", seed: int = 0) -> Verdict:
+def check(method: str | Method, criterion: str, removal: str | Removal = "black", seed: Integer = 0) -> Verdict:
     """Whether a criterion holds for a method, on small networks with known properties.
 
     Args:
@@ -38,13 +39,10 @@ def check(method: str | Method, criterion: str, removal: str | Removal = "black"
         >>> check("saliency", "sensitivity-a").status
         'fails'
     """
-    if seed < 0:
-        raise ParameterError(f"seed {seed} must be at least 0")
-    asked = Asked(
-        METHODS.create(method) if isinstance(method, str) else method,
-        REMOVALS.create(removal) if isinstance(removal, str) else removal,
-        seed,
-    )
+    drawn = integer("seed", seed)
+    if drawn < 0:
+        raise ParameterError(f"seed {drawn} must be at least 0")
+    asked = Asked(METHODS.resolve(method), REMOVALS.resolve(removal), drawn)
     judge: Callable[[Asked], Verdict] = CRITERIA[criterion].load()
     try:
         return judge(asked)
@@ -53,13 +51,14 @@ def check(method: str | Method, criterion: str, removal: str | Removal = "black"
 
 
 def table(
-    methods: Sequence[str],
-    criteria: Sequence[str],
+    methods: str | Iterable[str],
+    criteria: str | Iterable[str],
     removal: str | Removal = "black",
-    seed: int = 0,
+    seed: Integer = 0,
     watch: Watch | None = None,
 ) -> Iterator[tuple[str, str, Verdict]]:
     """(method, criterion, verdict) for each pair, method by method; arguments as of :func:`check`."""
+    methods, criteria = several("methods", methods), several("criteria", criteria)
     count = len(methods) * len(criteria)
     for row, method in enumerate(methods):
         for column, criterion in enumerate(criteria):

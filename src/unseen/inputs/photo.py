@@ -84,6 +84,54 @@ def to_tensor(image: Image.Image) -> Float[Tensor, "3 H W"]:
     return pixels.permute(2, 0, 1).contiguous().to(torch.float32).div(255)
 
 
+def as_numbers(source: PhotoSource, size: tuple[int, int]) -> Float[Tensor, "3 H W"] | None:
+    """A tensor, or an array of floats, of exactly this size, as it is: float32 in [0, 1], not rounded.
+
+    Args:
+        source: as of :func:`open_photo`.
+        size: (height, width).
+
+    Returns:
+        A tensor of its own, or ``None`` for any other source: it is a picture then.
+
+    Raises:
+        PhotoError: as of :func:`open_photo`.
+    """
+    if isinstance(source, np.ndarray):
+        if source.dtype.kind != "f":
+            return None
+        numbers = torch.from_numpy(np.ascontiguousarray(source, dtype=np.float32))
+        numbers = numbers.permute(2, 0, 1) if numbers.ndim == 3 else numbers
+    elif isinstance(source, Tensor):
+        numbers = source.detach().cpu()
+    else:
+        return None
+    numbers = numbers[None] if numbers.ndim == 2 else numbers
+    if numbers.ndim != 3 or len(numbers) not in (1, 3, 4) or tuple(numbers.shape[1:]) != size:
+        return None
+    white = {torch.uint8: 255, torch.uint16: 65535}.get(numbers.dtype, 1)
+    if not numbers.is_floating_point() and white == 1:
+        return None
+    if white == 1:
+        _check_floats(numbers.float().numpy(), f"the {kind_of(source)}")
+    pixels = numbers.to(torch.float32) / white
+    if len(pixels) == 4:  # what is transparent is shown on white
+        pixels = pixels[:3] * pixels[3:] + (1 - pixels[3:])
+    return pixels.expand(3, -1, -1).clone(memory_format=torch.contiguous_format)
+
+
+def kind_of(source: PhotoSource) -> str:
+    """What a photograph was given as, in a word: bytes in an array are a picture, as Pillow's are."""
+    if isinstance(source, np.ndarray):
+        return "array" if source.dtype.kind == "f" else "picture"
+    return "tensor" if isinstance(source, Tensor) else "picture"
+
+
+def is_rounded(source: PhotoSource) -> bool:
+    """Whether :func:`open_photo` rounds the numbers of an array or a tensor to 8 bits."""
+    return isinstance(source, Tensor | np.ndarray) and str(source.dtype).rpartition(".")[2] != "uint8"
+
+
 def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     """Files as they are given, folders as the photographs directly inside them, sorted by name.
 
@@ -204,14 +252,19 @@ def _eight_bit(array: NDArray[Any], where: str) -> NDArray[Any]:
         return np.asarray(np.rint(array / 257), dtype=np.uint8)
     if kind != "f":
         raise PhotoError(f"{where} has type {array.dtype}; give uint8, uint16 or floats in [0, 1]")
+    _check_floats(array, where)
+    return np.asarray(np.rint(array * 255), dtype=np.uint8)
+
+
+def _check_floats(array: NDArray[Any], where: str) -> None:
     if not np.isfinite(array).all():
         raise PhotoError(f"{where} contains NaN or infinite numbers; give finite values in [0, 1]")
     low, high = float(array.min()), float(array.max())
     if low < 0 or high > 1:
         raise PhotoError(
-            f"{where} has values from {low:g} to {high:g}, outside [0, 1]; scale them, or give bytes as uint8"
+            f"{where} has values from {low:g} to {high:g}, outside [0, 1]; scale them, without the "
+            "normalisation, which is the classifier's work, or give bytes as uint8"
         )
-    return np.asarray(np.rint(array * 255), dtype=np.uint8)
 
 
 def _check_size(size: tuple[int, int], where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from unseen.classifier import Classifier
 from unseen.classifier.decision import decide
-from unseen.classifier.zoo import load_classifier
+from unseen.classifier.zoo import classifier_of
 from unseen.errors import ParameterError, UnseenError
 from unseen.explainers.catalogue import METHODS, spec_of
 from unseen.explainers.method import Method
 from unseen.inputs.photo import PhotoSource
 from unseen.pipeline.comparison import Cell, Comparison
-from unseen.pipeline.explain import check_request, explain_decision
+from unseen.pipeline.explain import Request, explain_decision
 from unseen.removal import REMOVALS, Removal
+from unseen.system.arguments import Integer, several
 from unseen.system.files import check_writable, replace_file
 from unseen.system.names import distinct_names
 from unseen.system.pictures import png
@@ -38,11 +39,11 @@ def compare(
     photo: PhotoSource,
     classifier: str | Classifier = "efficientnet-lite0",
     *,
-    methods: Sequence[str | Method] = ("causal", "occlusion"),
-    removals: Sequence[str | Removal] = ("ad", "grey"),
-    target: str | int | None = None,
-    seed: int = 0,
-    batch_size: int | None = None,
+    methods: str | Method | Iterable[str | Method] = ("causal", "occlusion"),
+    removals: str | Removal | Iterable[str | Removal] = ("ad", "grey"),
+    target: str | Integer | None = None,
+    seed: Integer = 0,
+    batch_size: Integer | None = None,
     folder: str | Path | None = None,
     watch: Callable[[str], AbstractContextManager[ProgressListener | None]] | None = None,
     finished: Callable[[Cell], None] | None = None,
@@ -54,8 +55,8 @@ def compare(
     Args:
         photo: path, PIL image, array or tensor.
         classifier: the model, or a name for :func:`unseen.load_classifier`.
-        methods: objects or specs such as ``"rise:masks=1000"``.
-        removals: objects or specs such as ``"ad:pooled"``.
+        methods: objects or specs such as ``"rise:masks=1000"``, one or several.
+        removals: objects or specs such as ``"ad:pooled"``, one or several.
         target: class index or label; by default the model's top class on the full photograph.
         seed: of everything random, the same in every cell.
         batch_size: masks per pass; chosen from the device by default.
@@ -73,16 +74,17 @@ def compare(
         >>> comparison = compare("coffee.png", methods=["occlusion"], removals=["ad", "grey"])  # doctest: +SKIP
         >>> comparison.plot().savefig("sheet.png")  # doctest: +SKIP
     """
-    check_request((0.5,), seed, 1, batch_size)
-    searches = dict((m, METHODS.create(m)) if isinstance(m, str) else (spec_of(m), m) for m in methods)
-    hides = dict((r, REMOVALS.create(r)) if isinstance(r, str) else (r.name, r) for r in removals)
+    request = Request.of(seed=seed, batch_size=batch_size)
+    made = [(given, METHODS.resolve(given)) for given in several("methods", methods)]
+    searches = {given if isinstance(given, str) else spec_of(method): method for given, method in made}
+    hiding = [(given, REMOVALS.resolve(given)) for given in several("removals", removals)]
+    hides = {given if isinstance(given, str) else removal.name: removal for given, removal in hiding}
     if not searches or not hides:
         raise ParameterError("nothing to compare; give at least one method and one removal")
     pairs = [(method, removal) for removal in hides for method in searches]
     place = None if folder is None else Path(folder)
     folders = [None] * len(pairs) if place is None else _folders(place, pairs)
-    model = load_classifier(classifier) if isinstance(classifier, str) else classifier
-    decision = decide(photo, model, target, batch_size=batch_size)
+    decision = decide(photo, classifier_of(classifier), target, batch_size=request.batch_size)
     unmoved = frozenset(name for name, search in searches.items() if not getattr(search, "uses_removal", True))
     comparison = Comparison(decision, tuple(searches), tuple(hides), unmoved)
     try:
@@ -91,7 +93,7 @@ def compare(
                 cell = Cell(method, removal)
                 try:
                     explanation = explain_decision(
-                        decision, searches[method], hides[removal], seed=seed, batch_size=batch_size, progress=listener
+                        decision, searches[method], hides[removal], request, progress=listener
                     )
                 except UnseenError as error:
                     cell = replace(cell, error=error)

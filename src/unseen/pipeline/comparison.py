@@ -82,6 +82,7 @@ class Comparison:
         decision = self.decision
         return {
             "photo": decision.photo_record,
+            "prepared": decision.prepared.to_dict() if decision.prepared else None,
             "classifier": decision.classifier.name,
             "target": {"index": decision.target, "label": decision.label, "probability": decision.probability},
             "top": decision.top,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.decision import Decision, decide
-from unseen.classifier.zoo import load_classifier
+from unseen.classifier.zoo import classifier_of
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS, spec_of
 from unseen.explainers.method import Method
@@ -20,7 +21,50 @@ from unseen.inputs.photo import PhotoSource
 from unseen.inputs.streams import check_seed
 from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
 from unseen.removal import REMOVALS, Removal
+from unseen.system.arguments import Integer, Reals, conform
 from unseen.system.progress import ProgressListener
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of any method, and refused before any work where no method can do it.
+
+    Args:
+        confidence: thresholds γ in [0, 1], at least one.
+        seed: of everything random, 0 … 2⁶³ − 1.
+        parts: how many disjoint parts are wanted per γ, at least 1.
+        contrastive: whether hiding a part must also change the class.
+        batch_size: masks per pass, at least 1; ``None`` lets the device decide.
+
+    Raises:
+        ParameterError: a value of another type, or outside its range.
+    """
+
+    confidence: tuple[float, ...] = (0.5,)
+    seed: int = 0
+    parts: int = 1
+    contrastive: bool = False
+    batch_size: int | None = None
+
+    @classmethod
+    def of(cls, **given: Any) -> Request:
+        """The request of numbers as a user has them, NumPy's or torch's, and of a single γ; arguments as above."""
+        return cls(**given)
+
+    def __post_init__(self) -> None:
+        conform(self)
+        if not self.confidence:
+            raise ParameterError("no confidence was given; ask for at least one, e.g. 0.5")
+        for gamma in self.confidence:
+            if not 0 <= gamma <= 1:
+                raise ParameterError(
+                    f"confidence {gamma} is outside [0, 1]; it is a share of the full photograph's probability"
+                )
+        check_seed(self.seed)
+        if self.parts < 1:
+            raise ParameterError(f"parts {self.parts} must be at least 1")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ParameterError(f"batch size {self.batch_size} must be at least 1")
 
 
 def explain(
@@ -29,24 +73,24 @@ def explain(
     *,
     method: str | Method = "causal",
     removal: str | Removal = "ad",
-    target: str | int | None = None,
-    confidence: Sequence[float] = (0.5,),
-    seed: int = 0,
-    parts: int = 1,
+    target: str | Integer | None = None,
+    confidence: Reals = (0.5,),
+    seed: Integer = 0,
+    parts: Integer = 1,
     contrastive: bool = False,
-    batch_size: int | None = None,
+    batch_size: Integer | None = None,
     progress: ProgressListener | None = None,
 ) -> Explanation:
     """Explain why a classifier sees ``target`` in a photograph.
 
     Args:
-        photo: path, PIL image, array or tensor.
+        photo: path, PIL image, array or tensor; see :meth:`unseen.Classifier.prepare` for which of them pass untouched.
         classifier: the model, or a name for :func:`unseen.load_classifier`.
         method: how to search, as an object or a spec such as ``"causal:iterations=20"``.
         removal: how parts are hidden from the model, as an object or a spec such as ``"ad:pooled"``.
         target: class index or label; by default the model's top class on the full photograph.
-        confidence: thresholds γ in [0, 1]: a part suffices if the target stays on top with at least γ times its
-            probability on the full photograph. One part is searched for each γ, from one shared search.
+        confidence: thresholds γ in [0, 1], one or several: a part suffices if the target stays on top with at least γ
+            times its probability on the full photograph. One part is searched for each γ, from one shared search.
         seed: of everything random.
         parts: how many disjoint parts to look for, at least 1.
         contrastive: ask also that hiding the part changes the class.
@@ -64,33 +108,18 @@ def explain(
         >>> explanation = unseen.explain("coffee.png", confidence=[0.9])  # doctest: +SKIP
         >>> explanation.save("explanations/coffee")  # doctest: +SKIP
     """
-    check_request(confidence, seed, parts, batch_size)
-    search = METHODS.create(method) if isinstance(method, str) else method
-    hide = REMOVALS.create(removal) if isinstance(removal, str) else removal
-    model = load_classifier(classifier) if isinstance(classifier, str) else classifier
-    return explain_decision(
-        decide(photo, model, target, batch_size=batch_size),
-        search,
-        hide,
-        confidence=confidence,
-        seed=seed,
-        parts=parts,
-        contrastive=contrastive,
-        batch_size=batch_size,
-        progress=progress,
-    )
+    request = Request.of(confidence=confidence, seed=seed, parts=parts, contrastive=contrastive, batch_size=batch_size)
+    search, hide = METHODS.resolve(method), REMOVALS.resolve(removal)
+    decision = decide(photo, classifier_of(classifier), target, batch_size=request.batch_size)
+    return explain_decision(decision, search, hide, request, progress=progress)
 
 
 def explain_decision(
     decision: Decision,
     method: Method,
     removal: Removal,
+    request: Request,
     *,
-    confidence: Sequence[float] = (0.5,),
-    seed: int = 0,
-    parts: int = 1,
-    contrastive: bool = False,
-    batch_size: int | None = None,
     progress: ProgressListener | None = None,
 ) -> Explanation:
     """Explain what a model said; :func:`explain` decides, then calls this.
@@ -99,18 +128,16 @@ def explain_decision(
     """
     began = time.perf_counter()
     model, image = decision.classifier, decision.image
-    masked = removal.bind(model, image, batch_size=batch_size, progress=progress)
+    masked = removal.bind(model, image, batch_size=request.batch_size, progress=progress)
     findings = method(
-        masked, decision.target, confidence=tuple(confidence), seed=seed, parts=parts, contrastive=contrastive
+        masked,
+        decision.target,
+        confidence=request.confidence,
+        seed=request.seed,
+        parts=request.parts,
+        contrastive=request.contrastive,
     )
-    request = {
-        "target": decision.asked,
-        "confidence": list(confidence),
-        "seed": seed,
-        "parts": parts,
-        "contrastive": contrastive,
-        "batch_size": batch_size,
-    }
+    asked = {"target": decision.asked, **asdict(request)}
     method_spec = spec_of(method)
     return Explanation(
         image=image,
@@ -126,12 +153,13 @@ def explain_decision(
         provenance={
             "versions": versions(),
             "photo": decision.photo_record,
+            "prepared": decision.prepared.to_dict() if decision.prepared else None,
             "classifier": classifier_record(model, len(decision.probabilities)),
             "decision": {"top": decision.top},
             "method": {"spec": method_spec, **parameters_of(method)},
             "removal": removal.to_dict(),
-            "request": request,
-            "command": command(decision.photo, model, method_spec, removal.name, request),
+            "request": asked,
+            "command": command(decision.photo, model, method_spec, removal.name, asked),
             "search": dict(findings.record),
             "batch": masked.batch,
             "evaluations": masked.evaluations + decision.evaluations,
@@ -152,23 +180,3 @@ def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Clas
         return map_of(method, hiding.bind(classifier, image), target, seed)
 
     return explained
-
-
-def check_request(confidence: Sequence[float], seed: int, parts: int, batch_size: int | None) -> None:
-    """Refuse what no method can do, before any work.
-
-    Raises:
-        ParameterError: no γ or one outside [0, 1], a negative seed, fewer than one part or mask per pass.
-    """
-    if not confidence:
-        raise ParameterError("no confidence was given; ask for at least one, e.g. 0.5")
-    for gamma in confidence:
-        if not 0 <= gamma <= 1 or math.isnan(gamma):
-            raise ParameterError(
-                f"confidence {gamma} is outside [0, 1]; it is a share of the full photograph's probability"
-            )
-    check_seed(seed)
-    if parts < 1:
-        raise ParameterError(f"parts {parts} must be at least 1")
-    if batch_size is not None and batch_size < 1:
-        raise ParameterError(f"batch size {batch_size} must be at least 1")

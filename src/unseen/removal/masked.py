@@ -21,6 +21,7 @@ from unseen.classifier import Classifier
 from unseen.classifier.classifier import out_of_memory
 from unseen.classifier.fingerprint import revision
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.system.arguments import Integer, conform, integer
 from unseen.system.progress import ProgressListener
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
@@ -49,6 +50,14 @@ class Removal(ABC):
 
     shared: ClassVar[bool] = False
     """Whether the pass that :meth:`forward` gives takes any photographs, not only the one that it was made for."""
+
+    def __post_init__(self) -> None:
+        """Options get the types that they are declared in; those of subclasses are checked after that.
+
+        Raises:
+            ParameterError: an option of another type.
+        """
+        conform(self)
 
     @property
     @abstractmethod
@@ -86,7 +95,7 @@ class Removal(ABC):
         classifier: Classifier,
         image: Float[Tensor, "3 H W"],
         *,
-        batch_size: int | None = None,
+        batch_size: Integer | None = None,
         progress: ProgressListener | None = None,
     ) -> MaskedClassifier:
         """Masks (N, H, W) → logits (N, K) for this photograph; see :class:`MaskedClassifier`.
@@ -96,7 +105,8 @@ class Removal(ABC):
             NotApplicableError: the model has an operation for which this removal has no sound rule.
         """
         check_image(image)
-        return MaskedClassifier(classifier, image, self, batch_size=batch_size, progress=progress)
+        size = None if batch_size is None else integer("batch size", batch_size)
+        return MaskedClassifier(classifier, image, self, batch_size=size, progress=progress)
 
     def to_dict(self) -> dict[str, Any]:
         """Name and parameters, for provenance."""
@@ -134,6 +144,7 @@ class MaskedClassifier:
     expected: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        conform(self)
         if self.batch_size is not None and self.batch_size < 1:
             raise ParameterError(f"batch size {self.batch_size} must be at least 1")
         self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)

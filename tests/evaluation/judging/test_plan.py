@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from unseen.errors import UnseenError
@@ -36,3 +38,29 @@ def test_nonsense_is_refused_before_any_work(bad: dict[str, Any], said: str) -> 
 
 def test_a_plan_is_json() -> None:
     json.dumps(Plan(PHOTOS).to_dict())
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_a_plan_takes_text_for_paths_one_for_several_and_numbers_of_numpy() -> None:
+    plan = Plan(
+        photos=["a/one.jpg", Path("a/two.jpg")],  # type: ignore[arg-type, list-item]
+        methods="occlusion",  # type: ignore[arg-type]
+        removals=["grey"],  # type: ignore[arg-type]
+        confidence=np.array([0.25, 0.5], np.float32),  # type: ignore[arg-type]
+        metrics=("size",),
+        contexts="a/one.jpg",  # type: ignore[arg-type]
+        seed=np.int64(3),  # type: ignore[arg-type]
+        backgrounds=np.int32(2),  # type: ignore[arg-type]
+    )
+    plain = Plan(PHOTOS, "efficientnet-lite0", ("occlusion",), ("grey",), (0.25, 0.5), ("size",), seed=3, backgrounds=2)
+    assert plan == replace(plain, contexts=PHOTOS[:1])
+    assert json.loads(json.dumps(plan.to_dict())) == json.loads(json.dumps(plan.to_dict()))
+    for bad, said in (
+        ({"photos": (3,)}, "photos must be a path, not 3"),
+        ({"methods": (None,)}, "methods must be text, not None"),
+        ({"confidence": "0.5"}, "confidence must be one number, not '0.5'"),
+        ({"seed": 0.5}, "seed must be one whole number"),
+        ({"controls": 1}, "controls must be True or False"),
+    ):
+        with pytest.raises(UnseenError, match=said):
+            Plan(**{"photos": PHOTOS, **bad})

@@ -3,7 +3,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -79,16 +81,39 @@ def test_noise_leaves_a_photograph_most_of_its_segments(
         assert not found.notes
 
 
-def black_and_white(side: int) -> Tensor:
-    return (torch.rand(1, side, side, generator=torch.Generator().manual_seed(0)) > 0.5).float().expand(3, -1, -1)
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """SLIC sees one segment wherever it looks; how much each try smoothed."""
+    tries: list[float] = []
+
+    def slic(pixels: Any, *, sigma: float, **_: object) -> Any:
+        tries.append(sigma)
+        return np.zeros(pixels.shape[:2], np.int64)
+
+    monkeypatch.setattr("skimage.segmentation.slic", slic)
+    return tries
 
 
-@pytest.mark.parametrize(("side", "count"), [(32, 50), (64, 200), (80, 200), (96, 270)])
-def test_a_grid_takes_the_place_of_segments_that_colour_does_not_tell_apart(side: int, count: int) -> None:
-    found = segmentation(black_and_white(side), count)
-    assert 0.9 * count < found.count <= count
-    assert "regular grid" in " ".join(found.notes)
+@pytest.mark.parametrize(("side", "count"), [(16, 4), (32, 50), (96, 200)])
+def test_a_grid_takes_the_place_of_segments_that_colour_does_not_tell_apart(
+    side: int, count: int, blind: list[float]
+) -> None:
+    found = segmentation(torch.rand(3, side, side, generator=torch.Generator().manual_seed(0)), count)
+    assert 0.9 * count < found.count < 1.1 * count
+    assert f"cells of a regular grid and follow no edges, for only 1 of {count}" in " ".join(found.notes)
     assert torch.equal(found.numbers, grid((side, side), count))
+    assert len(blind) == 3
+    assert blind[:2] == [0, 0]
+    assert blind[2] == pytest.approx(side / count**0.5 / 8)
+
+
+def test_what_slic_finds_as_it_is_is_not_smoothed(monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> None:
+    expected = segmentation(photo, 16)
+    monkeypatch.setattr("scipy.ndimage.median_filter", lambda *_, **__: pytest.fail("it was smoothed"))
+    halves = torch.zeros(3, 32, 32)
+    halves[:, :, 12:] = 1
+    assert segmentation(halves, 4).count == 4
+    assert expected.count >= 8
 
 
 @pytest.mark.parametrize(("shape", "count"), [((7, 5), 12), ((5, 50), 10), ((224, 224), 50), ((3, 2), 6)])
@@ -110,12 +135,10 @@ def test_more_segments_than_there_can_be_are_refused_and_the_remedy_works() -> N
 
 
 @pytest.mark.parametrize("spec", ["lime:samples=50", "shapley:budget=220", "aggregate:of=random,goal=faithfulness"])
-def test_methods_say_that_their_segments_are_a_grid(spec: str) -> None:
-    asked = masked(graded(2, 9))
-    asked.image.copy_(black_and_white(SIZE))
-    noted = METHODS.create(spec)(asked, 0).notes
-    assert any("regular grid" in note for note in noted)
+def test_methods_say_that_their_segments_are_a_grid(spec: str, request: pytest.FixtureRequest) -> None:
     assert not any("regular grid" in note for note in METHODS.create(spec)(masked(graded(2, 9)), 0).notes)
+    request.getfixturevalue("blind")
+    assert any("regular grid" in note for note in METHODS.create(spec)(masked(graded(2, 9)), 0).notes)
 
 
 @pytest.mark.parametrize("name", ["lime", "shapley", "aggregate"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from unseen.errors import ModelError, ParameterError, UnknownNameError
 from unseen.registry import Entry, Registry
+from unseen.system.arguments import Labels, label_names, text
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ def load_classifier(
     spec: str,
     *,
     device: str | torch.device | None = "auto",
-    labels: Sequence[str] | str | PathLike[str] | None = None,
+    labels: Labels | str | PathLike[str] | None = None,
 ) -> Classifier:
     """A trained classifier by name, with the preprocessing and labels that its source records.
 
@@ -62,7 +62,8 @@ def load_classifier(
             ``hf:FOLDER``. ``NAME@PATH`` takes the weights from a local file instead, as in
             ``timm:resnet18@model.safetensors``; the number of classes is read from it.
         device: where the network runs; ``"auto"`` takes an accelerator if there is one.
-        labels: class names, or a text file with one a line, instead of the source's. Local weights with 1,000
+        labels: class names, as :class:`unseen.Classifier` takes them, or a text file with one a line, instead of the
+            source's. Local weights with 1,000
             classes are taken for ImageNet's, with any other number they have no labels of their own.
 
     Raises:
@@ -78,7 +79,7 @@ def load_classifier(
 
     from unseen.classifier.classifier import Classifier, resolve_device
 
-    loader, name, weights = _resolve(spec)
+    loader, name, weights = _resolve(text("model", spec))
     place = resolve_device(device)
     given = _labels(labels)
     with fork_rng(devices=[]):  # networks draw initial weights before they get the trained ones
@@ -87,6 +88,23 @@ def load_classifier(
     classifier = Classifier(model, loaded.preprocessing, loaded.labels if given is None else given, name=spec)
     classifier.labels_file = labels if isinstance(labels, str | PathLike) else None
     return classifier
+
+
+def classifier_of(given: object) -> Classifier:
+    """The classifier of that name, or the one that is given.
+
+    Raises:
+        ParameterError: neither; of a network, what to do with it.
+        UnseenError: as :func:`load_classifier`.
+    """
+    from unseen.classifier import Classifier
+
+    if isinstance(given, Classifier):
+        return given
+    if isinstance(given, str):
+        return load_classifier(given)
+    remedy = "a name of 'unseen list models', or unseen.Classifier(network, preprocessing, labels)"
+    raise ParameterError(f"the classifier is a {type(given).__name__}; give {remedy}")
 
 
 def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
@@ -107,11 +125,11 @@ def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
     return cast("Loader", entry.load()), name or source, weights
 
 
-def _labels(labels: Sequence[str] | str | PathLike[str] | None) -> tuple[str, ...] | None:
+def _labels(labels: Labels | str | PathLike[str] | None) -> tuple[str, ...] | None:
     if labels is None:
         return None
     if not isinstance(labels, str | PathLike):
-        return tuple(labels)
+        return label_names(labels)
     if labels == "":
         raise ParameterError("the file of the labels has no name; name one or leave the labels out")
     try:

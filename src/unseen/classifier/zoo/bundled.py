@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unseen.classifier.classifier import Preprocessing
+from unseen.classifier.preprocessing import Preprocessing
 from unseen.classifier.zoo.efficientnet_lite import VARIANTS, EfficientNetLite, bundled_weights
 from unseen.classifier.zoo.source import Loaded, imagenet_labels
 from unseen.classifier.zoo.weights import count_classes, fit, read_weights

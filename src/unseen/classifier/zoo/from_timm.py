@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from unseen.classifier.classifier import Preprocessing
+from unseen.classifier.preprocessing import Preprocessing
 from unseen.classifier.zoo.source import Loaded, imagenet_labels, verified
 from unseen.classifier.zoo.weights import count_classes, download_from_hub, downloading, fit, read_weights
 from unseen.errors import UnknownNameError, nearest

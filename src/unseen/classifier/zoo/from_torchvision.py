@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from unseen.classifier.classifier import Preprocessing
+from unseen.classifier.preprocessing import Preprocessing
 from unseen.classifier.zoo.source import Loaded, verified
 from unseen.classifier.zoo.weights import Weights, count_classes, downloading, fit, read_weights
 from unseen.errors import ModelError, UnknownNameError, nearest

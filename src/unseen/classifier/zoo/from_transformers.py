@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from unseen.classifier.classifier import Interpolation, Preprocessing
+from unseen.classifier.preprocessing import Interpolation, Preprocessing
 from unseen.classifier.zoo.source import Loaded, verified
 from unseen.classifier.zoo.weights import download_from_hub, downloading
 from unseen.errors import ModelError

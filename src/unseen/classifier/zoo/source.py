@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from unseen.classifier.classifier import Preprocessing
+from unseen.classifier.preprocessing import Preprocessing
 from unseen.errors import ModelError
 from unseen.inputs.photo import to_tensor
 

@@ -25,6 +25,7 @@ from unseen.evaluation.statistics import Interval
 from unseen.inputs.streams import check_seed, stream_of
 from unseen.removal import REMOVALS
 from unseen.removal.batched import digest
+from unseen.system.arguments import conform
 from unseen.system.progress import ProgressListener
 
 FEWEST = 20
@@ -143,6 +144,7 @@ class DistributionShift:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        conform(self)
         check_seed(self.seed)
         check_parts(self.fractions, self.form, self.cells)
         names = [REMOVALS.create(removal).name for removal in self.removals]

@@ -29,7 +29,7 @@ from unseen.explanation import Explanation, Part
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge
 from unseen.metrics.robustness import Contexts, OtherPhotographs, SolidColours, robustness
-from unseen.pipeline.explain import explain_decision, explainer
+from unseen.pipeline.explain import Request, explain_decision, explainer
 from unseen.removal import REMOVALS, Removal
 
 _CONTEXTS = ("robustness-colours", "robustness-photos")
@@ -195,9 +195,7 @@ class Judge:
         method, removal = self._method(cell), REMOVALS.create(cell.removal)
         decision = replace(self._decided(cell.subject), classifier=self._asked_by(method, removal))
         if self.plan.of_parts:
-            explanation = explain_decision(
-                decision, method, removal, confidence=self.plan.confidence, seed=self.plan.seed
-            )
+            explanation = explain_decision(decision, method, removal, Request(self.plan.confidence, self.plan.seed))
             found = {part.confidence_threshold: part for part in explanation.parts if part.rank == 0}
             parts = [self._judged_part(explanation, gamma, found.get(gamma)) for gamma in self.plan.confidence]
             saliency = explanation.saliency

@@ -12,8 +12,9 @@ from unseen.errors import ParameterError
 from unseen.evaluation.judging.subject import Subject, subjects_of
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.metrics import METRICS, MetricEntry
-from unseen.pipeline.explain import check_request
+from unseen.pipeline.explain import Request
 from unseen.removal import REMOVALS
+from unseen.system.arguments import conform
 
 if TYPE_CHECKING:
     from unseen.metrics.case import Metric
@@ -114,13 +115,14 @@ class Plan:
     backend: Backend = "torch"
 
     def __post_init__(self) -> None:
+        conform(self)
         for name in ("photos", "methods", "removals", "metrics"):
             given = getattr(self, name)
             if not given:
                 raise ParameterError(f"no {name} to evaluate; name at least one")
             if "" in given:
                 raise ParameterError(f"one of the {name} has no name; names are separated by single commas")
-        check_request(self.confidence, self.seed, 1, None)
+        Request(self.confidence, self.seed)
         if self.backgrounds < 1:
             raise ParameterError(f"backgrounds {self.backgrounds} must be at least 1")
         if self.backend not in ("torch", "onnxruntime"):

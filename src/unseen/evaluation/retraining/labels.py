@@ -29,6 +29,7 @@ from unseen.evaluation.retraining.training import Training, accuracy, predicted,
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.metrics.similarity import Similarity, similar
 from unseen.removal import REMOVALS
+from unseen.system.arguments import conform
 from unseen.system.progress import ProgressListener
 
 Other = Literal["shuffled", "true"]
@@ -139,6 +140,7 @@ class DataRandomisation:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
+        conform(self)
         for name in ("repeats", "images", "epochs"):
             if getattr(self, name) < 1:
                 raise ParameterError(f"{name} {getattr(self, name)} must be at least 1")

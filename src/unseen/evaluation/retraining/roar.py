@@ -26,6 +26,7 @@ from unseen.evaluation.retraining.spread import Spread, Verdict, spread, verdict
 from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.removal import REMOVALS, Removal
+from unseen.system.arguments import conform
 from unseen.system.progress import ProgressListener
 
 Content = Literal["photographs", "masks"]
@@ -164,6 +165,7 @@ class RemoveAndRetrain:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
+        conform(self)
         if self.order not in ("top", "bottom"):
             raise ParameterError(f"order {self.order!r} must be 'top' or 'bottom'")
         if self.repeats < 1:

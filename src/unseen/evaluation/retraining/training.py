@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ModelError, ParameterError
 from unseen.evaluation.retraining.network import SmallNetwork
+from unseen.system.arguments import conform
 from unseen.system.progress import ProgressListener
 
 _EVALUATED = 512  # images a pass when accuracy is measured
@@ -38,6 +39,7 @@ class Training:
     decay: float = 0.01
 
     def __post_init__(self) -> None:
+        conform(self)
         if self.epochs < 1:
             raise ParameterError(f"epochs {self.epochs} must be at least 1")
         if self.batch < 2:

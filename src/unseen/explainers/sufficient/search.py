@@ -18,6 +18,7 @@ from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank
 from unseen.explainers.sufficient.minimisation import minimise
 from unseen.explanation import Findings, Part
 from unseen.removal import MaskedClassifier
+from unseen.system.arguments import conform
 
 if TYPE_CHECKING:
     from unseen.explainers.method import Method
@@ -60,6 +61,7 @@ class FromMap(ABC):
     inside: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        conform(self)
         if self.steps < 2:
             raise ParameterError(f"steps {self.steps} must be at least 2")
         if not 0 <= self.blur <= 1:

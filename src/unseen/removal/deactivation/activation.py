@@ -79,6 +79,7 @@ class ActivationDeactivation(Removal):
     shared = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.threshold < 1:
             raise ParameterError(
                 f"threshold {self.threshold} must be in [0, 1); 0 switches off only what is fully hidden"

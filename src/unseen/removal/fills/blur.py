@@ -37,6 +37,7 @@ class Blur(Painting):
     soft = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_width(self.width)
 
     @property

@@ -45,6 +45,7 @@ class DatasetMean(Painting):
     soft = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.limit < 1:
             raise ParameterError(f"limit {self.limit} must be at least 1")
 

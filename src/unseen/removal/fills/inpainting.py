@@ -49,6 +49,7 @@ class Inpainting(Painting):
     radius: float = 3.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.algorithm not in _FLAGS:
             raise ParameterError(f"algorithm {self.algorithm!r} must be one of {', '.join(_FLAGS)}")
         if not 1 <= self.radius < float("inf"):

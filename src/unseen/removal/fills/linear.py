@@ -53,6 +53,7 @@ class LinearImputation(Painting):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.noise < float("inf"):
             raise ParameterError(f"noise {self.noise} must be 0 or more, in units of pixels in [0, 1]")
         check_seed(self.seed)

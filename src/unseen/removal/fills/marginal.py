@@ -51,6 +51,7 @@ class Marginal(Averaging):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.count < 1:
             raise ParameterError(f"count {self.count} must be at least 1")
         check_seed(self.seed)

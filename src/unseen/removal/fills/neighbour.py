@@ -44,6 +44,7 @@ class Neighbour(Painting):
     soft = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_width(self.width)
 
     @property

@@ -42,6 +42,7 @@ class Noise(Painting):
     soft = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.kind not in ("uniform", "normal"):
             raise ParameterError(f"kind {self.kind!r} must be 'uniform' or 'normal'")
         check_seed(self.seed)
@@ -83,6 +84,7 @@ class AddedNoise(Painting):
     soft = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not (self.deviation > 0 and isfinite(self.deviation)):
             raise ParameterError(f"deviation {self.deviation} must be positive, in units of pixels in [0, 1]")
         check_seed(self.seed)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unseen.errors import ParameterError
 from unseen.removal.generative.autoencoder import Autoencoder, vit_mae
+from unseen.system.arguments import conform
 
 MASKED = 0.75
 """Share of the patches that is hidden in training, as in the paper."""
@@ -36,6 +37,7 @@ class Design:
     depth: int = 4
 
     def __post_init__(self) -> None:
+        conform(self)
         if self.patch < 2 or self.size % self.patch or self.size < 2 * self.patch:
             raise ParameterError(
                 f"size {self.size} must be a multiple of the patch, {self.patch}, which must be at least 2 pixels; "

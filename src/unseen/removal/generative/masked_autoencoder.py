@@ -47,6 +47,7 @@ class MaskedAutoencoder(Painting):
     paste: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_autoencoder(self.model, self.threshold)
 
     @property

@@ -19,6 +19,7 @@ from unseen.removal.generative.autoencoder import Autoencoder, quietly
 from unseen.removal.generative.design import Design
 from unseen.removal.generative.judging import HeldOut
 from unseen.removal.generative.photographs import Photographs, random_crops, read_photographs, split
+from unseen.system.arguments import conform
 from unseen.system.files import check_writable, replace_file
 from unseen.system.pictures import png
 from unseen.system.progress import ProgressListener
@@ -55,6 +56,7 @@ class MaeTraining:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        conform(self)
         if self.epochs < 1:
             raise ParameterError(f"epochs {self.epochs} must be at least 1")
         if self.batch < 1:

@@ -85,6 +85,7 @@ class Addition(Solved):
     entry = "zip"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_parts(self.tolerance, self.excess, self.rate, self.most)
         check_seed(self.seed)
 
@@ -129,6 +130,7 @@ class Decomposition(Solved):
     entry = "zip-decomposition"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_parts(self.tolerance, self.excess, self.rate, self.most)
         check_decomposition(self.criterion, self.smoothness)
 

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from unseen import Classifier, Preprocessing
+from unseen.errors import ParameterError, PhotoError
+
+SIZE = (24, 32)
+ENLARGING = Preprocessing(SIZE, resize=40)
+
+
+def numbers(*shape: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def as_array(tensor: Tensor) -> np.ndarray[Any, Any]:
+    return np.asarray(tensor.permute(1, 2, 0))
+
+
+@pytest.mark.parametrize("preprocessing", [ENLARGING, Preprocessing(SIZE, None), Preprocessing(SIZE, (40, 40))])
+def test_numbers_of_the_networks_size_pass_untouched(preprocessing: Preprocessing) -> None:
+    image = numbers(3, *SIZE)
+    for given in (image, image.clone().requires_grad_(), image.permute(1, 2, 0).contiguous().permute(2, 0, 1)):
+        found = preprocessing.prepared(given)
+        assert torch.equal(found.pixels, image)
+        assert found.pixels.is_contiguous()
+        assert not found.pixels.requires_grad
+        assert (found.notes, found.rounded, found.resized) == ((), False, None)
+    for array in (as_array(image), np.asfortranarray(as_array(image)), as_array(image)[::-1][::-1]):
+        assert torch.equal(preprocessing.prepared(array).pixels, image)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_numbers_of_any_precision_are_not_rounded_to_bytes(dtype: torch.dtype) -> None:
+    image = numbers(3, *SIZE).to(dtype)
+    assert torch.equal(ENLARGING.prepared(image).pixels, image.float())
+
+
+def test_what_passes_untouched_is_a_tensor_of_its_own() -> None:
+    image = numbers(3, *SIZE)
+    found = ENLARGING.prepared(image).pixels
+    image.zero_()
+    assert float(found.max()) > 0.9
+    array = as_array(numbers(3, *SIZE)).copy()
+    found = ENLARGING.prepared(array).pixels
+    array[:] = 0
+    assert float(found.max()) > 0.9
+
+
+def test_bytes_in_a_tensor_are_divided_and_neither_scaled_nor_cropped() -> None:
+    image = (numbers(3, *SIZE) * 255).to(torch.uint8)
+    assert torch.equal(ENLARGING.prepared(image).pixels, image.float() / 255)
+    wide = torch.tensor([0, 257, 65535], dtype=torch.int32).to(torch.uint16).reshape(3, 1, 1).expand(3, *SIZE)
+    assert ENLARGING.prepared(wide).pixels[:, 0, 0].tolist() == pytest.approx([0, 1 / 255, 1])
+
+
+def test_grey_and_transparent_numbers_become_rgb_unrounded() -> None:
+    grey = numbers(*SIZE)
+    for given in (grey, grey[None], grey.numpy(), grey[..., None].numpy()):
+        assert torch.equal(ENLARGING.prepared(given).pixels, grey.expand(3, -1, -1))
+    clear = torch.cat([numbers(3, *SIZE), torch.zeros(1, *SIZE)])
+    assert torch.equal(ENLARGING.prepared(clear).pixels, torch.ones(3, *SIZE))
+
+
+@pytest.mark.parametrize("side", [2, 8])
+def test_networks_smaller_than_any_photograph_take_their_own_size(side: int) -> None:
+    image = numbers(3, side, side)
+    assert torch.equal(Preprocessing((side, side), None).prepared(image).pixels, image)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -0.1, 1.5])
+def test_numbers_of_the_networks_size_are_checked_like_others(bad: float) -> None:
+    image = numbers(3, *SIZE)
+    image[1, 2, 3] = bad
+    for given in (image, as_array(image)):
+        with pytest.raises(PhotoError, match=r"NaN or infinite|outside .0, 1.; scale them, without the normalisation"):
+            ENLARGING.prepared(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "done"),
+    [
+        (numbers(3, 48, 64), "tensor", "rounded to 8 bits, scaled to 40 × 53 and cropped to the middle 24 × 32"),
+        (
+            as_array(numbers(3, 48, 64)),
+            "array",
+            "rounded to 8 bits, scaled to 40 × 53 and cropped to the middle 24 × 32",
+        ),
+        ((numbers(3, 48, 64) * 255).to(torch.uint8), "tensor", "scaled to 40 × 53 and cropped to the middle 24 × 32"),
+        (numbers(3, 40, 53), "tensor", "rounded to 8 bits and cropped to the middle 24 × 32"),
+    ],
+)
+def test_numbers_of_another_size_are_prepared_and_it_is_said(given: Any, kind: str, done: str) -> None:
+    found = ENLARGING.prepared(given)
+    height, width = given.shape[1:] if isinstance(given, Tensor) else given.shape[:2]
+    assert found.notes == (
+        f"the {kind} of {height} × {width} pixels (height × width) was {done}; a tensor, or an array of floats, of "
+        "24 × 32 passes as it is",
+    )
+    assert found.to_dict()["geometry"] == {
+        "given": [height, width],
+        "resized": None if (height, width) == (40, 53) else [40, 53],
+        "crop": [8, 10, 24, 32],
+    }
+
+
+def test_the_remedy_of_the_note_works() -> None:
+    found = ENLARGING.prepared(numbers(3, 48, 64))
+    again = ENLARGING.prepared(found.pixels)
+    assert torch.equal(again.pixels, found.pixels)
+    assert again.notes == ()
+
+
+def test_pictures_are_scaled_and_cropped_as_ever_without_a_note(tmp_path: Path) -> None:
+    pixels = np.asarray(numbers(48, 64, 3) * 255).astype(np.uint8)
+    picture = Image.fromarray(pixels)
+    picture.save(tmp_path / "one.png")
+    expected = torch.from_numpy(np.array(ENLARGING.crop(picture))).permute(2, 0, 1) / 255
+    for given in (picture, pixels, tmp_path / "one.png", str(tmp_path / "one.png")):
+        found = ENLARGING.prepared(given)
+        assert torch.equal(found.pixels, expected)
+        assert (found.notes, found.kind) == ((), "picture")
+        assert found.to_dict() == {
+            "geometry": {"given": [48, 64], "resized": [40, 53], "crop": [8, 10, 24, 32]},
+            "rounded_to_8_bits": False,
+        }
+
+
+def test_a_picture_of_the_networks_size_that_is_enlarged_says_so() -> None:
+    pixels = np.asarray(numbers(*SIZE, 3) * 255).astype(np.uint8)
+    for given in (pixels, Image.fromarray(pixels)):
+        (note,) = ENLARGING.prepared(given).notes
+        assert note.startswith("the picture of 24 × 32 pixels (height × width) was scaled to 40 × 53 and cropped")
+        assert Preprocessing(SIZE, None).prepared(given).notes == ()
+
+
+def test_where_the_window_lies_is_where_it_is_cut() -> None:
+    """A mark at a known place of the photograph is found where the geometry says."""
+    for size, resize in ((SIZE, 40), (SIZE, (40, 52)), (SIZE, None)):
+        preprocessing = Preprocessing(size, resize, interpolation="nearest")
+        pixels = np.zeros((90, 120, 3), np.uint8)
+        pixels[48:54, 66:72] = 255
+        found = preprocessing.prepared(Image.fromarray(pixels))
+        (rows, columns), geometry = found.pixels[0].nonzero().T, found.to_dict()["geometry"]
+        given, resized, (top, left, _, _) = geometry["given"], geometry["resized"], geometry["crop"]
+        middle = [(rows.double().mean() + 0.5 + top) / resized[0], (columns.double().mean() + 0.5 + left) / resized[1]]
+        assert float(middle[0]) * given[0] == pytest.approx(51, abs=2.5)
+        assert float(middle[1]) * given[1] == pytest.approx(69, abs=2.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"size": 32}, {"size": (32, 32)}),
+        ({"size": np.int64(32)}, {"size": (32, 32)}),
+        ({"size": [24, np.int64(32)]}, {"size": (24, 32)}),
+        ({"size": torch.Size([24, 32])}, {"size": (24, 32)}),
+        ({"resize": np.int32(300)}, {"resize": 300}),
+        ({"resize": [300, 400]}, {"resize": (300, 400)}),
+        ({"mean": torch.tensor([0.5, 0.25, 0.5])}, {"mean": (0.5, 0.25, 0.5)}),
+        ({"std": np.array([0.5, 0.25, 0.5], np.float32)}, {"std": (0.5, 0.25, 0.5)}),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("unchecked_types")
+def test_settings_of_any_numeric_type_are_plain(changes: dict[str, Any], kept: dict[str, Any]) -> None:
+    made = Preprocessing(**changes)
+    for name, value in kept.items():
+        found = getattr(made, name)
+        assert (found, type(found)) == (value, type(value))
+        assert not isinstance(found, tuple) or {type(one) for one in found} <= {int, float}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"size": (3, 224, 224)}, "size .* has 3 numbers; give 2"),
+        ({"size": "224"}, "size must be"),
+        ({"size": 224.5}, "size must be one whole number"),
+        ({"resize": 256.0}, "resize must be one whole number, not 256.0; give 256"),
+        ({"resize": (256,)}, "resize .* has 1 numbers"),
+        ({"mean": 0.5}, "mean .* has 1 numbers; give 3"),
+        ({"std": (0.5, 0.5)}, "std .* has 2 numbers; give 3"),
+        ({"std": (0.5, float("nan"), 0.5)}, "standard deviation .* must be positive"),
+        ({"mean": (0.5, float("inf"), 0.5)}, "mean .* must be finite"),
+        ({"interpolation": 2}, "interpolation must be text"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("unchecked_types")
+def test_settings_of_another_form_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        Preprocessing(**changes)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_a_classifier_refuses_what_is_no_network_and_no_preprocessing() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    with pytest.raises(ParameterError, match=r"the model is a function; give a torch.nn.Module .* forward calls yours"):
+        Classifier(lambda images: images)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=r"the model is a Classifier"):
+        Classifier(Classifier(net))  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=r"the preprocessing is a function; give unseen.Preprocessing"):
+        Classifier(net, lambda image: image)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="the single text 'ab'"):
+        Classifier(net, labels="ab")
+
+
+def test_a_module_whose_forward_calls_a_function_is_a_model() -> None:
+    class Wrapped(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.mean((2, 3))
+
+    assert Classifier(Wrapped(), Preprocessing((2, 2), None)).logits(torch.rand(1, 3, 2, 2)).shape == (1, 3)
