@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-core test-zoo test-numerics test-versions lint docs bench matrix attribution-matrix \
+.PHONY: help demo test test-core test-zoo test-numerics test-versions lint docs api bench matrix attribution-matrix \
 	criteria release constraints clean
 
 PHOTO = examples/espresso.jpg
@@ -43,6 +43,9 @@ lint: .venv/.ready-lint ## style and types
 docs: .venv/.ready-docs ## the manual, in docs/_build/html
 	.venv/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "The manual starts at $(abspath docs/_build/html/index.html)"
+
+api: .venv/.ready ## agree to a change of the public API: tests/project/public-api.txt
+	.venv/bin/python scripts/public_api.py > tests/project/public-api.txt
 
 bench: .venv/.ready-test ## measurements of benchmarks/ on PHOTOS=file or folder
 	.venv/bin/python benchmarks/masked_forward.py
