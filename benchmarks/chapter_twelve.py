@@ -1,4 +1,4 @@
-"""Chapter 12 of the thesis on zero information: its Tables 1 and 2 with intervals, and its Figure 29.
+"""Chapter 12 of Lymperopoulos 2023: its Tables 1 and 2 with intervals, and its Figure 29.
 
     python benchmarks/chapter_twelve.py FOLDER --autoencoder FOLDER [--photographs 16] [--ablation 8] [--sheet 4]
     python benchmarks/chapter_twelve.py digits|faces [--photographs 40] [--ablation 40] [--out FOLDER] [--sheet 4]
@@ -12,7 +12,7 @@ are judged on others; blurs are as wide as on 224 pixels, in proportion.
 Results are kept in ``--out`` (``chapter-12/digits``, ``chapter-12/faces`` or ``chapter-12/photographs``), as ``unseen
 evaluate`` keeps them: the same command goes on where it was stopped. The ablation of w₃ and of what else may be chosen,
 Table 1, costs four times as much as the rest; ``--ablation`` says on how many of the photographs.
-``--sheet`` draws so many photographs, one below the other, with their mask, what each way of hiding makes of them, and
+``--sheet`` draws so many photographs, one below the other, with their mask, what each removal makes of them, and
 the map of that; with ``--photographs 0 --ablation 0`` nothing else is done.
 """
 
@@ -178,7 +178,7 @@ def draw(classifier: Classifier, photos: Sequence[Path], removals: Sequence[str]
 def shown(
     classifier: Classifier, image: Tensor, target: int, removals: Sequence[str]
 ) -> list[tuple[str, Tensor, Tensor, str]]:
-    """Of the photograph, its mask and every way of hiding: title, picture, map, and what is said of it."""
+    """Of the photograph, its mask and every removal: title, picture, map, and what is said of it."""
     explain = explainer(ActivationMap(), REMOVALS.create("zero"))
     before = explain(classifier, image, target)
     visible = top_share(Case(before, target, REMOVALS.create("zero").bind(classifier, image)), AttMask().keep)

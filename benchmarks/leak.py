@@ -3,7 +3,7 @@
     python benchmarks/leak.py FOLDER --autoencoder FOLDER [--photographs 12] [--out FILE]
     python benchmarks/leak.py digits|faces [--photographs 12] [--out FILE]
 
-Eq. 58 of the thesis on zero information takes its reference features from the photograph, whose features at visible
+Eq. 58 of Lymperopoulos 2023 takes its reference features from the photograph, whose features at visible
 places see beyond them: what is hidden comes back through the loss. Two masks of each photograph by its Grad-CAM map:
 the quarter that matters most is visible, as in chapter 12, and the half that matters most is hidden, so that little but
 background is left. Of both: whether the class is kept, and its probability, under fills and under MAE-ZIP with the

@@ -1,4 +1,4 @@
-"""Prints the public API, a line for each name: what the packages hand on, and what the registries hold with its options.
+"""Prints the public API, a line for each name: what packages hand on, and what registries hold with its options.
 
 `make api` keeps it in tests/project/public-api.txt, where a test compares it with the code: a change of the API is seen
 in review, and never happens by accident.

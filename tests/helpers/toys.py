@@ -73,7 +73,7 @@ class Unable(Toy):
 
     def __call__(self, masked: MaskedClassifier, target: int, **asked: Any) -> Findings:
         if masked.removal.name == self.removal:
-            raise NotApplicableError(f"Unable has no rule for {self.removal}; " + "take another way of hiding " * 3)
+            raise NotApplicableError(f"Unable has no rule for {self.removal}; " + "take another removal " * 3)
         return super().__call__(masked, target, **asked)
 
 

@@ -35,7 +35,7 @@ each weight and what the mixture gains where it was not fitted.
   unseen explain cat.jpg --method aggregate --of causal,rise:masks=500 \\
     --for both --lambda 0.3
 """
-COMPARE_HELP = """Compare methods and ways of hiding on one photograph, on one sheet.
+COMPARE_HELP = """Compare methods and removals on one photograph, on one sheet.
 
 OUT receives sheet.png (look at it first: a column for each method, a row for
 each removal), comparison.json, and for each cell the folder METHOD-REMOVAL with
@@ -48,7 +48,7 @@ Maps of one method share a colour scale; those of two methods differ in unit.
   unseen compare cat.jpg --removals ad,ad:pooled,fill=neighbour,grey
   unseen compare cat.jpg --target "tiger cat" --out tiger --json
 """
-EVALUATE_HELP = """Judge explanations of many photographs, under every way of hiding.
+EVALUATE_HELP = """Judge explanations of many photographs, under every removal.
 
 By default parts that suffice are searched for every photograph, method, removal
 and γ, and judged: their size, their confidence, and how often the unmodified

@@ -30,7 +30,7 @@ def compare(
     out: Path = Path("comparison"),
     json: Flag = False,
 ) -> int:
-    """Compare methods and ways of hiding on one photograph, on one sheet.
+    """Compare methods and removals on one photograph, on one sheet.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""``unseen distance``: how far from photographs are those of which a part is hidden, by every way of hiding?"""
+"""``unseen distance``: how far from photographs are those of which a part is hidden, by every removal?"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def distance(
     out: Path = Path("distance"),
     json: Flag = False,
 ) -> int:
-    """Measure how far from photographs are those of which a part is hidden, by every way of hiding.
+    """Measure how far from photographs are those of which a part is hidden, by every removal.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def evaluate(
     out: Path = Path("evaluation"),
     json: Flag = False,
 ) -> int:
-    """Judge explanations of many photographs, under every way of hiding.
+    """Judge explanations of many photographs, under every removal.
 
     Parameters
     ----------

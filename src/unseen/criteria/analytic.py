@@ -1,4 +1,4 @@
-"""The worked examples of the thesis (seed 002) and of the axioms' papers, as networks on photographs of a few pixels.
+"""Worked examples of the papers on axioms, and of Lymperopoulos 2023, as networks on photographs of a few pixels.
 
 A feature is a pixel; its value is the mean of its three channels, times the scale that lets values exceed 1. Maps add
 up a pixel's channels, and so are the attributions of the text.
@@ -88,8 +88,10 @@ GRADIENT = "saliency:channels=sum"
 IG = "integrated-gradients:tolerance=0.0001"
 HIDING = "occlusion:window=1,stride=1"
 
-_EQUATION_41 = "seed 002, equation 41 (Srinivas & Fleuret 2019); 'b₀' in every line of equation 40 is a misprint for bᵢ"
-_FIGURE_12 = "seed 002, figure 12; the weights are ours: ReLU(x₁ + x₂ − 1.5) + ReLU(x₁ + x₂)"
+_EQUATION_41 = (
+    "Lymperopoulos 2023, equation 41 (Srinivas & Fleuret 2019); 'b₀' in every line of equation 40 is a misprint for bᵢ"
+)
+_FIGURE_12 = "Lymperopoulos 2023, figure 12; the weights are ours: ReLU(x₁ + x₂ − 1.5) + ReLU(x₁ + x₂)"
 
 
 def _figure_12(x: Tensor) -> Tensor:
@@ -99,26 +101,27 @@ def _figure_12(x: Tensor) -> Tensor:
 
 EXAMPLES: Mapping[str, Analytic] = {
     "linear": Analytic(
-        "seed 002, example 1",
+        "Lymperopoulos 2023, example 1",
         _against_zero(lambda x: 10 * x[:, 0] + 100 * x[:, 1]),
         (1.0, 0.1),
         {GRADIENT: (10, 100), "input-x-gradient": (10, 10), IG: (10, 10), HIDING: (10, 10), "lrp-epsilon": (10, 10)},
     ),
     "quadratic": Analytic(
-        "seed 002, example 2; its note 1 says that conservation suggests xᵢ + 2 x₁x₂, which adds up to too much: "
+        "Lymperopoulos 2023, example 2; its note 1 says that conservation suggests xᵢ + 2 x₁x₂, which adds up to too "
+        "much: "
         "xᵢ + x₁x₂ does",
         _against_zero(lambda x: x.sum(1) + 2 * x[:, 0] * x[:, 1]),
         (1.0, 0.5),
         {GRADIENT: (2, 3), "input-x-gradient": (2, 1.5), IG: (1.5, 1), HIDING: (2, 1.5)},
     ),
     "team A": Analytic(
-        "seed 002, example 3",
+        "Lymperopoulos 2023, example 3",
         game,
         (1.0, 1.0, 1.0, 1.0),
         {"input-x-gradient": (3, 0, 0, 0), IG: (3, 0, 0, 0), HIDING: (3, 0, 0, 0)},
     ),
     "team B": Analytic(
-        "seed 002, example 3",
+        "Lymperopoulos 2023, example 3",
         game,
         (1.0, 1.0, 1.0, 1.0),
         {"input-x-gradient": (0, -1, 3, 3), IG: (0, -1, 1.5, 1.5), HIDING: (0, -1, 3, 3)},

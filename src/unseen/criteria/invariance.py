@@ -2,8 +2,8 @@
 
 Sources: Sundararajan, Taly & Yan, ICML 2017, section 2.2 (implementation invariance); Kindermans et al., *The
 (Un)reliability of Saliency Methods*, 2017 (input-shift invariance); Srinivas & Fleuret, *Full-Gradient Representation
-for Neural Network Visualization*, NeurIPS 2019, definition 2 (weak dependence; seed 002, equation 40); Fu et al.,
-*Axiom-based Grad-CAM*, BMVC 2020, and seed 002, equation 42 (continuity).
+for Neural Network Visualization*, NeurIPS 2019, definition 2 (weak dependence; Lymperopoulos 2023, equation 40); Fu et
+al., *Axiom-based Grad-CAM*, BMVC 2020, and Lymperopoulos 2023, equation 42 (continuity).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Criteria of what maps of two networks must have to do with each other: linearity and consistency.
 
 Sources: Sundararajan, Taly & Yan, ICML 2017, section 3 (linearity); Lundberg & Lee, NeurIPS 2017, property 3
-(consistency; seed 002, equation 39).
+(consistency; Lymperopoulos 2023, equation 39).
 """
 
 from __future__ import annotations

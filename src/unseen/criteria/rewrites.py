@@ -1,6 +1,7 @@
 """Networks written in another way that compute exactly the same function.
 
-Implementation invariance (Sundararajan, Taly & Yan, ICML 2017, section 2.2; seed 002, equation 38) is about them.
+Implementation invariance (Sundararajan, Taly & Yan, ICML 2017, section 2.2; Lymperopoulos 2023, equation 38) is about
+them.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two series of values, such as two ways of hiding or two methods, on the photographs that both have.
+    """Two series of values, such as two removals or two methods, on the photographs that both have.
 
     Attributes:
         difference: mean of the first minus the second.

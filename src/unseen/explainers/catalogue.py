@@ -15,7 +15,7 @@ _ADEBAYO = "Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018"
 _SHRIKUMAR = (
     "Shrikumar, Greenside & Kundaje, Learning Important Features Through Propagating Activation Differences, 2017"
 )
-_ZERO_POINT = "seed 002, Zero Information, chapter 8, Algorithm 1"
+_ZERO_POINT = "Lymperopoulos, A Study of Explainable AI: The Concept of Zero Information, 2023, chapter 8, Algorithm 1"
 
 
 def _gradient(target: str, summary: str, citation: str, cost: str = "1 with a gradient", **arguments: str) -> Entry:

@@ -57,7 +57,7 @@ _RISE = "Petsiuk, Das & Saenko, RISE, BMVC 2018, section 4"
 _GOMEZ = "Gomez, Fréour & Mouchère, Metrics for saliency map evaluation, ICPRAI 2022"
 _GRAD_CAM_PP = "Chattopadhay et al., Grad-CAM++, WACV 2018, section 4"
 _SOFT_COST = "2; 9 where masks must be hard"
-_SEED_002 = "seed 002, Zero Information"
+_SEED_002 = "Lymperopoulos, A Study of Explainable AI: The Concept of Zero Information, 2023"
 _YEH = "Yeh et al., On the (In)fidelity and Sensitivity of Explanations, NeurIPS 2019"
 _POPPI = "Poppi et al., Revisiting the Evaluation of Class Activation Mapping for Explainability, CVPRW 2021"
 
@@ -172,7 +172,7 @@ METRICS: Registry[Any] = Registry(
         "deletion": MetricEntry(
             "unseen.metrics.curves:Deletion",
             "area under the score while pixels are hidden, most salient first",
-            f"{_RISE}; seed 002, 4.3.5 (which has the direction wrong)",
+            f"{_RISE}; Lymperopoulos 2023, 4.3.5 (which has the direction wrong)",
             "steps + 1, two of them shared with insertion",
             better="lower",
             range="0 to 1 for probabilities, more if normalised",
@@ -181,7 +181,7 @@ METRICS: Registry[Any] = Registry(
         "insertion": MetricEntry(
             "unseen.metrics.curves:Insertion",
             "area under the score while pixels are shown, most salient first",
-            f"{_RISE}; seed 002, 4.3.5",
+            f"{_RISE}; Lymperopoulos 2023, 4.3.5",
             "steps + 1, two of them shared with deletion",
             better="higher",
             range="0 to 1 for probabilities, more if normalised",
@@ -190,7 +190,7 @@ METRICS: Registry[Any] = Registry(
         "deletion-correlation": MetricEntry(
             "unseen.metrics.curves:DeletionCorrelation",
             "correlation of each step's loss of score with its mean saliency, while pixels are hidden",
-            f"{_GOMEZ}; seed 002, 4.3.6",
+            f"{_GOMEZ}; Lymperopoulos 2023, 4.3.6",
             "steps + 1, all of them shared with deletion",
             better="higher",
             range="-1 to 1",
@@ -199,7 +199,7 @@ METRICS: Registry[Any] = Registry(
         "insertion-correlation": MetricEntry(
             "unseen.metrics.curves:InsertionCorrelation",
             "correlation of each step's gain of score with its mean saliency, while pixels are shown",
-            f"{_GOMEZ}; seed 002, 4.3.6",
+            f"{_GOMEZ}; Lymperopoulos 2023, 4.3.6",
             "steps + 1, all of them shared with insertion",
             better="higher",
             range="-1 to 1",
@@ -208,7 +208,7 @@ METRICS: Registry[Any] = Registry(
         "pixel-level": MetricEntry(
             "unseen.metrics.pixel_level:PixelLevel",
             "another metric over the number of activated pixels; for reproducing IASSA's table, not for ranking",
-            "Vasu & Long, IASSA, WACV 2020, 4.1 and Table 1 (seed 004)",
+            "Vasu & Long, IASSA, WACV 2020, 4.1 and Table 1",
             "that of the other metric, shared with it",
             better="",
             range="that of the other metric, in much smaller numbers; 0 and more for deletion",
@@ -217,7 +217,7 @@ METRICS: Registry[Any] = Registry(
         "average-drop": MetricEntry(
             "unseen.metrics.drop:AverageDrop",
             "share of the probability lost when only what the map marks is shown, as a soft mask",
-            f"{_GRAD_CAM_PP}; seed 002, equation 31 (which lacks 1/N and gives both directions)",
+            f"{_GRAD_CAM_PP}; Lymperopoulos 2023, equation 31 (which lacks 1/N and gives both directions)",
             _SOFT_COST,
             better="lower",
             range="0 to 1",
@@ -226,7 +226,7 @@ METRICS: Registry[Any] = Registry(
         "increase-in-confidence": MetricEntry(
             "unseen.metrics.drop:IncreaseInConfidence",
             "whether the class is more probable when only what the map marks is shown",
-            f"{_GRAD_CAM_PP}; seed 002, 4.3.1",
+            f"{_GRAD_CAM_PP}; Lymperopoulos 2023, 4.3.1",
             f"{_SOFT_COST}, shared with average-drop",
             better="higher",
             range="0 or 1",
@@ -244,7 +244,7 @@ METRICS: Registry[Any] = Registry(
         "top-k-ablation": MetricEntry(
             "unseen.metrics.ablation:TopKAblation",
             "the class that the network names when only the top of the map is visible; over a set, its F1",
-            "Haug et al., On Baselines for Local Feature Attributions, 2021; seed 002, 4.3.2",
+            "Haug et al., On Baselines for Local Feature Attributions, 2021; Lymperopoulos 2023, 4.3.2",
             "1",
             better="higher",
             range="0 to 1 over a set; of one photograph a class",
@@ -395,7 +395,8 @@ METRICS: Registry[Any] = Registry(
         "pointing-game": MetricEntry(
             "unseen.metrics.localisation:PointingGame",
             "whether the map's maximum lies on the object, or within a tolerance of it",
-            "Zhang et al., Top-down Neural Attention by Excitation Backprop, IJCV 2018; seed 002, 4.2.1, Eq. 28",
+            "Zhang et al., Top-down Neural Attention by Excitation Backprop, IJCV 2018; "
+            "Lymperopoulos 2023, 4.2.1, Eq. 28",
             "0",
             better="higher",
             range="0 to 1",
@@ -446,7 +447,7 @@ METRICS: Registry[Any] = Registry(
             "unseen.metrics.grid:GridPointing",
             "share of the positive saliency on the photograph's own cell in a grid with photographs of other classes",
             "Böhle, Fritz & Schiele, Convolutional Dynamic Alignment Networks for Interpretable Classifications, "
-            "CVPR 2021; seed 002, 4.2.2",
+            "CVPR 2021; Lymperopoulos 2023, 4.2.2",
             "one explanation, and about 7 to find the other photographs",
             better="higher",
             range="0 to 1",
@@ -456,7 +457,8 @@ METRICS: Registry[Any] = Registry(
         "difull": MetricEntry(
             "unseen.metrics.grid:DiFull",
             "the same where the network sees each cell by itself, so that every other cell is certainly wrong",
-            "Rao, Böhle & Schiele, Towards Better Understanding Attribution Methods, CVPR 2022; seed 002, 4.2.2",
+            "Rao, Böhle & Schiele, Towards Better Understanding Attribution Methods, CVPR 2022; "
+            "Lymperopoulos 2023, 4.2.2",
             "one explanation with passes cells² times as long, and about 8 to find the other photographs",
             better="higher",
             range="0 to 1",
@@ -466,7 +468,7 @@ METRICS: Registry[Any] = Registry(
         "null-feature": MetricEntry(
             "unseen.metrics.optimised_features:OptimisedFeatures",
             "share of positive saliency on a patch made for the class, against one made to be nothing to it",
-            f"{_KHAKZAR}; seed 002, 4.2.3, Eqs. 29 and 30",
+            f"{_KHAKZAR}; Lymperopoulos 2023, 4.2.3, Eqs. 29 and 30",
             "one explanation; 120 with a gradient once for each class",
             {"scenario": "null"},
             better="higher",
@@ -477,7 +479,7 @@ METRICS: Registry[Any] = Registry(
         "single-feature": MetricEntry(
             "unseen.metrics.optimised_features:OptimisedFeatures",
             "share of positive saliency on a patch made for one class alone, against noise; for another, off the patch",
-            f"{_KHAKZAR}; seed 002, 4.2.3",
+            f"{_KHAKZAR}; Lymperopoulos 2023, 4.2.3",
             "two explanations; 40 with a gradient once for each class",
             {"scenario": "single"},
             better="higher",
@@ -488,7 +490,7 @@ METRICS: Registry[Any] = Registry(
         "double-feature": MetricEntry(
             "unseen.metrics.optimised_features:OptimisedFeatures",
             "the same for two patches made for two classes, each explained: is the map on its own class's patch?",
-            f"{_KHAKZAR}; seed 002, 4.2.3",
+            f"{_KHAKZAR}; Lymperopoulos 2023, 4.2.3",
             "two explanations; 120 with a gradient once for each class",
             {"scenario": "double"},
             better="higher",

@@ -1,8 +1,8 @@
 """Attribution shift: how far hiding one part moves the attributions of the part that stays visible.
 
-Source: the thesis on zero information (seed 002), section 6.5 and Figures 12 and 13: where hidden values share a
-non-linearity with visible ones, the latter's attributions change, so that a fall of the score cannot be put down to the
-hidden part alone. It gives no formula; this one is ours.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, section 6.5 and Figures 12
+and 13: where hidden values share a non-linearity with visible ones, the latter's attributions change, so that a fall of
+the score cannot be put down to the hidden part alone. It gives no formula; this one is ours.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class Area(AlongRanking):
 class Deletion(Area):
     """Hide pixels from the most to the least salient; the sooner the score falls, the better: *lower* is better.
 
-    Seed 002, section 4.3.5, says higher for both; for deletion that is a slip.
+    Lymperopoulos 2023, section 4.3.5, says higher for both; for deletion that is a slip.
 
     Args:
         steps: see :class:`AlongRanking`, as is the next.
@@ -168,7 +168,7 @@ class DeletionCorrelation(Correlation):
 class InsertionCorrelation(Correlation):
     """IC: by how much showing each step's pixels raises the score, against their saliency; higher is better.
 
-    Seed 002, section 4.3.6, calls the two DC-AC in its heading.
+    Lymperopoulos 2023, section 4.3.6, calls the two DC-AC in its heading.
 
     Args:
         steps: see :class:`AlongRanking`, as is the next; at least 3, for two points always correlate.

@@ -21,7 +21,7 @@ from unseen.metrics.soft import LEVELS, check_levels, min_max, soft_views
 def average_drop(full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
     """max(0, full − shown) / full of each photograph; the paper's number is their mean, in per cent.
 
-    Seed 002's equation 31 leaves out the 1/N, and its text calls both directions better: lower is.
+    Lymperopoulos' (2023) equation 31 leaves out the 1/N, and its text calls both directions better: lower is.
 
     Args:
         full: probability of the class on the photograph; NaN (0/0) where it is 0.

@@ -2,8 +2,8 @@
 
 Sources: Böhle, Fritz & Schiele, *Convolutional Dynamic Alignment Networks for Interpretable Classifications*, CVPR
 2021 (grid pointing game); Rao, Böhle & Schiele, *Towards Better Understanding Attribution Methods*, CVPR 2022 (DiFull);
-seed 002, section 4.2.2. A network that sees the whole grid may use any of it, so what lies outside the cell is
-suspicious, not wrong. :class:`Disconnected` makes it wrong: there, a class's score depends on one cell alone.
+Lymperopoulos 2023, section 4.2.2. A network that sees the whole grid may use any of it, so what lies outside the cell
+is suspicious, not wrong. :class:`Disconnected` makes it wrong: there, a class's score depends on one cell alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def compose(photos: Sequence[Float[Tensor, "3 H W"]], targets: Sequence[int], si
     Args:
         photos: n² of them, in order of rows.
         targets: their classes.
-        size: ``shrunk`` fits the grid into the size of one photograph, as seed 002 does; ``tiled`` leaves the
+        size: ``shrunk`` fits the grid into the size of one photograph, as Lymperopoulos 2023 does; ``tiled`` leaves the
             photographs as they are, as Böhle et al. do, and the grid is n times as high and wide.
 
     Raises:

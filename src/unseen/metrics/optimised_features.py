@@ -1,12 +1,12 @@
 """Patches whose part in a decision is known, for the network was asked to make them so.
 
-Sources: Khakzar et al., *Do Explanations Explain? Model Knows Best*, CVPR 2022; seed 002, section 4.2.3. On a
+Sources: Khakzar et al., *Do Explanations Explain? Model Knows Best*, CVPR 2022; Lymperopoulos 2023, section 4.2.3. On a
 background of noise x lie two patches, m and n. Pixels of m are optimised to raise the logit of class a, those of n to
 raise class b and to change nothing for a, alone or beside m: n is then no player in a's decision, though the network
-sees something in it. Seed 002 prints "min f" in Eqs. 29 and 30 where f is to grow: its f is a loss. Four liberties are
-taken: both patches are optimised at once, for the sum of both losses; each raises its class alone, so that the rise is
-its own; the constraints' squares have a weight; the steps become smaller. Single and Double have no
-score in the thesis, only maps that differ between classes: so the maps of both are judged.
+sees something in it. Lymperopoulos prints "min f" in Eqs. 29 and 30 where f is to grow: its f is a loss. Four liberties
+are taken: both patches are optimised at once, for the sum of both losses; each raises its class alone, so that the rise
+is its own; the constraints' squares have a weight; the steps become smaller. Single and Double have no score in the
+thesis, only maps that differ between classes: so the maps of both are judged.
 
 Patches are adversarial, and constraints hold for hiding a patch as a whole, in the logit: a gradient, or a probability,
 may answer to n all the same.

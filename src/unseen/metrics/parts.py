@@ -6,7 +6,7 @@ from unseen.explanation import Explanation, Part
 
 
 def size(explanation: Explanation, part: Part) -> float:
-    """Share of the photograph's pixels that the part shows, in [0, 1] (seed 001, section 5.3)."""
+    """Share of the photograph's pixels that the part shows, in [0, 1] (Chanchal et al. 2025, section 5.3)."""
     del explanation
     return part.fraction
 
@@ -17,5 +17,5 @@ def confidence(explanation: Explanation, part: Part) -> float:
 
 
 def confidence_distance(explanation: Explanation, part: Part) -> float:
-    """Distance of the confidence from the threshold γ that was asked for (seed 001, section 5.4)."""
+    """Distance of the confidence from the threshold γ that was asked for (Chanchal et al. 2025, section 5.4)."""
     return abs(confidence(explanation, part) - part.confidence_threshold)

@@ -1,4 +1,4 @@
-"""The pixel-level form of a metric that seed 004 reports, for reproduction only.
+"""The pixel-level form of a metric that Vasu & Long 2020 reports, for reproduction only.
 
 Source: Vasu & Long, *Iterative and Adaptive Sampling with Spatial Attention for Black-Box Model Explanations* (IASSA),
 WACV 2020, section 4.1 and Table 1. Its image level is the metric as it is, averaged over photographs.

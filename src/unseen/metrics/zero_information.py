@@ -1,8 +1,8 @@
 """Does hiding leave the visible part as it was? Metrics that judge a removal with the help of a map.
 
-Source: seed 002 (the thesis on zero information), section 11.3. Eq. 62 prints a squared norm; the text and the figures
-are of a *mean* of squared differences of maps divided by their maximum. Eq. 63 is an agreement with the network's own
-answer to the full photograph, not an accuracy.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, section 11.3. Eq. 62 prints a
+squared norm; the text and the figures are of a *mean* of squared differences of maps divided by their maximum. Eq. 63
+is an agreement with the network's own answer to the full photograph, not an accuracy.
 """
 
 from __future__ import annotations

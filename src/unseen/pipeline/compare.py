@@ -1,4 +1,4 @@
-"""One photograph explained by several methods under several ways of hiding, each cell kept as soon as it is there."""
+"""One photograph explained by several methods under several removals, each cell kept as soon as it is there."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def compare(
     watch: Callable[[str], AbstractContextManager[ProgressListener | None]] | None = None,
     finished: Callable[[Cell], None] | None = None,
 ) -> Comparison:
-    """Explain one decision by every method under every way of hiding.
+    """Explain one decision by every method under every removal.
 
     A cell that fails keeps its reason, and the others go on.
 

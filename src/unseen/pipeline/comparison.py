@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One method under one way of hiding.
+    """One method under one removal.
 
     Attributes:
         method: the method's spec, as it was asked for.
@@ -50,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Every method under every way of hiding, for one decision.
+    """Every method under every removal, for one decision.
 
     Attributes:
         decision: what the model says of the photograph, decided once for all cells.
@@ -92,5 +92,5 @@ class Comparison:
         }
 
     def plot(self) -> Figure:
-        """The maps as one sheet: columns are methods, rows are ways of hiding."""
+        """The maps as one sheet: columns are methods, rows are removals."""
         return sheet(self)

@@ -1,4 +1,4 @@
-"""A sheet that compares: columns are methods, rows are ways of hiding, every cell a map over the faded photograph."""
+"""A sheet that compares: columns are methods, rows are removals, every cell a map over the faded photograph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one hot path: masks in, logits out, for one photograph under one way of hiding.
+"""The one hot path: masks in, logits out, for one photograph under one removal.
 
 Every explainer and every metric evaluates the model through a :class:`MaskedClassifier`; batching, memory
 back-off, counting and progress live here and nowhere else.

@@ -1,4 +1,4 @@
-"""Photographs under ways of hiding, in a network whose features are mean colours."""
+"""Photographs under removals, in a network whose features are mean colours."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_change_is_that_of_the_mixed_map(seed: int) -> None:
 
 @given(seeds)
 def test_a_mixture_changes_less_than_its_methods_by_how_much_they_differ(seed: int) -> None:
-    """Seed 003: Q(φ_w) = Σ wᵢ Q(φᵢ) − Σ wᵢ E‖rᵢ − r_w‖²."""
+    """Decker et al. 2024: Q(φ_w) = Σ wᵢ Q(φᵢ) − Σ wᵢ E‖rᵢ − r_w‖²."""
     maps, nearby, *_ = drawn(seed)
     loss = changes(maps, nearby).loss(torch.ones(len(nearby)))
     r = [centred(maps) - centred(other) for other in nearby]
@@ -53,7 +53,7 @@ def test_a_mixture_changes_less_than_its_methods_by_how_much_they_differ(seed: i
 
 @given(seeds)
 def test_the_seeds_program_is_no_worse_than_any_method_and_better_exactly_if_one_disagrees(seed: int) -> None:
-    """Seed 003: min Q(φ_w) ≤ min Q(φᵢ), and < if and only if some Γᵢⱼ < Γᵢᵢ at the best i."""
+    """Decker et al. 2024: min Q(φ_w) ≤ min Q(φᵢ), and < if and only if some Γᵢⱼ < Γᵢᵢ at the best i."""
     maps, nearby, *_ = drawn(seed)
     loss = changes(maps, nearby).loss(torch.ones(len(nearby)))
     alone = loss.matrix.diagonal()

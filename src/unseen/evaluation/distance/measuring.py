@@ -1,7 +1,7 @@
-"""Photographs under several ways of hiding, more and more of them hidden: the features that the classifier sees.
+"""Photographs under several removals, more and more of them hidden: the features that the classifier sees.
 
-Source: section 6.4 and Figure 11 of the thesis on zero information (seed 002), which shows by a projection how
-blackened and blurred photographs leave the distribution; here the distance is a number.
+Source: section 6.4 and Figure 11 of Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023,
+which shows by a projection how blackened and blurred photographs leave the distribution; here the distance is a number.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Several methods asked of one photograph, near it and with parts of it hidden; then their best mixture.
 
-Source: seed 003, *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024.
+Source: Decker et al., *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024.
 """
 
 from __future__ import annotations

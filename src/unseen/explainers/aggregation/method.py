@@ -36,9 +36,9 @@ _RESIDUAL = 1e-6
 class Aggregation(FromMap):
     """Mix the maps of several methods with the weights that serve a goal best on this photograph.
 
-    After seed 003, *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024; see
-    :func:`aggregate`. The record has each method's weight, contribution and losses, and what the mixture gains over the
-    best single method on observations that its weights were not fitted to.
+    After Decker et al., *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024;
+    see :func:`aggregate`. The record has each method's weight, contribution and losses, and what the mixture gains over
+    the best single method on observations that its weights were not fitted to.
 
     Args:
         of: the methods, with ``/`` between them; a method's options follow its name as always, with ``;`` between them.

@@ -1,8 +1,8 @@
 """The convex weights for which a mixture of maps is steadiest, most faithful, or the best of both.
 
-The aim is that of seed 003 (ICML 2024), the form is not. Its loss of robustness, E‖r_w‖², is least for the mixture with
-the smallest values: maps that have nothing in common cancel each other, and what is left changes little because little
-is left. Here every loss is per unit of what the mixture says, so that no map gains by being small:
+The aim is that of Decker et al. (ICML 2024), the form is not. Its loss of robustness, E‖r_w‖², is least for the mixture
+with the smallest values: maps that have nothing in common cancel each other, and what is left changes little because
+little is left. Here every loss is per unit of what the mixture says, so that no map gains by being small:
 
 * robustness: E‖r_w‖² / ‖φ_w‖², change per spread of the mixture;
 * faithfulness: min over β ≥ 0 of ‖βSw − δ‖² / ‖δ‖², which depends on the weights' direction only, and is non-negative

@@ -1,9 +1,9 @@
 """What is asked of a mixture of maps: to change little near the photograph, and to predict what hiding costs.
 
-Source: seed 003, *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024. Every
-observation, a nearby photograph or a hidden part, is kept as a few numbers a method, never as maps, so that subsets
-and resamples of the observations cost nothing. A constant added to a map changes nothing here, and a map that is the
-same everywhere is none. Everything is float64.
+Source: Decker et al., *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024.
+Every observation, a nearby photograph or a hidden part, is kept as a few numbers a method, never as maps, so that
+subsets and resamples of the observations cost nothing. A constant added to a map changes nothing here, and a map that
+is the same everywhere is none. Everything is float64.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Changes:
     maps: Float[Tensor, "k k"]
 
     def loss(self, shares: Shares) -> Quadratic:
-        """Q(w) = E‖r_w‖² = wᵀΓw: the average sensitivity of seed 003, squared; 0 without observations."""
+        """Q(w) = E‖r_w‖² = wᵀΓw: the average sensitivity of Decker et al. 2024, squared; 0 without observations."""
         gram = torch.einsum("...n,nij->...ij", _relative(shares), self.grams)
         return Quadratic(gram, gram.new_zeros(gram.shape[:-1]), gram.new_zeros(gram.shape[:-2]))
 
@@ -89,7 +89,7 @@ class Hidings:
     known: Float[Tensor, "M 2"] | None = None
 
     def loss(self, shares: Shares) -> Quadratic:
-        """F(v) = ‖Sv − δ‖² / ‖δ‖²: 0 is a perfect prediction, 1 none; the infidelity of seed 003, centred."""
+        """F(v) = ‖Sv − δ‖² / ‖δ‖²: 0 is a perfect prediction, 1 none; the infidelity of Decker et al. 2024, centred."""
         return self.freed(shares)._missed(shares)
 
     def infidelity(self, weights: Float[Tensor, "*B k"], fitted: Shares, judged: Shares) -> Float[Tensor, "*B"]:

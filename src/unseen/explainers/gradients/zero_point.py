@@ -1,7 +1,7 @@
 """ZIPO: what must change in a photograph until the classifier can make nothing of it.
 
-Source: seed 002 (the thesis on zero information), chapter 8, Algorithm 1, whose sign is corrected; see
-:mod:`unseen.removal.zero_information.point`.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, chapter 8, Algorithm 1, whose
+sign is corrected; see :mod:`unseen.removal.zero_information.point`.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ class Window(NamedTuple):
 
 
 class Traveller:
-    """Carries one batch of input masks through the network's resolutions (seed 001, Definitions 3 and 4).
+    """Carries one batch of input masks through the network's resolutions (Chanchal et al. 2025, Definitions 3 and 4).
 
     ``dilating`` — a position is on when more than ``threshold`` of the valid positions in its window are on: the
     paper's rule. Counting valid positions only (Definition 4, not Algorithm 1's mean kernel over zero padding) keeps

@@ -83,7 +83,7 @@ def average_pooling(run: Interception, func: Function, args: tuple[Any, ...], kw
 def adaptive_average_pooling(
     run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Tensor:
-    """``adaptive_avg_pool2d``: the mean over the switched-on positions of each cell (seed 001 takes all of them)."""
+    """``adaptive_avg_pool2d``: the mean over each cell's switched-on positions (Chanchal et al. take all)."""
     call = _adaptive(*args, **kwargs)
     features, positions = feature_map(run, func, call["input"])
     output = _averaged(run, lambda values: func(values, call["size"]), features, positions, divide=True)

@@ -1,7 +1,8 @@
 """Removals that paint several fills in turn and average what the network says, not what it is shown.
 
-Source: seed 002 (the thesis on zero information), Eq. 45: the reference is E[f(x_V, X_H)], an expectation of the
-*scores*. The mean of the pictures would be one more picture, and mostly a blurred one.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, Eq. 45: the reference is
+E[f(x_V, X_H)], an expectation of the *scores*. The mean of the pictures would be one more picture, and mostly a blurred
+one.
 """
 
 from __future__ import annotations

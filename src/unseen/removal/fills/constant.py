@@ -1,7 +1,8 @@
 """Constant fills: a hidden pixel is painted with one colour.
 
-``zero``, ``min``, ``max`` and ``mean`` are those of seed 001 (Chanchal, Kelly & Chockler, section 5): one number
-in the network's *normalised* input, the same for all channels. The others are colours in pixel space.
+``zero``, ``min``, ``max`` and ``mean`` are those of Chanchal, Kelly & Chockler (*Activation-Deactivation*, 2025,
+section 5): one number in the network's *normalised* input, the same for all channels. The others are colours in pixel
+space.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dataset mean: a hidden pixel is the mean of that place over many photographs.
 
-Source: seed 002 (the thesis on zero information), section 7.2: a reference value from the data's distribution. Networks
-that subtract a mean image (Krizhevsky et al., NeurIPS 2012) have it for their zero.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, section 7.2: a reference
+value from the data's distribution. Networks that subtract a mean image (Krizhevsky et al., NeurIPS 2012) have it for
+their zero.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Max distance: a hidden value goes to the end of [0, 1] that is farther from it.
 
 Source: Sturmfels, Lundberg & Lee, *Visualizing the Impact of Feature Attribution Baselines*, Distill 2020, for the
-single image; seed 002 (the thesis on zero information), section 6.2, lists it and "averaging through different points".
+single image; Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, section 6.2,
+lists it and "averaging through different points".
 """
 
 from __future__ import annotations

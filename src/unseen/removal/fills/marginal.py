@@ -1,8 +1,9 @@
 """Marginal: the hidden part is that of other photographs, and the scores are averaged over them.
 
-Source: seed 002 (the thesis on zero information), Eq. 45; Lundberg & Lee, *A Unified Approach to Interpreting Model
-Predictions*, NeurIPS 2017; Sundararajan & Najmi, *The Many Shapley Values for Model Explanation*, ICML 2020. It is the
-expectation over the *marginal* distribution, which knows nothing of the visible part.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, Eq. 45; Lundberg & Lee, *A
+Unified Approach to Interpreting Model Predictions*, NeurIPS 2017; Sundararajan & Najmi, *The Many Shapley Values for
+Model Explanation*, ICML 2020. It is the expectation over the *marginal* distribution, which knows nothing of the
+visible part.
 """
 
 from __future__ import annotations

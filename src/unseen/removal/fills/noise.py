@@ -1,7 +1,8 @@
 """Noise: a hidden pixel is replaced by random numbers, or they are added to it.
 
-Source: seed 002 (the thesis on zero information), section 6.2. The same section tells that networks see classes in
-noise, and strongly; a fill of noise is one more bias to compare with, not the absence of one.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, section 6.2. The same section
+tells that networks see classes in noise, and strongly; a fill of noise is one more bias to compare with, not the
+absence of one.
 """
 
 from __future__ import annotations

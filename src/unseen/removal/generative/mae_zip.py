@@ -1,7 +1,8 @@
 """MAE-ZIP: a masked autoencoder's guess, moved until the classifier reads nothing from it.
 
-Seed 002 (the thesis on zero information), chapter 10, Eq. 56–60. The mask token in the hidden slots gets an addend z,
-optimised for each photograph and mask. Where the thesis is silent or wrong, what is done here:
+Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, chapter 10, Eq. 56–60. The mask token
+in the hidden slots gets an addend z, optimised for each photograph and mask. Where the thesis is silent or wrong, what
+is done here:
 
 * Optimiser and steps are not stated: Adam from z = 0, and the z of the smallest loss is taken, not the last.
 * Eq. 58 takes M^lat ⊙ f^e(x) as the reference. Features there see beyond the visible part, so that the hidden part

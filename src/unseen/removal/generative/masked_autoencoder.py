@@ -1,7 +1,7 @@
 """A masked autoencoder paints what is hidden: a hidden pixel is what a network expects there.
 
-He, Chen, Xie, Li, Dollár & Girshick, *Masked Autoencoders Are Scalable Vision Learners*, CVPR 2022; as a way of hiding:
-seed 002 (the thesis on zero information), chapters 7 and 10.
+He, Chen, Xie, Li, Dollár & Girshick, *Masked Autoencoders Are Scalable Vision Learners*, CVPR 2022; as a removal:
+Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, chapters 7 and 10.
 """
 
 from __future__ import annotations

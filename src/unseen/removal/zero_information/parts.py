@@ -1,9 +1,10 @@
 """Zero-information parts: what to put in the place of what is hidden, so that it says nothing and changes nothing.
 
-Source: seed 002 (the thesis on zero information), chapter 9: Algorithm 2 (:func:`addition`) and the criteria of section
-9.7 (:func:`decomposition`). Neither can be taken as it is printed. Algorithm 2 descends on the entropy of a difference
-of probabilities, which is no entropy, and on +H where the aim is the highest; and no image has f(x₀) = 0 under a
-softmax. Here the first is a divergence, the second log K − H, and 0 stands for the base rate 1 / K.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, chapter 9: Algorithm 2
+(:func:`addition`) and the criteria of section 9.7 (:func:`decomposition`). Neither can be taken as it is printed.
+Algorithm 2 descends on the entropy of a difference of probabilities, which is no entropy, and on +H where the aim is
+the highest; and no image has f(x₀) = 0 under a softmax. Here the first is a divergence, the second log K − H, and 0
+stands for the base rate 1 / K.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Zero-information points: the image next to a photograph of which a classifier can make nothing.
 
-Source: seed 002 (the thesis on zero information), chapter 8, Definition 1 and Algorithm 1. The algorithm as printed
-descends on +H, which makes the network *more* certain; the aim is the highest entropy, so the loss here is log K − H,
-which is never negative and 0 only where all K classes are as probable. What the algorithm returns and calls x₀, x − x′,
-is the attribution; the point itself is x′. Both are kept apart.
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, chapter 8, Definition 1 and
+Algorithm 1. The algorithm as printed descends on +H, which makes the network *more* certain; the aim is the highest
+entropy, so the loss here is log K − H, which is never negative and 0 only where all K classes are as probable. What the
+algorithm returns and calls x₀, x − x′, is the attribution; the point itself is x′. Both are kept apart.
 
 An rms change of two grey levels does (measured on the bundled model), so that the point is an adversarial example if
 nothing keeps it from being one. ``smooth`` does: only smooth changes are allowed then. The other way of asking less is

@@ -1,6 +1,6 @@
 """Hidden pixels get what says nothing to the network: zero-information parts, found anew for every mask.
 
-Source: seed 002 (the thesis on zero information), chapter 9. See
+Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, chapter 9. See
 :mod:`unseen.removal.zero_information.parts` for what is corrected, and for what neither form promises of the
 picture that is shown.
 """

@@ -1,4 +1,4 @@
-"""Ways of hiding side by side, in the form of the thesis' tables."""
+"""Removals side by side, in the form of the thesis' tables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_all_maps_are_one_value_a_photograph_where_all_have_one() -> None:
 
 
 def test_means_over_different_maps_are_not_compared() -> None:
-    """Layer-CAM, whose map moves more, is refused under one way of hiding: that does not make it the better one."""
+    """Layer-CAM, whose map moves more, is refused under one removal: that does not make it the better one."""
     equal = [replace(row, removal=removal) for row in rows() if row.removal == "black" for removal in ("black", "mae")]
     some = [row for row in equal if (row.method, row.removal) != ("layer-cam", "mae")]
     side, order, _ = tables_of_hiding(Judgements(some))
@@ -75,7 +75,7 @@ def test_nothing_is_told_without_both_metrics_or_several_removals() -> None:
     assert not list(tables_of_hiding(Judgements(rows(metrics=("attmask",)))))
     assert not list(tables_of_hiding(Judgements([row for row in rows() if row.removal == "mae"])))
     assert not list(tables_of_hiding(Judgements([row for row in rows() if row.method == "random"])))
-    assert "Ways of hiding" in as_markdown(rows())
+    assert "Removals" in as_markdown(rows())
     gone = [row for row in rows() if (row.removal, row.metric) != ("mae", "attmask")]
     side, order, _ = tables_of_hiding(Judgements(gone))
     assert side.rows[2][1] == order.rows[1][1] == "–"

@@ -29,7 +29,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 
 def tables(rows: Sequence[Row]) -> Iterator[Table]:
-    """Every table that the measurements allow: of parts, of ways of hiding, of maps, and of what they cost."""
+    """Every table that the measurements allow: of parts, of removals, of maps, and of what they cost."""
     methods = per_method(rows)
     for values in methods:
         yield from tables_of(values)

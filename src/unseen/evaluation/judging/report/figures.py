@@ -1,4 +1,7 @@
-"""Curves over γ, one a removal, in the form of seed 001's Figures 5, A1 and F1–F12; and over the size of the parts."""
+"""Curves over γ, one a removal, and over the size of the parts.
+
+The form is that of Figures 5, A1 and F1–F12 of Chanchal, Kelly & Chockler, *Activation-Deactivation*, 2025.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def curves(values: Values, metric: str) -> Figure:
 
 
 def by_size(values: Values, metric: str) -> Figure:
-    """The same over the mean size of the parts: whether a way of hiding gives better parts, or larger ones."""
+    """The same over the mean size of the parts: whether a removal gives better parts, or larger ones."""
 
     def sizes(removal: str) -> list[float]:
         return [values.mean(removal, "size", gamma).value for gamma in values.thresholds[::-1]]

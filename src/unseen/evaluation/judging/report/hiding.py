@@ -1,9 +1,9 @@
-"""Ways of hiding side by side, in the form of Tables 1 and 2 of seed 002 (the thesis on zero information, 12.2).
+"""Removals side by side, in the form of Tables 1 and 2 of Lymperopoulos 2023 (*The Concept of Zero Information*, 12.2).
 
 Its two metrics: AttMask (AM), how far the map of what stays visible moves, and Accuracy Preservation (AP), whether the
 class is kept. Beside the thesis' columns, one for each kind of map, stand those of all maps together, of which every
 photograph's value is the mean over them: they have as many photographs as the others, not as many as there are maps.
-Where a way of hiding refuses some kind of map, that kind is left out of what is compared with it.
+Where a removal refuses some kind of map, that kind is left out of what is compared with it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHORT = {"attmask": "AM", "accuracy-preservation": "AP"}
 
 
 def tables_of_hiding(judgements: Judgements) -> Iterator[Table]:
-    """Tables 1 and 2 in one, and each way of hiding against the one before it, if both metrics judged several.
+    """Tables 1 and 2 in one, and each removal against the one before it, if both metrics judged several.
 
     Metrics that hide by another removal than the map was made with (``attmask@black``) say nothing of it.
     """
@@ -67,11 +67,11 @@ def _side_by_side(judgements: Judgements, metrics: Sequence[str]) -> Table:
         rows.append([removal, *cells])
     photographs = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(max(counts, default=0))
     return Table(
-        "Ways of hiding: does the visible part keep its map (AM) and its class (AP)?",
+        "Removals: does the visible part keep its map (AM) and its class (AP)?",
         rows,
-        "Form of Tables 1 and 2 of the thesis on zero information. AM: AttMask, lower is better; AP: Accuracy "
+        "Form of Tables 1 and 2 of Lymperopoulos 2023. AM: AttMask, lower is better; AP: Accuracy "
         f"Preservation, higher is better. Means over {photographs} photographs with 95 % bootstrap intervals; for all "
-        "maps together, of each photograph's mean over the maps that every way of hiding allows.",
+        "maps together, of each photograph's mean over the maps that every removal allows.",
     )
 
 
@@ -93,7 +93,7 @@ def _in_order(judgements: Judgements, metric: str) -> Table:
             cells = [as_interval(found.difference), counts, probability(next(adjusted))]
         rows.append([f"{removal}, {before}", *cells])
     return Table(
-        f"Ways of hiding by {_short(metric)}, each against the one before, photograph by photograph",
+        f"Removals by {_short(metric)}, each against the one before, photograph by photograph",
         rows,
         "Differences of all maps' means, on the photographs and over the maps that both have. Wilcoxon's signed-rank "
         "test, two-sided, adjusted by Holm's method over the pairs.",

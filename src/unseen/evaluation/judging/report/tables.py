@@ -1,4 +1,7 @@
-"""The tables of an evaluation, in the form of seed 001's (Chanchal, Kelly & Chockler, Table 1 and Tables E1–E12)."""
+"""The tables of an evaluation.
+
+Their form is that of Table 1 and Tables E1–E12 of Chanchal, Kelly & Chockler, *Activation-Deactivation*, 2025.
+"""
 
 from __future__ import annotations
 
