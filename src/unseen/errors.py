@@ -38,6 +38,10 @@ class NotApplicableError(UnseenError):
     """A method has no sound rule for this model; the message names the operation."""
 
 
+class InternalError(UnseenError):
+    """A fault of ours that came up inside somebody's network; the message says what to send us."""
+
+
 class OutputError(UnseenError):
     """A result cannot be written where the user asked."""
 

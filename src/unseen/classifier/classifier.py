@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
+from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier.autograd_graph import mend_batch_norms
+from unseen.classifier.borrowing import borrowed, unwrapped
+from unseen.classifier.failures import blamed, out_of_memory
 from unseen.classifier.fingerprint import fingerprint, revision
 from unseen.classifier.folding import fold_batch_norms
 from unseen.classifier.inference import OnnxNetwork, export
@@ -31,11 +34,13 @@ from unseen.system.arguments import Integer, Labels, integer, label_names
 class Classifier:
     """A trained image classifier together with its preprocessing and labels.
 
-    The network is used in evaluation mode and without touching its parameters; its train/eval flags are put
-    back after every call. It stays on the device and in the dtype in which it is given.
+    The network is used in evaluation mode, by one thread at a time, and without touching its parameters; whatever is
+    switched for a call is put back after it. It stays on the device and in the dtype in which it is given, also where
+    the caller is under ``torch.autocast``.
 
     Args:
-        model: maps normalised images, shape (N, 3, H, W), to logits, shape (N, K).
+        model: maps normalised images, shape (N, 3, H, W), to logits, shape (N, K). ``DataParallel`` and
+            ``DistributedDataParallel`` are taken off.
         preprocessing: how photographs are prepared; the default is the usual one of ImageNet models.
         labels: the K class names, in the order of the logits, or with their indices: ``{index: name}`` or
             ``{name: index}``; ``None`` names them "class 0" and so on.
@@ -74,15 +79,17 @@ class Classifier:
             raise ParameterError(
                 f"the preprocessing is a {type(preprocessing).__name__}; give unseen.Preprocessing(size, resize, …)"
             )
-        self.model = model
+        self.model = model = unwrapped(model)
         self.preprocessing = preprocessing or Preprocessing()
         self.labels = label_names(labels) if labels is not None else None
         self.name = name or type(model).__name__
         parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
         self.device = parameter.device if parameter is not None else torch.device("cpu")
         self.dtype = parameter.dtype if parameter is not None else torch.float32
-        stats = torch.tensor([self.preprocessing.mean, self.preprocessing.std], device=self.device)
-        self._mean, self._std = stats.reshape(2, 3, 1, 1).unbind()
+        with torch.inference_mode(False):
+            statistics = [self.preprocessing.mean, self.preprocessing.std]
+            table = torch.tensor(statistics, dtype=torch.float32, device=self.device)
+            self._mean, self._std = table.reshape(2, 3, 1, 1).unbind()
         self.memory_format = torch.contiguous_format
         self.is_optimised = False
         self.labels_file: str | PathLike[str] | None = None
@@ -130,6 +137,7 @@ class Classifier:
 
         Raises:
             ModelError: the network's own code fails; errors of memory come out as they are, for smaller batches may do.
+            InternalError: what follows the pass fails, and the network by itself does not.
         """
         try:
             with self.evaluating():
@@ -137,11 +145,8 @@ class Classifier:
         except Exception as error:
             if isinstance(error, UnseenError) or out_of_memory(error):
                 raise
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ModelError(
-                f"{self.name} fails on images of shape {tuple(normalised.shape)} ({reason}); "
-                "check the input size in its preprocessing, and its code"
-            ) from error
+            shape, within = tuple(normalised.shape), Classifier.call.__code__
+            raise blamed(error, self.name, shape, lambda: self._plainly(normalised), within) from error
         logits = getattr(output, "logits", output)
         if self.device.type == "cpu" and isinstance(logits, Tensor) and logits.requires_grad:
             mend_batch_norms(logits)
@@ -177,40 +182,24 @@ class Classifier:
             )
         return logits
 
-    @contextlib.contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """Evaluation mode inside; every module's own train/eval flag afterwards, whatever happens.
+    @torch.no_grad()
+    def _plainly(self, normalised: Tensor) -> None:
+        with self.evaluating(), torch._C.DisableTorchFunction():
+            self.model(normalised.detach().clone())
 
-        Torch's fused attention is off inside: it rounds otherwise than the functions that it stands for, and runs only
-        where no gradient is asked for, so that a network's logits would depend on who asks.
+    def evaluating(self) -> AbstractContextManager[None]:
+        """The network for this thread alone and in evaluation mode; see :func:`~unseen.borrowing.borrowed`."""
+        return borrowed(self.model)
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """As :meth:`evaluating`, and no parameter needs a gradient: a tensor needs one if it depends on the input.
+
+        It lasts through the backward pass, in which a network with checkpoints runs once more.
+
+        Raises:
+            NotApplicableError: the network was made under ``torch.inference_mode``.
         """
-        flags = [(module, module.training) for module in self.model.modules() if module.training]
-        fused = torch.backends.mha.get_fastpath_enabled()
-        for module, _ in flags:
-            module.training = False
-        torch.backends.mha.set_fastpath_enabled(False)
-        try:
-            yield
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fused)
-            for module, training in flags:
-                module.training = training
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Inside, no parameter needs a gradient, so that a tensor needs one if and only if it depends on the input.
-
-        Evaluation mode lasts as long, for a network with checkpoints runs once more in the backward pass.
-        """
-        needing = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        for parameter in needing:
-            parameter.requires_grad_(False)
-        try:
-            with self.evaluating():
-                yield
-        finally:
-            for parameter in needing:
-                parameter.requires_grad_(True)
+        return borrowed(self.model, frozen=True)
 
     # ---- labels ---------------------------------------------------------------------------------------------
 
@@ -337,14 +326,6 @@ class Classifier:
 
 def _plain(label: str) -> str:
     return " ".join(label.lower().replace("_", " ").replace("-", " ").split())
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: torch has several, on several devices."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return any(words in text for words in ("out of memory", "can't allocate memory", "not enough memory"))
 
 
 def resolve_device(device: str | torch.device | None = "auto") -> torch.device:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unseen.classifier.classifier import Classifier, out_of_memory
+from unseen.classifier.classifier import Classifier
+from unseen.classifier.failures import out_of_memory
 from unseen.classifier.preprocessing import Prepared
 from unseen.errors import ModelError, ParameterError
 from unseen.inputs.photo import PhotoSource

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.classifier.classifier import Classifier, out_of_memory
+from unseen.classifier.classifier import Classifier
+from unseen.classifier.failures import out_of_memory
 from unseen.errors import NotApplicableError
 
 

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.classifier.classifier import out_of_memory
+from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import revision
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.system.arguments import Integer, conform, integer

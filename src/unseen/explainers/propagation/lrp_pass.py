@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.intercepting import Function
 from unseen.errors import ParameterError
 from unseen.explainers.propagation.propagation import SHARED_RULES, Propagation, Rule
-from unseen.removal.deactivation.interception import Function
 from unseen.removal.deactivation.tensor_table import TensorTable
 
 Variant = Literal["epsilon", "gamma", "alpha-beta", "deep-taylor"]
@@ -123,15 +123,12 @@ class Relevance(Propagation):
         self._boxes[tensor] = self._box
         return super().enter(tensor)
 
-    def __torch_function__(
-        self, func: Function, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        output = super().__torch_function__(func, types, args, kwargs)
+    def met(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """See :meth:`Propagation.met`; what moves or pads the photograph does so to the smallest and largest, too."""
+        output = super().met(func, args, kwargs)
         box = self._boxes.get(args[0]) if args and isinstance(args[0], Tensor) else None
         if box is not None and func in SHARED_RULES and isinstance(output, Tensor) and output is not args[0]:
-            low, high = (
-                func(bound, *args[1:], **(kwargs or {})) for bound in box
-            )  # padded before the first layer, say
+            low, high = (func(bound, *args[1:], **kwargs) for bound in box)
             self._boxes[output] = low, high
         return output
 

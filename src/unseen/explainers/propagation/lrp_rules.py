@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unseen.classifier.intercepting import Function, name_of
 from unseen.explainers.propagation.lrp_pass import Relevance
 from unseen.explainers.propagation.propagation import (
     LAYER_NORMS,
@@ -28,7 +29,6 @@ from unseen.explainers.propagation.propagation import (
     pointwise,
 )
 from unseen.removal.deactivation.attention import multi_head_attention
-from unseen.removal.deactivation.interception import Function, name_of
 from unseen.removal.deactivation.pointwise import functions, is_in_place
 
 

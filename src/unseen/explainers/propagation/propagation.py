@@ -11,7 +11,7 @@ like any other; a function without a rule is refused by name.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -20,17 +20,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
+from unseen.classifier.intercepting import Function, Intercepting, name_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.attention import attention_call
 from unseen.removal.deactivation.interception import (
     ABOUT_TENSORS,
     OF_A_KIND,
-    Function,
     by_position,
     calling_module,
-    name_of,
     names_of,
     operands_of,
     tensors_in,
@@ -51,7 +49,7 @@ class State(Enum):
     """Held constant: it says how much of a signal passes (attention weights, sigmoid gates, standard deviations)."""
 
 
-class Propagation(TorchFunctionMode):
+class Propagation(Intercepting):
     """One pass by other rules: enter the input, run the network inside, differentiate the output.
 
     Args:
@@ -121,10 +119,6 @@ class Propagation(TorchFunctionMode):
 
         output.register_hook(settle)  # type: ignore[no-untyped-call]
 
-    def call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
-        """Call a torch function as the network would, for rules that are made of several."""
-        return self.__torch_function__(func, (), args, kwargs)
-
     def refusal(self, what: str, why: str) -> NotApplicableError:
         """The error that names the operation, the module that called it, and what to do."""
         where = calling_module(names_of(self.model))
@@ -134,22 +128,20 @@ class Propagation(TorchFunctionMode):
             "choose another method, such as 'integrated-gradients'"
         )
 
-    def __torch_function__(
-        self, func: Function, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
+    def met(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """See :meth:`Intercepting.met`."""
         operands = operands_of(args, kwargs)
         states = {self.state(tensor) for tensor in operands} - {None}
         if not states or func.__name__ in _OF_A_KIND:
-            return func(*args, **kwargs)
+            return self.as_asked(func, args, kwargs)
         if states == {State.GATE}:
-            output = func(*args, **kwargs)
+            output = self.as_asked(func, args, kwargs)
             for tensor in tensors_in(output):
                 self._states[tensor] = State.GATE
             return output
         rule = self.rules.get(func)
         if rule is None and func.__name__ in ABOUT_TENSORS:
-            output = func(*args, **kwargs)
+            output = self.as_asked(func, args, kwargs)
             if not tensors_in(output):
                 return output
         if rule is None or kwargs.get("out") is not None:

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unseen.classifier.intercepting import Function, name_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.grid import times
-from unseen.removal.deactivation.interception import Function, Interception, Rule, State, name_of, operands_of
+from unseen.removal.deactivation.interception import Interception, Rule, State, operands_of
 from unseen.removal.deactivation.places import Positions, Scores
 from unseen.removal.deactivation.pointwise import ELEMENTWISE, PRODUCTS, SUMS, functions
 from unseen.removal.deactivation.rearranging import rearranging_pairs

@@ -22,7 +22,8 @@ from unseen.classifier.differentiation import differentiated
 from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
-from unseen.removal.deactivation.interception import Function, Interception, Watch, calling_module, name_of, names_of
+from unseen.classifier.intercepting import calling_module, names_of
+from unseen.removal.deactivation.interception import Interception, Watch
 from unseen.removal.deactivation.masked_model import PartlySighted
 from unseen.removal.deactivation.places import Positions
 from unseen.removal.masked import MaskedClassifier

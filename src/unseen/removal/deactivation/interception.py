@@ -9,7 +9,7 @@ that meets positions is handled by its rule, or refused by name: no position is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import FrameType
@@ -17,15 +17,14 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode, resolve_name
 
+from unseen.classifier.intercepting import Function, Intercepting, name_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.fill import neighbour_fill
 from unseen.removal.deactivation.grid import Traveller, times
 from unseen.removal.deactivation.places import Layouts, Positions, Scores
 from unseen.removal.deactivation.tensor_table import TensorTable
 
-Function = Callable[..., Any]
 Watch = Callable[["Interception", Function, Tensor], "Tensor | None"]
 """Shown a function and its output, which has positions; may give another tensor to go on with in its place."""
 
@@ -60,7 +59,8 @@ ABOUT_TENSORS = frozenset(  # tell nothing of a tensor's values, unlike item, to
 )
 
 
-OF_A_KIND = frozenset(["new_zeros", "new_ones", "new_full", "new_empty"])  # take the type of a tensor, not its values
+OF_A_KIND = frozenset("new_zeros new_ones new_full new_empty new_empty_strided new_tensor".split())
+"""Functions that take a tensor's type, and not its values."""
 
 
 class State(Enum):
@@ -81,7 +81,7 @@ class Semantics:
     fill: Literal["zero", "neighbour"]
 
 
-class Interception(TorchFunctionMode):
+class Interception(Intercepting):
     """One masked pass: enter the photograph, run the network inside, check the logits at the end.
 
     Args:
@@ -217,10 +217,8 @@ class Interception(TorchFunctionMode):
 
     # ---- interception -----------------------------------------------------------------------------------------
 
-    def __torch_function__(
-        self, func: Function, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
+    def met(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """See :meth:`Intercepting.met`."""
         followed, located, paired = State.CONSTANT, False, False
         for tensor in operands_of(args, kwargs):
             state = self.state(tensor)
@@ -231,7 +229,7 @@ class Interception(TorchFunctionMode):
             elif state is State.GLOBAL:
                 followed = state
         if not located and not paired:
-            output = func(*args, **kwargs)
+            output = self.as_asked(func, args, kwargs)
             for tensor in tensors_in(args[0] if func is Tensor.__setitem__ else output):
                 self.mark(tensor, followed)
             return output
@@ -243,11 +241,11 @@ class Interception(TorchFunctionMode):
                 self._check_shape(func, tensor)
             return output if self.watch is None else self._watched(self.watch, func, output)
         if func.__name__ in ABOUT_TENSORS:
-            output = func(*args, **kwargs)
+            output = self.as_asked(func, args, kwargs)
             if not tensors_in(output):
                 return output
         if func.__name__ in OF_A_KIND:
-            return self.mark(func(*args, **kwargs), State.CONSTANT)
+            return self.mark(self.as_asked(func, args, kwargs), State.CONSTANT)
         raise self.refusal(name_of(func), "takes positions in a way for which there is no rule")
 
     def _watched(self, watch: Watch, func: Function, output: Any) -> Any:
@@ -261,10 +259,6 @@ class Interception(TorchFunctionMode):
             height, width = positions.grid.size
             raise self.refusal(name_of(func), f"turns {height}×{width} positions into a tensor {tuple(output.shape)}")
 
-    def call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
-        """Call a torch function as the network would, for rules that are made of several."""
-        return self.__torch_function__(func, (), args, kwargs)
-
     def refusal(self, what: str, why: str) -> NotApplicableError:
         """The error that names the operation, the module that called it, and what to do."""
         where = calling_module(names_of(self.model))
@@ -276,7 +270,7 @@ class Interception(TorchFunctionMode):
 
 
 def tensors_in(value: Any) -> list[Tensor]:
-    """All tensors in nested arguments."""
+    """All tensors in nested arguments, whatever else is among them."""
     if isinstance(value, Tensor):
         return [value]
     found: list[Tensor] = []
@@ -284,7 +278,7 @@ def tensors_in(value: Any) -> list[Tensor]:
         for item in value.values() if isinstance(value, dict) else value:
             if isinstance(item, Tensor):
                 found.append(item)
-            elif item and isinstance(item, (tuple, list, dict)):
+            elif isinstance(item, (tuple, list, dict)):
                 found += tensors_in(item)
     return found
 
@@ -301,11 +295,6 @@ def by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[An
             args = (*args, *(kwargs[name] for name in names if name in kwargs))
             kwargs = {name: value for name, value in kwargs.items() if name not in names}
     return args, kwargs
-
-
-def name_of(func: Function) -> str:
-    """The public name of a torch function, as in ``torch.Tensor.roll``."""
-    return str(resolve_name(func) or getattr(func, "__qualname__", repr(func)))
 
 
 def names_of(model: nn.Module) -> dict[int, str]:

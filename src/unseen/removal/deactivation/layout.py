@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unseen.classifier.intercepting import Function, name_of
 from unseen.removal.deactivation.grid import Grid
-from unseen.removal.deactivation.interception import Function, Interception, Rule, State, name_of
+from unseen.removal.deactivation.interception import Interception, Rule, State
 from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.pointwise import elementwise, functions
 from unseen.removal.deactivation.rearranging import rearranging

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unseen.classifier.intercepting import Function, name_of
 from unseen.removal.deactivation.grid import times
-from unseen.removal.deactivation.interception import Function, Interception, Rule, name_of
+from unseen.removal.deactivation.interception import Interception, Rule
 from unseen.removal.deactivation.places import Positions
 from unseen.removal.deactivation.pointwise import over_axes
 from unseen.removal.deactivation.windows import accurate

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unseen.removal.deactivation.interception import Function, Interception, Rule, name_of, operands_of
+from unseen.classifier.intercepting import Function, name_of
+from unseen.removal.deactivation.interception import Interception, Rule, operands_of
 from unseen.removal.deactivation.merging import linear_over_positions
 from unseen.removal.deactivation.places import Positions, Scattered
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unseen.classifier.intercepting import Function, name_of
 from unseen.removal.deactivation.grid import Grid
-from unseen.removal.deactivation.interception import Function, Interception, State, name_of, operands_of, tensors_in
+from unseen.removal.deactivation.interception import Interception, State, operands_of, tensors_in
 from unseen.removal.deactivation.places import ALWAYS, Positions, Scores
 
 _WHATEVER_THE_STRIDES: Mapping[Function, Function] = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}

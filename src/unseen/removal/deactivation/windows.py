@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unseen.classifier.intercepting import Function
 from unseen.removal.deactivation.grid import Grid, Window
-from unseen.removal.deactivation.interception import Function, Interception, Rule, State
+from unseen.removal.deactivation.interception import Interception, Rule, State
 from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.rearranging import padding_call, padding_tokens
 
