@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from unseen import Classifier, Preprocessing
 from unseen.classifier.fingerprint import fingerprint, revision
 
 
@@ -47,3 +48,37 @@ def test_order_in_memory_does_not_matter_and_odd_tensors_are_no_obstacle() -> No
         layer.register_buffer("inference", torch.zeros(2))
     assert fingerprint(layer) != plain
     assert revision(layer) == revision(layer)
+
+
+def shuffled(values: torch.Tensor) -> torch.Tensor:
+    return values.flatten().flip(0).reshape(values.shape)
+
+
+BEHIND = {
+    "scaled": lambda tensor: tensor.data.mul_(2),
+    "negated": lambda tensor: tensor.data.neg_(),
+    "one value": lambda tensor: tensor.data.flatten()[-1:].add_(1),
+    "shuffled": lambda tensor: tensor.data.copy_(shuffled(tensor.data.clone())),
+    "replaced": lambda tensor: setattr(tensor, "data", tensor.data + 1),
+    "by numpy": lambda tensor: tensor.detach().numpy().__iadd__(1),
+}
+
+
+@pytest.mark.parametrize("change", BEHIND)
+@pytest.mark.parametrize("size", [3, 700])
+@pytest.mark.parametrize("name", ["0.weight", "1.running_mean"])
+def test_what_is_changed_behind_autograds_back_is_noticed(change: str, size: int, name: str) -> None:
+    torch.manual_seed(0)
+    changed = nn.Sequential(nn.Linear(size, size), nn.BatchNorm1d(size))
+    torch.nn.init.normal_(changed[1].running_mean)
+    classifier = Classifier(changed, Preprocessing((1, 1), None))
+    before = revision(changed), classifier.fingerprint
+    assert before == (revision(changed), classifier.fingerprint)
+    BEHIND[change](changed.state_dict(keep_vars=True)[name])
+    assert revision(changed) != before[0]
+    assert classifier.fingerprint == fingerprint(changed)
+    assert classifier.fingerprint != before[1]
+
+
+def test_a_lazy_network_is_no_obstacle() -> None:
+    assert revision(nn.Sequential(nn.LazyLinear(3))) is not None

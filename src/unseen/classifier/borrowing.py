@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
+from torch.nn.parameter import is_lazy
 
 from unseen.errors import NotApplicableError
 
@@ -103,7 +104,7 @@ def _switches(network: nn.Module, frozen: bool) -> Iterator[tuple[object, str, o
 
 
 def _refuse_inference_parameters(network: nn.Module) -> None:
-    if any(parameter.is_inference() for parameter in network.parameters()):
+    if any(parameter.is_inference() for parameter in network.parameters() if not is_lazy(parameter)):
         raise NotApplicableError(
             f"the weights of {type(network).__name__} were made under torch.inference_mode, so that autograd refuses "
             "them; pass a copy made outside of it (copy.deepcopy(network)), or choose a method that needs no "

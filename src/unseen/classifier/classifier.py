@@ -11,13 +11,14 @@ import contextlib
 import copy
 import re
 from collections.abc import Hashable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from unseen.classifier.autograd_graph import mend_batch_norms
 from unseen.classifier.borrowing import borrowed, unwrapped
@@ -132,15 +133,19 @@ class Classifier:
         """Logits of a batch as float32 on the CPU, without gradients; one pass, no batching."""
         return self.forward(pixels).float().cpu()
 
-    def call(self, normalised: Float[Tensor, "N 3 H W"]) -> object:
+    def call(self, normalised: Float[Tensor, "N 3 H W"], following: TorchFunctionMode | None = None) -> object:
         """What the network returns for a normalised batch, in evaluation mode and not yet checked.
+
+        Args:
+            normalised: see :meth:`normalise`.
+            following: shown every torch function that the network calls.
 
         Raises:
             ModelError: the network's own code fails; errors of memory come out as they are, for smaller batches may do.
             InternalError: what follows the pass fails, and the network by itself does not.
         """
         try:
-            with self.evaluating():
+            with self.evaluating(), following or nullcontext():
                 output = self.model(normalised)
         except Exception as error:
             if isinstance(error, UnseenError) or out_of_memory(error):

@@ -8,12 +8,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from unseen.classifier.borrowing import own_precision
 from unseen.classifier.classifier import Classifier
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.preprocessing import Prepared
+from unseen.classifier.repeatability import accompanied, check_repeatable
 from unseen.errors import ModelError, ParameterError
 from unseen.inputs.photo import PhotoSource
 from unseen.system.arguments import Integer, integer
@@ -84,10 +85,11 @@ class Decision:
         )
 
 
+@own_precision()
 def decide(
     photo: PhotoSource, classifier: Classifier, target: str | Integer | None = None, *, batch_size: int | None = None
 ) -> Decision:
-    """Show the photograph to the classifier; see that company in a batch changes nothing of what it says.
+    """Show the photograph to the classifier; see that it says the same again, and also in company.
 
     Args:
         photo: path, PIL image, array or tensor.
@@ -97,13 +99,15 @@ def decide(
 
     Raises:
         PhotoError: the photograph cannot be used.
-        ModelError: the model does not behave as a classifier must, or judges a photograph by its batch.
+        ModelError: the model does not behave as a classifier must, answers at random, or judges a photograph by its
+            batch.
         UnseenError: there is no such target.
     """
     began = time.perf_counter()
     asked = None if target is None else target if isinstance(target, str) else integer("target", target)
     index = None if asked is None else classifier.target_index(asked)
     prepared = classifier.prepared(photo)
+    check_repeatable(classifier, prepared.pixels, alone=batch_size == 1)
     logits, spent = _logits(classifier, prepared.pixels, batch_size)
     probabilities = logits.softmax(0)
     index = int(probabilities.argmax()) if index is None else index
@@ -119,14 +123,14 @@ def _logits(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[T
     if batch_size == 1:  # nothing is ever in company
         return alone, 1
     try:
-        accompanied = model.logits(torch.stack([image, torch.zeros_like(image)]))[0]
+        together = model.logits(accompanied(image))[0]
     except Exception as error:
         if out_of_memory(error):  # as before
             return alone, 1
         raise
-    if not model.same(alone, accompanied):
+    if not model.same(alone, together):
         raise ModelError(
             f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
-            "batch, or is random); use a model in evaluation mode with statistics of its own, or batch size 1"
+            "batch); use a model with statistics of its own, or batch size 1"
         )
     return alone, 3

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 
 def fingerprint(network: nn.Module) -> str:
@@ -23,8 +24,44 @@ def fingerprint(network: nn.Module) -> str:
 
 
 def revision(network: nn.Module) -> Hashable:
-    """Changes whenever a tensor of the state dict is replaced or changed in place; costs next to nothing."""
-    return tuple((name, id(t), 0 if t.is_inference() else t._version) for name, t in _state(network).items())
+    """Changes whenever a tensor of the state dict is replaced or changed, also behind autograd's back (``.data``).
+
+    Some 20 ms for 100 MB of weights: the values are read.
+    """
+    return identity(network), tuple(map(checksum, _state(network).values()))
+
+
+def identity(network: nn.Module) -> Hashable:
+    """Changes whenever a tensor of the state dict is replaced, or changed for autograd to see; it costs nothing."""
+    return tuple((name, id(t), _memory(t), _version(t)) for name, t in _state(network).items())
+
+
+def checksum(tensor: Tensor) -> Hashable:
+    """Differs where values differ, for noticing changes: of 1 MiB and more the sums of every 2 KiB are compared.
+
+    Of tensors that are not plain memory it tells changes in place only.
+    """
+    if is_lazy(tensor):
+        return id(tensor)
+    form = tensor.dtype, tuple(tensor.shape)
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        return form, id(tensor), _version(tensor)
+    memory = tensor.detach().resolve_conj().contiguous().flatten().view(torch.uint8)
+    if len(memory) >= 2**20:
+        memory = memory.clone() if memory.data_ptr() % 8 else memory
+        whole = len(memory) // 2048 * 2048
+        sums = memory[:whole].view(torch.int64).reshape(-1, 256).sum(1)
+        memory = torch.cat([sums.view(torch.uint8), memory[whole:]])
+    return form, hashlib.blake2b(memory.cpu().numpy().data, digest_size=16).digest()
+
+
+def _memory(tensor: Tensor) -> int:
+    plain = not is_lazy(tensor) and tensor.layout == torch.strided and not tensor.is_quantized
+    return tensor.data_ptr() if plain else 0
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if is_lazy(tensor) or tensor.is_inference() else tensor._version
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:

@@ -6,9 +6,12 @@ it, and that fails, the network has failed. Whatever else goes wrong inside is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
+from torch import nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from unseen.classifier.failures import InterceptionError, out_of_memory
@@ -63,3 +66,20 @@ class Intercepting(TorchFunctionMode):
 def name_of(func: Function) -> str:
     """The public name of a torch function, as in ``torch.Tensor.roll``."""
     return str(resolve_name(func) or getattr(func, "__qualname__", repr(func)))
+
+
+def names_of(model: nn.Module) -> dict[int, str]:
+    """The names of a network's modules, by their identity."""
+    return {id(module): name for name, module in model.named_modules()}
+
+
+def calling_module(names: Mapping[int, str]) -> str:
+    """The name of the innermost module whose code is running, "" if it is none but the network itself."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        owner = frame.f_locals.get("self")
+        name = names.get(id(owner), "")
+        if name:
+            return name
+        frame = frame.f_back
+    return ""

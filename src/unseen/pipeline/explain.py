@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.borrowing import own_precision
 from unseen.classifier.decision import Decision, decide
 from unseen.classifier.zoo import classifier_of
 from unseen.errors import ParameterError
@@ -67,6 +68,7 @@ class Request:
             raise ParameterError(f"batch size {self.batch_size} must be at least 1")
 
 
+@own_precision()
 def explain(
     photo: PhotoSource,
     classifier: str | Classifier = "efficientnet-lite0",
@@ -114,6 +116,7 @@ def explain(
     return explain_decision(decision, search, hide, request, progress=progress)
 
 
+@own_precision()
 def explain_decision(
     decision: Decision,
     method: Method,

@@ -18,8 +18,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.borrowing import own_precision
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import revision
+from unseen.classifier.repeatability import check_repeatable
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.system.arguments import Integer, conform, integer
 from unseen.system.progress import ProgressListener
@@ -90,6 +92,7 @@ class Removal(ABC):
         del classifier, pixels, masks
         raise NotApplicableError(f"removal {self.name!r} paints nothing that could be shown; judge under one that does")
 
+    @own_precision()
     def bind(
         self,
         classifier: Classifier,
@@ -147,6 +150,9 @@ class MaskedClassifier:
         conform(self)
         if self.batch_size is not None and self.batch_size < 1:
             raise ParameterError(f"batch size {self.batch_size} must be at least 1")
+        if self.image.is_inference():
+            self.image = self.image.clone()
+        check_repeatable(self.classifier, self.image, alone=self.batch_size == 1)
         self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)
         self.batch = self.batch_size or _default_batch(self.classifier)
         self.pixels = self.image.to(self.classifier.device)[None]
@@ -211,7 +217,8 @@ class MaskedClassifier:
             size = min(self.batch, count - start)
             began = time.perf_counter()
             try:
-                result = evaluate(start, start + size)
+                with own_precision():
+                    result = evaluate(start, start + size)
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise

@@ -70,8 +70,7 @@ def deeplift(masked: MaskedClassifier, target: int, baseline: Float[Tensor, "3 H
         run = Differences(classifier, tape, recording=number == 0)
         with classifier.frozen(), torch.enable_grad():
             entered = run.enter(inputs[number].clone().requires_grad_())
-            with run:
-                output = classifier.call(entered)
+            output = classifier.call(entered, run)
             logit = classifier.check(output, 1)[0, target]
             if not logit.requires_grad:
                 raise run.refusal("the output", "does not depend on the photograph")

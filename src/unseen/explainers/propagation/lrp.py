@@ -60,8 +60,7 @@ def relevance(masked: MaskedClassifier, target: int, shares: Shares) -> tuple[Fl
         run = Relevance(RULES, GATED, shares, classifier, (low, high))
         with classifier.frozen(), torch.enable_grad():
             entered = run.enter(inputs.clone().requires_grad_())
-            with run:
-                output = classifier.call(entered)
+            output = classifier.call(entered, run)
             logit = _logit(run, classifier.check(output, 1)[0, target])
             leaves = (entered, low, high) if run.boxed else (entered,)
             derivatives = differentiated(classifier, logit, leaves)

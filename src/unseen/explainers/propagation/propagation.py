@@ -21,18 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unseen.classifier.intercepting import Function, Intercepting, name_of
+from unseen.classifier.intercepting import Function, Intercepting, calling_module, name_of, names_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.attention import attention_call
-from unseen.removal.deactivation.interception import (
-    ABOUT_TENSORS,
-    OF_A_KIND,
-    by_position,
-    calling_module,
-    names_of,
-    operands_of,
-    tensors_in,
-)
+from unseen.removal.deactivation.interception import ABOUT_TENSORS, OF_A_KIND, by_position, operands_of, tensors_in
 from unseen.removal.deactivation.pointwise import functions
 from unseen.removal.deactivation.tensor_table import TensorTable
 

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.borrowing import own_precision
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.sufficient.evaluation import Criterion, Evaluator
 from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank, shortest_prefix
@@ -91,6 +92,7 @@ class FromMap(ABC):
         return _Search(self, Evaluator(masked, target), seed, contrastive).findings(confidence, parts)
 
 
+@own_precision()
 def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Float[Tensor, "H W"]:
     """The method's map alone, without parts and curves where it can do without."""
     if isinstance(method, FromMap):

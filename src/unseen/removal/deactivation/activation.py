@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier import Classifier
+from unseen.classifier.borrowing import borrowed
 from unseen.classifier.inference import OnnxNetwork
 from unseen.classifier.rounding import rounding
 from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
@@ -110,6 +111,7 @@ class ActivationDeactivation(Removal):
         for tensor in _kept_tensors(classifier.model):
             known.constants[tensor] = State.CONSTANT
 
+        @borrowed(classifier.model)
         def passed(
             pixels: Tensor,
             masks: Tensor,
@@ -136,20 +138,20 @@ class ActivationDeactivation(Removal):
                 watch=watch,
             )
             entered = run.enter(normalised)
-            with run:
-                output = classifier.call(entered)
+            output = classifier.call(entered, run)
             known.followed |= run.followed
             if not learning:
                 run.leave(output)
             return classifier.check(output, len(pixels))
 
-        if self not in known.verified:
-            _verify(classifier, image, passed)
-            alone = (self.travel, self.fill, self.pooling) == ("pooled", "zero", "active")
-            mixing = not known.followed.isdisjoint(MIXING_RULES)  # attention may keep the size that it saw last
-            if alone and not mixing and _can_be_cut(classifier, image, passed):
-                known.cut.add(self)
-            known.verified.add(self)
+        with classifier.evaluating():
+            if self not in known.verified:
+                _verify(classifier, image, passed)
+                alone = (self.travel, self.fill, self.pooling) == ("pooled", "zero", "active")
+                mixing = not known.followed.isdisjoint(MIXING_RULES)  # attention may keep the size that it saw last
+                if alone and not mixing and _can_be_cut(classifier, image, passed):
+                    known.cut.add(self)
+                known.verified.add(self)
         return passed
 
     def watched(

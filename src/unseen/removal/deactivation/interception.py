@@ -8,17 +8,15 @@ that meets positions is handled by its rule, or refused by name: no position is 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import FrameType
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from unseen.classifier.intercepting import Function, Intercepting, name_of
+from unseen.classifier.intercepting import Function, Intercepting, calling_module, name_of, names_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.fill import neighbour_fill
 from unseen.removal.deactivation.grid import Traveller, times
@@ -295,20 +293,3 @@ def by_position(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[An
             args = (*args, *(kwargs[name] for name in names if name in kwargs))
             kwargs = {name: value for name, value in kwargs.items() if name not in names}
     return args, kwargs
-
-
-def names_of(model: nn.Module) -> dict[int, str]:
-    """The names of a network's modules, by their identity."""
-    return {id(module): name for name, module in model.named_modules()}
-
-
-def calling_module(names: Mapping[int, str]) -> str:
-    """The name of the innermost module whose code is running, "" if it is none but the network itself."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        owner = frame.f_locals.get("self")
-        name = names.get(id(owner), "")
-        if name:
-            return name
-        frame = frame.f_back
-    return ""

@@ -135,6 +135,10 @@ class MaeZip(MaskedAutoencoder):
     ) -> Float[Tensor, "N 3 H W"]:
         """See :meth:`Painting.painted`; what was painted is remembered, and where nothing is hidden nothing is."""
         autoencoder = self.autoencoder(classifier.device)
+        with classifier.evaluating():  # what is remembered of a classifier belongs to one thread at a time, too
+            return self._remembered(classifier, autoencoder, pixels, masks)
+
+    def _remembered(self, classifier: Classifier, autoencoder: Autoencoder, pixels: Tensor, masks: Tensor) -> Tensor:
         known = _KNOWN.setdefault(classifier, OrderedDict())
         state = self, autoencoder, revision(classifier.model)
         whole = [bool((mask > 0).all()) for mask in masks]
