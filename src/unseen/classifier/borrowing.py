@@ -17,7 +17,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
@@ -104,12 +104,16 @@ def _switches(network: nn.Module, frozen: bool) -> Iterator[tuple[object, str, o
 
 
 def _refuse_inference_parameters(network: nn.Module) -> None:
-    if any(parameter.is_inference() for parameter in network.parameters() if not is_lazy(parameter)):
+    if any(map(_made_in_inference_mode, network.parameters())):
         raise NotApplicableError(
             f"the weights of {type(network).__name__} were made under torch.inference_mode, so that autograd refuses "
             "them; pass a copy made outside of it (copy.deepcopy(network)), or choose a method that needs no "
             "gradients, such as 'occlusion'"
         )
+
+
+def _made_in_inference_mode(tensor: Tensor) -> bool:
+    return not is_lazy(tensor) and tensor.is_inference()
 
 
 class _Locks:

@@ -279,7 +279,9 @@ class Classifier:
             ModelError: the network cannot be copied, or the copy's logits differ from the original's by more than
                 rounding.
         """
-        probe = torch.rand(2, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0))
+        probe = torch.rand(
+            2, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
+        )
         expected = self.logits(probe)
         for copied in (fold_batch_norms, copy.deepcopy):
             with contextlib.suppress(Exception):  # a copy that cannot be made or used fails in any way it likes
@@ -306,7 +308,9 @@ class Classifier:
                 f"{self.name} is {self.dtype} on {self.device}; ONNX Runtime takes float32 on the CPU here"
             )
         path = Path(folder) / f"{self.fingerprint}-{'x'.join(map(str, self.preprocessing.size))}.onnx"
-        probe = torch.rand(3, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0))
+        probe = torch.rand(
+            3, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
+        )
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with self.evaluating():

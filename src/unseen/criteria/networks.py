@@ -89,8 +89,8 @@ def random_network(
             assert running.running_mean is not None
             assert running.running_var is not None
             running.weight.abs_().add_(0.5)
-            running.running_mean.copy_(torch.randn(CHANNELS, generator=generator) * 0.3)
-            running.running_var.copy_(torch.rand(CHANNELS, generator=generator) + 0.5)
+            running.running_mean.copy_(torch.randn(CHANNELS, generator=generator, dtype=torch.float32) * 0.3)
+            running.running_var.copy_(torch.rand(CHANNELS, generator=generator, dtype=torch.float32) + 0.5)
     return network
 
 
@@ -147,15 +147,17 @@ def built(
     parts += [("pooled", nn.AdaptiveAvgPool2d(1)), ("flat", nn.Flatten())]
     last = nn.Linear(len(head), 2)
     with torch.no_grad():
-        first.weight.copy_(torch.tensor(features)[:, :, None, None] / 4)
-        first.bias = nn.Parameter(torch.tensor(list(offsets)))
+        first.weight.copy_(torch.tensor(features, dtype=torch.float32)[:, :, None, None] / 4)
+        first.bias = nn.Parameter(torch.tensor(list(offsets), dtype=torch.float32))
         if dense is not None:
             layer = nn.Linear(len(dense[0][0]), len(dense[0]))
-            layer.weight.copy_(torch.tensor(dense[0]))
-            layer.bias.copy_(torch.tensor(dense[1]))
+            layer.weight.copy_(torch.tensor(dense[0], dtype=torch.float32))
+            layer.bias.copy_(torch.tensor(dense[1], dtype=torch.float32))
             parts += [("dense", layer), ("again", nn.ReLU())]
-        last.weight.copy_(torch.stack([torch.tensor(list(head)), torch.zeros(len(head))]))
-        last.bias.copy_(torch.tensor([constant, against]))
+        last.weight.copy_(
+            torch.stack([torch.tensor(list(head), dtype=torch.float32), torch.zeros(len(head), dtype=torch.float32)])
+        )
+        last.bias.copy_(torch.tensor([constant, against], dtype=torch.float32))
     return nn.Sequential(OrderedDict([*parts, ("head", last)])).double().eval()
 
 

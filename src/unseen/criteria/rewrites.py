@@ -105,7 +105,7 @@ def rectified_twice(network: nn.Sequential, by: float = 0.5) -> nn.Module:
         assert second.bias is not None
         assert lowering.bias is not None
         second.bias.add_(by)
-        lowering.weight.copy_(torch.eye(CHANNELS)[:, :, None, None])
+        lowering.weight.copy_(torch.eye(CHANNELS, dtype=torch.float32)[:, :, None, None])
         lowering.bias.fill_(-by)
     return _with(network, "second", nn.ReLU(), lowering)
 
@@ -115,7 +115,7 @@ def raised(network: nn.Sequential) -> nn.Module:
     raising, head = nn.Conv2d(CHANNELS, CHANNELS, 1).double(), part(network, "head", nn.Linear)
     with torch.no_grad():
         assert raising.bias is not None
-        raising.weight.copy_(torch.eye(CHANNELS)[:, :, None, None])
+        raising.weight.copy_(torch.eye(CHANNELS, dtype=torch.float32)[:, :, None, None])
         raising.bias.fill_(1.0)
         head.bias.sub_(head.weight.sum(1))
     return _with(network, "rectified", raising, nn.ReLU())
@@ -161,7 +161,7 @@ def six(network: nn.Sequential) -> nn.Module:
         assert both.bias is not None
         assert joined.bias is not None
         both.weight.copy_(torch.cat([unit, unit])[:, :, None, None])
-        both.bias.copy_(torch.tensor([0.0, -6.0]).repeat_interleave(CHANNELS))
+        both.bias.copy_(torch.tensor([0.0, -6.0], dtype=torch.float32).repeat_interleave(CHANNELS))
         joined.weight.copy_(torch.cat([unit, -unit], 1)[:, :, None, None])
         joined.bias.zero_()
     network.set_submodule("opened", nn.Identity())

@@ -50,7 +50,7 @@ class RandomMap(Control):
 
     def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
-        return torch.rand(image.shape[1:], generator=stream_of(image, seed))
+        return torch.rand(image.shape[1:], generator=stream_of(image, seed), dtype=torch.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class UniformMap(Control):
     def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
         del seed
-        return torch.ones(image.shape[1:])
+        return torch.ones(image.shape[1:], dtype=torch.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ def noisy(
 ) -> Iterator[Float[Tensor, "3 H W"]]:
     """The photograph with uniform noise of the L∞ ball of this radius, clamped to [0, 1], ``count`` times."""
     for _ in range(count):
-        noise = torch.rand(image.shape, generator=generator) * 2 - 1
+        noise = torch.rand(image.shape, generator=generator, dtype=torch.float32) * 2 - 1
         yield (image + radius * noise.to(image)).clamp(0, 1)
 
 

@@ -171,7 +171,7 @@ class Infidelity(_Drops):
         generator = case.generator()
         tops, lefts = (torch.randint(n - side + 1, (self.samples,), generator=generator).tolist() for n in shape)
         squares = hiding([(top, left, side) for top, left in zip(tops, lefts, strict=True)], shape)
-        return torch.cat([torch.ones(1, *shape), squares]).bool()
+        return torch.cat([torch.ones(1, *shape, dtype=torch.float32), squares]).bool()
 
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
         """See :func:`infidelity`."""

@@ -90,7 +90,7 @@ def optimised_features(
         NotApplicableError: the network cannot be differentiated.
     """
     stream = torch.Generator().manual_seed(int(np.random.SeedSequence(seed, spawn_key=(first,)).generate_state(1)[0]))
-    background = torch.rand(masked.image.shape, generator=stream)
+    background = torch.rand(masked.image.shape, generator=stream, dtype=torch.float32)
     m, n = regions = _regions(masked.shape, stream)
     (x,) = _logits(masked, background[None])
     drawn = int(torch.randint(len(x) - 1, (1,), generator=stream))

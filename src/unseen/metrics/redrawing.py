@@ -130,7 +130,7 @@ def _draw(module: nn.Module) -> None:
     else:
         for parameter in _parameters(module):
             spread, centre = torch.std_mean(parameter.double(), correction=0)
-            parameter.copy_(torch.randn(parameter.shape) * spread + centre)
+            parameter.copy_(torch.randn(parameter.shape, dtype=torch.float32) * spread + centre)
     module.to(device)
 
 

@@ -40,7 +40,10 @@ def ask(requests: Sequence[tuple[MaskedClassifier, Tensor]]) -> list[Tensor]:
     known: dict[Hashable, Tensor] = {}
     for group_of in new.values():
         known.update(zip(group_of, _evaluated(list(group_of.values())), strict=True))
-    return [torch.stack([known[key] for key in wanted]) if wanted else torch.zeros(0, 0) for wanted in keys]
+    return [
+        torch.stack([known[key] for key in wanted]) if wanted else torch.zeros(0, 0, dtype=torch.float32)
+        for wanted in keys
+    ]
 
 
 @torch.no_grad()

@@ -59,11 +59,11 @@ def verified(preprocessing: Preprocessing, reference: Callable[[Image.Image], Te
     Raises:
         ModelError: they differ, so that the model would not see what it was trained on.
     """
-    across = torch.linspace(0, 255, 500).expand(375, 500)
-    down = torch.linspace(0, 255, 375)[:, None].expand(375, 500)
+    across = torch.linspace(0, 255, 500, dtype=torch.float32).expand(375, 500)
+    down = torch.linspace(0, 255, 375, dtype=torch.float32)[:, None].expand(375, 500)
     ramps = torch.stack([across, down, 255 - (across + down) / 2], dim=2)
-    noise = torch.rand(ramps.shape, generator=torch.Generator().manual_seed(0)) * 127 + 64
-    mean, std = torch.tensor([preprocessing.mean, preprocessing.std]).reshape(2, 3, 1, 1).unbind()
+    noise = torch.rand(ramps.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32) * 127 + 64
+    mean, std = torch.tensor([preprocessing.mean, preprocessing.std], dtype=torch.float32).reshape(2, 3, 1, 1).unbind()
 
     def both(pixels: Tensor) -> tuple[Tensor, Tensor]:
         photo = Image.fromarray(pixels.round().to(torch.uint8).numpy())

@@ -100,7 +100,7 @@ def plane(found: Located) -> Figure:
         at = project(features.flatten(0, 1)).reshape(*features.shape[:2], 2)
         axes.scatter(*known.T, s=7, color="0.82", linewidths=0)
         axes.scatter(*own.T, s=9, color="0.55", linewidths=0)
-        shown = torch.tensor(found.asked.fractions).expand(len(at), -1)
+        shown = torch.tensor(found.asked.fractions, dtype=torch.float32).expand(len(at), -1)
         colours = axes.scatter(
             *at.flatten(0, 1).T, s=9, c=100 * shown.flatten(), cmap="plasma_r", vmin=0, vmax=100, linewidths=0
         )

@@ -38,7 +38,7 @@ def random_parts(
     check_parts(fractions, form, cells)
     height, width = shape
     if form == "window":
-        down, across = torch.rand(2, generator=generator).tolist()
+        down, across = torch.rand(2, generator=generator, dtype=torch.float32).tolist()
         masks = torch.zeros(len(fractions), height, width, dtype=torch.bool)
         for mask, fraction in zip(masks, fractions, strict=True):
             rows, columns = (max(1, round(side * fraction**0.5)) for side in shape)

@@ -127,7 +127,7 @@ def aggregate(
     check_request(goal, balance, nearby, radius, hidden, segments, strength)
     if not methods:
         raise ParameterError("no methods to aggregate; name at least one")
-    aims = torch.ones(len(methods)) if towards is None else towards
+    aims = torch.ones(len(methods), dtype=torch.float32) if towards is None else towards
     if aims.shape != (len(methods),) or not bool(((aims > 0) & aims.isfinite()).all()):
         raise ParameterError(f"towards needs {len(methods)} finite weights above 0, one for each method")
     generator = stream_of(masked.image, seed)
@@ -231,7 +231,7 @@ def random_coalitions(segments: int, count: int, generator: torch.Generator) -> 
     """Which segments each mask shows: all but from one of them up to a half, every number as likely."""
     most = max(1, segments // 2)
     hidden = torch.randint(1, most + 1, (count, 1), generator=generator)
-    return torch.rand(count, segments, generator=generator).argsort(1).argsort(1) >= hidden
+    return torch.rand(count, segments, generator=generator, dtype=torch.float32).argsort(1).argsort(1) >= hidden
 
 
 def check_request(

@@ -61,7 +61,11 @@ def fitting_strength(
     that fits these best. For ``both`` the loss is the sum of sensitivity and infidelity, with λ and 1 − λ, each divided
     by its range over the methods alone and the mean. 0 if too little is known to hold any of it out.
     """
-    weights = program(observed, goal, balance, folds(observed)).drawn(torch.tensor(STRENGTHS), towards).weights()
+    weights = (
+        program(observed, goal, balance, folds(observed))
+        .drawn(torch.tensor(STRENGTHS, dtype=torch.float32), towards)
+        .weights()
+    )
     fixed = _fixed(observed)
     losses = _by_fold(observed, torch.cat([fixed[:, None].expand(-1, FOLDS, -1), weights]))
     shares = {"robustness": (1.0, 0.0), "faithfulness": (0.0, 1.0)}.get(goal, (balance, 1 - balance))

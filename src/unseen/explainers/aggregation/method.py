@@ -162,7 +162,7 @@ def _losses(found: Aggregate) -> list[dict[str, float | None]]:
 
 def _front(found: Aggregate) -> list[dict[str, Any]]:
     """The mixtures from the most faithful to the steadiest, with their losses on what they were fitted to."""
-    balances = torch.linspace(0, 1, _FRONT)
+    balances = torch.linspace(0, 1, _FRONT, dtype=torch.float32)
     weights = program(found.observed, "both", balances).drawn(found.strength).weights()
     near, hidden = found.observed.alike
     sensitivity = found.observed.changes.sensitivity(weights, near)

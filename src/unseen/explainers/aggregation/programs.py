@@ -209,7 +209,13 @@ def _on_path(
 ) -> Float[Tensor, "... k k"]:
     """The matrix for λ; see :func:`program`."""
     ahead = [1] * sums.constant.ndim
-    trades = torch.cat([torch.zeros(1), 10 ** torch.arange(-8, 8.1, 0.25), torch.tensor([torch.inf])]).double()
+    trades = torch.cat(
+        [
+            torch.zeros(1, dtype=torch.float32),
+            10 ** torch.arange(-8, 8.1, 0.25, dtype=torch.float32),
+            torch.tensor([torch.inf], dtype=torch.float32),
+        ]
+    ).double()
     trades = trades.reshape(-1, *ahead)
     units = _curvature(change), _curvature(sums.matrix)
     trade = trades * torch.where(units[0] > 0, units[1] / torch.where(units[0] > 0, units[0], 1), 1)

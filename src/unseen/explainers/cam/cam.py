@@ -77,7 +77,7 @@ def _cam(features: Features) -> Tensor:
     means = gradients.sum((1, 2), keepdim=True) / features.active.sum((1, 2), keepdim=True).clamp(min=1)
     uneven = (gradients - means * features.active).abs().amax()
     (nothing, half) = torch.cat([
-        *features.scores(lambda first, last: torch.tensor([0.0, 0.5])[first:last, None].expand(-1, channels), 2)
+        *features.scores(lambda first, last: torch.tensor([0.0, 0.5], dtype=torch.float32)[first:last, None].expand(-1, channels), 2)
     ]).tolist()  # fmt: skip
     added = float((gradients.double() * features.activations).sum())
     scale = max(1e-6, float((gradients * features.activations).abs().sum()))
@@ -93,7 +93,7 @@ def _cam(features: Features) -> Tensor:
 def _ablation_cam(features: Features) -> Tensor:
     """A channel's weight is how far the score falls when the channel is set to 0."""
     channels = len(features.activations)
-    kept = 1 - torch.eye(channels)
+    kept = 1 - torch.eye(channels, dtype=torch.float32)
     scores = torch.cat([*features.scores(lambda first, last: kept[first:last], channels)])
     drops = features.value - scores
     unmoved = bool(still(torch.cat([scores, scores.new_tensor([features.value])])))

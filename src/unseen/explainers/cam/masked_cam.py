@@ -86,8 +86,8 @@ def opti_cam(
         )
     device = masked.classifier.device
     activations = features.activations.to(device)
-    numbers = torch.zeros(len(activations), device=device, requires_grad=True)
-    mean, square = torch.zeros(2, *numbers.shape, device=device)
+    numbers = torch.zeros(len(activations), device=device, requires_grad=True, dtype=torch.float32)
+    mean, square = torch.zeros(2, *numbers.shape, device=device, dtype=torch.float32)
     pixels = masked.image[None].to(device)
     history: list[float] = []
     best = torch.zeros_like(activations[0])
@@ -110,7 +110,7 @@ def opti_cam(
         mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope.square()
         step = mean / (1 - 0.9**number) / ((square / (1 - 0.999**number)).sqrt() + 1e-8)
         numbers = (numbers.detach() + rate * step).requires_grad_()  # Adam; torch's own takes seconds to import
-    moved = not bool(still(torch.tensor([features.value, *history])))
+    moved = not bool(still(torch.tensor([features.value, *history], dtype=torch.float32)))
     return best.cpu() * moved, history
 
 

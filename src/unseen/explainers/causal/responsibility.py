@@ -101,7 +101,7 @@ def responsibility(
         ParameterError: an unknown credit.
     """
     check_credit(credit)
-    saliency = torch.zeros(shape)
+    saliency = torch.zeros(shape, dtype=torch.float32)
     height, width = shape
     jobs = [_Job(i, (), (0, 0, height, width)) for i in range(iterations) if min(shape) >= 2 * min_side]
     whole = credit != "definition" or bool(evaluate([_paint(shape, [(0, 0, height, width)], domain)]).top)

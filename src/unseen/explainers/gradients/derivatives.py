@@ -81,7 +81,7 @@ def check_channels(how: str) -> None:
 
 def contrast(masked: MaskedClassifier) -> Float[Tensor, "3 H W"]:
     """The photograph minus the training data's mean colour: the network's normalised input in units of pixels."""
-    mean = torch.tensor(masked.classifier.preprocessing.mean)
+    mean = torch.tensor(masked.classifier.preprocessing.mean, dtype=torch.float32)
     return masked.image - mean[:, None, None]
 
 

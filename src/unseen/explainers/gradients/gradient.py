@@ -157,7 +157,10 @@ def noisy_gradients(
     spread = noise * float(image.max() - image.min())
 
     def noisy(first: int, last: int) -> Tensor:
-        drawn = [torch.randn(image.shape, generator=stream(seed, number)) for number in range(first, last)]
+        drawn = [
+            torch.randn(image.shape, generator=stream(seed, number), dtype=torch.float32)
+            for number in range(first, last)
+        ]
         return torch.stack(drawn).mul_(spread).add_(image)
 
     total, squares = torch.zeros(2, *image.shape, dtype=torch.float64)

@@ -89,7 +89,7 @@ def integrated_gradients(
 
     def visit(shares: list[float]) -> None:
         def pixels(first: int, last: int) -> Tensor:
-            return baseline + torch.tensor(shares[first:last])[:, None, None, None] * change
+            return baseline + torch.tensor(shares[first:last], dtype=torch.float32)[:, None, None, None] * change
 
         number = 0
         for gradients, values in derivatives(masked, pixels, len(shares), target, score):
@@ -149,7 +149,9 @@ def expected_gradients(
         raise ParameterError(f"samples {samples} must be at least 2")
     image = masked.image
     generator = stream(seed, 0)
-    shares = (torch.randperm(samples, generator=generator) + torch.rand(samples, generator=generator)) / samples
+    shares = (
+        torch.randperm(samples, generator=generator) + torch.rand(samples, generator=generator, dtype=torch.float32)
+    ) / samples
 
     def between(first: int, last: int) -> Tensor:
         baselines = torch.stack([background(i) for i in range(first, last)])
@@ -260,7 +262,7 @@ class ExpectedGradients(FromGradients):
         if self.photos is None:
 
             def background(number: int) -> Tensor:
-                colour = torch.rand(3, 1, 1, generator=stream(seed, number + 1))
+                colour = torch.rand(3, 1, 1, generator=stream(seed, number + 1), dtype=torch.float32)
                 return colour.expand_as(masked.image)
 
         else:

@@ -75,7 +75,9 @@ class Budget:
 
     def whole(self) -> float:
         """The score of the whole photograph."""
-        return float(self.scores(lambda first, last: torch.ones(last - first, *self.masked.shape), 1))
+        return float(
+            self.scores(lambda first, last: torch.ones(last - first, *self.masked.shape, dtype=torch.float32), 1)
+        )
 
     def under(self, windows: Sequence[Window]) -> Float[Tensor, " N"]:
         """The scores with each window hidden, float64."""

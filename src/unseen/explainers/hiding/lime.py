@@ -80,7 +80,9 @@ def lime(
     """
     _check(samples, visible, width, penalty, strength, score)
     count = number_of(segments, masked.shape)
-    coalitions = torch.rand(samples, count, generator=torch.Generator().manual_seed(seed)) < visible
+    coalitions = (
+        torch.rand(samples, count, generator=torch.Generator().manual_seed(seed), dtype=torch.float32) < visible
+    )
     coalitions[0] = True
     scores = coalition_scores(masked, coalitions, segments, targets, score)
     return fit(coalitions, scores, proximity(coalitions, width), penalty, strength)
@@ -118,7 +120,10 @@ def fit(
     constant = still(scores)
     moment[:, constant] = 0
     if penalty == "ridge":
-        coefficients, converged = torch.linalg.solve(gram + strength * torch.eye(len(gram)).double(), moment), True
+        coefficients, converged = (
+            torch.linalg.solve(gram + strength * torch.eye(len(gram), dtype=torch.float32).double(), moment),
+            True,
+        )
     else:
         coefficients, converged = _lasso(gram, moment, strength / 2)
     left, spread = weights @ (y - x @ coefficients) ** 2, weights @ y**2

@@ -51,7 +51,9 @@ def occlusion(
     if not 1 <= stride <= window:
         raise ParameterError(f"stride {stride} must lie in 1 … {window} pixels; a larger one would leave pixels out")
     windows = sliding((height, width), window, stride)
-    ((_, whole),) = scored(masked, lambda first, last: torch.ones(last - first, height, width), 1, [target], score)
+    ((_, whole),) = scored(
+        masked, lambda first, last: torch.ones(last - first, height, width, dtype=torch.float32), 1, [target], score
+    )
     pile, done, ends = Pile((height, width)), 0, [whole]
     chunks = scored(
         masked, lambda first, last: hiding(windows[first:last], masked.shape), len(windows), [target], score
@@ -60,7 +62,7 @@ def occlusion(
         pile.add(windows[done : done + len(values)], (whole[0] - values[:, 0]).tolist())
         done += len(values)
         ends += [values.amin(0, keepdim=True), values.amax(0, keepdim=True)]
-    return torch.zeros(height, width) if bool(still(torch.cat(ends))) else pile.mean.float()
+    return torch.zeros(height, width, dtype=torch.float32) if bool(still(torch.cat(ends))) else pile.mean.float()
 
 
 @dataclass(frozen=True)

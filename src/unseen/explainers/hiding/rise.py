@@ -46,7 +46,10 @@ class RandomMasks:
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(self.seed)
-        bits = torch.rand(self.count, self.grid + 1, self.grid + 1, generator=generator) < self.visible
+        bits = (
+            torch.rand(self.count, self.grid + 1, self.grid + 1, generator=generator, dtype=torch.float32)
+            < self.visible
+        )
         shifts = [torch.randint(0, cell, (self.count,), generator=generator) for cell in self.cell]
         object.__setattr__(self, "_bits", bits)
         object.__setattr__(self, "_shifts", torch.stack(shifts, 1))

@@ -240,7 +240,7 @@ def _by_gains(
 
 def _order(count: int, number: int, generator: torch.Generator) -> Int[Tensor, "N S"]:
     """Places of segments in random orders."""
-    return torch.rand(number, count, generator=generator).argsort(1)
+    return torch.rand(number, count, generator=generator, dtype=torch.float32).argsort(1)
 
 
 def _check(budget: int, sampling: str, score: str) -> None:

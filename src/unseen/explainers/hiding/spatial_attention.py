@@ -90,7 +90,7 @@ def attention(
     features = normalize(torch.cat([_on_grid(level, (height, width)) for level in levels], dim=1), dim=1)
     if perplexity is not None:
         temperature = _temperature(features, perplexity)
-    weights = torch.empty(len(features), len(features))
+    weights = torch.empty(len(features), len(features), dtype=torch.float32)
     for start in range(0, len(features), _ROWS):
         rows = features[start : start + _ROWS] @ features.T
         weights[start : start + _ROWS] = (rows / temperature).softmax(1)

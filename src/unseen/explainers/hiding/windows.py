@@ -25,7 +25,7 @@ def starts(length: int, side: int, stride: int) -> list[int]:
 
 def hiding(windows: Sequence[Window], shape: tuple[int, int]) -> Float[Tensor, "N H W"]:
     """One mask for each window, 0 inside it."""
-    masks = torch.ones(len(windows), *shape)
+    masks = torch.ones(len(windows), *shape, dtype=torch.float32)
     for mask, (top, left, side) in zip(masks, windows, strict=True):
         mask[top : top + side, left : left + side] = 0
     return masks

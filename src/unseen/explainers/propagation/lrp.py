@@ -64,7 +64,10 @@ def relevance(masked: MaskedClassifier, target: int, shares: Shares) -> tuple[Fl
             logit = _logit(run, classifier.check(output, 1)[0, target])
             leaves = (entered, low, high) if run.boxed else (entered,)
             derivatives = differentiated(classifier, logit, leaves)
-        found = sum((leaf.detach() * slope for leaf, slope in zip(leaves, derivatives, strict=True)), torch.zeros(()))
+        found = sum(
+            (leaf.detach() * slope for leaf, slope in zip(leaves, derivatives, strict=True)),
+            torch.zeros((), dtype=torch.float32),
+        )
         value, total = float(logit.detach()), float(found.double().sum())
         record = {"logit": value, "relevance": total, "absorbed": run.absorbed, "gap": value - total - run.absorbed}
         return found[0].float().cpu(), record

@@ -132,7 +132,7 @@ class Criterion:
 
     def __call__(self, visible: Iterable[Bool[Tensor, "H W"]]) -> Trial:
         """A trial of each set; the hidden side is evaluated only where the visible side passes."""
-        trials = [Trial(torch.zeros(0, dtype=torch.bool), torch.zeros(0))]
+        trials = [Trial(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.float32))]
         for chunk in chunks(visible):
             shown = self.evaluator(chunk)
             passes = shown.reach(self.floor)

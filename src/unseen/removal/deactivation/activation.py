@@ -198,7 +198,7 @@ _KNOWN: WeakKeyDictionary[Classifier, _Known] = WeakKeyDictionary()
 def _verify(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor]) -> None:
     """Theorem 1 on this photograph: beside a half-hidden copy, the unhidden one gives the plain network's logits."""
     pixels = image.to(classifier.device).expand(2, -1, -1, -1)
-    masks = torch.ones(2, *image.shape[1:], device=classifier.device)
+    masks = torch.ones(2, *image.shape[1:], device=classifier.device, dtype=torch.float32)
     masks[1, :, image.shape[2] // 2 :] = 0
     expected = passed(pixels, masks, learning=True)[0]
     try:
@@ -223,7 +223,7 @@ def _can_be_cut(classifier: Classifier, image: Tensor, passed: Callable[..., Ten
     if min(image.shape[1:]) < 3 * STEP:
         return False
     side = 2 * STEP
-    masks = torch.zeros(2, *image.shape[1:], device=classifier.device)
+    masks = torch.zeros(2, *image.shape[1:], device=classifier.device, dtype=torch.float32)
     masks[0, STEP : STEP + side, :side] = 1
     masks[1, -side:, -side - STEP : -STEP // 2] = (torch.arange(side)[:, None] + torch.arange(side + STEP // 2)) % 3 > 0
     pixels = image.to(classifier.device).expand(2, -1, -1, -1)

@@ -30,7 +30,9 @@ class PartlySighted(nn.Module):
         self._masked = masked
         self._visible = visible.to(masked.classifier.device, torch.float32)[None]
         preprocessing = masked.classifier.preprocessing
-        statistics = torch.tensor([preprocessing.mean, preprocessing.std], device=masked.classifier.device)
+        statistics = torch.tensor(
+            [preprocessing.mean, preprocessing.std], device=masked.classifier.device, dtype=torch.float32
+        )
         self._mean, self._std = statistics.to(masked.classifier.dtype).reshape(2, 3, 1, 1).unbind()
 
     def forward(self, normalised: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:

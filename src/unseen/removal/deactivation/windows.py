@@ -35,7 +35,7 @@ def transposed_convolution(run: Interception, func: Function, args: tuple[Any, .
     """``conv_transpose2d``: every switched-on position spreads over the kernel."""
     call = _conv_transpose2d(*args, **kwargs)
     features, positions = feature_map(run, func, call["input"])
-    kernel = torch.ones(1, 1, *call["kernel"], device=features.device)
+    kernel = torch.ones(1, 1, *call["kernel"], device=features.device, dtype=torch.float32)
 
     def spread(mask: Tensor) -> Tensor:
         return F.conv_transpose2d(mask, kernel, **call["geometry"])

@@ -78,11 +78,11 @@ def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N
     check_colour(colour)
     constants = {"black": 0.0, "grey": 0.5, "white": 1.0}
     if colour in constants:
-        return torch.full((1, 1, 1, 1), constants[colour], device=pixels.device)
+        return torch.full((1, 1, 1, 1), constants[colour], device=pixels.device, dtype=torch.float32)
     if colour == "channel-mean":
         return pixels.mean(dim=(2, 3), keepdim=True)
     statistics = [classifier.preprocessing.mean, classifier.preprocessing.std]
-    mean, std = torch.tensor(statistics, device=pixels.device).reshape(2, 1, 3, 1, 1).unbind()
+    mean, std = torch.tensor(statistics, device=pixels.device, dtype=torch.float32).reshape(2, 1, 3, 1, 1).unbind()
     if colour == "zero":
         return mean
     normalised = ((pixels - mean) / std).flatten(1)

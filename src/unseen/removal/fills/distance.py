@@ -78,7 +78,7 @@ class AveragedMaxDistance(Averaging):
     def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
         """See :meth:`Averaging.fills`."""
         del classifier
-        draws = torch.rand(self.count, *image.shape, generator=stream_of(image, self.seed))
+        draws = torch.rand(self.count, *image.shape, generator=stream_of(image, self.seed), dtype=torch.float32)
         return far(image, draws.to(image))
 
 

@@ -69,7 +69,7 @@ class LinearImputation(Painting):
         """See :meth:`Painting.painted`."""
         del classifier
         generator = torch.Generator().manual_seed(self.seed)
-        noise = (self.noise * torch.randn(pixels.shape[1:], generator=generator)).to(pixels)
+        noise = (self.noise * torch.randn(pixels.shape[1:], generator=generator, dtype=torch.float32)).to(pixels)
         return torch.where(masks[:, None] == 0, impute(pixels, masks) + noise, pixels)
 
 

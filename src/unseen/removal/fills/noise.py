@@ -106,9 +106,13 @@ class AddedNoise(Painting):
 
 def uniform_of(photos: Float[Tensor, "N 3 H W"], seed: int) -> Float[Tensor, "N 3 H W"]:
     """Numbers in [0, 1) that follow from each photograph and the seed alone."""
-    return torch.stack([torch.rand(p.shape, generator=stream_of(p.detach(), seed)) for p in photos]).to(photos)
+    return torch.stack(
+        [torch.rand(p.shape, generator=stream_of(p.detach(), seed), dtype=torch.float32) for p in photos]
+    ).to(photos)
 
 
 def normal_of(photos: Float[Tensor, "N 3 H W"], seed: int) -> Float[Tensor, "N 3 H W"]:
     """Standard normal numbers that follow from each photograph and the seed alone."""
-    return torch.stack([torch.randn(p.shape, generator=stream_of(p.detach(), seed)) for p in photos]).to(photos)
+    return torch.stack(
+        [torch.randn(p.shape, generator=stream_of(p.detach(), seed), dtype=torch.float32) for p in photos]
+    ).to(photos)

@@ -86,7 +86,7 @@ class Autoencoder:
 
     def _stats(self, which: int, like: Tensor) -> Tensor:
         values = (self.mean, self.std)[which]
-        return torch.tensor(values, device=like.device)[:, None, None]
+        return torch.tensor(values, device=like.device, dtype=torch.float32)[:, None, None]
 
     def hidden(self, masks: Float[Tensor, "N H W"], threshold: float) -> Bool[Tensor, "N P"]:
         """Which patches are hidden: those of whose area at least a share of ``threshold`` is.

@@ -24,7 +24,7 @@ _SHOWN = 6
 
 def random_patches(count: int, patches: int, seed: int) -> Bool[Tensor, "N P"]:
     """Three quarters of the patches of each photograph, hidden at random."""
-    noise = torch.rand(count, patches, generator=torch.Generator().manual_seed(seed))
+    noise = torch.rand(count, patches, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
     return noise.argsort(1).argsort(1) >= int(patches * (1 - MASKED))
 
 

@@ -89,7 +89,7 @@ def _shrunk(photo: Image.Image, short: int) -> Image.Image:
 
 def random_crops(photos: Sequence[Image.Image], size: int, generator: torch.Generator) -> Float[Tensor, "N 3 S S"]:
     """Of each photograph a square of 40 to 100 % of the largest one's area, at random, mirrored half of the times."""
-    draws = torch.rand(len(photos), 4, generator=generator).tolist()
+    draws = torch.rand(len(photos), 4, generator=generator, dtype=torch.float32).tolist()
     return torch.stack([_crop(photo, size, *draw) for photo, draw in zip(photos, draws, strict=True)])
 
 

@@ -249,7 +249,7 @@ class _Run:
         per_epoch = -(-count // batch)
         order = torch.randperm(count, generator=generator)
         self.network.train()
-        total = torch.zeros((), device=self.device)
+        total = torch.zeros((), device=self.device, dtype=torch.float32)
         for number, some in enumerate(order.tensor_split(per_epoch)):
             step = epoch * per_epoch + number
             for group in self.optimiser.param_groups:
@@ -266,7 +266,9 @@ class _Run:
 
     def _step(self, places: list[int], generator: torch.Generator) -> Tensor:
         pixels = random_crops([self.photos.train[place] for place in places], self.training.design.size, generator)
-        noise = torch.rand(len(places), self.autoencoder.grid**2, generator=generator).to(self.device)
+        noise = torch.rand(len(places), self.autoencoder.grid**2, generator=generator, dtype=torch.float32).to(
+            self.device
+        )
         prepared = self.autoencoder.prepared(pixels.to(self.device))
         with torch.enable_grad(), _half(self.device):
             loss: Tensor = self.network(prepared, noise=noise).loss.float()

@@ -99,7 +99,9 @@ def addition(
         residual = (before.exp() - added.exp()).abs().amax(1)
         return residual, alone.exp().amax(1), divergence(before, added) + deficit(alone)
 
-    noise = [torch.rand(image.shape, generator=stream_of(image, seed)) for image in _distinct(images)]
+    noise = [
+        torch.rand(image.shape, generator=stream_of(image, seed), dtype=torch.float32) for image in _distinct(images)
+    ]
     start = torch.stack(noise).to(images).expand_as(images)
     return _solved(classifier, images, hidden, start, views, criteria, (tolerance, excess, rate, most))
 

@@ -128,7 +128,7 @@ def plain_baselines(
     Returns:
         For each, ``max_probability`` and ``deficit``, log K − H in nats.
     """
-    noise = torch.rand(image.shape, generator=stream_of(image, seed)).to(image)
+    noise = torch.rand(image.shape, generator=stream_of(image, seed), dtype=torch.float32).to(image)
     shown = {
         "black": torch.zeros_like(image),
         "grey": torch.full_like(image, 0.5),
