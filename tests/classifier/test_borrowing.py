@@ -270,8 +270,10 @@ def test_and_both_remedies_work(method: str) -> None:
     "method", ["saliency", "grad-cam", "lrp-epsilon", "deeplift", "occlusion", "score-cam", "rise:masks=8"]
 )
 def test_what_surrounds_the_caller_changes_nothing(around: Callable[[], object], method: str) -> None:
+    network = learning()
+
     def ask() -> Tensor:
-        return unseen.explain(PHOTOS[0], Classifier(learning(), SMALL), method=method, removal="zero").saliency
+        return unseen.explain(PHOTOS[0], Classifier(network, SMALL), method=method, removal="zero").saliency
 
     right = ask()
     with around():  # type: ignore[attr-defined]

@@ -16,7 +16,6 @@ import unseen
 from unseen import Classifier, Preprocessing
 from unseen.classifier.repeatability import check_repeatable
 from unseen.errors import ModelError
-from unseen.removal import REMOVALS
 
 PHOTO = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
 Head = Callable[["Network", Tensor], Tensor]
@@ -106,12 +105,10 @@ def test_what_is_random_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in RANDOM if name != "mixes the batch"])
 @pytest.mark.parametrize("batch_size", [1, None])
-def test_at_every_door_and_batch_size(name: str, batch_size: int | None) -> None:
+def test_before_anything_else_at_every_batch_size(name: str, batch_size: int | None) -> None:
     head, words = RANDOM[name]
     with pytest.raises(ModelError, match=words):
         unseen.explain(PHOTO, classifier(head), method="occlusion", removal="zero", batch_size=batch_size)
-    with pytest.raises(ModelError, match=words):
-        REMOVALS.create("zero").bind(classifier(head), PHOTO, batch_size=batch_size)
 
 
 def test_the_module_is_named() -> None:

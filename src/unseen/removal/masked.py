@@ -21,7 +21,6 @@ from unseen.classifier import Classifier
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import revision
-from unseen.classifier.repeatability import check_repeatable
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.system.arguments import Integer, conform, integer
 from unseen.system.progress import ProgressListener
@@ -152,7 +151,6 @@ class MaskedClassifier:
             raise ParameterError(f"batch size {self.batch_size} must be at least 1")
         if self.image.is_inference():
             self.image = self.image.clone()
-        check_repeatable(self.classifier, self.image, alone=self.batch_size == 1)
         self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)
         self.batch = self.batch_size or _default_batch(self.classifier)
         self.pixels = self.image.to(self.classifier.device)[None]

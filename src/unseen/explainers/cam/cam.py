@@ -76,8 +76,9 @@ def _cam(features: Features) -> Tensor:
     gradients, channels = features.gradients, len(features.gradients)
     means = gradients.sum((1, 2), keepdim=True) / features.active.sum((1, 2), keepdim=True).clamp(min=1)
     uneven = (gradients - means * features.active).abs().amax()
+    factors = torch.tensor([0.0, 0.5], dtype=torch.float32)
     (nothing, half) = torch.cat([
-        *features.scores(lambda first, last: torch.tensor([0.0, 0.5], dtype=torch.float32)[first:last, None].expand(-1, channels), 2)
+        *features.scores(lambda first, last: factors[first:last, None].expand(-1, channels), 2)
     ]).tolist()  # fmt: skip
     added = float((gradients.double() * features.activations).sum())
     scale = max(1e-6, float((gradients * features.activations).abs().sum()))

@@ -144,13 +144,14 @@ def attention(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: d
 def normalisation(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Layer, group and instance norms, by their steps."""
     norm = norm_of(run, func, args, kwargs)
-    grouped = run.call(Tensor.reshape, norm.inputs, norm.shape)
+    grouped = run.call(Tensor.reshape, run.call(Tensor.to, norm.inputs, norm.precision), norm.shape)
     centred = run.call(torch.sub, grouped, run.call(torch.mean, grouped, norm.axes, keepdim=True))
     variance = run.call(torch.mean, run.call(torch.mul, centred, centred), norm.axes, keepdim=True)
     scale = run.call(torch.rsqrt, run.call(torch.add, variance, norm.eps))
     output: Tensor = run.call(Tensor.reshape, run.call(torch.mul, centred, scale), norm.inputs.shape)
     output = output if norm.weight is None else run.call(torch.mul, output, norm.weight)
-    return output if norm.bias is None else run.call(torch.add, output, norm.bias)
+    output = output if norm.bias is None else run.call(torch.add, output, norm.bias)
+    return run.call(Tensor.to, output, norm.inputs.dtype)  # type: ignore[no-any-return]
 
 
 def unit_length(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:

@@ -90,7 +90,7 @@ class Shares:
 
     def _share(self, relevant: Tensor, whole: Tensor) -> Tensor:
         whole = whole.detach()
-        return relevant.detach() / (whole + torch.where(whole < 0, -self.epsilon, self.epsilon))
+        return relevant.detach() / torch.where(whole < 0, whole - self.epsilon, whole + self.epsilon)
 
 
 class Relevance(Propagation):

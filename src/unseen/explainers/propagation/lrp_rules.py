@@ -76,7 +76,7 @@ def normalisation(run: Propagation, func: Function, args: tuple[Any, ...], kwarg
     norm = norm_of(run, func, args, kwargs)
     with torch.no_grad():
         value = func(*args, **kwargs)
-    grouped = norm.inputs.reshape(norm.shape)
+    grouped = norm.inputs.to(norm.precision).reshape(norm.shape)
     centred = grouped - grouped.mean(norm.axes, keepdim=True)
     held = (centred.detach().square().mean(norm.axes, keepdim=True) + norm.eps).rsqrt()
     surrogate = (centred * held).reshape(norm.inputs.shape)

@@ -95,9 +95,9 @@ class Propagation(Intercepting):
         """
         output = rest = value.detach()
         for surrogate, ratio in terms:
-            plain = surrogate.detach()
-            output = output + ratio * (surrogate - plain)
-            rest = rest - ratio * plain
+            share = (ratio * surrogate).to(value.dtype)
+            output = output + (share - share.detach())
+            rest = rest - share.detach()
         self.absorb(output, rest)
         return output
 
@@ -269,6 +269,11 @@ class Norm:
     weight: Tensor | None
     bias: Tensor | None
     eps: float
+
+    @property
+    def precision(self) -> torch.dtype:
+        """What its steps are to be taken in, for squares of half precision vanish; torch's own kernels do likewise."""
+        return torch.float32 if self.inputs.dtype.itemsize < 4 else self.inputs.dtype
 
 
 def norm_of(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Norm:

@@ -7,7 +7,7 @@ Definitions 3–5, Algorithm 1 (ConvAD) and Theorem 1. Neighbour fill with ``joi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -135,18 +135,21 @@ class ActivationDeactivation(Removal):
                 known.constants,
                 known.layouts,
                 learning=learning,
+                literals=known.literals,
                 watch=watch,
             )
             entered = run.enter(normalised)
             output = classifier.call(entered, run)
             known.followed |= run.followed
-            if not learning:
+            if learning:
+                known.unknown = run.unknown
+            else:
                 run.leave(output)
             return classifier.check(output, len(pixels))
 
         with classifier.evaluating():
             if self not in known.verified:
-                _verify(classifier, image, passed)
+                _verify(classifier, image, passed, known)
                 alone = (self.travel, self.fill, self.pooling) == ("pooled", "zero", "active")
                 mixing = not known.followed.isdisjoint(MIXING_RULES)  # attention may keep the size that it saw last
                 if alone and not mixing and _can_be_cut(classifier, image, passed):
@@ -181,11 +184,17 @@ class ActivationDeactivation(Removal):
 
 @dataclass
 class _Known:
-    """What is known of a classifier: constant tensors, layouts, functions that met positions, removals verified."""
+    """What is known of a classifier: constant tensors, layouts, functions that met positions, removals verified.
+
+    Its literals are constants of unknown origin that were the same for two photographs; ``unknown`` is what the last
+    learning pass met of them.
+    """
 
     constants: TensorTable[State] = field(default_factory=TensorTable)
     layouts: Layouts = field(default_factory=Layouts)
     followed: set[Callable[..., object]] = field(default_factory=set)
+    unknown: set[Hashable] = field(default_factory=set)
+    literals: set[Hashable] = field(default_factory=set)
     verified: set[ActivationDeactivation] = field(default_factory=set)
     cut: set[ActivationDeactivation] = field(default_factory=set)
     """Those whose passes may run on a part of the photograph."""
@@ -195,12 +204,16 @@ _KNOWN: WeakKeyDictionary[Classifier, _Known] = WeakKeyDictionary()
 
 
 @torch.no_grad()
-def _verify(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor]) -> None:
+def _verify(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor], known: _Known) -> None:
     """Theorem 1 on this photograph: beside a half-hidden copy, the unhidden one gives the plain network's logits."""
     pixels = image.to(classifier.device).expand(2, -1, -1, -1)
     masks = torch.ones(2, *image.shape[1:], device=classifier.device, dtype=torch.float32)
     masks[1, :, image.shape[2] // 2 :] = 0
     expected = passed(pixels, masks, learning=True)[0]
+    if known.unknown:
+        met = known.unknown
+        passed((pixels + 0.5) % 1, masks, learning=True)
+        known.literals |= met & known.unknown
     try:
         got = passed(pixels, masks)[0]
     except ModelError as error:
@@ -266,5 +279,6 @@ def _refuse_compiled(model: nn.Module) -> None:
         if compiled or isinstance(module, torch.jit.ScriptModule | OnnxNetwork):
             raise NotApplicableError(
                 f"ad cannot follow the compiled module {name or type(module).__name__!r}; "
-                "pass the original nn.Module (before torch.jit, torch.compile or ONNX Runtime)"
+                "pass the original nn.Module (before torch.jit, torch.compile or ONNX Runtime), or choose a "
+                "removal that paints, such as 'zero'"
             )

@@ -8,7 +8,7 @@ that meets positions is handled by its rule, or refused by name: no position is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from unseen.classifier.fingerprint import checksum
 from unseen.classifier.intercepting import Function, Intercepting, calling_module, name_of, names_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.fill import neighbour_fill
@@ -93,6 +94,11 @@ class Interception(Intercepting):
         watch: shown every tensor that has positions, as it is made.
         learning: take every tensor of unknown origin for a constant: for a plain pass, which finds those that are
             neither parameters nor buffers.
+        literals: the checksums of constants that the network makes anew in every pass where torch does not show it,
+            such as by ``from_numpy``.
+
+    Attributes:
+        unknown: the checksums of the tensors of unknown origin that a learning pass met.
     """
 
     def __init__(
@@ -107,6 +113,7 @@ class Interception(Intercepting):
         *,
         watch: Watch | None = None,
         learning: bool = False,
+        literals: Collection[Hashable] = (),
     ) -> None:
         super().__init__()
         self.watch = watch
@@ -115,6 +122,7 @@ class Interception(Intercepting):
         self.count = len(traveller.origin.active)
         self.followed: set[Function] = set()
         """The functions that met positions in this pass."""
+        self.literals, self.unknown = literals, set[Hashable]()
         self._states: TensorTable[Positions | Scores | State] = TensorTable()
 
     # ---- tensors and their states -----------------------------------------------------------------------------
@@ -143,7 +151,10 @@ class Interception(Intercepting):
         """The state of a tensor; refuses one that comes from nowhere."""
         state = self._states.get(tensor) or self.constants.get(tensor)
         if state is None:
-            if not self.learning:
+            seen = checksum(tensor) if self.learning or self.literals else None
+            if self.learning:
+                self.unknown.add(seen)
+            elif seen not in self.literals:
                 raise self.refusal(
                     f"a tensor {tuple(tensor.shape)}",
                     "was made by a scripted, compiled or custom operation or by numpy, where the mask is lost",
