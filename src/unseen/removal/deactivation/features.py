@@ -19,10 +19,10 @@ from torch.nn import functional as F
 
 from unseen.classifier import Classifier
 from unseen.classifier.differentiation import differentiated
+from unseen.classifier.intercepting import Function, calling_module, name_of, names_of
 from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
-from unseen.classifier.intercepting import calling_module, names_of
 from unseen.removal.deactivation.interception import Interception, Watch
 from unseen.removal.deactivation.masked_model import PartlySighted
 from unseen.removal.deactivation.places import Positions

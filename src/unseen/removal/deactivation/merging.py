@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unseen.removal.deactivation.grid import Grid, Layout
 from unseen.classifier.intercepting import Function, name_of
+from unseen.removal.deactivation.grid import Grid, Layout
 from unseen.removal.deactivation.interception import Interception, State
 from unseen.removal.deactivation.places import ALWAYS, Positions, Scattered
 
