@@ -9,6 +9,7 @@ order. Locks are re-entrant, so that what borrows a network may call what borrow
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -173,5 +174,5 @@ def _forget_other_threads() -> None:
     _LOCKS, _FUSED_ATTENTION = _Locks(), _FusedAttention()
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_other_threads)
