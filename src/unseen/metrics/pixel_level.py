@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
-from unseen.metrics import METRICS, MetricEntry
+from unseen.metrics.catalogue import METRICS
+from unseen.metrics.entry import MetricEntry
 from unseen.metrics.case import Case, MaskMetric, Metric
 
 

@@ -1,0 +1,1 @@
+"""What is known of each metric without importing it, by family."""

@@ -1,0 +1,60 @@
+"""Judges of the parts that suffice, one value for each γ."""
+
+from __future__ import annotations
+
+from unseen.metrics.entries.sources import SEED_001
+from unseen.metrics.entry import MetricEntry
+
+ENTRIES = {
+    "size": MetricEntry(
+        "unseen.metrics.parts:size",
+        "share of the photograph's pixels that the part shows",
+        f"{SEED_001}, 5.3",
+        "0",
+        judges="part",
+        better="lower",
+        range="0 to 1",
+        weakness="says nothing of what the part is worth elsewhere",
+    ),
+    "confidence": MetricEntry(
+        "unseen.metrics.parts:confidence",
+        "probability of the class on the part alone, over that on the photograph",
+        f"{SEED_001}, 5.4",
+        "0",
+        judges="part",
+        better="higher",
+        range="0 and more",
+        weakness="larger parts have more of it",
+    ),
+    "confidence-distance": MetricEntry(
+        "unseen.metrics.parts:confidence_distance",
+        "how far that is from the γ that was asked for",
+        f"{SEED_001}, 5.4",
+        "0",
+        judges="part",
+        better="lower",
+        range="0 and more",
+        weakness="tells how fine the search is, not how good the part",
+    ),
+    "robustness-colours": MetricEntry(
+        "unseen.metrics.robustness:SolidColours",
+        "share of solid colours (K1) on which the unmodified network names the class of the planted part",
+        f"{SEED_001}, Definition 2 and 5.1",
+        "1 per colour and part",
+        judges="part",
+        better="higher",
+        range="0 to 1",
+        weakness="favours parts that were found on a solid colour, and larger parts",
+    ),
+    "robustness-photos": MetricEntry(
+        "unseen.metrics.robustness:OtherPhotographs",
+        "the same on photographs of other classes (K2)",
+        f"{SEED_001}, Definition 2 and 5.2",
+        "1 per photograph and part, 1 per photograph to know its class",
+        judges="part",
+        better="higher",
+        range="0 to 1",
+        needs=("set",),
+        weakness="favours larger parts",
+    ),
+}

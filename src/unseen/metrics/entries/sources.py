@@ -1,0 +1,12 @@
+"""Sources that several metrics have."""
+
+SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation"
+SEED_002 = "seed 002, Zero Information"
+HOOKER = "Hooker et al., A Benchmark for Interpretability Methods in Deep Neural Networks, NeurIPS 2019, section 3"
+RISE = "Petsiuk, Das & Saenko, RISE, BMVC 2018, section 4"
+GOMEZ = "Gomez, Fréour & Mouchère, Metrics for saliency map evaluation, ICPRAI 2022"
+GRAD_CAM_PP = "Chattopadhay et al., Grad-CAM++, WACV 2018, section 4"
+YEH = "Yeh et al., On the (In)fidelity and Sensitivity of Explanations, NeurIPS 2019"
+POPPI = "Poppi et al., Revisiting the Evaluation of Class Activation Mapping for Explainability, CVPRW 2021"
+VASU = "Vasu & Long, Iterative and Adaptive Sampling with Spatial Attention, WACV 2020"
+KHAKZAR = "Khakzar et al., Do Explanations Explain? Model Knows Best, CVPR 2022"
