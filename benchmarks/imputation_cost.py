@@ -24,7 +24,7 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from unseen import load_classifier
-from unseen.explainers.controls import Edges, RandomMap
+from unseen.explainers.controls.maps import Edges, RandomMap
 from unseen.metrics.road import removals
 from unseen.removal.fills.linear import impute
 

@@ -11,7 +11,7 @@ from unseen.criteria.checks import table
 from unseen.criteria.verdict import SEEDS, Asked
 from unseen.errors import ModelError, ParameterError, UnknownNameError
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.controls import Control
+from unseen.explainers.controls.maps import Control
 from unseen.explainers.method import Method
 from unseen.removal import REMOVALS
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from helpers.planted import BLOCK
 from unseen.errors import NotApplicableError
-from unseen.explainers.controls import Control
+from unseen.explainers.controls.maps import Control
 from unseen.registry import Entry
 
 

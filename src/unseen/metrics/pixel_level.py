@@ -14,9 +14,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.metrics.case import Case, MaskMetric, Metric
 from unseen.metrics.catalogue import METRICS
 from unseen.metrics.entry import MetricEntry
-from unseen.metrics.case import Case, MaskMetric, Metric
 
 
 @dataclass(frozen=True)

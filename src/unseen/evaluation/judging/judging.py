@@ -22,7 +22,7 @@ from unseen.evaluation.judging.ledger import JudgedPart, Measurement, Outcome
 from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
 from unseen.evaluation.judging.subject import Subject
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.controls import AnnotationMap
+from unseen.explainers.controls.maps import AnnotationMap
 from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.explanation import Explanation, Part

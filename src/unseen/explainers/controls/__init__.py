@@ -1,0 +1,1 @@
+"""Maps that know nothing of the model: what a metric must be able to tell from an explanation."""

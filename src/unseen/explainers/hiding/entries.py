@@ -1,0 +1,40 @@
+"""Methods that hide parts of the photograph and watch the score."""
+
+from __future__ import annotations
+
+from unseen.explainers.entry import map_entry
+
+ENTRIES = {
+    "occlusion": map_entry(
+        "hiding.occlusion:Occlusion",
+        "how far the score falls when a sliding window hides a part",
+        "Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014",
+        "about 200 per photograph",
+    ),
+    "rise": map_entry(
+        "hiding.rise:Rise",
+        "the mean score of random masks that show a pixel",
+        "Petsiuk, Das & Saenko, RISE: Randomized Input Sampling for Explanation of Black-box Models, BMVC 2018",
+        "2000 per photograph",
+    ),
+    "lime": map_entry(
+        "hiding.lime:Lime",
+        "coefficients of a linear model of the score on which segments are shown",
+        "Ribeiro, Singh & Guestrin, Why Should I Trust You? Explaining the Predictions of Any Classifier, KDD 2016",
+        "1000 per photograph",
+    ),
+    "shapley": map_entry(
+        "hiding.shapley:Shapley",
+        "fair shares of segments in the change of the score from all hidden to all shown",
+        "Lundberg & Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017; "
+        "Covert & Lee, Improving KernelSHAP, AISTATS 2021",
+        "at most 2000 per photograph",
+    ),
+    "iassa": map_entry(
+        "hiding.iassa:Iassa",
+        "sampling until the map settles, shared between places that look alike to the classifier's own features",
+        "Vasu & Long, Iterative and Adaptive Sampling with Spatial Attention for Black-Box Model Explanations, "
+        "WACV 2020",
+        "1000 per photograph",
+    ),
+}
