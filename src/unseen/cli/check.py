@@ -7,6 +7,18 @@ from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
 from unseen.system.process import wait_passively
 
+HELP = """Hold criteria against methods: what holds, what fails and on which witness.
+
+Each METHOD, with its options, is asked on small networks with a known property.
+A criterion holds on all of them, fails on one, or is not applicable. Give "all"
+for every method. No photograph is needed; all takes some minutes.
+
+  unseen check integrated-gradients saliency
+  unseen check shapley:segments=20 --criteria symmetry,conservation --witness
+  unseen check occlusion --removal ad
+  unseen check all --markdown > table.md
+"""
+
 
 def check(
     methods: list[str],

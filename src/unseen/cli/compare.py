@@ -14,6 +14,23 @@ from unseen.system.process import wait_passively
 if TYPE_CHECKING:
     from unseen.pipeline.comparison import Cell
 
+HELP = """Compare methods and removals on one photograph, on one sheet.
+
+OUT receives sheet.png (look at it first: a column for each method, a row for
+each removal), comparison.json, and for each cell the folder METHOD-REMOVAL with
+all that "unseen explain" writes. Each cell is saved as soon as it is done; stop
+it whenever you like. A cell that fails says why in its place on the sheet.
+Maps of one method share a colour scale; those of two methods differ in unit.
+
+  unseen compare cat.jpg
+  unseen compare cat.jpg --methods causal,occlusion,rise:masks=1000
+  unseen compare cat.jpg --removals ad,ad:pooled,fill=neighbour,grey
+  unseen compare cat.jpg --target "tiger cat" --out tiger --json
+"""
+EXIT_CODES = """Exit codes: 0 all cells explained; 1 some cells failed, the others are
+explained; 2 nothing was explained; 130 interrupted. Every error is one line
+on stderr."""
+
 
 def compare(
     photo: Path,

@@ -8,14 +8,37 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from cyclopts import Parameter
 
 from unseen.cli.messages import complain, note, print_json, say
-from unseen.cli.options import Flag, Listed
+from unseen.cli.options import Flag, Listed, numbers
 from unseen.cli.progress import progress
 from unseen.errors import OutputError, ParameterError, UnseenError
 from unseen.system.process import tune_allocator, wait_passively
+
+HELP = """Judge explanations of many photographs, under every removal.
+
+By default parts that suffice are searched for every photograph, method, removal
+and γ, and judged: their size, their confidence, and how often the unmodified
+network still names their class when they are planted on solid colours and on
+photographs of other classes. Other --metrics judge the map instead, beside
+controls that know nothing of the model; a metric that cannot tell the methods
+from them says so. OUT receives results.sqlite (query it), report.md, tables.csv
+and pictures. Stop it whenever you like: the same command goes on where it was,
+and photographs, methods, removals, metrics or backgrounds are added to what is
+there. Tests of parts compare the other removals with ad, or else the first.
+
+  unseen evaluate photos/ --limit 20 --workers 0
+  unseen evaluate photos/ --removals ad,grey,ad:pooled --confidence 0.5,0.9
+  unseen evaluate photos/ --metrics size,robustness-colours --backgrounds 25
+  unseen evaluate photos/ --methods grad-cam,occlusion --removals grey,ad \\
+    --metrics insertion,deletion:steps=28,average-drop@blur
+  unseen evaluate coco/ --metrics pointing-game --annotations instances.json
+  unseen evaluate photos/ --backend onnxruntime --out results
+"""
+EXIT_CODES = """Exit codes: 0 all evaluated; 1 some photographs or metrics failed, the others
+are there; 2 nothing was evaluated; 130 interrupted. Every error is one line on
+stderr; a failure is a row with its reason."""
 
 
 def evaluate(
@@ -88,9 +111,10 @@ def evaluate(
         Print one JSON object a line for each measurement, and nothing else, on stdout.
     """  # noqa: D405, D411, D416
     wait_passively()
-    from unseen.evaluation.judging import engine, report
+    from unseen.evaluation.judging import engine
     from unseen.evaluation.judging.ledger import FILE, SECONDS
     from unseen.evaluation.judging.plan import DRAWN, Plan
+    from unseen.evaluation.judging.report import report
     from unseen.explainers.catalogue import METHODS
     from unseen.inputs.photo import find_photos
     from unseen.metrics import METRICS
@@ -108,7 +132,7 @@ def evaluate(
         "methods": METHODS.split(methods),
         "removals": REMOVALS.split(removals),
         "metrics": METRICS.split(metrics),
-        "confidence": _numbers(confidence),
+        "confidence": numbers(confidence, "a confidence is a number from 0 to 1"),
     }
     plan = Plan(
         photos=chosen(found, limit, seed),
@@ -170,15 +194,7 @@ def evaluate(
 
 def chosen(photos: list[Path], limit: int | None, seed: int) -> tuple[Path, ...]:
     """``limit`` photographs in a random order; a larger limit begins with those of a smaller one."""
+    import numpy as np
+
     order = np.random.default_rng(seed).permutation(len(photos)).tolist()
     return tuple(photos[index] for index in order[:limit])
-
-
-def _numbers(lists: list[str] | None) -> tuple[float, ...]:
-    try:
-        numbers = [float(piece) for listed in lists or () for piece in listed.split(",")]
-    except ValueError as error:
-        raise ParameterError(
-            f"a confidence is a number from 0 to 1, or several separated by commas ({error})"
-        ) from None
-    return tuple(dict.fromkeys(numbers))

@@ -21,6 +21,30 @@ if TYPE_CHECKING:
     from unseen.classifier import Classifier
     from unseen.explanation import Explanation
 
+HELP = """Find and show the parts of photographs that cause a model's decision.
+
+For each PHOTO the folder OUT/NAME, named like the photograph, receives
+panel.png (look at it first), overlay.png, part.png, saliency.npy, arrays.npz
+and explanation.json. An earlier explanation there is replaced.
+
+  unseen explain cat.jpg
+  unseen explain cat.jpg dog.jpg holiday/ --out results
+  unseen explain cat.jpg --target "tiger cat"
+  unseen explain cat.jpg --confidence 0.5 --confidence 0.9
+  unseen explain cat.jpg --removal ad:pooled --json
+
+No method is best for every photograph: "aggregate" mixes several with the
+weights that serve robustness, faithfulness or both best on this one, and shows
+each weight and what the mixture gains where it was not fitted.
+
+  unseen explain cat.jpg --method aggregate --of grad-cam,occlusion,rise
+  unseen explain cat.jpg --method aggregate --of causal,rise:masks=500 \\
+    --for both --lambda 0.3
+"""
+EXIT_CODES = """Exit codes: 0 all explained; 1 some photographs failed, the others are
+explained; 2 nothing was explained; 130 interrupted. Every error is one line
+on stderr."""
+
 Repeatable = Annotated[list[float] | None, Parameter(negative="", metavar="FLOAT", show_default=lambda _: "0.5")]
 
 

@@ -16,6 +16,7 @@ from unseen.cli.messages import say
 from unseen.registry import Entry, Option, Registry
 from unseen.system.names import lines_of
 
+HELP = "List the models, methods, removals, metrics or criteria that can be chosen by name."
 _HOMES = {
     "models": "unseen.classifier.zoo:MODELS",
     "methods": "unseen.explainers.catalogue:METHODS",

@@ -8,10 +8,32 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import Flag, Listed
+from unseen.cli.options import Flag, Listed, numbers
 from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
 from unseen.system.process import tune_allocator, wait_passively
+
+HELP = """Judge methods by networks that are trained anew, on a small data set.
+
+DATA is digits (1,797 handwritten digits), faces (200 patches), or your folder
+with one folder of photographs per class. By metric:
+
+roar                hide the most important pixels of all photographs and train
+                    anew: accuracy should fall further than when random pixels
+                    are hidden
+kar                 hide the least important ones: accuracy should stay
+data-randomisation  maps should change when a network learns shuffled labels
+
+The controls random, uniform and edges are always judged, too; a method that
+cannot be told from them is said to be so. OUT receives METRIC.json and
+METRIC.png. Stop it whenever you like: the same command goes on where it was,
+and methods, shares and repeats can be added.
+
+  unseen retrain
+  unseen retrain digits --methods saliency,grad-cam --limit 600 --leak
+  unseen retrain flowers/ --metric kar --removal grey --shares 0.5,0.9
+  unseen retrain --metric data-randomisation --limit 600
+"""
 
 
 def retrain(
@@ -85,7 +107,7 @@ def retrain(
             raise ParameterError("shares and leak belong to roar and kar; data-randomisation hides nothing")
         judge = DataRandomisation(repeats, epochs=10 * epochs, seed=seed, removal=removal, training=training)
     else:
-        chosen = {"shares": _numbers(shares)} if shares else {}
+        chosen = {"shares": numbers(shares, "a share is a number between 0 and 1")} if shares else {}
         judge = METRICS[metric].load()(
             **METRICS[metric].arguments,
             removal=removal, repeats=repeats, leak=leak, seed=seed, training=training, **chosen,
@@ -111,10 +133,3 @@ def retrain(
         say(report.as_text(found))
         say(f"\n  {file}\n  {drawn}")
     return 1 if found.failed else 0
-
-
-def _numbers(lists: list[str]) -> tuple[float, ...]:
-    try:
-        return tuple(float(piece) for listed in lists for piece in listed.split(","))
-    except ValueError as error:
-        raise ParameterError(f"a share is a number between 0 and 1, or several separated by commas ({error})") from None

@@ -12,6 +12,22 @@ from unseen.cli.options import Flag
 from unseen.cli.progress import progress
 from unseen.system.process import tune_allocator, wait_passively
 
+HELP = """Train a masked autoencoder, which paints hidden parts, on your photographs.
+
+FOLDER holds photographs like those that you want explained, some hundreds or
+more. OUT receives the autoencoder in the format of transformers, training.json
+(errors after every epoch) and reconstruction.png (look at it first). A tenth of
+the photographs is held out: on them the autoencoder must guess hidden patches
+better than a normalised convolution, a blur of what is visible around them.
+Stop it whenever you like: the same command goes on where it was. Nothing is
+downloaded; it needs "unseen[transformers]", and is best run on a GPU.
+
+  unseen train-mae holiday/ --out holiday-mae
+  unseen train-mae holiday/ --out holiday-mae --epochs 400 --device cuda
+  unseen train-mae holiday/ --size 64 --patch 8 --width 128 --depth 2
+  unseen explain cat.jpg --removal mae:holiday-mae
+"""
+
 
 def train_mae(
     folder: Annotated[Path, Parameter(name="FOLDER")],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from unseen.classifier import Classifier
 from unseen.classifier.decision import decide
-from unseen.classifier.zoo import classifier_of
+from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import ParameterError, UnseenError
 from unseen.explainers.catalogue import METHODS, spec_of
 from unseen.explainers.method import Method

@@ -12,7 +12,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.decision import Decision, decide
-from unseen.classifier.zoo import classifier_of
+from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS, spec_of
 from unseen.explainers.method import Method

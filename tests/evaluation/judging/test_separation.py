@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from unseen.errors import ParameterError
-from unseen.evaluation.judging import report
 from unseen.evaluation.judging.agreement import agreement
 from unseen.evaluation.judging.judgements import Judgements
 from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.report import report
 from unseen.evaluation.judging.report.maps import as_interval
 from unseen.evaluation.judging.separation import separation
 from unseen.evaluation.statistics import Interval

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from unseen.evaluation.distance.measuring import DISTANCES, MEASURES, Located
-from unseen.evaluation.judging.report import Table
+from unseen.evaluation.judging.report.tables import Table
 from unseen.evaluation.statistics import Interval
 
 _NAMES = {

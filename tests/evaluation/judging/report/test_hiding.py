@@ -8,8 +8,8 @@ import pytest
 
 from unseen.evaluation.judging.judgements import Judgements
 from unseen.evaluation.judging.ledger import Row
-from unseen.evaluation.judging.report import as_markdown
 from unseen.evaluation.judging.report.hiding import of_all_maps, tables_of_hiding
+from unseen.evaluation.judging.report.report import as_markdown
 
 REMOVALS = {"black": (0.4, 0.0), "mae": (0.2, 1.0)}
 

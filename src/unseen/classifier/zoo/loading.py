@@ -1,0 +1,110 @@
+"""Models by name, by ``source:name``, or from a local checkpoint, as classifiers."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from unseen.classifier.zoo.catalogue import FAMILIES, MODELS
+from unseen.errors import ModelError, ParameterError, UnknownNameError
+from unseen.system.arguments import Labels, label_names, text
+
+if TYPE_CHECKING:
+    import torch
+
+    from unseen.classifier.classifier import Classifier
+    from unseen.classifier.zoo.source import Loaded, Loader
+
+
+def load_classifier(
+    spec: str,
+    *,
+    device: str | torch.device | None = "auto",
+    labels: Labels | str | PathLike[str] | None = None,
+) -> Classifier:
+    """A trained classifier by name, with the preprocessing and labels that its source records.
+
+    Weights are read from safetensors or as plain tensors; code from a checkpoint or a repository never runs. The
+    network is in evaluation mode, and its parameters are frozen: explanations need gradients of pixels only.
+
+    Args:
+        spec: ``efficientnet-lite0|1|2`` (bundled), ``torchvision:NAME``, ``timm:NAME``, ``hf:ORG/NAME`` or
+            ``hf:FOLDER``. ``NAME@PATH`` takes the weights from a local file instead, as in
+            ``timm:resnet18@model.safetensors``; the number of classes is read from it.
+        device: where the network runs; ``"auto"`` takes an accelerator if there is one.
+        labels: class names, as :class:`unseen.Classifier` takes them, or a text file with one a line, instead of the
+            source's. Local weights with 1,000 classes are taken for ImageNet's, with any other number they have no
+            labels of their own.
+
+    Raises:
+        UnknownNameError: no such source, or no such model in it.
+        ParameterError: a spec of another form, or a device that this machine does not have.
+        ModelError: an optional package is missing, or weights cannot be had, are damaged, unsafe or do not fit.
+
+    Example:
+        >>> load_classifier("efficientnet-lite0").label(281)
+        'tabby'
+    """
+    from torch.random import fork_rng
+
+    from unseen.classifier.classifier import Classifier, resolve_device
+
+    loader, name, weights = _resolve(text("model", spec))
+    place = resolve_device(device)
+    given = _labels(labels)
+    with fork_rng(devices=[]):  # networks draw initial weights before they get the trained ones
+        loaded: Loaded = loader(name, weights)
+    model = loaded.model.eval().requires_grad_(False).to(place)
+    classifier = Classifier(model, loaded.preprocessing, loaded.labels if given is None else given, name=spec)
+    classifier.labels_file = labels if isinstance(labels, str | PathLike) else None
+    return classifier
+
+
+def classifier_of(given: object) -> Classifier:
+    """The classifier of that name, or the one that is given.
+
+    Raises:
+        ParameterError: neither; of a network, what to do with it.
+        UnseenError: as :func:`load_classifier`.
+    """
+    from unseen.classifier import Classifier
+
+    if isinstance(given, Classifier):
+        return given
+    if isinstance(given, str):
+        return load_classifier(given)
+    remedy = "a name of 'unseen list models', or unseen.Classifier(network, preprocessing, labels)"
+    raise ParameterError(f"the classifier is a {type(given).__name__}; give {remedy}")
+
+
+def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
+    source, _, name = spec.partition(":")
+    path = ""
+    if source != "hf":
+        head, at, path = spec.partition("@")
+        if at and not path:
+            raise ParameterError(f"{spec!r} names no file of weights after the @; name one or leave the @ out")
+        source, _, name = head.partition(":")
+    try:
+        entry = MODELS[source]
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error}; write torchvision:NAME, timm:NAME, hf:ORG/NAME, or NAME@PATH") from None
+    if source in FAMILIES and not name:
+        raise ParameterError(f"{spec!r} does not name a model; write '{source}:NAME'")
+    weights = Path(path).expanduser() if path else None
+    return cast("Loader", entry.load()), name or source, weights
+
+
+def _labels(labels: Labels | str | PathLike[str] | None) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    if not isinstance(labels, str | PathLike):
+        return label_names(labels)
+    if labels == "":
+        raise ParameterError("the file of the labels has no name; name one or leave the labels out")
+    try:
+        lines = Path(labels).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"the labels {labels} cannot be read ({error}); give a text file, one name a line") from None
+    return tuple(line.strip() for line in lines if line.strip())
