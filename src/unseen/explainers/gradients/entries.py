@@ -8,7 +8,7 @@ _SHRIKUMAR = (
     "Shrikumar, Greenside & Kundaje, Learning Important Features Through Propagating Activation Differences, 2017"
 )
 
-_ZERO_POINT = "seed 002, Zero Information, chapter 8, Algorithm 1"
+_ZERO_POINT = "Lymperopoulos, A Study of Explainable AI: The Concept of Zero Information, 2023, chapter 8, Algorithm 1"
 
 ENTRIES = {
     "saliency": map_entry(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from unseen.metrics.entries.sources import SEED_002
+from unseen.metrics.entries.sources import ZERO_INFORMATION
 from unseen.metrics.entry import MetricEntry
 
 ENTRIES = {
     "top-k-ablation": MetricEntry(
         "unseen.metrics.ablation:TopKAblation",
         "the class that the network names when only the top of the map is visible; over a set, its F1",
-        "Haug et al., On Baselines for Local Feature Attributions, 2021; seed 002, 4.3.2",
+        f"Haug et al., On Baselines for Local Feature Attributions, 2021; {ZERO_INFORMATION}, section 4.3.2",
         "1",
         better="higher",
         range="0 to 1 over a set; of one photograph a class",
@@ -20,7 +20,7 @@ ENTRIES = {
     "accuracy-preservation": MetricEntry(
         "unseen.metrics.zero_information:AccuracyPreservation",
         "whether the network names the same class when only the top of the map is visible",
-        f"{SEED_002}, Eq. 63",
+        f"{ZERO_INFORMATION}, Eq. 63",
         "2",
         better="higher",
         range="0 or 1; its mean over photographs is the paper's",

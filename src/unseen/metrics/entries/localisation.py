@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unseen.metrics.entries.sources import KHAKZAR, VASU
+from unseen.metrics.entries.sources import KHAKZAR, VASU, ZERO_INFORMATION
 from unseen.metrics.entry import MetricEntry
 
 _PEOPLE = "measures agreement with people, whom the model need not follow"
@@ -13,7 +13,8 @@ ENTRIES = {
     "pointing-game": MetricEntry(
         "unseen.metrics.localisation:PointingGame",
         "whether the map's maximum lies on the object, or within a tolerance of it",
-        "Zhang et al., Top-down Neural Attention by Excitation Backprop, IJCV 2018; seed 002, 4.2.1, Eq. 28",
+        f"Zhang et al., Top-down Neural Attention by Excitation Backprop, IJCV 2018; "
+        f"{ZERO_INFORMATION}, section 4.2.1, Eq. 28",
         "0",
         better="higher",
         range="0 to 1",
@@ -64,7 +65,7 @@ ENTRIES = {
         "unseen.metrics.grid:GridPointing",
         "share of the positive saliency on the photograph's own cell in a grid with photographs of other classes",
         "Böhle, Fritz & Schiele, Convolutional Dynamic Alignment Networks for Interpretable Classifications, "
-        "CVPR 2021; seed 002, 4.2.2",
+        f"CVPR 2021; {ZERO_INFORMATION}, section 4.2.2",
         "one explanation, and about 7 to find the other photographs",
         better="higher",
         range="0 to 1",
@@ -74,7 +75,8 @@ ENTRIES = {
     "difull": MetricEntry(
         "unseen.metrics.grid:DiFull",
         "the same where the network sees each cell by itself, so that every other cell is certainly wrong",
-        "Rao, Böhle & Schiele, Towards Better Understanding Attribution Methods, CVPR 2022; seed 002, 4.2.2",
+        f"Rao, Böhle & Schiele, Towards Better Understanding Attribution Methods, CVPR 2022; "
+        f"{ZERO_INFORMATION}, section 4.2.2",
         "one explanation with passes cells² times as long, and about 8 to find the other photographs",
         better="higher",
         range="0 to 1",
@@ -84,7 +86,7 @@ ENTRIES = {
     "null-feature": MetricEntry(
         "unseen.metrics.optimised_features:OptimisedFeatures",
         "share of positive saliency on a patch made for the class, against one made to be nothing to it",
-        f"{KHAKZAR}; seed 002, 4.2.3, Eqs. 29 and 30",
+        f"{KHAKZAR}; {ZERO_INFORMATION}, section 4.2.3, Eqs. 29 and 30",
         "one explanation; 120 with a gradient once for each class",
         {"scenario": "null"},
         better="higher",
@@ -95,7 +97,7 @@ ENTRIES = {
     "single-feature": MetricEntry(
         "unseen.metrics.optimised_features:OptimisedFeatures",
         "share of positive saliency on a patch made for one class alone, against noise; for another, off the patch",
-        f"{KHAKZAR}; seed 002, 4.2.3",
+        f"{KHAKZAR}; {ZERO_INFORMATION}, section 4.2.3",
         "two explanations; 40 with a gradient once for each class",
         {"scenario": "single"},
         better="higher",
@@ -106,7 +108,7 @@ ENTRIES = {
     "double-feature": MetricEntry(
         "unseen.metrics.optimised_features:OptimisedFeatures",
         "the same for two patches made for two classes, each explained: is the map on its own class's patch?",
-        f"{KHAKZAR}; seed 002, 4.2.3",
+        f"{KHAKZAR}; {ZERO_INFORMATION}, section 4.2.3",
         "two explanations; 120 with a gradient once for each class",
         {"scenario": "double"},
         better="higher",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from unseen.metrics.entries.sources import GOMEZ, RISE
+from unseen.metrics.entries.sources import GOMEZ, RISE, ZERO_INFORMATION
 from unseen.metrics.entry import MetricEntry
 
 _ROAD: tuple[tuple[str, str, str, str, Literal["higher", "lower"], str], ...] = (
@@ -31,7 +31,7 @@ ENTRIES = {
     "deletion": MetricEntry(
         "unseen.metrics.curves:Deletion",
         "area under the score while pixels are hidden, most salient first",
-        f"{RISE}; seed 002, 4.3.5 (which has the direction wrong)",
+        f"{RISE}; {ZERO_INFORMATION}, section 4.3.5 (which has the direction wrong)",
         "steps + 1, two of them shared with insertion",
         better="lower",
         range="0 to 1 for probabilities, more if normalised",
@@ -40,7 +40,7 @@ ENTRIES = {
     "insertion": MetricEntry(
         "unseen.metrics.curves:Insertion",
         "area under the score while pixels are shown, most salient first",
-        f"{RISE}; seed 002, 4.3.5",
+        f"{RISE}; {ZERO_INFORMATION}, section 4.3.5",
         "steps + 1, two of them shared with deletion",
         better="higher",
         range="0 to 1 for probabilities, more if normalised",
@@ -49,7 +49,7 @@ ENTRIES = {
     "deletion-correlation": MetricEntry(
         "unseen.metrics.curves:DeletionCorrelation",
         "correlation of each step's loss of score with its mean saliency, while pixels are hidden",
-        f"{GOMEZ}; seed 002, 4.3.6",
+        f"{GOMEZ}; {ZERO_INFORMATION}, section 4.3.6",
         "steps + 1, all of them shared with deletion",
         better="higher",
         range="-1 to 1",
@@ -58,7 +58,7 @@ ENTRIES = {
     "insertion-correlation": MetricEntry(
         "unseen.metrics.curves:InsertionCorrelation",
         "correlation of each step's gain of score with its mean saliency, while pixels are shown",
-        f"{GOMEZ}; seed 002, 4.3.6",
+        f"{GOMEZ}; {ZERO_INFORMATION}, section 4.3.6",
         "steps + 1, all of them shared with insertion",
         better="higher",
         range="-1 to 1",

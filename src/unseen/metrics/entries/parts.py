@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from unseen.metrics.entries.sources import SEED_001
+from unseen.metrics.entries.sources import ACTIVATION_DEACTIVATION
 from unseen.metrics.entry import MetricEntry
 
 ENTRIES = {
     "size": MetricEntry(
         "unseen.metrics.parts:size",
         "share of the photograph's pixels that the part shows",
-        f"{SEED_001}, 5.3",
+        f"{ACTIVATION_DEACTIVATION}, section 5.3",
         "0",
         judges="part",
         better="lower",
@@ -19,7 +19,7 @@ ENTRIES = {
     "confidence": MetricEntry(
         "unseen.metrics.parts:confidence",
         "probability of the class on the part alone, over that on the photograph",
-        f"{SEED_001}, 5.4",
+        f"{ACTIVATION_DEACTIVATION}, section 5.4",
         "0",
         judges="part",
         better="higher",
@@ -29,7 +29,7 @@ ENTRIES = {
     "confidence-distance": MetricEntry(
         "unseen.metrics.parts:confidence_distance",
         "how far that is from the γ that was asked for",
-        f"{SEED_001}, 5.4",
+        f"{ACTIVATION_DEACTIVATION}, section 5.4",
         "0",
         judges="part",
         better="lower",
@@ -39,7 +39,7 @@ ENTRIES = {
     "robustness-colours": MetricEntry(
         "unseen.metrics.robustness:SolidColours",
         "share of solid colours (K1) on which the unmodified network names the class of the planted part",
-        f"{SEED_001}, Definition 2 and 5.1",
+        f"{ACTIVATION_DEACTIVATION}, Definition 2 and 5.1",
         "1 per colour and part",
         judges="part",
         better="higher",
@@ -49,7 +49,7 @@ ENTRIES = {
     "robustness-photos": MetricEntry(
         "unseen.metrics.robustness:OtherPhotographs",
         "the same on photographs of other classes (K2)",
-        f"{SEED_001}, Definition 2 and 5.2",
+        f"{ACTIVATION_DEACTIVATION}, Definition 2 and 5.2",
         "1 per photograph and part, 1 per photograph to know its class",
         judges="part",
         better="higher",

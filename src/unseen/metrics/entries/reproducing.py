@@ -8,7 +8,7 @@ ENTRIES = {
     "pixel-level": MetricEntry(
         "unseen.metrics.pixel_level:PixelLevel",
         "another metric over the number of activated pixels; for reproducing IASSA's table, not for ranking",
-        "Vasu & Long, IASSA, WACV 2020, 4.1 and Table 1 (seed 004)",
+        "Vasu & Long, IASSA, WACV 2020, 4.1 and Table 1",
         "that of the other metric, shared with it",
         better="",
         range="that of the other metric, in much smaller numbers; 0 and more for deletion",

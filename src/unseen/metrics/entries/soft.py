@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unseen.metrics.entries.sources import GRAD_CAM_PP, POPPI, SEED_002
+from unseen.metrics.entries.sources import GRAD_CAM_PP, POPPI, ZERO_INFORMATION
 from unseen.metrics.entry import MetricEntry
 
 _SOFT_COST = "2; 9 where masks must be hard"
@@ -11,7 +11,7 @@ ENTRIES = {
     "average-drop": MetricEntry(
         "unseen.metrics.drop:AverageDrop",
         "share of the probability lost when only what the map marks is shown, as a soft mask",
-        f"{GRAD_CAM_PP}; seed 002, equation 31 (which lacks 1/N and gives both directions)",
+        f"{GRAD_CAM_PP}; {ZERO_INFORMATION}, equation 31 (which lacks 1/N and gives both directions)",
         _SOFT_COST,
         better="lower",
         range="0 to 1",
@@ -20,7 +20,7 @@ ENTRIES = {
     "increase-in-confidence": MetricEntry(
         "unseen.metrics.drop:IncreaseInConfidence",
         "whether the class is more probable when only what the map marks is shown",
-        f"{GRAD_CAM_PP}; seed 002, 4.3.1",
+        f"{GRAD_CAM_PP}; {ZERO_INFORMATION}, section 4.3.1",
         f"{_SOFT_COST}, shared with average-drop",
         better="higher",
         range="0 or 1",
@@ -38,7 +38,7 @@ ENTRIES = {
     "coherency": MetricEntry(
         "unseen.metrics.coherency:Coherency",
         "correlation of the map with that of the photograph seen through it, scaled to 0 … 1",
-        f"{POPPI}; {SEED_002}, Eq. 33",
+        f"{POPPI}; {ZERO_INFORMATION}, Eq. 33",
         "the method's own, once",
         better="higher",
         range="0 to 1",
@@ -57,7 +57,7 @@ ENTRIES = {
     "adcc": MetricEntry(
         "unseen.metrics.coherency:Adcc",
         "harmonic mean of coherency, 1 − complexity and 1 − average drop",
-        f"{POPPI}; {SEED_002}, 4.3.7",
+        f"{POPPI}; {ZERO_INFORMATION}, section 4.3.7",
         "2, and the method's own once",
         better="higher",
         range="0 to 1",

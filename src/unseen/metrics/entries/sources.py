@@ -1,7 +1,7 @@
 """Sources that several metrics have."""
 
-SEED_001 = "Chanchal, Kelly & Chockler, Activation-Deactivation"
-SEED_002 = "seed 002, Zero Information"
+ACTIVATION_DEACTIVATION = "Chanchal, Kelly & Chockler, Activation-Deactivation"
+ZERO_INFORMATION = "Lymperopoulos, A Study of Explainable AI: The Concept of Zero Information, 2023"
 HOOKER = "Hooker et al., A Benchmark for Interpretability Methods in Deep Neural Networks, NeurIPS 2019, section 3"
 RISE = "Petsiuk, Das & Saenko, RISE, BMVC 2018, section 4"
 GOMEZ = "Gomez, Fréour & Mouchère, Metrics for saliency map evaluation, ICPRAI 2022"

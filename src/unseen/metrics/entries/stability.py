@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from unseen.metrics.entries.sources import SEED_002, YEH
+from unseen.metrics.entries.sources import YEH, ZERO_INFORMATION
 from unseen.metrics.entry import MetricEntry
 
 _PASSES = "at most 169, most with gradients"
@@ -77,7 +77,7 @@ ENTRIES = {
     "attmask": MetricEntry(
         "unseen.metrics.zero_information:AttMask",
         "how far hiding changes the map of what stays visible and leaves any on what is hidden",
-        f"{SEED_002}, Eq. 62",
+        f"{ZERO_INFORMATION}, Eq. 62",
         "the method's own, once",
         better="lower",
         range="0 to 1, to 4 for maps with negative values",
@@ -87,7 +87,7 @@ ENTRIES = {
     "attribution-shift": MetricEntry(
         "unseen.metrics.attribution_shift:AttributionShift",
         "1 − correlation of the visible squares' saliency before and after the rest is hidden",
-        f"{SEED_002}, 6.5 (idea; the formula is ours)",
+        f"{ZERO_INFORMATION}, section 6.5 (idea; the formula is ours)",
         "the method's own, once",
         better="lower",
         range="0 to 2; 1 is nothing in common",
