@@ -1,6 +1,6 @@
 from .classifier.classifier import Classifier as Classifier
 from .classifier.preprocessing import Preprocessing as Preprocessing
-from .classifier.zoo import load_classifier as load_classifier
+from .classifier.zoo.loading import load_classifier as load_classifier
 from .explanation.explanation import Explanation as Explanation
 from .explanation.findings import Curve as Curve
 from .explanation.findings import Part as Part
