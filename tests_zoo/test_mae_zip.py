@@ -14,7 +14,7 @@ from unseen.removal import REMOVALS
 from unseen.removal.generative import mae_zip as module
 from unseen.removal.generative.autoencoder import Autoencoder, load_autoencoder
 from unseen.removal.generative.design import Design
-from unseen.removal.generative.mae_zip import MaeZip, deactivated_features, latent_mask, mae_zip
+from unseen.removal.generative.mae_zip import Filled, MaeZip, deactivated_features, latent_mask, mae_zip
 from unseen.removal.generative.masked_autoencoder import visible_only
 
 SIDE = 32
@@ -223,3 +223,27 @@ def test_specs_and_refusals(folder: Path) -> None:
     flat = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 3)), Preprocessing((SIDE, SIDE), None))
     with pytest.raises(NotApplicableError, match="no class activation map"):
         settings(folder).bind(flat, photographs()[0][0])
+
+
+def test_a_loss_that_was_still_falling_is_told_also_of_what_is_remembered(folder: Path, classifier: Classifier) -> None:
+    pixels, masks = photographs()
+    removal = settings(folder, steps=3, rate=0.001)
+    for _ in range(2):
+        masked = removal.bind(classifier, pixels[0])
+        masked(torch.stack([masks[0], torch.ones_like(masks[0])]))
+        assert masked.notes == (
+            "under 1 of 2 masks the loss of mae-zip was still falling when its steps were over; raise steps",
+        )
+
+
+def test_a_loss_has_settled_when_its_last_steps_bring_little() -> None:
+    def settled(*values: float) -> bool:
+        total = torch.tensor(values)[:, None]
+        nothing = torch.zeros(1, 3, 2, 2)
+        return bool(Filled(nothing, nothing, total, total, total, total, total.argmin(0)).settled)
+
+    assert settled(3.0, 1.0, 1.0, 1.0)
+    assert settled(3.0, 1.0, 2.0, 2.0)
+    assert settled(1.0, 1.0)
+    assert not settled(3.0, 2.0, 1.0)
+    assert not settled(1.0)

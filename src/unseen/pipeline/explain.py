@@ -152,7 +152,7 @@ def explain_decision(
         removal=removal.name,
         parts=tuple(findings.parts),
         curve=findings.curve,
-        notes=(*decision.notes, *findings.notes),
+        notes=(*decision.notes, *findings.notes, *masked.notes),
         provenance={
             "versions": versions(),
             "photo": decision.photo_record,

@@ -28,7 +28,8 @@ from unseen.system.progress import ProgressListener
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
 """One differentiable pass on the network's device, from pixels (N, 3, H, W) and masks (N, H, W) to logits (N, K).
 
-It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth:`Classifier.check`.
+It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth:`Classifier.check`. One that may fall
+short has ``notes``, plain sentences that the reader of what came of it must know.
 """
 
 Masks = Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
@@ -160,6 +161,11 @@ class MaskedClassifier:
     def shape(self) -> tuple[int, int]:
         """(H, W) of masks and saliency maps."""
         return int(self.image.shape[1]), int(self.image.shape[2])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the removal fell short of what it promises, in plain sentences."""
+        return tuple(getattr(self.forward, "notes", ()))
 
     def announce(self, stage: str, expected: int | None = None) -> None:
         """Name the work that follows and how many evaluations (in all) it is expected to reach."""

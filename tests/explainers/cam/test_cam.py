@@ -11,7 +11,8 @@ from helpers.networks import CHANNELS, SIZE, Network, bound, logit, top
 from unseen import Classifier
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.cam.cam import ActivationMap, Weights, activation_map, enlarged, normalised
-from unseen.explainers.cam.masked_cam import OptiCam, ScoreCam, opti_cam, score_cam
+from unseen.explainers.cam.masked_cam import OptiCam, ScoreCam, opti_cam, score_cam, unsettled
+from unseen.explainers.catalogue import METHODS
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.removal import REMOVALS
 from unseen.removal.deactivation.features import last_features
@@ -241,3 +242,26 @@ def test_maps_are_scaled_each_by_itself() -> None:
 def test_bad_parameters_are_named(kind: Any, settings: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(settings))):
         kind(**settings)
+
+
+@pytest.mark.parametrize(
+    ("history", "settled"),
+    [
+        ([0.0, 1.0, *[1.5] * 18], True),
+        ([1.0, *[0.9] * 19], True),
+        ([1.0] * 20, True),
+        ([float(round_) for round_ in range(20)], False),
+        ([0.0, 1.0], False),
+        ([1.0], False),
+    ],
+)
+def test_opti_cam_says_when_its_weights_have_not_settled(history: list[float], settled: bool) -> None:
+    assert (not unsettled(history)) is settled
+
+
+def test_more_rounds_settle_the_weights() -> None:
+    def notes(rounds: int) -> str:
+        return " ".join(METHODS.create(f"opti-cam:rounds={rounds},rate=0.3,steps=2")(bound(Network()), 0).notes)
+
+    assert "still rising in the last of 3 rounds; give more rounds" in notes(3)
+    assert "settled" not in notes(200)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from helpers.processor import generator
 from unseen import Classifier, Preprocessing
-from unseen.errors import ParameterError
+from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
 from unseen.removal.fills.linear import LinearImputation, impute
 from unseen.removal.masked import MaskedClassifier
@@ -153,3 +153,15 @@ def test_names_and_wrong_parameters() -> None:
         LinearImputation(seed=-1)
     with pytest.raises(ParameterError, match="0 and 1 only"):
         seen(picture(4, 4))(torch.full((1, 4, 4), 0.5))
+
+
+def test_what_does_not_converge_is_refused_and_the_removal_offered_instead_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, mask = picture(40, 40), torch.zeros(1, 40, 40)
+    mask[:, 0] = 1
+    assert seen(image)(mask).shape[0] == 1
+    monkeypatch.setattr("unseen.removal.fills.linear._CYCLES", 1)
+    with pytest.raises(NotApplicableError, match=r"has not converged in 1 cycles; choose another .* 'neighbour'"):
+        seen(image)(mask)
+    assert bool(seen(image, "neighbour")(mask).isfinite().all())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from helpers.networks import Network, bound
+from unseen import explain
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
 from unseen.removal.batched import ask
@@ -86,3 +87,33 @@ def test_a_network_without_gradients_is_refused() -> None:
     masked = bound(Network(lambda network, x: network.judge(network.first(x)).detach()), size=SIDE, removal="zip")
     with pytest.raises(NotApplicableError, match="no gradient"):
         masked(masks())
+
+
+@pytest.mark.parametrize("spec", ["zip:most=1", "zip-decomposition:most=1", "zip-decomposition:criterion=logit,most=1"])
+def test_a_filling_that_was_not_found_is_told_with_a_remedy_that_works(spec: str) -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2, bias=False))
+    with torch.no_grad():
+        network[2].weight.copy_(torch.tensor([[4.0, -2.0, 1.0], [-1.0, 3.0, -2.0]]))
+    masked = bound(network, size=SIDE, removal=spec, double=False, normalise=False)
+    assert masked.notes == ()
+    masked(torch.cat([masks(), torch.ones(1, SIDE, SIDE, dtype=torch.bool)]))  # where nothing is hidden, all is well
+    (note,) = masked.notes
+    assert note.startswith("under 3 of 4 masks zip")
+    assert "raise most" in note
+    patient = bound(network, size=SIDE, removal=spec.replace("most=1", "most=1000"), double=False, normalise=False)
+    patient(masks())
+    assert patient.notes == ()
+
+
+def test_where_no_filling_says_nothing_another_removal_is_offered() -> None:
+    masked = bound(Network(), size=SIDE, removal="zip:most=20", double=False)
+    masked(masks())
+    assert "or, where that does not help, choose another removal, such as 'grey'" in masked.notes[0]
+    assert bound(Network(), size=SIDE, removal="grey", double=False).notes == ()
+
+
+def test_an_explanation_has_the_notes_of_its_removal() -> None:
+    masked = bound(Network(), size=32, double=False)
+    options = {"method": "occlusion:window=0.5,stride=0.5,steps=2", "removal": Addition(most=1), "target": 0}
+    found = explain(masked.image, masked.classifier, **options)  # type: ignore[arg-type]
+    assert any("zip did not find a filling that says nothing" in note for note in found.notes)

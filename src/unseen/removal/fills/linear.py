@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
+from unseen.errors import NotApplicableError, ParameterError
 from unseen.inputs.streams import check_seed
 from unseen.registry import spec
 from unseen.removal.fills.painting import Painting
@@ -140,6 +140,9 @@ class Pyramid:
 
         Conjugate gradients, each image with its own steps; one that has converged is left as it is, so that results
         do not depend on which images are solved together.
+
+        Raises:
+            NotApplicableError: an image does not converge.
         """
         finest = self.levels[0]
         residual = right * finest.hidden
@@ -155,8 +158,10 @@ class Pyramid:
             residual = residual - step * image
             running = running * (missing.abs().amax((1, 2, 3), keepdim=True) > _TOLERANCE)
             if not bool(running.any()):
-                break
-        return found
+                return found
+        raise NotApplicableError(
+            f"linear imputation has not converged in {_CYCLES} cycles; choose another removal, such as 'neighbour'"
+        )
 
     def cycle(self, residual: Float[Tensor, "N C H W"], depth: int = 0) -> Float[Tensor, "N C H W"]:
         """About what is missing where this remains: one sweep, the coarser levels' correction, one sweep."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
@@ -30,6 +31,54 @@ class Painting(Removal):
             return classifier.forward(self.painted(classifier, pixels, masks))
 
         return masked
+
+
+class Solving(Painting):
+    """A removal whose filling is looked for by an optimisation, which may end before it is found."""
+
+    @abstractmethod
+    def filled(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> tuple[Float[Tensor, "N 3 H W"], Bool[Tensor, " N"]]:
+        """The pictures, and for each whether what was looked for was found."""
+
+    @property
+    @abstractmethod
+    def shortfall(self) -> str:
+        """What is wrong with a filling that was not found, and what helps."""
+
+    def painted(
+        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N 3 H W"]:
+        """See :meth:`Painting.painted`."""
+        return self.filled(classifier, pixels, masks)[0]
+
+    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+        """See :meth:`Removal.forward`; how often nothing was found is told."""
+        del image
+        return _Watched(self, classifier)
+
+
+@dataclass(eq=False)
+class _Watched:
+    """The masked pass of a removal that looks for its filling."""
+
+    removal: Solving
+    classifier: Classifier
+    asked: int = 0
+    missed: int = 0
+
+    def __call__(self, pixels: Tensor, masks: Tensor) -> Tensor:
+        pictures, found = self.removal.filled(self.classifier, pixels, masks)
+        self.asked += len(found)
+        self.missed += int((~found).sum())
+        return self.classifier.forward(pictures)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.missed:
+            return ()
+        return (f"under {self.missed} of {self.asked} masks {self.removal.shortfall}",)
 
 
 def distinct(pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "_ 3 H W"]:

@@ -35,6 +35,7 @@ from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.features import following, last_features
 from unseen.removal.deactivation.masked_model import partly_sighted
 from unseen.removal.fills.constant import ConstantFill
+from unseen.removal.fills.painting import Solving
 from unseen.removal.generative.autoencoder import Autoencoder, areas, resampled
 from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder, assembled, visible_only
 from unseen.removal.masked import MaskedForward
@@ -42,7 +43,7 @@ from unseen.removal.masked import MaskedForward
 KEPT = 256
 """Pictures of one classifier that are kept, so that a mask that is asked for again is not optimised again."""
 
-_KNOWN: WeakKeyDictionary[Classifier, OrderedDict[Hashable, Tensor]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Classifier, OrderedDict[Hashable, tuple[Tensor, bool]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +68,18 @@ class Filled:
     total: Float[Tensor, "T N"]
     best: Int[Tensor, " N"]
 
+    @property
+    def settled(self) -> Bool[Tensor, " N"]:
+        """Whether the last tenth of two steps or more brought no more than a twentieth of the fall of the sum."""
+        late = max(1, len(self.total) // 10)
+        if len(self.total) < 2:
+            return torch.zeros_like(self.best, dtype=torch.bool)
+        least, before = self.total.amin(0), self.total[:-late].amin(0)
+        return before - least <= 0.05 * (self.total[0] - least)
+
 
 @dataclass(frozen=True)
-class MaeZip(MaskedAutoencoder):
+class MaeZip(Solving, MaskedAutoencoder):
     """Hidden patches are painted by a masked autoencoder whose mask tokens are optimised to carry no information.
 
     It costs hundreds of passes a mask. The picture does not depend on what is hidden, unless the reference is the
@@ -130,15 +140,22 @@ class MaeZip(MaskedAutoencoder):
         _features(classifier, image)
         return super().forward(classifier, image)
 
-    def painted(
+    @property
+    def shortfall(self) -> str:
+        """See :meth:`Solving.shortfall`."""
+        return "the loss of mae-zip was still falling when its steps were over; raise steps"
+
+    def filled(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
-        """See :meth:`Painting.painted`; what was painted is remembered, and where nothing is hidden nothing is."""
+    ) -> tuple[Float[Tensor, "N 3 H W"], Bool[Tensor, " N"]]:
+        """See :meth:`Solving.filled`; what was painted is remembered, and where nothing is hidden nothing is."""
         autoencoder = self.autoencoder(classifier.device)
         with classifier.evaluating():  # what is remembered of a classifier belongs to one thread at a time, too
             return self._remembered(classifier, autoencoder, pixels, masks)
 
-    def _remembered(self, classifier: Classifier, autoencoder: Autoencoder, pixels: Tensor, masks: Tensor) -> Tensor:
+    def _remembered(
+        self, classifier: Classifier, autoencoder: Autoencoder, pixels: Tensor, masks: Tensor
+    ) -> tuple[Tensor, Tensor]:
         known = _KNOWN.setdefault(classifier, OrderedDict())
         state = self, autoencoder, revision(classifier.model)
         whole = [bool((mask > 0).all()) for mask in masks]
@@ -147,16 +164,21 @@ class MaeZip(MaskedAutoencoder):
         new = [number for number in asked if keys[number] not in known]
         if new:
             filled = mae_zip(classifier, autoencoder, pixels[new].detach(), masks[new], self)
-            known.update(zip((keys[number] for number in new), filled.picture.cpu(), strict=True))
+            made = zip(filled.picture.cpu(), filled.settled.tolist(), strict=True)
+            known.update(zip((keys[number] for number in new), made, strict=True))
         for number in asked:
             known.move_to_end(keys[number])
-        pictures = [one if all_of_it else known[key] for one, all_of_it, key in zip(pixels, whole, keys, strict=True)]
+        everything = zip(pixels, whole, keys, strict=True)
+        pictures, settled = zip(
+            *((one, True) if hides_nothing else known[key] for one, hides_nothing, key in everything), strict=True
+        )
         while len(known) > KEPT:
             known.popitem(last=False)
         visible = masks[:, None] > 0
         if not self.paste:
             visible = visible.all(-1, keepdim=True).all(-2, keepdim=True)
-        return torch.where(visible, pixels, torch.stack([picture.to(pixels) for picture in pictures]))
+        painted = torch.where(visible, pixels, torch.stack([picture.to(pixels) for picture in pictures]))
+        return painted, torch.tensor(settled)
 
 
 def mae_zip(

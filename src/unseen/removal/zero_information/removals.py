@@ -11,14 +11,14 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.streams import check_seed
 from unseen.registry import spec
 from unseen.removal.fills.constant import blended
-from unseen.removal.fills.painting import Painting
+from unseen.removal.fills.painting import Solving
 from unseen.removal.zero_information.parts import (
     Criterion,
     ZeroParts,
@@ -30,7 +30,7 @@ from unseen.removal.zero_information.parts import (
 
 
 @dataclass(frozen=True)
-class Solved(Painting):
+class Solved(Solving):
     """A removal whose filling is the solution of an optimisation, of its own for every photograph and mask.
 
     It asks the network for gradients while it paints, and counts as one evaluation nevertheless. Differentiable in the
@@ -55,11 +55,21 @@ class Solved(Painting):
             NotApplicableError: the network cannot be differentiated.
         """
 
-    def painted(
+    @property
+    def shortfall(self) -> str:
+        """See :meth:`Solving.shortfall`."""
+        return (
+            f"{self.entry} did not find a filling that says nothing, and took the best one, of which the network may "
+            "still make something; raise most, the steps that it may take, or, where that does not help, choose "
+            "another removal, such as 'grey'"
+        )
+
+    def filled(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
-        """See :meth:`Painting.painted`."""
-        return blended(self.solved(classifier, pixels.detach(), masks).fills, pixels, masks)
+    ) -> tuple[Float[Tensor, "N 3 H W"], Bool[Tensor, " N"]]:
+        """See :meth:`Solving.filled`."""
+        found = self.solved(classifier, pixels.detach(), masks)
+        return blended(found.fills, pixels, masks), found.converged
 
 
 @dataclass(frozen=True)
