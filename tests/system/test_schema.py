@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unseen.system.schema import DEEPEST, MalformedError, conform, parse_json, read_json
+from unseen.system.schema import DEEPEST, MalformedError, checked, parse_json, read_json
 
 
 class Head(TypedDict):
@@ -92,10 +92,10 @@ JSON = st.recursive(
 @given(JSON, st.sampled_from([Record, Row, list[Row], dict[str, int], int | str | None, tuple[int, ...]]))
 def test_any_data_fits_or_is_refused_and_nothing_else_happens(value: Any, kind: Any) -> None:
     try:
-        conform(value, kind)
+        checked(value, kind)
     except MalformedError:
         return
-    conform(json.loads(json.dumps(value)), kind)
+    checked(json.loads(json.dumps(value)), kind)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 from unseen.classifier.autograd_graph import mend_batch_norms
 from unseen.classifier.borrowing import borrowed, unwrapped
 from unseen.classifier.failures import blamed, out_of_memory
-from unseen.classifier.fingerprint import fingerprint, revision
+from unseen.classifier.fingerprint import fingerprint, revision, structure
 from unseen.classifier.folding import fold_batch_norms
 from unseen.classifier.inference import OnnxNetwork, export
 from unseen.classifier.preprocessing import Prepared, Preprocessing
@@ -297,7 +297,7 @@ class Classifier:
         with the original's on random images, in two batch sizes, before it is returned.
 
         Args:
-            folder: keeps the exported network, under the fingerprint of its weights, for the next time.
+            folder: keeps the exported network, under the fingerprint of its weights and structure, for the next time.
 
         Raises:
             ModelError: the extra ``onnx`` is not installed; the network is not float32 on the CPU, has an operation
@@ -307,7 +307,8 @@ class Classifier:
             raise ModelError(
                 f"{self.name} is {self.dtype} on {self.device}; ONNX Runtime takes float32 on the CPU here"
             )
-        path = Path(folder) / f"{self.fingerprint}-{'x'.join(map(str, self.preprocessing.size))}.onnx"
+        size = "x".join(map(str, self.preprocessing.size))
+        path = Path(folder) / f"{self.fingerprint}-{structure(self.model)}-{size}.onnx"
         probe = torch.rand(
             3, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
         )

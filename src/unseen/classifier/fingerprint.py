@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Hashable
 
 import torch
@@ -68,3 +69,13 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers themselves: a network may record anything else in its state dict, too."""
     tensors = network.state_dict(keep_vars=True)
     return {name: tensor for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
+
+
+def structure(network: nn.Module) -> str:
+    """Which modules with which settings a network is made of, as 16 hexadecimal digits.
+
+    Two networks may have weights of the same names and shapes and compute something else, by another stride or
+    activation; what is kept of a network on disk goes by both.
+    """
+    text = f"{type(network).__module__}.{type(network).__qualname__} {network!r}"
+    return hashlib.sha256(re.sub(r"0x[0-9a-fA-F]+", "", text).encode()).hexdigest()[:16]

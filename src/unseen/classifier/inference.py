@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unseen.errors import ModelError, NotApplicableError
+from unseen.system.files import scratch
 from unseen.system.optional import require
 
 _SILENT = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
@@ -72,20 +73,19 @@ def export(network: nn.Module, example: Tensor, path: Path) -> None:
         require(package, "onnx")
     loggers = [logging.getLogger(name) for name in _SILENT]
     levels = [logger.level for logger in loggers]
-    unfinished = path.with_suffix(".part")
     try:
-        with warnings.catch_warnings():
+        with scratch(path.parent) as place, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for logger in loggers:
                 logger.setLevel(logging.ERROR)
             shapes = ({0: torch.export.Dim("batch", min=1)},)
             program = torch.onnx.export(network, (example,), dynamo=True, dynamic_shapes=shapes, verbose=False)
             assert program is not None
-            program.save(unfinished)
+            program.save(place / path.name)
+            (place / path.name).replace(path)
     except Exception as error:  # an exporter fails in as many ways as there are networks
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"the network has no ONNX form ({reason}); use it without accelerated()") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-    unfinished.replace(path)

@@ -77,10 +77,10 @@ def parse_json(text: str | bytes, kind: Any) -> Any:
     except ValueError as error:
         raise MalformedError(f"no JSON: {error}") from None
     _check_depth(value)
-    return conform(value, kind)
+    return checked(value, kind)
 
 
-def conform(value: object, kind: Any, where: str = "") -> Any:
+def checked(value: object, kind: Any, where: str = "") -> Any:
     """``value`` as ``kind``: lists become tuples and objects become dataclasses where the type says so.
 
     Args:
@@ -103,12 +103,12 @@ def conform(value: object, kind: Any, where: str = "") -> Any:
         return value
     if origin is list:
         (item,) = typing.get_args(kind)
-        return [conform(one, item, f"{where}[{i}]") for i, one in enumerate(_of(value, list, where))]
+        return [checked(one, item, f"{where}[{i}]") for i, one in enumerate(_of(value, list, where))]
     if origin is tuple:
         return _tuple(value, typing.get_args(kind), where)
     if origin is dict:
         item = typing.get_args(kind)[1]
-        return {key: conform(one, item, _inside(where, key)) for key, one in _of(value, dict, where).items()}
+        return {key: checked(one, item, _inside(where, key)) for key, one in _of(value, dict, where).items()}
     if typing.is_typeddict(kind) or dataclasses.is_dataclass(kind):
         return _record(value, kind, where)
     return _plain(value, kind, where)
@@ -130,7 +130,7 @@ def _union(value: object, members: tuple[Any, ...], where: str) -> object:
     faults = []
     for member in members:
         try:
-            return conform(value, member, where)
+            return checked(value, member, where)
         except MalformedError as error:
             faults.append(str(error))
     if len({fault.partition(" is ")[0] for fault in faults}) > 1:  # the deepest place is the nearest miss
@@ -142,10 +142,10 @@ def _union(value: object, members: tuple[Any, ...], where: str) -> object:
 def _tuple(value: object, items: tuple[Any, ...], where: str) -> tuple[object, ...]:
     values: list[object] | tuple[object, ...] = value if isinstance(value, tuple) else _of(value, list, where)
     if len(items) == 2 and items[1] is ...:
-        return tuple(conform(one, items[0], f"{where}[{i}]") for i, one in enumerate(values))
+        return tuple(checked(one, items[0], f"{where}[{i}]") for i, one in enumerate(values))
     if len(values) != len(items):
         raise MalformedError(f"{_place(where)} has {len(values)} values, not {len(items)}")
-    return tuple(conform(one, item, f"{where}[{i}]") for i, (one, item) in enumerate(zip(values, items, strict=True)))
+    return tuple(checked(one, item, f"{where}[{i}]") for i, (one, item) in enumerate(zip(values, items, strict=True)))
 
 
 def _record(value: object, kind: Any, where: str) -> object:
@@ -154,7 +154,7 @@ def _record(value: object, kind: Any, where: str) -> object:
     missing = [name for name in hints if name in needed and name not in given]
     if missing:
         raise MalformedError(f"{_place(where)} lacks {', '.join(map(repr, missing))}")
-    found = {name: conform(given[name], hint, _inside(where, name)) for name, hint in hints.items() if name in given}
+    found = {name: checked(given[name], hint, _inside(where, name)) for name, hint in hints.items() if name in given}
     if typing.is_typeddict(kind):
         return {**given, **found}
     further = [name for name in given if name not in hints]

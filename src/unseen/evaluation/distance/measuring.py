@@ -17,6 +17,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, OutputError, ParameterError, UnseenError
+from unseen.evaluation.content import content_of
 from unseen.evaluation.distance.distances import Gaussian, auroc, discriminant, neighbour_distance, relative
 from unseen.evaluation.distance.features import masked_features, photograph_features
 from unseen.evaluation.distance.random_parts import PartForm, check_parts, random_parts
@@ -301,7 +302,7 @@ class _Run:
 
     def _content(self, spec: str) -> str:
         if spec not in self.contents:
-            self.contents[spec] = REMOVALS.create(spec).content
+            self.contents[spec] = content_of(REMOVALS.create(spec))
         return self.contents[spec]
 
     def _tell(self, stage: str, passed: int, expected: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from unseen.errors import UnseenError
+from unseen.evaluation.content import content_of
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.subject import Subject
 from unseen.explainers.catalogue import METHODS
@@ -68,14 +68,6 @@ def _files(plan: Plan) -> dict[str, str]:
     things |= {spec: METHODS.create(spec) for spec in plan.methods}
     found = {spec: content_of(thing) for spec, thing in things.items()}
     return {spec: content for spec, content in found.items() if content}
-
-
-def content_of(thing: object) -> str:
-    """The digest of what the files hold that a method or a removal reads; empty where it reads none, or cannot."""
-    try:
-        return str(getattr(thing, "content", ""))
-    except UnseenError:  # told when it is used
-        return ""
 
 
 def _digest(*texts: str) -> str:

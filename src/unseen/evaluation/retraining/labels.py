@@ -21,6 +21,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, ParameterError
+from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
 from unseen.evaluation.retraining.maps import maps_of
@@ -69,6 +70,11 @@ class Likeness:
     count: int
     learnt: float
     seconds: float
+
+    @property
+    def key(self) -> tuple[str, int, Other, Measure]:
+        """What was compared."""
+        return self.method, self.repeat, self.other, self.measure
 
 
 @dataclass(frozen=True)
@@ -206,6 +212,7 @@ class DataRandomisation:
             "metric": "data-randomisation",
             "dataset": f"{dataset.name} {dataset.fingerprint}",
             **{name: getattr(self, name) for name in ("images", "epochs", "seed", "removal")},
+            "content": content_of(REMOVALS.create(self.removal)),
             "training": asdict(self.training),
             "device": torch.device(device).type,
         }

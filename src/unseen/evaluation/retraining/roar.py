@@ -19,6 +19,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, ParameterError
+from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
 from unseen.evaluation.retraining.maps import Order, maps_of, masks_without, rankings
@@ -58,6 +59,11 @@ class Accuracy:
     content: Content
     accuracy: float
     seconds: float
+
+    @property
+    def key(self) -> tuple[str, float, int, Content]:
+        """Which network it is."""
+        return self.method, self.share, self.repeat, self.content
 
 
 @dataclass(frozen=True)
@@ -211,6 +217,7 @@ class RemoveAndRetrain:
             "metric": "retraining",
             "dataset": f"{dataset.name} {dataset.fingerprint}",
             **{name: getattr(self, name) for name in kept},
+            "content": content_of(REMOVALS.create(self.removal)),
             "training": asdict(self.training),
             "device": torch.device(device).type,
         }
@@ -245,7 +252,7 @@ class _Run:
                 f"removal {self.removal.name!r} paints no pixels that a network could be trained on; "
                 "use one that does, such as 'mean'"
             )
-        known = {(row.method, row.share, row.repeat, row.content) for row in self.journal.rows}
+        known = {row.key for row in self.journal.rows}
         whole = [key for r in range(metric.repeats) if (key := (WHOLE, 0.0, r, _PHOTOGRAPHS)) not in known]
         contents = (_PHOTOGRAPHS, _MASKS) if metric.leak else (_PHOTOGRAPHS,)
         missing = {

@@ -106,11 +106,16 @@ def last_features(masked: MaskedClassifier, target: int, *, score: Score = "logi
     """
     check_score(score)
 
-    def compute() -> Features:
+    def compute() -> _Captured:
         (found,) = masked.in_batches(1, lambda *_: _captured(masked, target, score))
         return found
 
-    return masked.once(("last features", target, score), compute)
+    # What is kept must not name who keeps it: the cycle would hold every tensor until the collector runs.
+    return Features(*masked.once(("last features", target, score), compute), masked, target, score)
+
+
+_Captured = tuple[str, Tensor, Tensor, Tensor, float, int]
+"""The first fields of :class:`Features`."""
 
 
 @dataclass
@@ -133,7 +138,7 @@ class _Recorder:
             self.kept.popitem(last=False)
 
 
-def _captured(masked: MaskedClassifier, target: int, score: Score) -> Features:
+def _captured(masked: MaskedClassifier, target: int, score: Score) -> _Captured:
     classifier = masked.classifier
     watched = _watched(classifier, masked.image, _NO_MAP)
     image = masked.image[None].to(classifier.device).detach().requires_grad_()
@@ -151,7 +156,7 @@ def _captured(masked: MaskedClassifier, target: int, score: Score) -> Features:
         maps = _seen(run, torch.stack([tensor.detach()[0], slopes[0], torch.ones_like(slopes[0])]), positions)
         if maps is not None and bool(maps[1].any()):
             activations, gradient, on = maps.float().cpu()
-            return Features(layer, activations, gradient, on > 0, float(value.detach()), number, masked, target, score)
+            return layer, activations, gradient, on > 0, float(value.detach()), number
     lack, remedy = _NO_MAP
     raise NotApplicableError(
         f"{lack}: the score of {classifier.name} depends on none of its last feature maps; {remedy}"

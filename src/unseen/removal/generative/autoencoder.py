@@ -7,7 +7,6 @@ the bit.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from unseen.classifier.fingerprint import fingerprint
 from unseen.classifier.zoo.weights import download_from_hub, downloading
 from unseen.errors import ModelError
 from unseen.system.optional import require
+from unseen.system.schema import MalformedError, checked, read_json
 
 _SETTINGS = ["config.json", "preprocessor_config.json", "processor_config.json"]
 _SAFE, _PICKLED = ("model*.safetensors*", "pytorch_model*.bin*")
@@ -267,17 +267,23 @@ def _statistics(folder: Path) -> tuple[tuple[float, float, float], tuple[float, 
     for name in ("processor_config.json", "preprocessor_config.json"):
         if (folder / name).is_file():
             found = _read(folder / name)
-            found = found.get("image_processor", found)
+            inner = found.get("image_processor", found)
+            found = inner if isinstance(inner, dict) else {}
     if not found.get("do_normalize", True):
         return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    mean, std = found.get("image_mean", Preprocessing.mean), found.get("image_std", Preprocessing.std)
-    checked = Preprocessing(mean=tuple(map(float, mean)), std=tuple(map(float, std)))  # type: ignore[arg-type]
+    try:
+        three = tuple[float, float, float]
+        mean = checked(found.get("image_mean", Preprocessing.mean), three, "image_mean")
+        std = checked(found.get("image_std", Preprocessing.std), three, "image_std")
+    except MalformedError as error:
+        raise ModelError(f"the processor of {folder} is damaged ({error}); download it again") from None
+    checked = Preprocessing(mean=mean, std=std)
     return checked.mean, checked.std
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found: dict[str, Any] = read_json(path, dict[str, Any])
+    except (OSError, MalformedError) as error:
         raise ModelError(f"{path} cannot be read ({error}); download it again") from None
     return found

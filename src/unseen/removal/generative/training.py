@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from math import cos, pi
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from torch import Tensor
@@ -20,9 +19,10 @@ from unseen.removal.generative.design import Design
 from unseen.removal.generative.judging import HeldOut
 from unseen.removal.generative.photographs import Photographs, random_crops, read_photographs, split
 from unseen.system.arguments import conform
-from unseen.system.files import check_writable, replace_file
+from unseen.system.files import check_writable, contents_digest, exclusive, replace_file, scratch
 from unseen.system.pictures import png
 from unseen.system.progress import ProgressListener
+from unseen.system.schema import MalformedError, checked, read_json
 
 FORMAT = "unseen masked autoencoder 1"
 CHECKPOINT, RECORD, PICTURE = "checkpoint.pt", "training.json", "reconstruction.png"
@@ -128,7 +128,7 @@ def train_autoencoder(
     Raises:
         PhotoError: no such folder, or a photograph that cannot be read.
         ParameterError: too few photographs.
-        OutputError: the folder belongs to another training, or cannot be written.
+        OutputError: the folder belongs to another training, another one is at work in it, or it cannot be written.
         ModelError: transformers is missing, or the loss is no longer finite.
     """
     check_writable(out)
@@ -137,16 +137,17 @@ def train_autoencoder(
         photos, size=training.design.size, share=training.held_out, seed=training.seed, progress=progress
     )
     held_out = HeldOut(autoencoder, read.held_out, training.seed)
-    run = _Run(training, read, autoencoder, held_out, out, torch.device(device))
-    run.resume(photos)
-    if len(run.losses) < training.epochs or not (out / "model.safetensors").exists():
-        run.finish(progress)
-    counts = len(read.train), len(read.held_out)
-    found = Trained(out, tuple(run.losses), tuple(run.errors), held_out.plain, counts)
-    record = {**run.identity, **found.to_dict(), "finished": True}
-    del record["folder"]
-    replace_file(out / RECORD, (json.dumps(record, indent=1) + "\n").encode())
-    (out / CHECKPOINT).unlink(missing_ok=True)
+    with exclusive(out, "another training", wait=0):
+        run = _Run(training, read, autoencoder, held_out, out, torch.device(device))
+        run.resume(photos)
+        if len(run.losses) < training.epochs or not (out / "model.safetensors").exists():
+            run.finish(progress)
+        counts = len(read.train), len(read.held_out)
+        found = Trained(out, tuple(run.losses), tuple(run.errors), held_out.plain, counts)
+        record = {**run.identity, **found.to_dict(), "finished": True}
+        del record["folder"]
+        replace_file(out / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        (out / CHECKPOINT).unlink(missing_ok=True)
     return found
 
 
@@ -157,17 +158,28 @@ def split_of(trained: Path) -> tuple[list[Path], list[Path]]:
         trained: the folder that :func:`train_autoencoder` wrote.
 
     Raises:
-        ModelError: it is no such folder, or its photographs have moved or are more or fewer than it was trained with.
+        ModelError: it is no such folder, or its photographs have moved or are no longer those that it was trained with.
     """
     try:
-        record = json.loads((trained / RECORD).read_text(encoding="utf-8"))
-        folder, count = Path(record["photographs_from"]), record["count"]
+        record: _Record = read_json(trained / RECORD, _Record)
+        folder = Path(record["photographs_from"])
         held_out, others = split(folder, share=record["held_out"], seed=record["seed"])
-    except (OSError, ValueError, KeyError, TypeError, UnseenError) as error:
+    except (OSError, MalformedError, RuntimeError, UnseenError) as error:
         raise ModelError(f"what {trained} was not trained on cannot be told ({error}); train it again") from None
-    if len(held_out) + len(others) != count:
-        raise ModelError(f"{folder} no longer holds the {count} photographs that {trained} was trained on")
+    if contents_digest([*held_out, *others]) != record["photographs"]:
+        raise ModelError(f"{folder} no longer holds the photographs that {trained} was trained on; train it again")
     return held_out, others
+
+
+class _Record(TypedDict):
+    format: str
+    photographs_from: str
+    photographs: str
+    held_out: float
+    seed: int
+    finished: NotRequired[bool]
+    losses: NotRequired[list[float]]
+    errors: NotRequired[list[float]]
 
 
 class _Run:
@@ -197,10 +209,11 @@ class _Run:
 
     def resume(self, photos: Path) -> None:
         """Take up what lies in the folder, if it is of the same training."""
+        held_out, others = split(photos, share=self.training.held_out, seed=self.training.seed)
         self.identity = {
             "format": FORMAT,
             "photographs_from": str(photos.absolute()),
-            "count": len(self.photos.train) + len(self.photos.held_out),
+            "photographs": contents_digest([*held_out, *others]),
             **asdict(self.training),
         }
         record = self.out / RECORD
@@ -209,25 +222,38 @@ class _Run:
                 raise OutputError(f"{self.out} holds another model; choose another --out")
             return
         try:
-            found = json.loads(record.read_text(encoding="utf-8"))
-            other = next((key for key, value in self.identity.items() if found.get(key) != value), None)
-            if other is not None:
-                raise OutputError(
-                    f"{self.out} belongs to a training with another {other} ({found.get(other)}, now "
-                    f"{self.identity[other]}); choose another --out"
-                )
+            found: _Record = read_json(record, _Record)
+            self._check({**found})
             if found.get("finished"):
-                self.losses, self.errors = list(found["losses"]), list(found["errors"])
+                self._take(found.get("losses"), found.get("errors"))
                 return
             state = torch.load(self.out / CHECKPOINT, map_location=self.device, weights_only=True)
+            self._check(state["identity"])
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.losses, self.errors = list(state["losses"]), list(state["errors"])
+            self._take(state["losses"], state["errors"])
+        except OutputError:
+            raise
         except FileNotFoundError:
             return  # stopped before the first epoch ended
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except Exception as error:  # readers of damaged files raise whatever they stumble over
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise OutputError(f"{self.out} is damaged ({reason}); remove it, and training begins anew") from None
+
+    def _check(self, found: dict[str, Any]) -> None:
+        other = next((key for key, value in self.identity.items() if found.get(key) != value), None)
+        if other is not None:
+            raise OutputError(
+                f"{self.out} belongs to a training with another {other} ({found.get(other)}, now "
+                f"{self.identity[other]}); choose another --out"
+            )
+
+    def _take(self, losses: object, errors: object) -> None:
+        """The epochs that are done."""
+        self.losses = checked(losses, list[float], "losses")
+        self.errors = checked(errors, list[float], "errors")
+        if not (0 < len(self.losses) == len(self.errors) <= self.training.epochs):
+            raise MalformedError(f"{len(self.losses)} losses and {len(self.errors)} errors")
 
     def finish(self, progress: ProgressListener | None) -> None:
         """All epochs that are left, each saved; then the autoencoder."""
@@ -286,6 +312,7 @@ class _Run:
     def _checkpoint(self) -> None:
         buffer = io.BytesIO()
         state = {
+            "identity": self.identity,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "losses": self.losses,
@@ -298,9 +325,9 @@ class _Run:
 
     def _save(self) -> None:
         """In transformers' format, the weights first: without config.json the folder is no model yet."""
-        with tempfile.TemporaryDirectory() as scratch, quietly():
-            self.network.save_pretrained(scratch)
-            written = {path.name: path.read_bytes() for path in Path(scratch).iterdir()}
+        with scratch(self.out) as place, quietly():
+            self.network.save_pretrained(place)
+            written = {path.name: path.read_bytes() for path in place.iterdir()}
         statistics = {
             "image_processor_type": "ViTImageProcessor",
             "do_normalize": True,
