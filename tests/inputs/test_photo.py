@@ -12,10 +12,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from PIL import ExifTags, Image
 
 from unseen import open_photo
 from unseen.errors import PhotoError
+from unseen.inputs import photo
 from unseen.inputs.photo import MAX_PIXELS, PhotoSource, find_photos, to_tensor
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
@@ -248,3 +249,87 @@ def test_find_photos_refuses_nothing(tmp_path: Path) -> None:
         find_photos([tmp_path])
     with pytest.raises(PhotoError, match="no photograph was given"):
         find_photos([])
+
+
+# ---- large photographs -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is large and what is enough, a hundred times smaller."""
+    monkeypatch.setattr(photo, "LARGE", 250_000)
+    monkeypatch.setattr(photo, "ENOUGH", 200)
+
+
+def ramps(mode: str) -> Image.Image:
+    across = np.linspace(0, 255, 1000).astype(np.uint8)
+    pixels = np.broadcast_to(across, (810, 1000))
+    rgb = Image.fromarray(np.stack([pixels, pixels[:, ::-1], pixels], 2))
+    if mode == "I;16":
+        return Image.fromarray(pixels.astype(np.uint16) * 257)
+    return rgb.convert(mode)
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("a.jpg", "RGB"),
+        ("a.jpg", "L"),
+        ("a.jpg", "CMYK"),
+        ("a.jp2", "RGB"),
+        ("a.png", "RGB"),
+        ("a.png", "RGBA"),
+        ("a.png", "P"),
+        ("a.gif", "P"),
+        ("a.webp", "RGB"),
+        ("a.tif", "RGBA"),
+        ("a.png", "LA"),
+        ("a.bmp", "RGB"),
+    ],
+)
+def test_a_large_photograph_is_read_at_a_smaller_size(tmp_path: Path, name: str, mode: str) -> None:
+    image = ramps(mode)
+    image.save(tmp_path / name)
+    found = open_photo(tmp_path / name)
+    assert found.size in ((250, 203), (250, 202))
+    expected = np.asarray(image.convert("RGB").resize(found.size, Image.Resampling.BOX), float)
+    assert np.abs(np.asarray(found, float) - expected).mean() < 4  # JPEG and palettes lose a little
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_what_is_turned_and_what_has_16_bits(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    ramps("RGB").save(tmp_path / "turned.jpg", exif=exif)
+    assert open_photo(tmp_path / "turned.jpg").size in ((203, 250), (202, 250))
+    ramps("I;16").save(tmp_path / "deep.png")
+    deep = open_photo(tmp_path / "deep.png")
+    assert np.array_equal(
+        np.asarray(deep)[:, :, 0], np.asarray(ramps("L").convert("L")) * 0 + np.asarray(deep)[:, :, 1]
+    )
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a.tif"])
+def test_what_takes_too_much_memory_is_refused_and_the_remedy_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    ramps("RGB").save(tmp_path / name)
+    monkeypatch.setattr(photo, "MAX_BYTES", 1_000_000)
+    with pytest.raises(PhotoError, match=r"with 1000 × 810 pixels as \w+, takes about 0\.0 GB .*convert it to JPEG"):
+        open_photo(tmp_path / name)
+    ramps("RGB").save(tmp_path / "a.jpg")
+    assert open_photo(tmp_path / "a.jpg").size == (1000, 810)
+
+
+def test_a_user_image_is_not_changed() -> None:
+    image = ramps("RGB")
+    image.getexif()[ExifTags.Base.Orientation] = 3
+    before = image.tobytes()
+    assert open_photo(image) is not image
+    assert image.tobytes() == before
+
+
+def test_sixteen_bits_are_rounded_to_eight() -> None:
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    assert np.array_equal(np.asarray(open_photo(values))[:, :, 0], np.rint(values / 257).astype(np.uint8))

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from unseen.errors import PhotoError
@@ -31,6 +31,15 @@ MIN_SIDE = 16
 MAX_PIXELS = 100_000_000
 """Largest photograph, in pixels (300 MB decoded); read from the header, before anything is decoded."""
 
+MAX_BYTES = 1_200_000_000
+"""Memory that decoding a photograph may take; formats that need more for a photograph of this size are refused."""
+
+LARGE = 25_000_000
+"""Pixels above which a photograph is decoded at half its size, or a quarter or an eighth."""
+
+ENOUGH = 2048
+"""Pixels that are left of the shorter side at least; several times what a classifier looks at."""
+
 MAX_ASPECT = 32
 """Longest side over shortest side; a centre crop would show less than 1/32 of a longer strip."""
 
@@ -38,6 +47,11 @@ SUFFIXES = tuple(f".{kind}" for kind in ("avif", "bmp", "gif", "jfif", "jp2", "j
 SUFFIXES += (".pnm", ".ppm", ".tif", ".tiff", ".webp")
 """What counts as a photograph when a folder is searched."""
 
+_AT_SMALLER_SIZE = ("JPEG", "MPO", "JPEG2000")
+_BYTES = {"WEBP": 23, "AVIF": 16, "TIFF": 10}
+"""Bytes a pixel that decoding takes at its peak; measured, 8 for what is not named."""
+
+_STRIP = 10_000_000  # pixels brought to 8 bits at a time
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "MPO", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 
 
@@ -45,15 +59,17 @@ def open_photo(source: PhotoSource) -> Image.Image:
     """The photograph as an upright 8-bit RGB image.
 
     EXIF orientation is applied; grey, palette, CMYK and 16-bit images are converted; transparency is shown on
-    white; of an animation the first frame is taken.
+    white; of an animation the first frame is taken. A file of more than 25 million pixels is decoded at a half, a
+    quarter or an eighth of its size, as long as 2,048 pixels are left of its shorter side.
 
     Args:
         source: a path, a Pillow image, an array of shape (H, W) or (H, W, 1|3|4), or a tensor of shape (H, W) or
             (1|3|4, H, W). Numbers are uint8, uint16 or floats in [0, 1], and are rounded to 8 bits.
 
     Raises:
-        PhotoError: missing, empty, truncated or not an image; a side below 16 pixels, more than 100 million pixels
-            or a strip longer than 32 times its width; numbers that are not finite, out of range or of another type.
+        PhotoError: missing, empty, truncated or not an image; a side below 16 pixels, more than 100 million pixels or
+            more memory to decode than :data:`MAX_BYTES`, or a strip longer than 32 times its width; numbers that are
+            not finite, out of range or of another type.
 
     Example:
         >>> open_photo(np.full((20, 30), 0.5)).getpixel((0, 0))
@@ -187,7 +203,7 @@ def _read(path: Path) -> Image.Image:
         warnings.simplefilter("ignore")
         try:
             with Image.open(path, formats=[f for f in _FORMATS if f in Image.OPEN]) as image:
-                return _upright_rgb(image, str(path))
+                return _upright_rgb(_decoded(image, str(path)), str(path))
         except PhotoError:
             raise
         except PermissionError:
@@ -200,15 +216,49 @@ def _read(path: Path) -> Image.Image:
             raise PhotoError(_damaged(str(path), error)) from None
 
 
+def _decoded(image: Image.Image, where: str) -> Image.Image:
+    """A photograph that was opened, with its pixels; a large one at a smaller size, as early as its format allows."""
+    _check_size(image.size, where)
+    factor, kind = _factor(image.size), str(image.format)
+    if factor > 1 and kind == "JPEG2000":
+        image.reduce = factor.bit_length() - 1  # type: ignore[method-assign,assignment]
+    elif factor > 1 and kind in _AT_SMALLER_SIZE:
+        image.draft(image.mode, (image.width // factor, image.height // factor))
+    needed = image.width * image.height * _BYTES.get(kind, 8)
+    if kind not in _AT_SMALLER_SIZE and needed > MAX_BYTES:
+        shape = f"{image.width} × {image.height} pixels"
+        raise PhotoError(
+            f"{where}, with {shape} as {kind}, takes about {needed / 1e9:.1f} GB to decode "
+            f"(at most {MAX_BYTES / 1e9:.1f}); scale it down, or convert it to JPEG, which is decoded at a smaller size"
+        )
+    image.load()
+    factor = _factor(image.size)
+    if factor == 1:
+        return image
+    if image.mode not in ("L", "RGB", "RGBA", "CMYK", "I", "F") or "transparency" in image.info:
+        if image.mode.startswith("I"):
+            return image  # 16 bits, brought to 8 in strips
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image.reduce(factor)
+
+
+def _factor(size: tuple[int, int]) -> int:
+    """By how much a photograph of this size is to be made smaller: 1, 2, 4 or 8."""
+    fitting = [factor for factor in (8, 4, 2) if min(size) // factor >= ENOUGH]
+    return fitting[0] if fitting and size[0] * size[1] > LARGE else 1
+
+
 def _upright_rgb(image: Image.Image, where: str) -> Image.Image:
     _check_size(image.size, where)
     try:
-        image = ImageOps.exif_transpose(image)
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        image = ImageOps.exif_transpose(image) if turned else image
         if image.mode == "F" or image.mode.startswith("I"):
             return _from_array(_sixteen_bit(np.asarray(image), where), where)
         if image.has_transparency_data:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            white = Image.new("RGBA", image.size, "white")
+            white.alpha_composite(image if image.mode == "RGBA" else image.convert("RGBA"))
+            image = white
         return image.convert("RGB")
     except PhotoError:
         raise
@@ -249,7 +299,8 @@ def _eight_bit(array: NDArray[Any], where: str) -> NDArray[Any]:
     if kind == "u" and width == 1:
         return array
     if kind == "u" and width == 2:
-        return np.asarray(np.rint(array / 257), dtype=np.uint8)
+        rows = np.array_split(array, -(-array.size // _STRIP))
+        return np.concatenate([((some.astype(np.uint32) + 128) // 257).astype(np.uint8) for some in rows])
     if kind != "f":
         raise PhotoError(f"{where} has type {array.dtype}; give uint8, uint16 or floats in [0, 1]")
     _check_floats(array, where)

@@ -10,14 +10,14 @@ import pytest
 
 from unseen.errors import OutputError
 from unseen.evaluation.retraining.journal import Journal
-from unseen.evaluation.retraining.roar import Row
+from unseen.evaluation.retraining.roar import Accuracy
 
-ROWS = [Row("saliency", 0.5, number, "photographs", 0.75, 1.0) for number in range(3)]
+ROWS = [Accuracy("saliency", 0.5, number, "photographs", 0.75, 1.0) for number in range(3)]
 IDENTITY = {"seed": 0, "training": {"epochs": 3}}
 
 
-def journal(path: Path | None, **changes: Any) -> Journal[Row]:
-    return Journal(path, {**IDENTITY, **changes}, Row)
+def journal(path: Path | None, **changes: Any) -> Journal[Accuracy]:
+    return Journal(path, {**IDENTITY, **changes}, Accuracy)
 
 
 def test_runs_that_write_into_one_file_keep_each_others_rows(tmp_path: Path) -> None:
@@ -25,9 +25,9 @@ def test_runs_that_write_into_one_file_keep_each_others_rows(tmp_path: Path) -> 
     one.add(ROWS[:1])
     other.add(ROWS[1:2])
     one.add(ROWS[2:])
-    other.add([Row("saliency", 0.5, 2, "photographs", 0.75, 9.0)])  # both measured it
+    other.add([Accuracy("saliency", 0.5, 2, "photographs", 0.75, 9.0)])  # both measured it
     assert len(other.rows) == 3
-    assert {row.key for row in journal(tmp_path / "roar.json").rows} == {row.key for row in ROWS}
+    assert {row.key() for row in journal(tmp_path / "roar.json").rows} == {row.key() for row in ROWS}
 
 
 def test_two_runs_that_were_started_together_do_not_mix(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_file_of_odd_types_is_used_or_refused(tmp_path: Path, seed: int) -> No
         found = journal(path)
     except OutputError:
         return
-    assert all(isinstance(row, Row) and row.key for row in found.rows)
+    assert all(isinstance(row, Accuracy) and row.key() for row in found.rows)
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff", b"[" * 10**5, b'{"identity": ' + b"9" * 5000, b"null", b"{}"])

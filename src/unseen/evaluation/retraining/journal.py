@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypedDict, TypeVar
+from typing import Any, Generic, Protocol, TypedDict, TypeVar, runtime_checkable
 
 from unseen.errors import OutputError
 from unseen.system.files import exclusive, replace_file
@@ -15,10 +15,10 @@ from unseen.system.schema import MalformedError, checked, read_json
 FORMAT = "unseen retraining 1"
 
 
+@runtime_checkable
 class Keyed(Protocol):
     """A row that knows what it is about."""
 
-    @property
     def key(self) -> Hashable:
         """What was measured; two rows of one key say the same."""
 
@@ -65,7 +65,7 @@ class Journal(Generic[R]):
                 f"{path} was made with another {other} ({found.get(other)}, now {self.identity.get(other)}); "
                 "choose another --out"
             )
-        return [*{row.key: row for row in rows}.values()]
+        return [*{row.key(): row for row in rows}.values()]
 
     def add(self, rows: Iterable[R]) -> None:
         """Keep rows, on disk before it returns.
@@ -77,7 +77,7 @@ class Journal(Generic[R]):
             self.rows += rows
             return
         with exclusive(self.path.parent, "another run"):
-            known = {row.key: row for row in (*self._read(self.path), *rows)}
+            known = {row.key(): row for row in (*self._read(self.path), *rows)}
             self.rows = [*known.values()]
             record = {"identity": self.identity, "rows": [asdict(row) for row in self.rows]}  # type: ignore[call-overload]
             replace_file(self.path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())

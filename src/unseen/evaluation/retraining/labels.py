@@ -71,7 +71,6 @@ class Likeness:
     learnt: float
     seconds: float
 
-    @property
     def key(self) -> tuple[str, int, Other, Measure]:
         """What was compared."""
         return self.method, self.repeat, self.other, self.measure

@@ -60,7 +60,6 @@ class Accuracy:
     accuracy: float
     seconds: float
 
-    @property
     def key(self) -> tuple[str, float, int, Content]:
         """Which network it is."""
         return self.method, self.share, self.repeat, self.content
@@ -252,7 +251,7 @@ class _Run:
                 f"removal {self.removal.name!r} paints no pixels that a network could be trained on; "
                 "use one that does, such as 'mean'"
             )
-        known = {row.key for row in self.journal.rows}
+        known = {row.key() for row in self.journal.rows}
         whole = [key for r in range(metric.repeats) if (key := (WHOLE, 0.0, r, _PHOTOGRAPHS)) not in known]
         contents = (_PHOTOGRAPHS, _MASKS) if metric.leak else (_PHOTOGRAPHS,)
         missing = {

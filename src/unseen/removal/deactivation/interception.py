@@ -125,6 +125,11 @@ class Interception(Intercepting):
         self.literals, self.unknown = literals, set[Hashable]()
         self._states: TensorTable[Positions | Scores | State] = TensorTable()
 
+    def __exit__(self, *exception: Any) -> None:
+        """Let go of who watches: it may keep this pass, and the two would keep its tensors from being freed."""
+        self.watch = None
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+
     # ---- tensors and their states -----------------------------------------------------------------------------
 
     def enter(self, normalised: Tensor) -> Tensor:

@@ -277,8 +277,8 @@ def _statistics(folder: Path) -> tuple[tuple[float, float, float], tuple[float, 
         std = checked(found.get("image_std", Preprocessing.std), three, "image_std")
     except MalformedError as error:
         raise ModelError(f"the processor of {folder} is damaged ({error}); download it again") from None
-    checked = Preprocessing(mean=mean, std=std)
-    return checked.mean, checked.std
+    statistics = Preprocessing(mean=mean, std=std)
+    return statistics.mean, statistics.std
 
 
 def _read(path: Path) -> dict[str, Any]:
