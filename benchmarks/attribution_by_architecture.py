@@ -215,22 +215,23 @@ def differences(masked: MaskedClassifier, target: int) -> str:
 
 def feature_maps(masked: MaskedClassifier, target: int) -> str:
     features = last_features(masked, target)
-    channels = len(features.activations)
+    channels = features.channels
     weights = torch.randn(channels, generator=torch.Generator().manual_seed(2))
     step = 1e-6
     factors = torch.stack([1 + sign * step * weights.double() for sign in (-1, 1)])
     below, above = torch.cat([*features.scores(lambda first, last: factors[first:last], 2)]).double().tolist()
-    each = weights.double() * (features.activations.double() * features.gradients).sum((1, 2))
+    terms = [(one.activations.double() * one.gradients).sum((1, 2)) for one in features.maps]
+    each = weights.double() * torch.cat(terms)
     slope, error = (above - below) / (2 * step), float(each.sum())
     close = abs(slope - error) < 1e-4 * float(each.norm())
-    size = "×".join(map(str, features.activations.shape))
+    size = " + ".join("×".join(map(str, one.activations.shape)) for one in features.maps)
     return f"{features.layer}, {size}" if close else f"WRONG: {error:.6g} for {slope:.6g}"
 
 
 def cam(masked: MaskedClassifier, target: int) -> str:
     features = last_features(masked, target)
     found = activation_map(features, "cam")
-    (bias,) = torch.cat([*features.scores(lambda *_: torch.zeros(1, len(features.activations)), 1)]).tolist()
+    (bias,) = torch.cat([*features.scores(lambda *_: torch.zeros(1, features.channels), 1)]).tolist()
     mean, value = float(found.double().mean()), features.value - bias
     return "right" if abs(mean - value) < 1e-4 * max(abs(mean), abs(value)) else f"WRONG: {mean:.6g} for {value:.6g}"
 

@@ -55,7 +55,7 @@ def test_nothing_is_lost_and_the_map_is_found(name: str) -> None:
     change = deeplift(masked, target, torch.zeros_like(masked.image))
     assert abs(change.gap) < 1e-4 * abs(change.difference)
     features = last_features(masked, target)
-    assert features.activations.shape[1:] == (side, side)
+    assert features.maps[0].activations.shape[1:] == (side, side)
     assert bool(activation_map(features, "grad-cam").any())
     if reason is None:
         assert bool(rectified_gradient(masked, target, "guided").any())

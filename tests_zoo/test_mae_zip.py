@@ -11,6 +11,7 @@ from unseen import Classifier, Preprocessing
 from unseen.classifier.fingerprint import fingerprint
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
+from unseen.removal.deactivation.features import Following, last_features
 from unseen.removal.generative import mae_zip as module
 from unseen.removal.generative.autoencoder import Autoencoder, load_autoencoder
 from unseen.removal.generative.design import Design
@@ -46,6 +47,12 @@ def classifier() -> Classifier:
         )
         model[4].weight.data *= 10
     return Classifier(model, Preprocessing(size=(SIDE, SIDE), resize=None))
+
+
+def followed(classifier: Classifier, image: Tensor) -> Following:
+    """The last features of a classifier."""
+    masked = REMOVALS.create("grey").bind(classifier, image)
+    return Following(classifier, image, last_features(masked, 0).maps)
 
 
 def photographs(count: int = 2, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -131,7 +138,7 @@ def test_the_literal_reference_leaks_and_the_filled_one_does_not(
 def test_features_of_the_visible_part_alone(classifier: Classifier) -> None:
     """Away from the border of what is hidden they are the photograph's, at the border the neighbours' mean is seen."""
     pixels, masks = photographs(2)
-    found = deactivated_features(classifier, pixels, masks)
+    found = deactivated_features(followed(classifier, pixels[0]), classifier, pixels, masks).reshape(2, 6, SIDE, SIDE)
     whole = classifier.model[:2](classifier.normalise(pixels)).detach()
     inside = nn.functional.max_pool2d(1 - masks[:, None], 3, 1, 1) == 0
     assert 0 < int(inside.sum()) < int(masks.sum())
@@ -145,8 +152,7 @@ def test_where_nothing_is_visible_no_reference_is_needed(
 ) -> None:
     pixels, masks = photographs(2)
     masks[0] = 0
-    with pytest.raises(NotApplicableError, match="no class activation map"):
-        deactivated_features(classifier, pixels, masks)
+    assert not bool(deactivated_features(followed(classifier, pixels[0]), classifier, pixels[:1], masks[:1]).any())
     by_ad, filled = (
         mae_zip(classifier, autoencoder, pixels, masks, settings(folder, reference=reference)).total
         for reference in ("ad", "filled")
@@ -200,14 +206,51 @@ def test_a_mask_is_optimised_once(folder: Path, classifier: Classifier, monkeypa
     assert asked[4:] == [1, 1]
 
 
-def test_the_mask_of_a_feature_map_by_areas() -> None:
+def test_the_mask_of_features_by_areas(classifier: Classifier) -> None:
+    """At the photograph's resolution, at a coarser one, and mirrored."""
     masks = photographs()[1]
-    assert torch.equal(latent_mask(masks, (32, 32), 0.5), masks > 0)
-    assert torch.equal(latent_mask(masks, (4, 4), 0.5), masks[:, ::8, ::8] > 0)
-    half = torch.ones(1, SIDE, SIDE)
-    half[:, :16] = 0
-    assert latent_mask(half, (1, 1), 0.6).item()
-    assert not latent_mask(half, (1, 1), 0.5).item()
+    whole = followed(classifier, photographs()[0][0])
+    assert torch.equal(latent_mask(whole, masks, 0.5).reshape(2, 6, SIDE, SIDE)[:, 0], masks > 0)
+    for move in (nn.Identity(), Mirror()):
+        model = nn.Sequential(move, nn.AvgPool2d(8), *classifier.model)
+        coarse = followed(Classifier(model, classifier.preprocessing), photographs()[0][0])
+        seen = move(masks[:, None])[:, 0]
+        assert torch.equal(latent_mask(coarse, masks, 0.5).reshape(2, 6, 4, 4)[:, 0], seen[:, ::8, ::8] > 0)
+        half = torch.ones(1, SIDE, SIDE)
+        half[:, :4] = 0
+        assert latent_mask(coarse, half, 0.6).all()
+        assert not latent_mask(coarse, half, 0.5).all()
+
+
+class Mirror(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flip(-1)
+
+
+class Averaged(nn.Module):
+    """Test-time augmentation by mirroring, in one batch."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.inner(torch.cat([x, x.flip(-1)]))
+        return logits.view(2, len(x), -1).mean(0)
+
+
+def test_features_of_a_photograph_and_its_mirror_image_are_kept_each_in_its_place(classifier: Classifier) -> None:
+    pixels, masks = photographs(3)
+    both = Classifier(Averaged(classifier.model), classifier.preprocessing)
+    found = followed(both, pixels[0])(pixels)[1].detach().unflatten(1, (2, 6, SIDE, SIDE))
+    network = followed(classifier, pixels[0])
+    for copy, move in enumerate((lambda x: x, lambda x: x.flip(-1))):
+        torch.testing.assert_close(found[:, copy].flatten(1), network(move(pixels))[1].detach())
+        kept = latent_mask(followed(both, pixels[0]), masks, 0.5).unflatten(1, (2, 6, SIDE, SIDE))[:, copy, 0]
+        assert torch.equal(kept, move(masks) > 0)
+        hidden = deactivated_features(followed(both, pixels[0]), both, pixels, masks).unflatten(1, (2, 6, SIDE, SIDE))
+        assert not bool((hidden[:, copy] * (1 - move(masks))[:, None]).any())
+        assert bool(hidden[:, copy].any())
 
 
 def test_specs_and_refusals(folder: Path) -> None:

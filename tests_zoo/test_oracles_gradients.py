@@ -253,6 +253,11 @@ def peers_map(kind: str, masked: MaskedClassifier, target: int) -> Tensor:
     return torch.as_tensor(kept[-1])[0]
 
 
+def large(small: Tensor, found: Tensor) -> Tensor:
+    """A peer's map at the resolution of ours."""
+    return F.interpolate(small.double()[None, None], found.shape, mode="bilinear")[0, 0]
+
+
 def scaled(found: Tensor) -> Tensor:
     return found / found.abs().max()
 
@@ -267,7 +272,7 @@ def test_maps_are_pytorch_grad_cams(name: str, weights: Any) -> None:
     masked = network(name)
     target = top(masked)
     found = activation_map(last_features(masked, target), weights)
-    close(found, peers_map(PEERS[weights], masked, target), 0.02 if weights == "grad-cam++" else 1e-4)
+    close(found, large(peers_map(PEERS[weights], masked, target), found), 0.02 if weights == "grad-cam++" else 1e-4)
 
 
 def test_ablation_cam_is_pytorch_grad_cams() -> None:
@@ -279,8 +284,9 @@ def test_ablation_cam_is_pytorch_grad_cams() -> None:
     masked = bound(model)
     target = top(masked)
     features = last_features(masked, target)
-    theirs = peers_map("AblationCAM", masked, target) * features.value / len(features.activations)
-    close(activation_map(features, "ablation-cam"), theirs, 1e-3)
+    theirs = peers_map("AblationCAM", masked, target) * features.value / features.channels
+    found = activation_map(features, "ablation-cam")
+    close(found, large(theirs, found), 1e-3)
 
 
 def test_eigen_cam_is_the_papers_where_the_peer_centres() -> None:
@@ -290,13 +296,13 @@ def test_eigen_cam_is_the_papers_where_the_peer_centres() -> None:
 
     features = last_features(bound("tv:resnet18"), 0)
     found = activation_map(features, "eigen-cam")
-    activations = features.activations[None].double().numpy()
+    activations = features.maps[0].activations[None].double().numpy()
     centred = torch.as_tensor(np.array(get_2d_projection(activations.copy()))[0])
     doubled = np.concatenate([activations, -activations], 2)  # of mean 0: centring changes nothing
-    uncentred = torch.as_tensor(np.array(get_2d_projection(doubled))[0])[: found.shape[0]]
+    uncentred = torch.as_tensor(np.array(get_2d_projection(doubled))[0])[: activations.shape[2]]
     uncentred *= uncentred.sum().sign()
-    close(found, uncentred, 1e-4)
-    assert float((scaled(found.double()) - scaled(centred)).abs().max()) > 0.1
+    close(found, large(uncentred, found), 1e-4)
+    assert float((scaled(found.double()) - scaled(large(centred, found))).abs().max()) > 0.1
     assert bool((found >= 0).all())
 
 
@@ -307,7 +313,8 @@ def test_score_cam_is_pytorch_grad_cams(monkeypatch: pytest.MonkeyPatch) -> None
     masked = bound(Plain(), removal="zero")
     target = top(masked)
     features = last_features(masked, target)
-    close(score_cam(masked, features), peers_map("ScoreCAM", masked, target), 1e-3)
+    found = score_cam(masked, features)
+    close(found, large(peers_map("ScoreCAM", masked, target), found), 1e-3)
 
 
 # ---- one vision transformer, five times -------------------------------------------------------------------------
@@ -368,7 +375,7 @@ def test_ways_of_writing_a_vision_transformer_make_no_difference() -> None:
     for way in ("torch", "module", "three", "matmul", "einsum", "fused"):
         masked = bound(Tokens(way))
         features = last_features(masked, 1)
-        assert features.activations.shape == (16, 4, 4)
+        assert features.maps[0].activations.shape == (16, 4, 4)
         maps.append(activation_map(features, "grad-cam"))
         handed.append(relevance(masked, 1, Shares(epsilon=1e-9))[0])
         lifted.append(deeplift(masked, 1, torch.zeros_like(masked.image)).values)

@@ -8,7 +8,7 @@ rightly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 from torch import Tensor
@@ -26,6 +26,26 @@ def nodes_of(value: Tensor) -> Iterator[Any]:
             if before is not None and before not in seen:
                 seen.add(before)
                 waiting.append(before)
+
+
+def first_among(values: Iterable[Tensor], some: Set[Any]) -> list[frozenset[Any]]:
+    """For each value, those of some nodes behind it behind which there are no others of them."""
+    known: dict[Any, frozenset[Any]] = {None: frozenset()}
+    found = []
+    for value in values:
+        waiting = [value.grad_fn]
+        while waiting:
+            node = waiting[-1]
+            before = [] if node is None else [one for one, _ in node.next_functions if one is not None]
+            missing = [one for one in before if one not in known]
+            if node in known or not missing:
+                waiting.pop()
+                behind = frozenset().union(*(known[one] for one in before))
+                known.setdefault(node, behind or frozenset([node] if node in some else []))
+            else:
+                waiting += missing
+        found.append(known[value.grad_fn])
+    return found
 
 
 def mend_batch_norms(value: Tensor) -> None:

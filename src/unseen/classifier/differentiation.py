@@ -31,8 +31,10 @@ def differentiable_logits(classifier: Classifier, images: Float[Tensor, "N 3 H W
     return logits
 
 
-def differentiated(classifier: Classifier, value: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Gradients of a value, 0 for inputs on which it does not depend.
+def differentiated(
+    classifier: Classifier, value: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool = False
+) -> tuple[Tensor, ...]:
+    """Gradients of a value, 0 for inputs on which it does not depend; the graph is freed unless it is retained.
 
     Memory errors come out as they are, for smaller batches may do.
 
@@ -40,7 +42,7 @@ def differentiated(classifier: Classifier, value: Tensor, inputs: Sequence[Tenso
         NotApplicableError: autograd cannot go back through the network's code.
     """
     try:
-        return torch.autograd.grad(value, inputs, materialize_grads=True)
+        return torch.autograd.grad(value, inputs, retain_graph=retain_graph, materialize_grads=True)
     except RuntimeError as error:
         if out_of_memory(error):
             raise

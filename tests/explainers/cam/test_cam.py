@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from helpers.networks import CHANNELS, SIZE, Network, bound, logit, top
 from unseen import Classifier
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explainers.cam.cam import ActivationMap, Weights, activation_map, enlarged, normalised
+from unseen.explainers.cam.cam import ActivationMap, Weights, activation_map, normalised
 from unseen.explainers.cam.masked_cam import OptiCam, ScoreCam, opti_cam, score_cam, unsettled
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.sufficient.evaluation import Evaluator
@@ -33,7 +33,7 @@ def test_with_average_pooling_and_a_linear_head_cam_adds_up_to_the_logit_without
     bias = float(model.head.bias[target].detach())
     assert float(found.mean()) == pytest.approx(logit(masked, target) - bias, rel=1e-4)
     weights = model.head.weight[target].detach().float()
-    assert torch.allclose(found, torch.einsum("c,chw->hw", weights, features.activations), atol=1e-5)
+    assert torch.allclose(found, torch.einsum("c,chw->hw", weights, features.maps[0].activations), atol=1e-5)
 
 
 @pytest.mark.parametrize("target", range(3))
@@ -43,8 +43,8 @@ def test_there_its_relatives_are_the_same_map(target: int) -> None:
     scale = 1e-3 * float(cam.abs().max())
     for weights in ("grad-cam", "xgrad-cam"):
         assert torch.allclose(SIZE * SIZE * activation_map(features, weights), cam, atol=scale)
-    rising = features.gradients.mean((1, 2)).clamp(min=0)
-    layer = torch.einsum("c,chw->hw", rising, features.activations)
+    rising = features.maps[0].gradients.mean((1, 2)).clamp(min=0)
+    layer = torch.einsum("c,chw->hw", rising, features.maps[0].activations)
     assert torch.allclose(activation_map(features, "layer-cam"), layer, atol=1e-6)
 
 
@@ -65,7 +65,7 @@ def test_cam_of_a_score_near_zero_is_no_less_linear() -> None:
     masked = bound(model, double=False)
     with torch.no_grad():
         model.head.bias.zero_()
-        features = last_features(masked, 0).activations.mean((1, 2))
+        features = last_features(masked, 0).maps[0].activations.mean((1, 2))
         model.head.weight[0] *= 1e3
         model.head.weight[0] -= (features @ model.head.weight[0]) / (features @ features) * features
     assert abs(logit(masked, 0)) < 0.1
@@ -80,7 +80,7 @@ def test_cam_needs_a_head_of_average_and_linear_layer(join: Any) -> None:
 
 def slow(features: Any, weights: str) -> Tensor:
     """The papers' formulas, position by position."""
-    activations, gradients = features.activations.double(), features.gradients.double()
+    activations, gradients = features.maps[0].activations.double(), features.maps[0].gradients.double()
     channels, height, width = activations.shape
     places = [(i, j) for i in range(height) for j in range(width)]
     found = torch.zeros(height, width, dtype=torch.float64)
@@ -99,10 +99,15 @@ def slow(features: Any, weights: str) -> Tensor:
     return found
 
 
+def large(found: Tensor) -> Tensor:
+    """A map at the photograph's resolution."""
+    return F.interpolate(found[None, None], (SIZE, SIZE), mode="bilinear")[0, 0]
+
+
 @pytest.mark.parametrize("weights", ["grad-cam", "grad-cam++", "xgrad-cam", "layer-cam"])
 def test_weights_are_those_of_the_papers(weights: Any) -> None:
     features = last_features(bound(Network(curved)), 2)
-    expected = slow(features, weights)
+    expected = large(slow(features, weights))
     assert torch.allclose(
         activation_map(features, weights).double(), expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max())
     )
@@ -110,13 +115,13 @@ def test_weights_are_those_of_the_papers(weights: Any) -> None:
 
 def test_eigen_cam_is_the_direction_of_largest_energy() -> None:
     features = last_features(bound(Network(curved)), 0)
-    rows = features.activations.flatten(1).T.double()
+    rows = features.maps[0].activations.flatten(1).T.double()
     direction = torch.ones(CHANNELS).double()
     for _ in range(3000):
         direction = rows.T @ (rows @ direction)
         direction /= direction.norm()
     expected = (rows @ direction).reshape(4, 4)
-    expected *= expected.sum().sign()
+    expected = large(expected * expected.sum().sign())
     found = activation_map(features, "eigen-cam")
     assert torch.allclose(found.double(), expected, atol=1e-4)
     assert torch.equal(found, activation_map(last_features(bound(Network(curved)), 2), "eigen-cam"))
@@ -136,7 +141,7 @@ def test_ablation_weights_are_falls_of_the_score_by_brute_force() -> None:
             return changed
 
         handle = model.second.register_forward_hook(hook)
-        expected += (features.value - logit(masked, 1)) / CHANNELS * features.activations[channel]
+        expected += (features.value - logit(masked, 1)) / CHANNELS * features.maps[0].activations[channel]
         handle.remove()
     before = masked.evaluations
     found = activation_map(features, "ablation-cam")
@@ -154,7 +159,7 @@ def test_score_cam_is_the_papers_loop(removal: str, score: Any, hide: bool) -> N
     masked = bound(Network(), removal=removal)
     features = last_features(masked, 1, score=score)
     values = []
-    for one in features.activations:
+    for one in features.maps[0].activations:
         region = F.interpolate(one[None, None], masked.shape, mode="bilinear")[0, 0]
         region = (region - region.min()) / (region.max() - region.min())
         colour = 0.0 if removal == "black" else torch.tensor(masked.classifier.preprocessing.mean)[:, None, None]
@@ -163,7 +168,7 @@ def test_score_cam_is_the_papers_loop(removal: str, score: Any, hide: bool) -> N
         values.append(float((logits if score == "logit" else logits.softmax(1))[0, 1].detach()))
     scores = torch.tensor(values)
     weights = (features.value - scores) / CHANNELS if hide else scores.softmax(0)
-    expected = torch.einsum("c,chw->hw", weights, features.activations)
+    expected = torch.einsum("c,chw->hw", weights, features.maps[0].activations)
     assert torch.allclose(score_cam(masked, features, hide=hide), expected, atol=1e-5)
 
 
@@ -179,7 +184,7 @@ def test_channels_that_are_the_same_everywhere_show_nothing() -> None:
     masked = bound(Network(join))
     features = last_features(masked, 0)
     before = masked.evaluations
-    assert torch.allclose(score_cam(masked, features), features.activations[0])
+    assert torch.allclose(score_cam(masked, features), features.maps[0].activations[0])
     assert masked.evaluations == before + 1
     flat = bound(Network(lambda net, x: net.judge(net.first(x).relu() * 0 + x.mean() + 1)))
     with pytest.raises(NotApplicableError, match=r"same everywhere|no class activation map"):
@@ -191,13 +196,13 @@ def test_opti_cam_raises_the_score_and_keeps_the_best_round() -> None:
     features = last_features(masked, 1)
     found, history = opti_cam(masked, features, rounds=30)
     assert history[-1] > history[0] + 0.3 * abs(history[0]) or max(history) > history[0]
-    mixture = torch.linalg.lstsq(features.activations.flatten(1).T, found.flatten()[:, None]).solution[:, 0]
+    mixture = torch.linalg.lstsq(features.maps[0].activations.flatten(1).T, found.flatten()[:, None]).solution[:, 0]
     assert float(mixture.sum()) == pytest.approx(1, abs=1e-2)
     assert bool((mixture > -1e-2).all())
-    seen = masked(normalised(enlarged(found[None], masked.shape)))[0, 1].item()
+    seen = masked(normalised(found[None]))[0, 1].item()
     assert seen == pytest.approx(max(history), rel=1e-4)
-    first = features.activations.mean(0)
-    assert history[0] == pytest.approx(masked(normalised(enlarged(first[None], masked.shape)))[0, 1].item(), rel=1e-4)
+    first = features.maps[0].activations.mean(0)
+    assert history[0] == pytest.approx(masked(normalised(first[None]))[0, 1].item(), rel=1e-4)
 
 
 def test_opti_cam_needs_a_removal_that_blends() -> None:
@@ -224,15 +229,15 @@ def test_a_map_of_one_channel_is_no_special_case() -> None:
     masked = bound(model, removal="black")
     features = last_features(masked, 0)
     for weights in get_args(Weights):
-        assert activation_map(features, weights).shape == (14, 14)
-    assert torch.allclose(score_cam(masked, features), features.activations[0])
-    assert torch.allclose(opti_cam(masked, features, rounds=2)[0], features.activations[0])
+        assert activation_map(features, weights).shape == (16, 16)
+    (channel,) = F.interpolate(features.maps[0].activations[None], (16, 16), mode="bilinear")[0]
+    assert torch.allclose(score_cam(masked, features), channel)
+    assert torch.allclose(opti_cam(masked, features, rounds=2)[0], channel)
 
 
 def test_maps_are_scaled_each_by_itself() -> None:
     maps = torch.tensor([[[1.0, 3.0]], [[2.0, 2.0]]])
     assert normalised(maps).tolist() == [[[0.0, 1.0]], [[0.0, 0.0]]]
-    assert enlarged(maps, (1, 4))[0, 0].tolist() == [1.0, 1.5, 2.5, 3.0]
 
 
 @pytest.mark.parametrize(

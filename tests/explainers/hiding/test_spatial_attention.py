@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate, normalize
 from unseen import Classifier, Preprocessing
 from unseen.errors import ModelError, ParameterError
 from unseen.explainers.hiding.spatial_attention import Attention, attention
-from unseen.removal.deactivation.features import feature_levels
+from unseen.removal.deactivation.levels import feature_levels
 
 SIDE = 32
 

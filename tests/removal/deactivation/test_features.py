@@ -33,12 +33,12 @@ def test_the_map_is_found_and_the_score_hangs_on_it(name: str) -> None:
     join, size = LAST[name]
     masked = bound(Network(join))
     features = last_features(masked, 1)
-    assert features.activations.shape == features.gradients.shape == (CHANNELS, *size)
+    assert features.maps[0].activations.shape == features.maps[0].gradients.shape == (CHANNELS, *size)
     assert features.value == pytest.approx(logit(masked, 1), rel=1e-5)
     step = torch.full((1, CHANNELS), 1.0)
     step[0, 2] = 1 + 1e-4
     (moved,) = features.scores(lambda *_: step.double(), 1)
-    slope = float((features.gradients[2] * features.activations[2]).sum())
+    slope = float((features.maps[0].gradients[2] * features.maps[0].activations[2]).sum())
     assert moved.item() - features.value == pytest.approx(1e-4 * slope, rel=0.05, abs=1e-6)
     assert masked.evaluations == 2
 
@@ -58,11 +58,11 @@ def test_it_is_the_last_map_before_pooling_of_the_bundled_network(classifier: Cl
     logit(masked, target)
     handle.remove()
     features = last_features(masked, target)
-    assert features.activations.shape == (1280, 7, 7)
+    assert features.maps[0].activations.shape == (1280, 7, 7)
     assert "hardtanh" in features.layer or "relu" in features.layer
     found = seen["in"][0].detach()
     assert torch.allclose(
-        features.activations if found.ndim == 3 else features.activations.mean((1, 2)), found, atol=1e-5
+        features.maps[0].activations if found.ndim == 3 else features.maps[0].activations.mean((1, 2)), found, atol=1e-5
     )
 
 
@@ -75,9 +75,9 @@ def test_the_class_token_hides_what_comes_after_the_last_attention() -> None:
 
     masked = bound(Network(join))
     features = last_features(masked, 0)
-    assert features.activations.shape == (CHANNELS, 4, 4)
+    assert features.maps[0].activations.shape == (CHANNELS, 4, 4)
     tokens = F.layer_norm(masked.classifier.model.tokens(masked.classifier.normalise(masked.image[None])), (CHANNELS,))
-    assert torch.allclose(features.activations.double(), tokens[0].T.unflatten(1, (4, 4)).detach(), atol=1e-6)
+    assert torch.allclose(features.maps[0].activations.double(), tokens[0].T.unflatten(1, (4, 4)).detach(), atol=1e-6)
     ((zero,),) = features.scores(lambda *_: torch.zeros(1, CHANNELS), 1)
     assert zero.item() != pytest.approx(features.value)
 
@@ -88,13 +88,13 @@ def test_models_of_transformers_return_their_logits_in_an_object() -> None:
             return SimpleNamespace(logits=super().forward(x))
 
     one, other = last_features(bound(Output()), 0), last_features(bound(Network()), 0)
-    assert torch.equal(one.gradients, other.gradients)
+    assert torch.equal(one.maps[0].gradients, other.maps[0].gradients)
 
 
 def test_the_layer_is_named() -> None:
     masked = bound(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)))
     assert last_features(masked, 0).layer == "1 (relu)"
-    assert last_features(masked, 0).number == last_features(masked, 1).number
+    assert last_features(masked, 0).maps[0].number == last_features(masked, 1).maps[0].number
 
 
 def test_passes_are_batched() -> None:

@@ -1,7 +1,9 @@
 """Class activation maps: a weighted sum of the channels of the network's last feature map.
 
-All of them share one capture of activations and gradients (``features``) and differ in the weights alone. The map has
-the resolution of the feature map and is enlarged bilinearly to the photograph's.
+All of them share one capture of activations and gradients (``features``) and differ in the weights alone. The map is
+enlarged bilinearly to the photograph's resolution and lies where the network looked: a mirrored, cropped or turned
+input is undone. Where several feature maps lead to the score (an ensemble, fused branches, several crops, test-time
+augmentation), it is the sum over all of them.
 
 Sources, by the names of the weights:
 
@@ -20,7 +22,6 @@ from typing import Literal, get_args
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from unseen.classifier.scores import Score, check_score
 from unseen.errors import NotApplicableError, ParameterError
@@ -28,98 +29,138 @@ from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
-from unseen.removal.deactivation.features import Features, last_features
+from unseen.removal.deactivation.features import FeatureMap, Features, last_features
+
+_LITTLE = 0.01
+"""The share of the score that may pass beside the maps without a note."""
 
 Weights = Literal["cam", "grad-cam", "grad-cam++", "xgrad-cam", "layer-cam", "eigen-cam", "ablation-cam"]
 
 
-def activation_map(features: Features, weights: Weights) -> Float[Tensor, "h w"]:
-    """The weighted sum of the channels, at the resolution of the feature map; signed.
+def activation_map(features: Features, weights: Weights) -> Float[Tensor, "H W"]:
+    """The weighted sum of the channels, enlarged and laid over the photograph; signed.
+
+    Where several maps lead to the score, theirs are added up, each in its place. They may differ in size and in what
+    they see of the photograph: each is scaled by the area of its cells, so that on equal areas a branch counts as much
+    as it adds to the score. ``cam`` is in the score's own unit: its mean over the photograph is the logit without its
+    bias, less what lies on borders that the network itself adds.
+
+    Args:
+        features: of the photograph.
+        weights: see :class:`ActivationMap`.
 
     Raises:
         NotApplicableError: ``cam``, of a head that is not an average over positions and one linear layer.
     """
-    return _WEIGHTED[weights](features)
+    planes = _WEIGHTED[weights](features)
+    last = features.maps[-1].cells
+    if weights == "cam":
+        scales = [1 / one.cells.covered for one in features.maps]
+    elif weights in _PER_CELL:
+        scales = [last.placement.pitch / one.cells.placement.pitch for one in features.maps]
+    elif weights == "eigen-cam":
+        scales = [1.0] * len(planes)
+    else:
+        scales = [last.covered / one.cells.covered for one in features.maps]
+    return features.on_photograph([scale * plane for scale, plane in zip(scales, planes, strict=True)])
 
 
-def _grad_cam(features: Features) -> Tensor:
-    return _summed(features.gradients.mean((1, 2)), features)
+def _each(plane: Callable[[FeatureMap], Tensor]) -> Callable[[Features], list[Tensor]]:
+    """Weights that every map has by itself."""
+    return lambda features: [plane(one) for one in features.maps]
 
 
-def _grad_cam_plus_plus(features: Features) -> Tensor:
-    activations, gradients = features.activations.double(), features.gradients.double()
+def _grad_cam(one: FeatureMap) -> Tensor:
+    return _summed(one.gradients.mean((1, 2)), one)
+
+
+def _grad_cam_plus_plus(one: FeatureMap) -> Tensor:
+    activations, gradients = one.activations.double(), one.gradients.double()
     below = 2 * gradients.square() + activations.sum((1, 2), keepdim=True) * gradients**3
     shares = torch.where(gradients != 0, gradients.square() / torch.where(below != 0, below, 1), 0)
-    return _summed((shares * gradients.clamp(min=0)).sum((1, 2)).float(), features)
+    return _summed((shares * gradients.clamp(min=0)).sum((1, 2)).float(), one)
 
 
-def _xgrad_cam(features: Features) -> Tensor:
-    total = features.activations.sum((1, 2))
-    weighted = (features.gradients * features.activations).sum((1, 2))
-    return _summed(torch.where(total != 0, weighted / torch.where(total != 0, total, 1), 0), features)
+def _xgrad_cam(one: FeatureMap) -> Tensor:
+    total = one.activations.sum((1, 2))
+    weighted = (one.gradients * one.activations).sum((1, 2))
+    return _summed(torch.where(total != 0, weighted / torch.where(total != 0, total, 1), 0), one)
 
 
-def _layer_cam(features: Features) -> Tensor:
-    return (features.gradients.clamp(min=0) * features.activations).sum(0)
+def _layer_cam(one: FeatureMap) -> Tensor:
+    return (one.gradients.clamp(min=0) * one.activations).sum(0)
 
 
-def _eigen_cam(features: Features) -> Tensor:
+def _eigen_cam(one: FeatureMap) -> Tensor:
     """The first principal component of the channels, uncentred; its sign is that of the mean activation."""
-    rows = features.activations.flatten(1).T.double()
+    rows = one.activations.flatten(1).T.double()
     projected = rows @ torch.linalg.svd(rows, full_matrices=False).Vh[0]
     upright: Tensor = projected if float(projected.sum()) >= 0 else -projected
-    return upright.float().reshape(features.activations.shape[1:])
+    return upright.float().reshape(one.activations.shape[1:])
 
 
-def _cam(features: Features) -> Tensor:
-    """The head's own weights, where the score is linear in the mean of what is on: checked on two changed maps."""
-    gradients, channels = features.gradients, len(features.gradients)
-    means = gradients.sum((1, 2), keepdim=True) / features.active.sum((1, 2), keepdim=True).clamp(min=1)
-    uneven = (gradients - means * features.active).abs().amax()
+def _cam(features: Features) -> list[Tensor]:
+    """The head's own weights, where the score is linear in the mean of what is on: checked on changed maps."""
+    channels = features.channels
     factors = torch.tensor([0.0, 0.5], dtype=torch.float32)
     (nothing, half) = torch.cat([
         *features.scores(lambda first, last: factors[first:last, None].expand(-1, channels), 2)
     ]).tolist()  # fmt: skip
-    added = float((gradients.double() * features.activations).sum())
-    scale = max(1e-6, float((gradients * features.activations).abs().sum()))
+    terms = [one.gradients.double() * one.activations for one in features.maps]
+    added = sum(float(term.sum()) for term in terms)
+    scale = max(1e-6, sum(float(term.abs().sum()) for term in terms))
     linear = abs(features.value - nothing - added) < 1e-3 * scale and abs(half - nothing - added / 2) < 1e-3 * scale
-    if not linear or float(uneven) > 1e-3 * float(gradients.abs().amax()):
+    if not linear or not all(map(_is_averaged, features.maps)):
         raise NotApplicableError(
             f"cam needs a head that averages the last feature map over its positions and applies one linear layer, and "
             f"the head after {features.layer} does not; choose 'grad-cam', which needs neither"
         )
-    return _summed(gradients.sum((1, 2)), features)
+    if features.beside > 1e-3:
+        raise NotApplicableError(
+            f"cam needs a score that depends on the last feature maps alone, and {_percent(features.beside)} of it "
+            f"passes beside {features.layer}; choose 'grad-cam', which shows the rest"
+        )
+    return [_summed(one.gradients.sum((1, 2)), one) for one in features.maps]
 
 
-def _ablation_cam(features: Features) -> Tensor:
+def _is_averaged(one: FeatureMap) -> bool:
+    """Whether every position counts alike."""
+    means = one.gradients.sum((1, 2), keepdim=True) / one.active.sum((1, 2), keepdim=True).clamp(min=1)
+    uneven = (one.gradients - means * one.active).abs().amax()
+    return float(uneven) <= 1e-3 * float(one.gradients.abs().amax())
+
+
+def _ablation_cam(features: Features) -> list[Tensor]:
     """A channel's weight is how far the score falls when the channel is set to 0."""
-    channels = len(features.activations)
+    channels = features.channels
     kept = 1 - torch.eye(channels, dtype=torch.float32)
     scores = torch.cat([*features.scores(lambda first, last: kept[first:last], channels)])
     drops = features.value - scores
     unmoved = bool(still(torch.cat([scores, scores.new_tensor([features.value])])))
-    return _summed(torch.zeros_like(drops) if unmoved else drops / channels, features)
+    weights = features.by_map(torch.zeros_like(drops) if unmoved else drops / channels)
+    return [_summed(some, one) for some, one in zip(weights, features.maps, strict=True)]
 
 
-def _summed(weights: Tensor, features: Features) -> Tensor:
-    summed: Tensor = torch.einsum("c,chw->hw", weights.to(features.activations), features.activations)
+def _summed(weights: Tensor, one: FeatureMap) -> Tensor:
+    summed: Tensor = torch.einsum("c,chw->hw", weights.to(one.activations), one.activations)
     return summed
 
 
-_WEIGHTED: dict[str, Callable[[Features], Tensor]] = {
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share > 0.1 else f"{100 * share:.2g} %"
+
+
+_WEIGHTED: dict[str, Callable[[Features], list[Tensor]]] = {
     "cam": _cam,
-    "grad-cam": _grad_cam,
-    "grad-cam++": _grad_cam_plus_plus,
-    "xgrad-cam": _xgrad_cam,
-    "layer-cam": _layer_cam,
-    "eigen-cam": _eigen_cam,
+    "grad-cam": _each(_grad_cam),
+    "grad-cam++": _each(_grad_cam_plus_plus),
+    "xgrad-cam": _each(_xgrad_cam),
+    "layer-cam": _each(_layer_cam),
+    "eigen-cam": _each(_eigen_cam),
     "ablation-cam": _ablation_cam,
 }
-
-
-def enlarged(maps: Float[Tensor, "N h w"], shape: tuple[int, int]) -> Float[Tensor, "N H W"]:
-    """Maps at the photograph's resolution, bilinearly."""
-    return interpolate(maps[:, None], shape, mode="bilinear", align_corners=False)[:, 0]
+_PER_CELL = frozenset(["grad-cam", "xgrad-cam", "layer-cam"])
+"""Weights that are smaller, the more cells a map has."""
 
 
 def normalised(maps: Float[Tensor, "N H W"]) -> Float[Tensor, "N H W"]:
@@ -154,12 +195,22 @@ class FromFeatures(FromMap):
         del shape
         return 1
 
-    def findings(self, features: Features, found: Tensor, shape: tuple[int, int], **record: object) -> Findings:
-        """The map at the photograph's resolution, and which layer it comes from."""
-        size = "×".join(map(str, features.activations.shape))
-        large = enlarged(found[None], shape)[0]
+    def findings(self, features: Features, found: Float[Tensor, "H W"], **record: object) -> Findings:
+        """The map, which layers it comes from, and what passes beside them."""
+        sizes = dict.fromkeys("×".join(map(str, one.activations.shape)) for one in features.maps)
+        evidence: dict[str, object] = {"layer": features.layer, "size": " + ".join(sizes)}
+        if len(features.maps) > 1:
+            evidence["maps"] = len(features.maps)
+        notes = []
+        if features.beside > 0:
+            evidence["beside"] = features.beside
+        if features.beside > _LITTLE:
+            notes.append(
+                f"{_percent(features.beside)} of what the photograph adds to the {features.score} passes beside the "
+                f"feature maps shown ({features.layer}), by a class token or another branch, and is not on the map"
+            )
         return Findings(
-            large.clamp(min=0) if self.positive else large, record={"layer": features.layer, "size": size, **record}
+            found.clamp(min=0) if self.positive else found, notes=tuple(notes), record={**evidence, **record}
         )
 
 
@@ -194,5 +245,5 @@ class ActivationMap(FromFeatures):
         masked = evaluate.masked
         features = last_features(masked, evaluate.target, score=self.score)
         if self.weights == "ablation-cam":
-            masked.announce("channels", masked.evaluations + len(features.activations))
-        return self.findings(features, activation_map(features, self.weights), masked.shape)
+            masked.announce("channels", masked.evaluations + features.channels)
+        return self.findings(features, activation_map(features, self.weights))

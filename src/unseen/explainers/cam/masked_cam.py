@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from math import inf
+from operator import itemgetter
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,7 +19,7 @@ from torch import Tensor
 from unseen.classifier.differentiation import differentiated
 from unseen.classifier.scores import score_of
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explainers.cam.cam import FromFeatures, enlarged, normalised
+from unseen.explainers.cam.cam import FromFeatures, normalised
 from unseen.explainers.scores import scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
@@ -28,11 +30,12 @@ _SETTLED = 0.05
 """Share of the whole rise that the last tenth of the rounds may add where weights are said to have settled."""
 
 
-def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = False) -> Float[Tensor, "h w"]:
+def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = False) -> Float[Tensor, "H W"]:
     """A channel's weight is what the photograph's score owes to the region where the channel is active.
 
-    Each channel, enlarged and scaled to [0, 1], is a mask under the removal of ``masked``; where that takes only 0 and
-    1, it is cut at one half. Channels that are the same everywhere show nothing and get no weight.
+    Each channel of the last feature maps, laid over the photograph and scaled to [0, 1], is a mask under the removal of
+    ``masked``; where that takes only 0 and 1, it is cut at one half. Channels that are the same everywhere show nothing
+    and get no weight.
 
     Args:
         masked: the classifier and its photograph.
@@ -40,38 +43,50 @@ def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = Fals
         hide: hide the region instead of showing it alone.
 
     Returns:
-        Shown alone, the weights are the softmax of the scores over the channels, as in the paper; hidden, how far the
-        score falls, divided by the number of channels. 0 everywhere where no channel's region changes the score by more
-        than rounding: the paper's weights would then all be the same, and its map that of no class.
+        The weighted sum of the channels. Shown alone, the weights are the softmax of the scores over all channels, as
+        in the paper; hidden, how far the score falls, divided by the number of channels. 0 everywhere where no
+        channel's region changes the score by more than rounding: the paper's weights would then all be the same, and
+        its map that of no class.
 
     Raises:
         NotApplicableError: every channel is the same everywhere.
     """
-    varied = (features.activations.amax((1, 2)) > features.activations.amin((1, 2))).nonzero().flatten()
-    if not len(varied):
+    varied = [
+        (number, channel)
+        for number, one in enumerate(features.maps)
+        for channel in (one.activations.amax((1, 2)) > one.activations.amin((1, 2))).nonzero().flatten().tolist()
+    ]
+    if not varied:
         raise NotApplicableError(f"score-cam: every channel of {features.layer} is the same everywhere")
 
     def masks(first: int, last: int) -> Tensor:
-        region = normalised(enlarged(features.activations[varied[first:last]], masked.shape))
+        laid = []
+        for number, some in groupby(varied[first:last], key=itemgetter(0)):
+            one = features.maps[number]
+            laid.append(one.cells.laid(one.activations[[channel for _, channel in some]]))
+        region = normalised(torch.cat(laid))
         region = region if masked.removal.soft else (region > 0.5).float()
         return 1 - region if hide else region
 
     seen = scored(masked, masks, len(varied), [features.target], features.score)
     scores = torch.cat([values[:, 0] for _, values in seen])
     if bool(still(torch.cat([scores, scores.new_tensor([features.value])]))):
-        return torch.zeros_like(features.activations[0])
+        return torch.zeros(masked.shape, dtype=torch.float32)
     weights = (features.value - scores) / len(scores) if hide else scores.softmax(0)
-    return torch.einsum("c,chw->hw", weights, features.activations[varied])
+    planes = [torch.zeros_like(one.activations[0]) for one in features.maps]
+    for (number, channel), weight in zip(varied, weights, strict=True):
+        planes[number] += weight * features.maps[number].activations[channel]
+    return features.on_photograph(planes)
 
 
 def opti_cam(
     masked: MaskedClassifier, features: Features, *, rounds: int = 100, rate: float = 0.1
-) -> tuple[Float[Tensor, "h w"], list[float]]:
+) -> tuple[Float[Tensor, "H W"], list[float]]:
     """The convex combination of channels through which the photograph keeps the highest score.
 
-    The softmax of one number per channel gives the weights; Adam raises the score of the photograph seen through the
-    map, enlarged and scaled to [0, 1], under the removal of ``masked``. The best round is kept; where no round has
-    another score than the whole photograph but for rounding, the map is 0 everywhere.
+    The softmax of one number per channel of the last feature maps gives the weights; Adam raises the score of the
+    photograph seen through the map, laid over it and scaled to [0, 1], under the removal of ``masked``. The best round
+    is kept; where no round has another score than the whole photograph but for rounding, the map is 0 everywhere.
 
     Returns:
         The map, and the score of every round.
@@ -85,19 +100,20 @@ def opti_cam(
             "choose a removal that blends, such as 'grey', or 'score-cam'"
         )
     device = masked.classifier.device
-    activations = features.activations.to(device)
-    numbers = torch.zeros(len(activations), device=device, requires_grad=True, dtype=torch.float32)
+    activations = [one.activations.to(device) for one in features.maps]
+    numbers = torch.zeros(features.channels, device=device, requires_grad=True, dtype=torch.float32)
     mean, square = torch.zeros(2, *numbers.shape, device=device, dtype=torch.float32)
     pixels = masked.image[None].to(device)
     history: list[float] = []
-    best = torch.zeros_like(activations[0])
+    best = torch.zeros(masked.shape, dtype=torch.float32)
 
     def evaluate(first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
         del first, last
         with masked.classifier.frozen(), torch.enable_grad():
-            found = torch.einsum("c,chw->hw", numbers.softmax(0), activations)
-            shown = normalised(enlarged(found[None], masked.shape))
-            logits = masked.forward(pixels, shown)
+            weights = features.by_map(numbers.softmax(0))
+            planes = [torch.einsum("c,chw->hw", *pair) for pair in zip(weights, activations, strict=True)]
+            found = features.on_photograph(planes)
+            logits = masked.forward(pixels, normalised(found[None]))
             score = score_of(logits, features.score)[0, features.target]
             (slope,) = differentiated(masked.classifier, score, [numbers])
         return score.detach(), found.detach(), slope
@@ -149,8 +165,8 @@ class ScoreCam(FromFeatures):
         del seed, domain
         masked = evaluate.masked
         features = last_features(masked, evaluate.target, score=self.score)
-        masked.announce("channels as masks", masked.evaluations + len(features.activations))
-        return self.findings(features, score_cam(masked, features, hide=self.hide), masked.shape)
+        masked.announce("channels as masks", masked.evaluations + features.channels)
+        return self.findings(features, score_cam(masked, features, hide=self.hide))
 
 
 @dataclass(frozen=True)
@@ -188,7 +204,7 @@ class OptiCam(FromFeatures):
         masked = evaluate.masked
         features = last_features(masked, evaluate.target, score=self.score)
         found, history = opti_cam(masked, features, rounds=self.rounds, rate=self.rate)
-        made = self.findings(features, found, masked.shape, scores=history)
+        made = self.findings(features, found, scores=history)
         note = unsettled(history) if bool(found.any()) else ""
         return replace(made, notes=(*made.notes, note)) if note else made
 

@@ -17,7 +17,7 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate, normalize
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
-from unseen.removal.deactivation.features import feature_levels
+from unseen.removal.deactivation.levels import feature_levels
 
 _GRID = 56
 _ROWS = 512  # of the affinity at a time
@@ -67,7 +67,7 @@ def attention(
 ) -> Attention:
     """The attention of one photograph, from one pass through the classifier.
 
-    Feature maps of several resolutions or depths (:func:`~unseen.removal.deactivation.features.feature_levels`) are
+    Feature maps of several resolutions or depths (:func:`~unseen.removal.deactivation.levels.feature_levels`) are
     brought to one grid of at most 56 × 56, and both they and their concatenation Φ (equation 9) are L2-normalised in
     every position. The attention is the row-wise softmax of ΦΦᵀ / temperature
     (equation 10).

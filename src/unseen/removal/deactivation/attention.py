@@ -63,7 +63,7 @@ def contracted(
     going: list[Positions] = []
     for tensor, axes in zip(operands, letters, strict=True):
         for side in sides_of(run, tensor):
-            held = {axes[axis] for axis in side.held_by(tensor.ndim, run.count)}
+            held = {axes[axis] for axis in side.held_by(tensor.ndim)}
             if held <= set(output):
                 going.append(_carried(run, side, tensor.ndim, axes, output))
             elif not side.grid.full:
@@ -83,15 +83,15 @@ def _carried(run: Interception, side: Positions, ndim: int, axes: str, output: s
     """The same positions in the output, where axes may lie elsewhere."""
 
     def move() -> list[Tensor]:
-        index = side.index(ndim, run.count)
+        index = side.index(ndim)
         kept = [letter for letter in output if letter in axes]
         summed = [axis for axis, letter in enumerate(axes) if letter not in kept]
         moved = index.permute([axes.index(letter) for letter in kept] + summed)
         moved = moved.reshape(moved.shape[: len(kept)])
         return [moved.reshape([moved.shape[kept.index(letter)] if letter in kept else 1 for letter in output])]
 
-    key = ("carried", side.layout, side.grid.size, ndim, axes, output, run.count)
-    (found,) = run.layouts.moved(key, move, side.grid, run.count)
+    key = ("carried", side.layout, side.grid.size, ndim, axes, output)
+    (found,) = run.layouts.moved(key, move, side.grid)
     assert found is not None
     return found
 
@@ -117,7 +117,7 @@ def softmax(run: Interception, func: Function, args: tuple[Any, ...], kwargs: di
     if isinstance(state, Positions):
         tensor, state = run.uniform(tensor, state)
         run.mark(tensor, state)
-    along = [side for side in sides_of(run, tensor) if axis in side.held_by(tensor.ndim, run.count)]
+    along = [side for side in sides_of(run, tensor) if axis in side.held_by(tensor.ndim)]
     if len(along) > 1:
         raise run.refusal(name_of(func), "works along an axis of two positions")
     for side in along:
@@ -138,7 +138,7 @@ def scaled_dot_product(run: Interception, func: Function, args: tuple[Any, ...],
     if call["is_causal"] or call["dropout_p"]:
         raise run.refusal("scaled_dot_product_attention", "is causal or drops at random, for which there is no rule")
     queries, keys = run.positions(query), run.positions(key)
-    if keys is None or keys.grid.full or -2 not in keys.held_by(key.ndim, run.count):
+    if keys is None or keys.grid.full or -2 not in keys.held_by(key.ndim):
         output = func(query, key, _zeroed(run, value), **call)
     else:
         run.require_gradients(key)
@@ -218,7 +218,7 @@ def each_pair(run: Interception, func: Function, args: tuple[Any, ...], kwargs: 
 def across_heads(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``linear`` along an axis without positions, such as that of the heads."""
     state = run.scores(args[0])
-    if state is None or any(-1 in side.held_by(args[0].ndim, run.count) for side in state.pair):
+    if state is None or any(-1 in side.held_by(args[0].ndim) for side in state.pair):
         raise run.refusal(name_of(func), "mixes pairs of positions, for which there is no rule")
     return run.mark(func(*args, **kwargs), state)
 
@@ -227,7 +227,7 @@ def over_heads(run: Interception, func: Function, args: tuple[Any, ...], kwargs:
     """``conv2d`` with a 1 × 1 kernel, whose channels are heads."""
     scores, weight = args[0], args[1] if len(args) > 1 else kwargs["weight"]
     state = run.scores(scores)
-    if state is None or tuple(weight.shape[2:]) != (1, 1) or any(-3 in s.held_by(4, run.count) for s in state.pair):
+    if state is None or tuple(weight.shape[2:]) != (1, 1) or any(-3 in s.held_by(4) for s in state.pair):
         raise run.refusal("conv2d", "mixes pairs of positions, for which there is no rule")
     return run.mark(func(*args, **kwargs), state)
 

@@ -1,77 +1,123 @@
-"""A network's feature maps in which the photograph's positions are still apart: found, captured, the last one replaced.
+"""A network's feature maps in which the photograph's positions are still apart: found, captured, the last ones changed.
 
-The positions are followed through the network as by Activation–Deactivation with nothing hidden, so that the map is
-found in any network that it follows: convolutional, channels last, or with the tokens of a transformer, whose places in
-the photograph are known from how the network made them. Where the classifier sees a part only
+The positions are followed through the network as by Activation–Deactivation with nothing hidden, so that maps are found
+in any network that it follows: convolutional, channels last, or with the tokens of a transformer, whose places in the
+photograph are known from how the network made them. A network that flips, crops, turns or copies its input, or joins
+several networks, has its maps where they lie on the photograph. Where the classifier sees a part only
 (:mod:`unseen.removal.deactivation.masked_model`), its own pass is looked at, and maps are 0 where it is switched off.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
-from torch.nn import functional as F
 
 from unseen.classifier import Classifier
-from unseen.classifier.differentiation import differentiated
-from unseen.classifier.intercepting import Function, calling_module, name_of, names_of
+from unseen.classifier.intercepting import Function, names_of
 from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
+from unseen.removal.deactivation.cells import Cells, cells_of, copies
+from unseen.removal.deactivation.final_maps import Final, Recorder, final_maps
 from unseen.removal.deactivation.interception import Interception, Watch
 from unseen.removal.deactivation.masked_model import PartlySighted
-from unseen.removal.deactivation.places import Positions
+from unseen.removal.deactivation.pointwise import is_in_place
 from unseen.removal.masked import MaskedClassifier
 
-_KEPT = 128
-_NO_MAP = ("no class activation map", "choose another method, such as 'integrated-gradients'")
-_NO_ATTENTION = ("no spatial attention", "do without (beta=1), or take it from another network")
-_FRAMES = frozenset(["pad", "zero_pad2d"])
-"""Functions that put a frame around a map, which is no map of its own."""
-_PROJECTIONS = frozenset([F.linear, torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, torch.einsum])
-"""Functions whose output is no feature map of its own: queries, keys and values are linear images of one."""
+NO_MAP = ("no class activation map", "choose another method, such as 'integrated-gradients'")
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
-    """The last feature map of a photograph, and how the score depends on it.
+class FeatureMap:
+    """One of the last feature maps of a photograph, and how the score depends on it.
 
     Attributes:
         layer: where the network makes it, in words.
         activations: float32, shape (C, h, w).
-        gradients: of the score with respect to them, float32, shape (C, h, w).
+        gradients: of the score with respect to them, the other maps held constant, float32, shape (C, h, w).
         active: where nothing is switched off, shape (C, h, w); both are 0 elsewhere.
-        value: the score.
-        number: of the map among all that the network makes.
-        masked: the classifier and its photograph.
-        target: class index.
-        score: ``logit`` or ``probability``.
+        cells: where they lie on the photograph.
+        number: of the tensor among all that the network makes.
+        copy: which of its rows, where the network puts several looks at a photograph into one batch.
     """
 
     layer: str
     activations: Float[Tensor, "C h w"]
     gradients: Float[Tensor, "C h w"]
     active: Bool[Tensor, "C h w"]
-    value: float
+    cells: Cells
     number: int
+    copy: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    maps: tuple[FeatureMap, ...]
+    value: float
+    beside: float
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The last feature maps of a photograph: one, or as many as ways lead from it to the score.
+
+    Attributes:
+        maps: in the order in which the network makes them.
+        value: the score.
+        beside: how much of what the photograph adds to the score passes beside the maps, in [0, 1]: through a class
+            token, or features that were never a map. Measured by a picture of the mean colour, with and without the
+            photograph's maps in the place of its own.
+        masked: the classifier and its photograph.
+        target: class index.
+        score: ``logit`` or ``probability``.
+    """
+
+    maps: tuple[FeatureMap, ...]
+    value: float
+    beside: float
     masked: MaskedClassifier
     target: int
     score: Score
 
+    @property
+    def channels(self) -> int:
+        """Of all maps together."""
+        return sum(len(one.activations) for one in self.maps)
+
+    @property
+    def layer(self) -> str:
+        """Where the network makes the maps, in words."""
+        return " + ".join(dict.fromkeys(one.layer for one in self.maps))
+
+    def by_map(self, values: Shaped[Tensor, " C"]) -> list[Shaped[Tensor, " _"]]:
+        """One value for each channel of all maps, as one tensor a map."""
+        ends = [0]
+        for one in self.maps:
+            ends.append(ends[-1] + len(one.activations))
+        return [values[start:end] for start, end in pairwise(ends)]
+
+    def on_photograph(self, planes: Sequence[Float[Tensor, "_ _"]]) -> Float[Tensor, "H W"]:
+        """One plane for each map, added up on the photograph, enlarged bilinearly; 0 where no map shows anything."""
+        laid = [one.cells.laid(plane) for one, plane in zip(self.maps, planes, strict=True)]
+        return torch.stack(laid).sum(0)
+
     def scores(self, factors: Callable[[int, int], Float[Tensor, "N C"]], count: int) -> Iterator[Float[Tensor, " N"]]:
-        """The scores when every channel of the map is multiplied by a factor, a batch of passes at a time.
+        """The scores when every channel of the maps is multiplied by a factor, a batch of passes at a time.
 
         Args:
-            factors: of the passes from one number up to another.
+            factors: of the passes from one number up to another, for the channels of one map after the other.
             count: how many passes.
         """
-        watched = _watched(self.masked.classifier, self.masked.image, _NO_MAP)
+        watched = watched_passes(self.masked.classifier, self.masked.image, NO_MAP)
         image = self.masked.image[None].to(self.masked.classifier.device)
+        shares = self.by_map(torch.arange(self.channels))
+        channels = {(one.number, one.copy): share for one, share in zip(self.maps, shares, strict=True)}
+        numbers = {one.number for one in self.maps}
 
         @torch.no_grad()  # here, for a generator decorated as a whole is no more than its creation to other decorators
         def evaluate(first: int, last: int) -> Tensor:
@@ -80,9 +126,10 @@ class Features:
 
             def watch(run: Interception, func: Function, output: Tensor) -> Tensor | None:
                 nonlocal made
-                del func
-                made += 1
-                return _scaled(run, output, some) if made - 1 == self.number else None
+                number, made = made, made + 1
+                if number not in numbers:
+                    return None
+                return _instead(func, output, _scaled(run, output, number, some, channels))
 
             logits = watched(image.expand(last - first, -1, -1, -1), watch).cpu()
             return score_of(logits, self.score)[:, self.target]
@@ -91,9 +138,11 @@ class Features:
 
 
 def last_features(masked: MaskedClassifier, target: int, *, score: Score = "logit") -> Features:
-    """The last feature map with positions on which the score depends, its gradients, and its name; one pass.
+    """The last feature maps with positions on which the score depends, their gradients, and their names.
 
-    In a network that judges by a class token it lies before the last attention, for what comes after it at the
+    One pass with gradients; two more where something may pass beside the maps.
+
+    In a network that judges by a class token they lie before the last attention, for what comes after it at the
     patches' places no longer matters.
 
     Args:
@@ -102,194 +151,188 @@ def last_features(masked: MaskedClassifier, target: int, *, score: Score = "logi
         score: ``logit`` or ``probability``.
 
     Raises:
-        NotApplicableError: positions cannot be followed through the network, or the score depends on no feature map.
+        NotApplicableError: positions cannot be followed through the network, or the score depends on no feature map
+            whose place on the photograph is known.
     """
     check_score(score)
 
-    def compute() -> _Captured:
+    def compute() -> _Found:
         (found,) = masked.in_batches(1, lambda *_: _captured(masked, target, score))
-        return found
+        maps, value, kept = found
+        beside = _beside(masked, target, score, value, kept) if kept else 0.0
+        return _Found(maps, value, beside)
 
-    # What is kept must not name who keeps it: the cycle would hold every tensor until the collector runs.
-    return Features(*masked.once(("last features", target, score), compute), masked, target, score)
-
-
-_Captured = tuple[str, Tensor, Tensor, Tensor, float, int]
-"""The first fields of :class:`Features`."""
+    found = masked.once(("last features", target, score), compute)
+    return Features(found.maps, found.value, found.beside, masked, target, score)
 
 
-@dataclass
-class _Recorder:
-    """Keeps the last feature maps that a network makes."""
-
-    names: Mapping[int, str]
-    run: Interception | None = None
-    made: int = 0
-    kept: OrderedDict[int, tuple[int, str, Tensor]] = field(default_factory=OrderedDict)
-
-    def __call__(self, run: Interception, func: Function, output: Tensor) -> None:
-        number, self.made, self.run = self.made, self.made + 1, run
-        self.kept.pop(id(output), None)  # changed in place: known by what it is now
-        if func in _PROJECTIONS or not output.requires_grad or len(output) != 1:
-            return
-        module, name = calling_module(self.names), name_of(func).rpartition(".")[2].strip("_")
-        self.kept[id(output)] = number, f"{module} ({name})" if module else name, output
-        if len(self.kept) > _KEPT:
-            self.kept.popitem(last=False)
-
-
-def _captured(masked: MaskedClassifier, target: int, score: Score) -> _Captured:
+def _captured(
+    masked: MaskedClassifier, target: int, score: Score
+) -> tuple[tuple[FeatureMap, ...], float, dict[int, Tensor]]:
+    """The maps, the score, and, where something may pass beside them, their tensors by number."""
     classifier = masked.classifier
-    watched = _watched(classifier, masked.image, _NO_MAP)
+    watched = watched_passes(classifier, masked.image, NO_MAP)
     image = masked.image[None].to(classifier.device).detach().requires_grad_()
-    recorder = _Recorder(names_of(classifier.model))
-    with classifier.frozen(), torch.enable_grad():
-        logits = watched(image, recorder)
-        value = score_of(logits, score)[0, target]
-        run, records = recorder.run, [*recorder.kept.values()]
-        gradients = differentiated(classifier, value, [tensor for *_, tensor in records])
-    for (number, layer, tensor), slopes in reversed([*zip(records, gradients, strict=True)]):
-        positions = None if run is None else run.positions(tensor)
-        if positions is None:
-            continue
-        assert run is not None
-        maps = _seen(run, torch.stack([tensor.detach()[0], slopes[0], torch.ones_like(slopes[0])]), positions)
-        if maps is not None and bool(maps[1].any()):
-            activations, gradient, on = maps.float().cpu()
-            return layer, activations, gradient, on > 0, float(value.detach()), number
-    lack, remedy = _NO_MAP
-    raise NotApplicableError(
-        f"{lack}: the score of {classifier.name} depends on none of its last feature maps; {remedy}"
-    )
+    recorder = Recorder(names_of(classifier.model))
+    try:
+        with classifier.frozen(), torch.enable_grad():
+            value = score_of(watched(image, recorder), score)[0, target]
+            final, beside = final_maps(classifier, value, image, recorder)
+        maps = tuple(found for one in final for found in _maps(recorder, one))
+    finally:
+        recorder.run = None  # it knows the recorder, and all tensors would live on together
+    if not maps:
+        lack, remedy = NO_MAP
+        raise NotApplicableError(
+            f"{lack}: the score of {classifier.name} depends on none of its last feature maps, or they join different "
+            f"places of the photograph at one position; {remedy}"
+        )
+    kept = {one.made.number: one.made.tensor.detach() for one in final} if beside else {}
+    return maps, float(value.detach()), kept
 
 
-def as_map(tensors: Tensor, positions: Positions, count: int) -> Float[Tensor, "N C h w"] | None:
-    """Tensors that all have these positions as maps of channels; ``None`` if they are none.
-
-    They are none if they have other axes than channels, or positions of no rectangle.
-
-    Tokens that belong to no position, such as a class token, are left out. Where only every other row and column of
-    positions is left, these are the map.
-    """
-    held = sorted(positions.held_by(tensors.ndim, count))
-    free = [axis for axis in range(1 - tensors.ndim, 0) if axis not in held]
-    if len(free) != 1 or not held:
-        return None
-    order = [0, *(axis % tensors.ndim for axis in (*held, *free))]
-    places = positions.index(tensors.ndim, count).permute(order)[0].flatten(0, -2)
-    if places.shape[-1] != 1:
-        return None
-    ordered, where = places[:, 0].cpu().sort()
-    inside = ordered >= 0
-    width = positions.grid.size[1]
-    rows, columns = (torch.unique(axis) for axis in (ordered[inside] // width, ordered[inside] % width))
-    if not torch.equal(ordered[inside], (rows[:, None] * width + columns).flatten()):
-        return None
-    values = tensors.permute(order).flatten(1, -2)[:, where[inside].to(tensors.device)]
-    return values.transpose(1, 2).reshape(len(tensors), -1, len(rows), len(columns))
+def _maps(recorder: Recorder, one: Final) -> Iterator[FeatureMap]:
+    """Those rows of a tensor that matter."""
+    tensor, run = one.made.tensor.detach(), recorder.run
+    positions = recorder.positions(one.made.tensor)
+    assert positions is not None
+    assert run is not None
+    assert one.made.cells is not None
+    values = [run.switched_off(each.clone(), positions) for each in (tensor, one.gradient, torch.ones_like(tensor))]
+    _, ranks = copies(positions)
+    for row, cells in enumerate(one.made.cells):
+        activations, gradient, on = cells.of(torch.stack([each[row] for each in values])).float().cpu()
+        if bool(gradient.any()):
+            yield FeatureMap(one.made.layer, activations, gradient, on > 0, cells, one.made.number, ranks[row])
 
 
-def _seen(run: Interception, tensors: Tensor, positions: Positions) -> Float[Tensor, "N C h w"] | None:
-    """:func:`as_map` with zeros at what is switched off."""
-    return as_map(run.switched_off(tensors, positions), positions, run.count)
+def _beside(masked: MaskedClassifier, target: int, score: Score, value: float, kept: dict[int, Tensor]) -> float:
+    """How much of what the photograph adds to the score passes beside the maps; see :class:`Features`."""
+    classifier = masked.classifier
+    watched = watched_passes(classifier, masked.image, NO_MAP)
+    mean = torch.tensor(classifier.preprocessing.mean, device=classifier.device, dtype=torch.float32)
+    empty = mean[:, None, None].to(masked.image.dtype).expand(masked.image.shape)[None]
+
+    @torch.no_grad()
+    def asked(implanted: bool) -> float:
+        made = 0
+
+        def watch(run: Interception, func: Function, output: Tensor) -> Tensor | None:
+            nonlocal made
+            number, made = made, made + 1
+            positions = run.positions(output) if implanted and number in kept else None
+            if positions is None:
+                return None
+            there = positions.index(output.ndim) >= 0
+            return _instead(func, output, torch.where(there, kept[number].to(output), output))
+
+        return float(score_of(watched(empty, watch), score)[0, target])
+
+    batches = masked.in_batches(2, lambda first, last: [asked(number > 0) for number in range(first, last)])
+    alone, beneath = (found for batch in batches for found in batch)
+    rest, through = abs(value - beneath), abs(beneath - alone)
+    return rest / (rest + through) if rest > 1e-6 * max(abs(value), through) else 0.0
 
 
-def _scaled(run: Interception, tensor: Tensor, factors: Tensor) -> Tensor:
+def _scaled(
+    run: Interception, tensor: Tensor, number: int, factors: Tensor, channels: dict[tuple[int, int], Tensor]
+) -> Tensor:
     """The tensor with its channels multiplied, where it has positions."""
     positions = run.positions(tensor)
     assert positions is not None
-    index = positions.index(tensor.ndim, run.count)
-    (free,) = set(range(1 - tensor.ndim, 0)) - positions.held_by(tensor.ndim, run.count)
+    index = positions.index(tensor.ndim)
+    (free,) = set(range(1 - tensor.ndim, 0)) - positions.held_by(tensor.ndim)
+    rows = factors.new_ones(len(tensor), tensor.shape[free])
+    for row, (photograph, copy) in enumerate(zip(*copies(positions), strict=True)):
+        if (number, copy) in channels:
+            rows[row] = factors[photograph, channels[number, copy]]
     shape = [1] * tensor.ndim
-    shape[0], shape[free] = factors.shape
-    by = factors.to(tensor.device, tensor.dtype).reshape(shape)
+    shape[0], shape[free] = rows.shape
+    by = rows.to(tensor.device, tensor.dtype).reshape(shape)
     return tensor * torch.where(index >= 0, by, torch.ones_like(by))
 
 
-def following(
-    classifier: Classifier, image: Float[Tensor, "3 H W"], number: int
-) -> Callable[[Float[Tensor, "N 3 H W"]], tuple[Float[Tensor, "N K"], Float[Tensor, "N C h w"]]]:
-    """Differentiable passes of photographs like ``image`` that give the logits and one feature map.
+def _instead(func: Function, output: Tensor, other: Tensor) -> Tensor:
+    """Another tensor in the place of an output; what was changed in place is changed once more."""
+    return output.copy_(other) if is_in_place(func) else other
+
+
+class Following:
+    """Differentiable passes of photographs like one, which give the logits and the last feature maps.
 
     Args:
         classifier: any network whose positions can be followed.
         image: at the network's resolution, in [0, 1].
-        number: the map's, of :class:`Features`.
+        maps: of that photograph, or of another.
 
     Raises:
         NotApplicableError: positions cannot be followed through the network.
     """
-    watched = _watched(classifier, image, _NO_MAP)
 
-    def passed(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def __init__(self, classifier: Classifier, image: Float[Tensor, "3 H W"], maps: Sequence[FeatureMap]) -> None:
+        self._watched = watched_passes(classifier, image, NO_MAP)
+        self._maps, self._name = maps, classifier.name
+
+    def by(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Following:
+        """The same features as another view of the network has them, such as one that sees a part."""
+        return Following(classifier, image, self._maps)
+
+    def __call__(self, pixels: Float[Tensor, "N 3 H W"]) -> tuple[Float[Tensor, "N K"], Float[Tensor, "N F"]]:
+        """The logits, and all features of each photograph in a row, 0 where they are switched off."""
         made = 0
-        kept: list[tuple[Interception, Tensor]] = []
+        kept: dict[tuple[int, int], Tensor] = {}
+        numbers = {one.number for one in self._maps}
 
         def watch(run: Interception, func: Function, output: Tensor) -> None:
             nonlocal made
             del func
-            if made == number:
-                kept.append((run, output))
+            if made in numbers:
+                kept.update({(made, copy): rows for copy, rows in self._rows(run, output, len(pixels)).items()})
             made += 1
 
-        logits = watched(pixels, watch)
-        ((run, tensor),) = kept
-        positions = run.positions(tensor)
-        maps = None if positions is None else _seen(run, tensor, positions)
-        if maps is None or len(maps) != len(pixels):
-            raise NotApplicableError(f"{_NO_MAP[0]}: the last feature map of {classifier.name} mixes photographs")
-        return logits, maps
+        logits = self._watched(pixels, watch)
+        return logits, torch.cat([kept[one.number, one.copy].flatten(1) for one in self._maps], dim=1)
 
-    return passed
+    def _rows(self, run: Interception, output: Tensor, count: int) -> dict[int, Tensor]:
+        """The maps of each copy that the network makes of the photographs."""
+        positions = run.positions(output)
+        cells = None if positions is None else cells_of(output, positions)
+        if positions is None or cells is None:
+            raise NotApplicableError(f"{NO_MAP[0]}: the last feature maps of {self._name} change their form")
+        values = output if positions.grid.full else run.switched_off(output.clone(), positions)
+        photographs, ranks = copies(positions)
+        found = {}
+        for rank in sorted(set(ranks)):
+            rows = sorted(
+                (one, row) for row, (one, copy) in enumerate(zip(photographs, ranks, strict=True)) if copy == rank
+            )
+            if [one for one, _ in rows] != list(range(count)):
+                raise NotApplicableError(f"{NO_MAP[0]}: the last feature maps of {self._name} mix photographs")
+            found[rank] = cells[rows[0][1]].of(values[[row for _, row in rows]])
+        return found
+
+    def shares(self, planes: Float[Tensor, "N H W"]) -> Float[Tensor, "N F"]:
+        """The mean of something on the photographs beneath the cell of each feature."""
+        found = []
+        for one in self._maps:
+            shares = one.cells.shares(planes)[:, None]
+            found.append(shares.expand(-1, len(one.activations), -1, -1).flatten(1))
+        return torch.cat(found, dim=1)
 
 
-def feature_levels(
-    classifier: Classifier, image: Float[Tensor, "3 H W"], *, most: int = 4
-) -> list[Float[Tensor, "_ _ _"]]:
-    """Feature maps of several resolutions or depths, finest first, each of shape (C, h, w), float32; one pass.
-
-    Of each of the ``most`` coarsest resolutions the last map is taken. A network with fewer resolutions, such as a
-    vision transformer, adds maps of the coarsest at depths evenly apart.
+def watched_passes(
+    classifier: Classifier, image: Float[Tensor, "3 H W"], otherwise: tuple[str, str]
+) -> Callable[[Tensor, Watch], Tensor]:
+    """Passes of photographs like one, in which every tensor with positions is shown.
 
     Args:
         classifier: any network whose positions can be followed.
         image: at the network's resolution, in [0, 1].
-        most: how many maps at most.
+        otherwise: what there is not, and the remedy, for the message.
 
     Raises:
-        NotApplicableError: positions cannot be followed through the network, or it has no feature map.
+        NotApplicableError: positions cannot be followed through the network.
     """
-    kept: dict[int, Tensor] = {}
-    runs: list[Interception] = []
-
-    def watch(run: Interception, func: Function, output: Tensor) -> None:
-        runs[:] = [run]
-        kept.pop(id(output), None)  # changed in place: it belongs where it was changed last
-        if func not in _PROJECTIONS and func.__name__ not in _FRAMES and len(output) == 1:
-            kept[id(output)] = output
-
-    with torch.no_grad():
-        _watched(classifier, image, _NO_ATTENTION)(image[None].to(classifier.device), watch)
-    by_size: dict[tuple[int, int], list[Tensor]] = {}
-    for tensor in kept.values():
-        positions = runs[0].positions(tensor)
-        found = _seen(runs[0], tensor, positions) if positions is not None else None
-        if found is not None and found.shape[2] < image.shape[1] and min(found.shape[2:]) > 1:
-            by_size.setdefault((found.shape[2], found.shape[3]), []).append(found[0])
-    if not by_size:
-        lack, remedy = _NO_ATTENTION
-        raise NotApplicableError(f"{lack}: {classifier.name} has no feature map with positions; {remedy}")
-    coarsest = sorted(by_size)[:most]
-    deep = by_size[coarsest[0]]
-    missing = most - len(coarsest)
-    depths = sorted({len(deep) * number // (missing + 1) for number in range(1, missing + 1)} - {len(deep) - 1})
-    levels = [*(by_size[size][-1] for size in reversed(coarsest[1:])), *(deep[depth] for depth in depths), deep[-1]]
-    return [level.float().cpu() for level in levels]
-
-
-def _watched(
-    classifier: Classifier, image: Float[Tensor, "3 H W"], otherwise: tuple[str, str]
-) -> Callable[[Tensor, Watch], Tensor]:
     try:
         if isinstance(classifier.model, PartlySighted):
             return classifier.model.watched(image)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unseen.removal.deactivation.placement import Picture, Placement
+
 Travel = Literal["dilating", "pooled"]
 
 _ROUNDING = 1e-4  # far below the smallest weight of a window, far above the error of a convolution with ones
@@ -26,13 +28,16 @@ class Grid:
     Attributes:
         active: 1 where a position is switched on, else 0; shape (N, 1, h, w), or (N, C, h, w) where branches with
             different positions were concatenated.
-        padding: 1 on explicit padding, shape (1, 1, h, w), or ``None``. Padding is not part of the photograph: it is
-            never switched on nor off, never filled, and does not count in a window.
+        padding: 1 on explicit padding, shape (N or 1, 1, h, w), or ``None``. Padding is not part of the photograph: it
+            is never switched on nor off, never filled, and does not count in a window.
+        placement: where the positions lie on the photograph; ``None`` where branches were joined that show different
+            places at one position, such as a map and its mirror image.
         notes: what others find out about this grid and want to find out once.
     """
 
     active: Tensor
     padding: Tensor | None = None
+    placement: Placement | None = None
     notes: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _derived: dict[Hashable, Grid] = field(default_factory=dict, init=False, repr=False)
     _gathered: dict[Hashable, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False)
@@ -41,6 +46,11 @@ class Grid:
     def size(self) -> tuple[int, int]:
         """(h, w)."""
         return int(self.active.shape[-2]), int(self.active.shape[-1])
+
+    @property
+    def count(self) -> int:
+        """Rows of the batch: as many as photographs, or more where the network makes copies of them."""
+        return len(self.active)
 
     @property
     def per_channel(self) -> bool:
@@ -59,15 +69,15 @@ class Grid:
 
     @property
     def valid(self) -> Tensor:
-        """1 where a position belongs to the photograph, shape (1, 1, h, w)."""
+        """1 where a position belongs to the photograph, shape (N or 1, 1, h, w)."""
         if self.padding is None:
             return self.active.new_ones(()).expand(1, 1, *self.size)
         return 1 - self.padding
 
     @classmethod
-    def all_on(cls, like: Tensor, count: int, size: tuple[int, int]) -> Grid:
+    def all_on(cls, like: Tensor, count: int, size: tuple[int, int], placement: Placement | None = None) -> Grid:
         """A grid with every position on; it takes no memory."""
-        grid = cls(like.new_ones(()).expand(count, 1, *size))
+        grid = cls(like.new_ones(()).expand(count, 1, *size), placement=placement)
         grid.full = True
         return grid
 
@@ -89,7 +99,17 @@ class Grid:
         """One mask for all channels: a position is on if it is on in any channel."""
         if not self.per_channel:
             return self
-        return self.derive("collapsed", lambda: Grid(self.active.amax(1, keepdim=True), self.padding))
+        return self.derive("collapsed", lambda: replaced(self, self.active.amax(1, keepdim=True)))
+
+    @classmethod
+    def joined(cls, grids: Sequence[Grid]) -> Grid:
+        """The grid of maps of one size that are put into one batch."""
+        active, padding = torch.cat([grid.active for grid in grids]), None
+        if any(grid.padding is not None for grid in grids):
+            padding = 1 - torch.cat([grid.valid.expand(grid.count, 1, *grid.size) for grid in grids])
+        sources = [grid.placement for grid in grids if grid.placement is not None]
+        placement = Placement.joined(sources, active, padding) if len(sources) == len(grids) else None
+        return cls(active, padding, placement)
 
     @classmethod
     def concatenated(cls, pieces: Sequence[tuple[Grid, int]]) -> Grid:
@@ -99,7 +119,7 @@ class Grid:
             return union
         everywhere = 1 if union.padding is None else 1 - union.padding
         masks = [(grid.keep * everywhere).expand(-1, channels, -1, -1) for grid, channels in pieces]
-        joined = cls(torch.cat(masks, dim=1), union.padding)
+        joined = replaced(union, torch.cat(masks, dim=1))
         joined.full = False
         joined._derived["collapsed"] = union.collapsed()
         return joined
@@ -112,9 +132,14 @@ class Grid:
         def make() -> Grid:
             active = self.active[:, channels]
             uniform = bool((active == active[:, :1]).all())
-            return Grid(active[:, :1] if uniform else active, self.padding)
+            return replaced(self, active[:, :1] if uniform else active)
 
         return self.derive(("channels", channels.start, channels.stop, channels.step), make)
+
+    def alike(self, other: Grid) -> bool:
+        """Whether the same positions are the same places of the photograph."""
+        mine, others = self.placement, other.placement
+        return mine is others or (mine is not None and others is not None and mine.picture is others.picture)
 
     def covers(self, other: Grid) -> bool:
         """Whether every position that is on in ``other`` is on here."""
@@ -122,27 +147,43 @@ class Grid:
 
     def union(self, other: Grid) -> Grid:
         """Positions that are on in either; one of the two itself where it covers the other."""
-        if self.padding is other.padding and self.covers(other):
-            return self
-        if self.padding is other.padding and other.covers(self):
-            return other
-        border = self._common_padding(other)
-        return self.derive(("or", other), lambda: Grid(torch.maximum(self.active, other.active), border))
+        if self._lie_alike(other):
+            if self.covers(other):
+                return self
+            if other.covers(self):
+                return other
+        return self.derive(("or", other), lambda: self._joined(other, torch.maximum(self.active, other.active)))
 
     def intersection(self, other: Grid) -> Grid:
         """Positions that are on in both; one of the two itself where the other covers it."""
-        if self.padding is other.padding and self.covers(other):
-            return other
-        if self.padding is other.padding and other.covers(self):
-            return self
-        border = self._common_padding(other)
-        inside = 1 if border is None else 1 - border
-        return self.derive(("and", other), lambda: Grid(torch.minimum(self.keep, other.keep) * inside, border))
+        if self._lie_alike(other):
+            if self.covers(other):
+                return other
+            if other.covers(self):
+                return self
+
+        def make() -> Grid:
+            border = self._common_padding(other)
+            inside = 1 if border is None else 1 - border
+            return self._joined(other, torch.minimum(self.keep, other.keep) * inside)
+
+        return self.derive(("and", other), make)
+
+    def _lie_alike(self, other: Grid) -> bool:
+        return self.padding is other.padding and self.alike(other)
+
+    def _joined(self, other: Grid, active: Tensor) -> Grid:
+        return Grid(active, self._common_padding(other), self.placement if self.alike(other) else None)
 
     def _common_padding(self, other: Grid) -> Tensor | None:
         if self.padding is None or other.padding is None:
             return None
         return torch.minimum(self.padding, other.padding)
+
+
+def replaced(grid: Grid, active: Tensor) -> Grid:
+    """The same places with other positions on."""
+    return Grid(active, grid.padding, grid.placement)
 
 
 def times(tensor: Tensor, mask: Tensor) -> Tensor:
@@ -177,6 +218,12 @@ class Window(NamedTuple):
         reach = [d * (k - 1) if self.padding == "same" else 0 for d, k in zip(self.dilation, self.kernel, strict=True)]
         return reach[0] // 2, reach[1] // 2
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The position at the centre of the first window."""
+        reach = [d * (k - 1) / 2 for d, k in zip(self.dilation, self.kernel, strict=True)]
+        return reach[0] - self.before[0], reach[1] - self.before[1]
+
     def visible(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
         """Number of ones of ``mask`` (N, 1, h, w) in each window of an output of ``size``, exact, float32.
 
@@ -206,46 +253,75 @@ class Traveller:
 
     def __init__(self, masks: Tensor, travel: Travel, threshold: float, dtype: torch.dtype) -> None:
         self.travel, self.threshold, self.dtype = travel, threshold, dtype
-        self.origin = Grid(masks[:, None].to(dtype))
-        self._sized: dict[tuple[int, int], Grid] = {self.origin.size: self.origin}
+        active = masks[:, None].to(dtype)
+        self.origin = Grid(active, placement=Placement.of(Picture(active)))
+        self._sized: dict[tuple[Picture | None, tuple[int, int]], Grid] = {}
 
     def through_window(self, grid: Grid, window: Window, size: tuple[int, int]) -> Grid:
         """The grid after a convolution or pooling whose output has ``size``."""
+        placement = grid.placement and grid.placement.through(window.centre, window.stride, size)
         if self.travel == "pooled":
-            return self.at_size(size)
+            return self.at_size(size, placement)
         source = grid.collapsed()
-        return source.derive(window, lambda: self._dilate(source, window, size))
+
+        def make() -> Grid:
+            found = self._dilate(source, window, size)
+            found.placement = placement
+            return found
+
+        return source.derive(window, make)
 
     def through_operation(self, grid: Grid, spread: Callable[[Tensor], Tensor], size: tuple[int, int]) -> Grid:
         """The grid after an operation that spreads positions, such as resizing or a transposed convolution.
 
         ``spread`` is that operation for one channel, with non-negative weights.
         """
+        placement = grid.placement and grid.placement.resized(size)
         if self.travel == "pooled":
-            return self.at_size(size)
+            return self.at_size(size, placement)
         source = grid.collapsed()
-        return self.spread(spread(source.active.float()), spread(source.valid.float()))
+        return self.spread(spread(source.active.float()), spread(source.valid.float()), placement)
 
-    def at_size(self, size: tuple[int, int]) -> Grid:
-        """The photograph's own mask, average-pooled to ``size``; one grid per size."""
-        if size not in self._sized:
-            share = F.adaptive_avg_pool2d(self.origin.active.float(), size)
-            self._sized[size] = Grid((share > self.threshold).to(self.dtype))
-        return self._sized[size]
+    def at_size(self, size: tuple[int, int], placement: Placement | None = None) -> Grid:
+        """The mask of the picture that windows read, average-pooled to ``size``; one grid per picture and size.
+
+        Args:
+            size: (h, w) of the map.
+            placement: of the map on its picture; by default it divides the photograph evenly.
+        """
+        if placement is None:
+            assert self.origin.placement is not None
+            placement = self.origin.placement.resized(size)
+        key = placement.picture, size
+        if key not in self._sized:
+            self._sized[key] = self._pooled(size, placement)
+        return self._sized[key]
+
+    def _pooled(self, size: tuple[int, int], placement: Placement) -> Grid:
+        picture = placement.picture
+        even = placement.even or picture.is_photograph
+        if even and size == picture.size:
+            return self.origin if picture.is_photograph else Grid(picture.active, picture.padding, placement)
+        if even and picture.padding is None:
+            share = F.adaptive_avg_pool2d(picture.active.float(), size)
+            return Grid((share > self.threshold).to(self.dtype), placement=placement)
+        valid = torch.ones_like(picture.active) if picture.padding is None else 1 - picture.padding
+        on, there = (placement.over_cells(mask.float()) for mask in (picture.active, valid))
+        return self.spread(on, there, placement)
 
     def _dilate(self, source: Grid, window: Window, size: tuple[int, int]) -> Grid:
         if source.full:
-            return Grid.all_on(source.active, len(source.active), size)
+            return Grid.all_on(source.active, source.count, size)
         return self.spread(window.visible(source.active, size), window.visible(source.valid, size))
 
-    def spread(self, on: Tensor, valid: Tensor) -> Grid:
+    def spread(self, on: Tensor, valid: Tensor, placement: Placement | None = None) -> Grid:
         """The grid of windows that hold so many positions that are on, and valid ones; shape (N or 1, 1, h, w).
 
         On where the share of valid positions that are on exceeds the threshold; padding where none is valid.
         """
         above = on.sign() if self.threshold == 0 else valid - on < (1 - self.threshold) * (valid - _ROUNDING)
         outside = valid == 0
-        return Grid(above.to(self.dtype), outside.to(self.dtype) if bool(outside.any()) else None)
+        return Grid(above.to(self.dtype), outside.to(self.dtype) if bool(outside.any()) else None, placement)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from unseen.classifier.intercepting import Function, Intercepting, calling_modul
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.fill import neighbour_fill
 from unseen.removal.deactivation.grid import Traveller, times
+from unseen.removal.deactivation.placement import Placement
 from unseen.removal.deactivation.places import Layouts, Positions, Scores
 from unseen.removal.deactivation.tensor_table import TensorTable
 
@@ -119,7 +120,6 @@ class Interception(Intercepting):
         self.watch = watch
         self.rules, self.score_rules, self.traveller, self.semantics = rules, score_rules, traveller, semantics
         self.model, self.constants, self.layouts, self.learning = model, constants, layouts, learning
-        self.count = len(traveller.origin.active)
         self.followed: set[Function] = set()
         """The functions that met positions in this pass."""
         self.literals, self.unknown = literals, set[Hashable]()
@@ -216,6 +216,16 @@ class Interception(Intercepting):
             return tensor, positions
         return self.switched_off(tensor, positions), Positions(positions.grid.collapsed(), positions.axes)
 
+    def traced(self, placement: Placement | None, func: Function) -> Placement | None:
+        """The placement of a map; refuses one that joins different places where masks follow from places alone."""
+        if placement is None and self.traveller.travel == "pooled":
+            raise self.refusal(
+                name_of(func),
+                "reads a map that shows several places of the photograph at one position, where "
+                "travel='pooled' has no mask",
+            )
+        return placement
+
     def filled(self, tensor: Tensor, positions: Positions, rings: int) -> Tensor:
         """``tensor`` with its switched-off positions filled from their neighbours."""
         if positions.grid.full or rings == 0:
@@ -269,7 +279,7 @@ class Interception(Intercepting):
 
     def _check_shape(self, func: Function, output: Tensor) -> None:
         positions = self._states.get(output)
-        if isinstance(positions, Positions) and not positions.fits(output, self.count):
+        if isinstance(positions, Positions) and not positions.fits(output):
             height, width = positions.grid.size
             raise self.refusal(name_of(func), f"turns {height}×{width} positions into a tensor {tuple(output.shape)}")
 

@@ -31,12 +31,12 @@ def reshaping(run: Interception, func: Function, args: tuple[Any, ...], kwargs: 
     output = func(features, *args[1:], **kwargs)
     if output.shape == features.shape:
         return run.mark(output, positions)
-    if output.ndim == 2 and len(output) == run.count:
+    if output.ndim == 2 and len(output) == positions.grid.count:
         if positions.grid.size == (1, 1):
             return run.mark(func(run.switched_off(features, positions), *args[1:], **kwargs), State.GLOBAL)
         return run.mark(output, _flattened(features, positions))
     before, after = tuple(features.shape), tuple(output.shape)
-    axes = _axes_after_reshape(before, after, positions.axes, positions.grid.size, run.count)
+    axes = _axes_after_reshape(before, after, positions.axes, positions.grid.size, positions.grid.count)
     if axes is None:
         return rearranging(run, func, args, kwargs)
     return run.mark(output, Positions(positions.grid, axes))
@@ -79,12 +79,7 @@ def indexing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: d
     axes = tuple(axis + sum(isinstance(entry, int) for entry in entries[axis:]) for axis in positions.axes)
     grid = positions.grid
     if cut:
-        if run.traveller.travel == "pooled" and any(map(_crops, spatial, grid.size)):
-            raise run.refusal(name_of(func), "crops the feature map, which travel='pooled' takes for the whole")
-        rows, columns = spatial
-        border = None if grid.padding is None else grid.padding[..., rows, columns]
-        where = ((rows.start, rows.stop, rows.step), (columns.start, columns.stop, columns.step))
-        grid = positions.grid.derive(("slice", where), lambda: Grid(positions.grid.active[..., rows, columns], border))
+        grid = _sliced(grid, *spatial)
     return run.mark(func(features, args[1]), Positions(grid, axes))
 
 
@@ -107,7 +102,7 @@ def concatenation(run: Interception, func: Function, args: tuple[Any, ...], kwar
     scattered = any(isinstance(state, Scattered) or state.axes != known[0].axes for state in known)
     if scattered or axis in known[0].axes or axis == -ndim:
         return rearranging(run, func, args, kwargs)
-    everywhere = Grid.all_on(known[0].grid.active, run.count, known[0].grid.size)
+    everywhere = _everywhere(known[0].grid)
     grids = [state.grid if state is not None else everywhere for state in states]
     if run.semantics.join == "and":
         grid = grids[0]
@@ -124,7 +119,8 @@ def concatenation(run: Interception, func: Function, args: tuple[Any, ...], kwar
 def stacking(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``stack``: a new axis for every branch, then ``cat`` along it."""
     axis, pieces = kwargs.get("dim", args[1] if len(args) > 1 else 0), []
-    if any(isinstance(run.positions(piece), Scattered) for piece in args[0]):
+    states = [state for piece in args[0] if (state := run.positions(piece)) is not None]
+    if any(isinstance(state, Scattered) or not state.grid.alike(states[0].grid) for state in states):
         return rearranging(run, func, args, kwargs)
     for piece in args[0]:
         if run.positions(piece) is None:
@@ -170,7 +166,7 @@ def averaging_tokens(run: Interception, func: Function, args: tuple[Any, ...], k
     if size not in (1, (1,), [1]):
         raise run.refusal(name_of(func), "pools tokens in a row, for which there is no rule")
     features, positions = run_input(run, args)
-    if positions.held_by(features.ndim, run.count) != {-1}:
+    if positions.held_by(features.ndim) != {-1}:
         raise run.refusal(name_of(func), "meets positions that are not the last axis")
     output = func(run.switched_off(features, positions), 1)
     if run.semantics.pooling == "active" and not positions.grid.full:
@@ -236,10 +232,21 @@ def _flattened(features: Tensor, positions: Positions) -> Positions:
     return Positions(Grid(flat(positions.grid.active), None if border is None else flat(border)), (-1,))
 
 
-def _crops(entry: slice, extent: int) -> bool:
-    """Whether a slice leaves out more than a thin border."""
-    taken = range(extent)[entry]
-    return not taken or taken[0] + extent - 1 - taken[-1] > 2 * taken.step
+def _sliced(grid: Grid, rows: slice, columns: slice) -> Grid:
+    """A part of a grid."""
+
+    def make() -> Grid:
+        active = grid.active[..., rows, columns]
+        border = None if grid.padding is None else grid.padding[..., rows, columns]
+        return Grid(active, border, grid.placement and grid.placement.sliced(rows, columns, active, border))
+
+    where = ((rows.start, rows.stop, rows.step), (columns.start, columns.stop, columns.step))
+    return grid.derive(("slice", where), make)
+
+
+def _everywhere(grid: Grid) -> Grid:
+    """The positions of a grid, all on: for what does not depend on the photograph."""
+    return Grid.all_on(grid.active, grid.count, grid.size, grid.placement)
 
 
 def _hashable(value: Any) -> Any:
@@ -295,7 +302,7 @@ def _reduces_positions(
     axes = set(_reduced_axes(run, func, args, kwargs, features.ndim))
     if -features.ndim in axes:
         raise run.refusal(name_of(func), "mixes the photographs of a batch")
-    held = positions.held_by(features.ndim, run.count)
+    held = positions.held_by(features.ndim)
     met = axes & held
     if met and met != held:
         raise run.refusal(name_of(func), "reduces only one of height and width")
@@ -327,12 +334,12 @@ def _over_scattered_channels(
     reduced = _reduced_axes(run, func, args, kwargs, before)
 
     def move() -> list[Tensor]:
-        places = positions.index(before, run.count)
+        places = positions.index(before)
         places = places.squeeze(tuple(reduced)) if after < before else places
         return [places.expand(tensors[0].shape)]
 
-    key = ("reduced", positions.layout, reduced, tuple(tensors[0].shape), run.count)
-    (found,) = run.layouts.moved(key, move, positions.grid, run.count)
+    key = ("reduced", positions.layout, reduced, tuple(tensors[0].shape))
+    (found,) = run.layouts.moved(key, move, positions.grid)
     for tensor in tensors:
         run.mark(tensor, State.GLOBAL if found is None else found)
     return output
@@ -355,7 +362,7 @@ LAYOUT_RULES: Mapping[Function, Rule] = {
     **dict.fromkeys(functions(("amax", "max")), maximising),
     **dict.fromkeys((vars(torch._C.TensorBase)[name].__get__ for name in ("mT", "T")), permuting),
     **dict.fromkeys(
-        _moving("flip index_select narrow repeat repeat_interleave roll select tile unbind"),
+        _moving("flip fliplr flipud index_select narrow repeat repeat_interleave roll rot90 select tile unbind"),
         rearranging,
     ),
     torch.Tensor.__getitem__: indexing,

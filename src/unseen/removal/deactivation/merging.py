@@ -15,7 +15,8 @@ from torch import Tensor
 from unseen.classifier.intercepting import Function, name_of
 from unseen.removal.deactivation.grid import Grid, Layout
 from unseen.removal.deactivation.interception import Interception, State
-from unseen.removal.deactivation.places import ALWAYS, Positions, Scattered
+from unseen.removal.deactivation.placement import ALWAYS
+from unseen.removal.deactivation.places import Positions, Scattered
 
 
 def linear_over_positions(
@@ -23,30 +24,33 @@ def linear_over_positions(
 ) -> Tensor:
     """``linear`` whose last axis holds positions."""
     features: Tensor = args[0]
-    others = sorted(positions.held_by(features.ndim, run.count) - {-1})
+    others = sorted(positions.held_by(features.ndim) - {-1})
     output: Tensor = func(run.switched_off(features, positions), *args[1:], **kwargs)
     if not others:
         return run.mark(output, State.GLOBAL)
-    if len(features) != run.count or len(others) > 2 or not isinstance(positions, Scattered):
+    if len(features) != positions.grid.count or len(others) > 2 or not isinstance(positions, Scattered):
         raise run.refusal(name_of(func), "merges positions of windows, for which there is no rule")
-    return run.mark(output, Positions(_merged(run, positions, features, others), tuple(others)))
+    return run.mark(output, Positions(_merged(run, func, positions, features, others), tuple(others)))
 
 
-def _merged(run: Interception, positions: Scattered, features: Tensor, axes: list[int]) -> Grid:
+def _merged(run: Interception, func: Function, positions: Scattered, features: Tensor, axes: list[int]) -> Grid:
     """The grid whose positions are the groups along the last axis."""
     grid, by = positions.grid, positions.by
     assert by is not None
     key = (by, grid.size)
     if key not in run.layouts.merged:
-        run.layouts.merged[key] = _groups(positions.index(features.ndim, run.count), grid, features, axes)
+        run.layouts.merged[key] = _groups(positions.index(features.ndim), grid, features, axes)
     groups, size = run.layouts.merged[key]
 
     def make() -> Grid:
-        if run.traveller.travel == "pooled":
-            return run.traveller.at_size(size)
         valid = grid.valid.expand_as(grid.active)
-        on, there = (grid.gathered(values, groups, 0.0).float().sum(-1) for values in (grid.active, valid))
-        return run.traveller.spread(on.reshape(-1, 1, *size), there.reshape(-1, 1, *size))
+        gathered = (grid.gathered(values, groups, 0.0).float().sum(-1) for values in (grid.active, valid))
+        on, there = (counts.reshape(-1, 1, *size) for counts in gathered)
+        places = groups.places.transpose(1, 2).reshape(len(features), -1, *size)
+        placement = grid.placement and grid.placement.moved(places, on.sign().to(grid.active.dtype), None)
+        if run.traveller.travel == "pooled":
+            return run.traveller.at_size(size, run.traced(placement, func))
+        return run.traveller.spread(on, there, placement)
 
     return grid.derive(("merged", by), make)
 

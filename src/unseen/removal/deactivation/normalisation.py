@@ -56,7 +56,7 @@ def layer_normalisation(run: Interception, func: Function, args: tuple[Any, ...]
     call = _layer_norm(*args, **kwargs)
     features, positions = _uniform(run, func, call["input"])
     axes = tuple(range(-len(call["shape"]), 0))
-    if not set(axes) & positions.held_by(features.ndim, run.count):
+    if not set(axes) & positions.held_by(features.ndim):
         return over_axes(run, func, args, kwargs, axes)
     return _over_positions(run, func, args, kwargs, call, axes, call["shape"])
 
@@ -67,7 +67,7 @@ def to_unit_length(run: Interception, func: Function, args: tuple[Any, ...], kwa
     features, positions = _uniform(run, func, args[0])
     if not isinstance(axis, int):
         raise run.refusal(name_of(func), "works along several axes, for which there is no rule")
-    if (axis if axis < 0 else axis - features.ndim) in positions.held_by(features.ndim, run.count):
+    if (axis if axis < 0 else axis - features.ndim) in positions.held_by(features.ndim):
         features = run.switched_off(features, positions)
     return run.mark(func(features, *args[1:], **kwargs), positions)
 

@@ -15,9 +15,7 @@ import torch
 from torch import Tensor
 
 from unseen.removal.deactivation.grid import Grid, Layout
-
-ALWAYS = -1
-"""The place of what belongs to no position: never switched off."""
+from unseen.removal.deactivation.placement import ALWAYS
 
 _MOST_KEPT = 1024
 
@@ -49,28 +47,28 @@ class Positions:
             shape[axis] = extent
         return values.reshape(shape)
 
-    def fits(self, tensor: Tensor, count: int) -> bool:
-        """Whether a tensor of ``count`` photographs can have these positions."""
-        (height, width), shape, axes = self.grid.size, tensor.shape, self.axes
+    def fits(self, tensor: Tensor) -> bool:
+        """Whether a tensor can have these positions."""
+        (height, width), shape, axes, count = self.grid.size, tensor.shape, self.axes, self.grid.count
         if len(axes) == 1:
             return shape[0] == count and shape[axes[0]] == height * width
         return shape[0] == count and shape[axes[0]] == height and shape[axes[1]] == width
 
-    def index(self, ndim: int, count: int) -> Tensor:
+    def index(self, ndim: int) -> Tensor:
         """The layout: the place n·h·w + y·w + x of every element, int64, broadcastable to ``ndim`` axes."""
-        height, width = self.grid.size
+        (height, width), count = self.grid.size, self.grid.count
         places = torch.arange(count * height * width, device=self.grid.active.device)
         return self.mask(places.reshape(count, 1, height, width), ndim)
 
-    def held_by(self, ndim: int, count: int) -> set[int]:
+    def held_by(self, ndim: int) -> set[int]:
         """The axes, counted from the end, along which positions differ; not the first, which holds photographs."""
-        del ndim, count
+        del ndim
         return set(self.axes)
 
     @property
     def layout(self) -> Hashable:
         """What two tensors of one shape and grid have in common if and only if their elements lie alike."""
-        return self.grid.size, self.axes
+        return self.grid.count, self.grid.size, self.axes
 
 
 @dataclass(frozen=True)
@@ -86,22 +84,20 @@ class Scattered(Positions):
         gathered = self.grid.gathered(values, self.by, outside)
         return gathered.reshape([1] * (ndim - gathered.ndim) + list(gathered.shape))
 
-    def fits(self, tensor: Tensor, count: int) -> bool:
+    def fits(self, tensor: Tensor) -> bool:
         """See :meth:`Positions.fits`."""
-        del count
         assert self.by is not None
         shape = self.by.places.shape
         return len(shape) <= tensor.ndim and all(a in (1, b) for a, b in zip(shape[::-1], tensor.shape[::-1]))  # noqa: B905
 
-    def index(self, ndim: int, count: int) -> Tensor:
+    def index(self, ndim: int) -> Tensor:
         """See :meth:`Positions.index`."""
-        del count
         assert self.by is not None
         return self.by.places.reshape([1] * (ndim - self.by.places.ndim) + list(self.by.places.shape))
 
-    def held_by(self, ndim: int, count: int) -> set[int]:
+    def held_by(self, ndim: int) -> set[int]:
         """See :meth:`Positions.held_by`."""
-        shape = self.index(ndim, count).shape
+        shape = self.index(ndim).shape
         return {axis for axis in range(1 - ndim, 0) if shape[axis] > 1}
 
     @property
@@ -143,22 +139,19 @@ class Layouts:
         self._alive[id(thing)] = thing
         return id(thing)
 
-    def moved(
-        self, key: Hashable, move: Callable[[], Sequence[Tensor]], grid: Grid, count: int
-    ) -> tuple[Positions | None, ...]:
+    def moved(self, key: Hashable, move: Callable[[], Sequence[Tensor]], grid: Grid) -> tuple[Positions | None, ...]:
         """The positions of each output of a function that moves elements.
 
         Args:
             key: of the function, its arguments and the layouts that it meets.
             move: the layouts of its outputs, in full.
             grid: of the positions.
-            count: photographs in the batch.
 
         Returns:
             ``None`` for an output without positions.
         """
         if key not in self._moved:
-            self._moved[key] = tuple(self._recognised(places, grid, count) for places in move())
+            self._moved[key] = tuple(self._recognised(places, grid) for places in move())
         return tuple(
             found
             if found is None
@@ -168,18 +161,22 @@ class Layouts:
             for found in self._moved[key]
         )
 
-    def _recognised(self, places: Tensor, grid: Grid, count: int) -> Layout | tuple[int, ...] | None:
+    def _recognised(self, places: Tensor, grid: Grid) -> Layout | tuple[int, ...] | None:
         """The axes of a map, or a layout; ``None`` if no element has a position."""
         if bool((places == ALWAYS).all()):
             return None
         compact = _compact(places)
-        if len(places) == count:
+        if len(places) == grid.count:
             ndim = places.ndim
             pairs = [(i - ndim, j - ndim) for i in range(1, ndim) for j in range(i + 1, ndim)]
             for axes in (*reversed(pairs), *((i - ndim,) for i in range(1, ndim))):
                 canonical = Positions(grid, axes)
-                if canonical.fits(places, count) and torch.equal(compact, _compact(canonical.index(ndim, count))):
+                if canonical.fits(places) and torch.equal(compact, _compact(canonical.index(ndim))):
                     return axes
+        return self.layout(compact)
+
+    def layout(self, compact: Tensor) -> Layout:
+        """The one layout of these places."""
         digest = blake2b(compact.cpu().numpy().tobytes(), digest_size=16).digest()
         return self._known.setdefault((tuple(compact.shape), digest), Layout(compact))
 

@@ -93,7 +93,7 @@ def batch_normalisation(run: Interception, func: Function, args: tuple[Any, ...]
 def linear(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``linear`` over channels in the last axis, over merged positions, or over all of them."""
     features, positions = args[0], run.positions(args[0])
-    if positions is not None and -1 in positions.held_by(features.ndim, run.count):
+    if positions is not None and -1 in positions.held_by(features.ndim):
         return linear_over_positions(run, func, args, kwargs, positions)
     return over_axes(run, func, args, kwargs, (-1,))
 
@@ -116,7 +116,7 @@ def over_axes(
 ) -> Any:
     """An operation along ``axes`` (counted from the end), which must hold no positions."""
     features, positions = args[0], run.positions(args[0])
-    if positions is None or set(axes) & positions.held_by(features.ndim, run.count):
+    if positions is None or set(axes) & positions.held_by(features.ndim):
         raise run.refusal(name_of(func), "works along an axis of positions, for which there is no rule")
     features, positions = run.uniform(features, positions)
     return run.mark(func(features, *args[1:], **kwargs), positions)

@@ -16,7 +16,11 @@ from torch.nn import functional as F
 from unseen.classifier.intercepting import Function, name_of
 from unseen.removal.deactivation.grid import Grid
 from unseen.removal.deactivation.interception import Interception, State, operands_of, tensors_in
-from unseen.removal.deactivation.places import ALWAYS, Positions, Scores
+from unseen.removal.deactivation.placement import ALWAYS
+from unseen.removal.deactivation.places import Positions, Scores
+
+Switched = Mapping[int, tuple[Tensor, Positions]]
+"""Tensors, switched off as far as they have to be, and their positions, by the identity that they had before."""
 
 _WHATEVER_THE_STRIDES: Mapping[Function, Function] = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}
 
@@ -24,16 +28,15 @@ _WHATEVER_THE_STRIDES: Mapping[Function, Function] = {Tensor.view: Tensor.reshap
 def rearranging(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A function that moves, repeats or joins elements and changes none."""
     held = [tensor for tensor in operands_of(args, kwargs) if run.positions(tensor) is not None]
-    switched = {id(tensor): run.uniform(tensor, positions) for tensor in held if (positions := run.positions(tensor))}
+    switched: Switched = {
+        id(tensor): run.uniform(tensor, positions) for tensor in held if (positions := run.positions(tensor))
+    }
     if any(p.grid.size == (1, 1) for _, p in switched.values()):  # the only position: off means zero from here on
         switched = {key: (run.switched_off(t, p), p) for key, (t, p) in switched.items()}
         output = func(*_replaced(args, switched), **_replaced(kwargs, switched))
         return _marked(run, output, [State.GLOBAL] * len(tensors_in(output)))
-    grids = {id(positions.grid): positions.grid for _, positions in switched.values()}
-    if len(grids) > 1:
-        raise run.refusal(name_of(func), "joins parts of different maps, for which there is no rule")
     output = func(*_replaced(args, switched), **_replaced(kwargs, switched))
-    (grid,) = grids.values()
+    grid, switched = _in_one_grid(run, func, switched)
     found = moved(run, func, args, kwargs, grid, {id(t): switched[id(t)][1] for t in held})
     return _marked(run, output, [State.GLOBAL if positions is None else positions for positions in found])
 
@@ -78,7 +81,7 @@ def moved(
     def places(value: Any) -> Any:
         if isinstance(value, Tensor):
             if id(value) in held:
-                return held[id(value)].index(value.ndim, run.count).expand(value.shape)
+                return held[id(value)].index(value.ndim).expand(value.shape)
             if value.is_floating_point():
                 return torch.full((), ALWAYS, device=value.device).expand(value.shape)
             return value
@@ -90,8 +93,36 @@ def moved(
         move: Function = _WHATEVER_THE_STRIDES.get(func, func)
         return tensors_in(move(*places(args), **{name: places(value) for name, value in kwargs.items()}))
 
-    key = (func, run.count, grid.size, signature(args), signature(kwargs))
-    return run.layouts.moved(key, outputs, grid, run.count)
+    key = (func, grid.count, grid.size, signature(args), signature(kwargs))
+    return run.layouts.moved(key, outputs, grid)
+
+
+def _in_one_grid(run: Interception, func: Function, switched: Switched) -> tuple[Grid, Switched]:
+    """The grid of all positions, and where each tensor holds them; several grids are put into one batch."""
+    grids = list({id(positions.grid): positions.grid for _, positions in switched.values()}.values())
+    if len(grids) == 1:
+        return grids[0], switched
+    if any(grid.size != grids[0].size for grid in grids):
+        raise run.refusal(name_of(func), "joins parts of maps of different sizes, for which there is no rule")
+    joined = grids[0].derive(("joined", *grids[1:]), lambda: Grid.joined(grids))
+    height, width = joined.size
+    starts, start = {}, 0
+    for grid in grids:
+        starts[id(grid)], start = start, start + grid.count * height * width
+
+    def moved_to(tensor: Tensor, positions: Positions) -> Positions:
+        offset = starts[id(positions.grid)]
+
+        def move() -> list[Tensor]:
+            places = positions.index(tensor.ndim)
+            return [torch.where(places == ALWAYS, places, places + offset)]
+
+        key = ("joined", joined.count, joined.size, positions.layout, tensor.ndim, offset)
+        (found,) = run.layouts.moved(key, move, joined)
+        assert found is not None
+        return found
+
+    return joined, {key: (tensor, moved_to(tensor, positions)) for key, (tensor, positions) in switched.items()}
 
 
 def padding_tokens(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -101,7 +132,7 @@ def padding_tokens(run: Interception, func: Function, args: tuple[Any, ...], kwa
     if call["mode"] != "constant" or positions is None:
         raise run.refusal("pad", f"repeats positions (mode={call['mode']!r}) outside an (N, C, h, w) map")
     padded = {-1 - i // 2 for i, amount in enumerate(call["pad"]) if amount}
-    index = positions.index(tensor.ndim, run.count)
+    index = positions.index(tensor.ndim)
     if all(index.shape[axis] == 1 for axis in padded):  # channels
         return run.mark(func(*args, **kwargs), positions)
     output = func(*args, **kwargs)

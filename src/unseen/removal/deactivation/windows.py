@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from unseen.classifier.intercepting import Function
 from unseen.removal.deactivation.grid import Grid, Window
 from unseen.removal.deactivation.interception import Interception, Rule, State
+from unseen.removal.deactivation.placement import ALWAYS
 from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.rearranging import padding_call, padding_tokens
 
@@ -28,7 +29,7 @@ def convolution(run: Interception, func: Function, args: tuple[Any, ...], kwargs
         return run.mark(func(features, *args[1:], **kwargs), positions)
     features = run.filled(features, positions, _rings(run, window))
     output = func(features, *args[1:], **kwargs)
-    return run.mark(output, Positions(run.traveller.through_window(positions.grid, window, size_of(output))))
+    return run.mark(output, Positions(_through_window(run, func, positions, window, output)))
 
 
 def transposed_convolution(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -41,7 +42,7 @@ def transposed_convolution(run: Interception, func: Function, args: tuple[Any, .
         return F.conv_transpose2d(mask, kernel, **call["geometry"])
 
     output = func(run.switched_off(features, positions), *args[1:], **kwargs)
-    return run.mark(output, Positions(run.traveller.through_operation(positions.grid, spread, size_of(output))))
+    return run.mark(output, Positions(_through_operation(run, func, positions, spread, output)))
 
 
 def max_pooling(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -51,7 +52,7 @@ def max_pooling(run: Interception, func: Function, args: tuple[Any, ...], kwargs
         raise run.refusal("max_pool2d", "returns indices, which have no rule")
     features, positions = feature_map(run, func, call["input"])
     output = _maximum(func, args, kwargs, features, positions)
-    grid = run.traveller.through_window(positions.grid, call["window"], size_of(output))
+    grid = _through_window(run, func, positions, call["window"], output)
     return pooled(run, output, features, grid)
 
 
@@ -63,7 +64,7 @@ def adaptive_max_pooling(run: Interception, func: Function, args: tuple[Any, ...
         raise run.refusal("adaptive_max_pool2d", "returns indices, which have no rule")
     output = _maximum(func, args, kwargs, features, positions)
     size = size_of(output)
-    grid = run.traveller.through_operation(positions.grid, lambda mask: F.adaptive_avg_pool2d(mask, size), size)
+    grid = _through_operation(run, func, positions, lambda mask: F.adaptive_avg_pool2d(mask, size), output)
     return pooled(run, output, features, grid)
 
 
@@ -77,7 +78,7 @@ def average_pooling(run: Interception, func: Function, args: tuple[Any, ...], kw
         return func(values, *args[1:], **kwargs)  # type: ignore[no-any-return]
 
     output = _averaged(run, pool, features, positions, divide=not counts_zeros)
-    grid = run.traveller.through_window(positions.grid, call["window"], size_of(output))
+    grid = _through_window(run, func, positions, call["window"], output)
     return pooled(run, output, features, grid)
 
 
@@ -91,7 +92,7 @@ def adaptive_average_pooling(
     size = size_of(output)
     if size == size_of(features):
         return run.mark(output, positions)
-    grid = run.traveller.through_operation(positions.grid, lambda mask: F.adaptive_avg_pool2d(mask, size), size)
+    grid = _through_operation(run, func, positions, lambda mask: F.adaptive_avg_pool2d(mask, size), output)
     return pooled(run, output, features, grid)
 
 
@@ -111,26 +112,30 @@ def padding(run: Interception, func: Function, args: tuple[Any, ...], kwargs: di
     grid = positions.grid
 
     def make() -> Grid:
-        if mode != "constant":
-            border = None if grid.padding is None else F.pad(grid.padding, spatial, mode)
-            return Grid(F.pad(grid.active, spatial, mode), border)
-        return Grid(F.pad(grid.active, spatial), 1 - F.pad(grid.valid, spatial))
+        def grown(places: Tensor) -> Tensor:
+            return bordered(places, spatial, mode)
+
+        active = F.pad(grid.active, spatial, mode)
+        border = 1 - F.pad(grid.valid, spatial) if mode == "constant" else None
+        if mode != "constant" and grid.padding is not None:
+            border = F.pad(grid.padding, spatial, mode)
+        return Grid(active, border, grid.placement and grid.placement.padded(spatial, grown, active, border))
 
     return run.mark(output, Positions(grid.derive(("pad", spatial, mode), make)))
 
 
 def resizing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """``interpolate``: nearest and linear; other modes weigh positions negatively."""
+    """``interpolate``: nearest, linear and by area; other modes weigh positions negatively."""
     call = _interpolate(*args, **kwargs)
     features, positions = feature_map(run, func, call["input"])
-    if call["mode"] not in ("nearest", "nearest-exact", "bilinear"):
+    if call["mode"] not in ("nearest", "nearest-exact", "bilinear", "area"):
         raise run.refusal(f"interpolate(mode={call['mode']!r})", "has no rule")
 
     def resize(values: Tensor) -> Tensor:
         return func(values, *args[1:], **kwargs)  # type: ignore[no-any-return]
 
     output = resize(run.switched_off(features, positions))
-    return run.mark(output, Positions(run.traveller.through_operation(positions.grid, resize, size_of(output))))
+    return run.mark(output, Positions(_through_operation(run, func, positions, resize, output)))
 
 
 # ---- shared pieces ----------------------------------------------------------------------------------------------
@@ -139,7 +144,7 @@ def resizing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: d
 def feature_map(run: Interception, func: Function, value: Tensor) -> tuple[Tensor, Positions]:
     """The input and its positions; refuses inputs that are not (N, C, h, w) with positions in the last two axes."""
     positions = run.positions(value)
-    if isinstance(positions, Scattered) and value.ndim == 4 and len(value) == run.count:
+    if isinstance(positions, Scattered) and value.ndim == 4:
         positions = _map_of(run, func, value, positions)
     if positions is None or positions.axes != (-2, -1) or value.ndim != 4:
         raise run.refusal(func.__name__, "meets positions that are not the last two axes of (N, C, h, w)")
@@ -151,21 +156,40 @@ def _map_of(run: Interception, func: Function, value: Tensor, positions: Scatter
     """Positions that were moved into the channels (space to depth) as a map whose channels differ."""
 
     def make() -> Grid:
-        active = positions.mask(positions.grid.active, 4, 0.0).expand(len(value), -1, *value.shape[2:])
-        outside = positions.mask(positions.grid.valid.expand_as(positions.grid.active), 4, 0.0) == 0
-        if not bool(outside.any()):
-            return Grid(active)
-        border = outside.expand(len(value), -1, *value.shape[2:])
-        if not bool((border == border[:1, :1]).all()):
+        shape, before = (len(value), -1, *value.shape[2:]), positions.grid
+        active = positions.mask(before.active, 4, 0.0).expand(shape)
+        outside = (positions.mask(before.valid.expand_as(before.active), 4, 0.0) == 0).expand(shape)
+        if not bool((outside == outside[:, :1]).all()):
             raise run.refusal(func.__name__, "meets a border that differs between channels")
-        return Grid(active, border[:1, :1].to(active.dtype))
+        border = outside[:, :1].to(active.dtype) if bool(outside.any()) else None
+        place = before.placement
+        return Grid(active, border, place and place.moved(positions.index(4).expand(shape), active, border))
 
     return Positions(positions.grid.derive(("map", positions.by), make))
+
+
+def bordered(places: Tensor, spatial: tuple[int, ...], mode: str) -> Tensor:
+    """Places (R, 1, h, w) with the border that ``pad`` puts around a map."""
+    if mode == "constant":
+        return F.pad(places, spatial, value=ALWAYS)
+    return F.pad(places.double(), spatial, mode).long()
 
 
 def size_of(tensor: Tensor) -> tuple[int, int]:
     """(h, w) of (N, C, h, w)."""
     return int(tensor.shape[-2]), int(tensor.shape[-1])
+
+
+def _through_window(run: Interception, func: Function, positions: Positions, window: Window, output: Tensor) -> Grid:
+    run.traced(positions.grid.placement, func)
+    return run.traveller.through_window(positions.grid, window, size_of(output))
+
+
+def _through_operation(
+    run: Interception, func: Function, positions: Positions, spread: Callable[[Tensor], Tensor], output: Tensor
+) -> Grid:
+    run.traced(positions.grid.placement, func)
+    return run.traveller.through_operation(positions.grid, spread, size_of(output))
 
 
 def pooled(run: Interception, output: Tensor, features: Tensor, grid: Grid) -> Tensor:
@@ -298,7 +322,7 @@ def _interpolate(
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> dict[str, Any]:
-    return {"input": input, "mode": "antialiased" if antialias else mode}
+    return {"input": input, "mode": mode}
 
 
 WINDOW_RULES: Mapping[Function, Rule] = {

@@ -16,7 +16,7 @@ is done here:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
@@ -32,11 +32,11 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.registry import spec
 from unseen.removal.batched import digest
 from unseen.removal.deactivation.activation import ActivationDeactivation
-from unseen.removal.deactivation.features import following, last_features
+from unseen.removal.deactivation.features import Following, last_features
 from unseen.removal.deactivation.masked_model import partly_sighted
 from unseen.removal.fills.constant import ConstantFill
 from unseen.removal.fills.painting import Solving
-from unseen.removal.generative.autoencoder import Autoencoder, areas, resampled
+from unseen.removal.generative.autoencoder import Autoencoder, resampled
 from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder, assembled, visible_only
 from unseen.removal.masked import MaskedForward
 
@@ -137,7 +137,7 @@ class MaeZip(Solving, MaskedAutoencoder):
 
     def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
         """See :meth:`Removal.forward`; whether the network has a feature map is found now."""
-        _features(classifier, image)
+        _followed(classifier, image)
         return super().forward(classifier, image)
 
     @property
@@ -203,7 +203,7 @@ def mae_zip(
     pixels = pixels.to(classifier.device)
     size = (int(pixels.shape[2]), int(pixels.shape[3]))
     hidden = autoencoder.hidden(masks, removal.threshold)
-    passed = _features(classifier, pixels[0])
+    passed = _followed(classifier, pixels[0])
     with torch.no_grad(), classifier.frozen():
         around = visible_only(autoencoder, pixels, masks)
         slots = autoencoder.embed(autoencoder.prepared(around), hidden)
@@ -213,8 +213,8 @@ def mae_zip(
             seen = masks.flatten(1).any(1)  # what shows nothing has no features
             reference = torch.zeros_like(reference)
             if bool(seen.any()):
-                reference[seen] = deactivated_features(classifier, pixels[seen], masks[seen]).to(reference)
-        kept = latent_mask(masks, (int(reference.shape[2]), int(reference.shape[3])), removal.threshold)[:, None]
+                reference[seen] = deactivated_features(passed, classifier, pixels[seen], masks[seen]).to(reference)
+        kept = latent_mask(passed, masks, removal.threshold)
         reference = reference * kept
 
     def pictures(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -224,14 +224,14 @@ def mae_zip(
         return picture, resampled(zero, size).clamp(0, 1).to(pixels)
 
     def losses(z: Tensor) -> Float[Tensor, "3 N"]:
-        logits, maps = passed(torch.cat(pictures(z)))  # one pass instead of two
-        maps, logits = maps[: len(z)], logits[len(z) :]
+        logits, features = passed(torch.cat(pictures(z)))  # one pass instead of two
+        features, logits = features[: len(z)], logits[len(z) :]
         if removal.foreground_only:
-            maps = maps * kept
+            features = features * kept
         logarithms = logits.float().log_softmax(1)
         return torch.stack(
             [
-                (maps - reference).float().square().mean((1, 2, 3)),
+                (features - reference).float().square().mean(1),
                 (logarithms.exp() * logarithms).sum(1),
                 (z * hidden[..., None]).square().sum((1, 2)),
             ]
@@ -261,32 +261,30 @@ def mae_zip(
 
 
 def deactivated_features(
-    classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-) -> Float[Tensor, "N C h w"]:
-    """The last feature maps of the visible parts, by Activation–Deactivation: no hidden pixel reaches them.
+    followed: Following, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+) -> Float[Tensor, "N F"]:
+    """The features of the visible parts, by Activation–Deactivation: no hidden pixel reaches them.
 
-    A true cut-out in which windows see the neighbours that are on (``ad:pooled,fill=neighbour``), so that the map is
+    A true cut-out in which windows see the neighbours that are on (``ad:pooled,fill=neighbour``), so that the maps are
     near what a picture can have.
 
     Raises:
-        NotApplicableError: Activation–Deactivation has no rule for the network, or nothing is visible.
+        NotApplicableError: Activation–Deactivation has no rule for the network.
     """
     hiding, found = ActivationDeactivation("pooled", fill="neighbour"), []
     for image, mask in zip(pixels.detach().float(), masks > 0, strict=True):
         seeing = partly_sighted(hiding.bind(classifier, image), mask)
-        top = int(seeing.logits(image[None]).argmax())
-        found.append(last_features(ConstantFill("grey").bind(seeing, image), top).activations)
-    return torch.stack(found).to(pixels)
+        found.append(followed.by(seeing, image)(image[None].to(classifier.device))[1].detach())
+    return torch.cat(found).to(pixels)
 
 
-def latent_mask(masks: Float[Tensor, "N H W"], size: tuple[int, int], threshold: float) -> Bool[Tensor, "N h w"]:
-    """M^lat: where a feature map, laid over the photograph, has less than the threshold hidden beneath it."""
-    down, across = (areas(side, cells).to(masks) for side, cells in zip(masks.shape[1:], size, strict=True))
-    return down @ (1 - masks) @ across.T < threshold - 1e-5
+def latent_mask(followed: Following, masks: Float[Tensor, "N H W"], threshold: float) -> Bool[Tensor, "N F"]:
+    """M^lat: which features have less than the threshold hidden beneath them."""
+    return followed.shares(1 - masks) < threshold - 1e-5
 
 
-def _features(classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Passes that give logits and the last feature map on which the network's answer to this photograph depends."""
+def _followed(classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Following:
+    """Passes that give logits and the last features on which the network's answer to this photograph depends."""
     masked = ConstantFill("grey").bind(classifier, image.detach().float())
     top = int(classifier.logits(image[None]).argmax())
-    return following(classifier, image, last_features(masked, top).number)
+    return Following(classifier, image, last_features(masked, top).maps)
