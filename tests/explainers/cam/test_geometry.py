@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unseen import Classifier, Preprocessing
+from unseen.errors import NotApplicableError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.removal import REMOVALS, MaskedClassifier
@@ -137,3 +138,136 @@ def test_every_class_activation_map_lies_where_occlusion_says(name: str) -> None
     for method in MAPS:
         found = centre(saliency(masked, method))
         assert float((found - expected).abs().max()) <= cell, method
+
+
+SHARP = (
+    "lime", "occlusion", "rise", "shapley", "saliency", "input-x-gradient", "guided-backprop", "integrated-gradients",
+    "expected-gradients", "lrp-epsilon", "lrp-alpha-beta", "lrp-gamma", "deeplift", "cam", "zipo", "zipo-class",
+)  # fmt: skip
+COARSE = ("causal", "iassa")
+"""Their maps are made of boxes."""
+
+
+@pytest.mark.parametrize("name", ["mirror", "letterbox", "crops in one batch"])
+def test_every_other_map_of_the_registry_lies_there_too(name: str) -> None:
+    """Not the gradients that a constant filter gives everywhere, whatever is on the photograph, and not the controls."""
+    masked = bound(Joined(GEOMETRIES[name]))
+    expected = centre(saliency(masked, "occlusion:window=0.16,stride=0.08"))
+    for method in (*SHARP, *COARSE):
+        made = METHODS.create(method)
+        found = made(masked, 1).saliency if method == "causal" else saliency(masked, method)
+        off = float((centre(found) - expected).abs().max())
+        assert off <= (2 * CELL if method in COARSE else CELL), method
+
+
+AVERAGED = (
+    "none", "mirror", "crop", "ensemble", "two streams", "siamese", "fused branches", "several crops",
+    "crops in one batch", "four turns, one batch", "smaller",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AVERAGED)
+def test_the_mean_of_cam_is_the_logit_whatever_the_network_looks_at(name: str) -> None:
+    masked = bound(Joined(GEOMETRIES[name]))
+    logit = float(masked.classifier.logits(masked.image[None])[0, 1])
+    assert float(saliency(masked, "cam").mean()) == pytest.approx(logit, rel=2e-3)
+
+
+def test_each_branch_counts_by_what_it_adds_to_the_score_whatever_its_resolution() -> None:
+    """Five sixths of the logit are red, and the green branch has four times as many cells."""
+
+    def join(n: Joined, x: Tensor) -> Tensor:
+        return 5 * n.net(x.flip(-1)) + n.other(F.interpolate(x, scale_factor=2, mode="bilinear"))
+
+    model = Joined(join)
+    model.other = Branch(channel=1)
+    image = photo()
+    image[1, 32:40, 8:16] = 1
+    plain = Preprocessing((SIDE, SIDE), None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    masked = REMOVALS.create("black").bind(Classifier(model.eval(), plain), image)
+    for method in ("cam", "grad-cam", "xgrad-cam", "layer-cam"):
+        found = saliency(masked, method)
+        red, green = float(found[4:20, 24:40].sum()), float(found[28:44, 4:20].sum())
+        assert red / (red + green) == pytest.approx(5 / 6, abs=0.02), method
+
+
+def test_what_passes_beside_the_maps_is_noted_and_has_no_cam() -> None:
+    """A branch that sees the mean colour alone."""
+    masked = bound(Joined(lambda n, x: n.net(x.flip(-1)) + n.other.head(F.pad(x.mean((2, 3)), (0, 1)))))
+    made = METHODS.create("grad-cam").attribute(Evaluator(masked, 1), 0, None)  # type: ignore[attr-defined]
+    assert made.record["beside"] == pytest.approx(0.263, abs=0.01)
+    assert "26 % of what the photograph adds to the logit passes beside the feature maps shown" in made.notes[0]
+    with pytest.raises(NotApplicableError, match=r"26 % of it passes beside net \(relu\); choose 'grad-cam'"):
+        saliency(masked, "cam")
+    assert bool(saliency(masked, "grad-cam").any())
+
+
+@pytest.mark.parametrize("hidden", ["logits", "pooled", "map"])
+def test_a_branch_without_gradients_is_no_part_of_the_map_and_noted(hidden: str) -> None:
+    def join(n: Joined, x: Tensor) -> Tensor:
+        features = n.other.features(x.flip(2))
+        features = features.detach() if hidden == "map" else features
+        pooled = features.mean((2, 3))
+        logits = n.other.head(pooled.detach() if hidden == "pooled" else pooled)
+        return n.net(x) + (logits.detach() if hidden == "logits" else logits)
+
+    masked = bound(Joined(join))
+    made = METHODS.create("grad-cam").attribute(Evaluator(masked, 1), 0, None)  # type: ignore[attr-defined]
+    assert made.record["beside"] == pytest.approx(0.5, abs=0.01)
+    assert made.notes
+    with pytest.raises(NotApplicableError, match="50 % of it passes beside"):
+        saliency(masked, "cam")
+
+
+REFUSED: dict[str, tuple[Callable[[Joined, Tensor], Tensor], str]] = {
+    "sampled anywhere": (
+        lambda n, x: n.net(F.grid_sample(x, torch.zeros(len(x), 48, 48, 2), align_corners=False)),
+        "grid_sample",
+    ),
+    "mixed before the first layer": (
+        lambda n, x: n.net.head(F.conv2d(torch.cat([x, x.flip(-1)], 1), torch.ones(4, 6, 5, 5)).mean((2, 3))),
+        "join different places of the photograph at one position",
+    ),
+    "mean over copies": (
+        lambda n, x: n.net.head(n.net.features(torch.cat([x, x.flip(-1)])).unflatten(0, (2, -1)).mean(0).mean((2, 3))),
+        "mixes the photographs",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_where_the_place_is_not_known_there_is_no_map(name: str) -> None:
+    join, reason = REFUSED[name]
+    with pytest.raises(NotApplicableError, match=f"no class activation map: .*{reason}.*'integrated-gradients'"):
+        saliency(bound(Joined(join)), "grad-cam")
+    assert saliency(bound(Joined(join)), "integrated-gradients").shape == (SIDE, SIDE)
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "layer-cam", "eigen-cam"])
+@pytest.mark.parametrize("batched", [False, True])
+def test_mirrored_test_time_augmentation_of_a_trained_network(
+    classifier: Classifier, photo: Tensor, method: str, batched: bool
+) -> None:
+    """The sum of the network's own maps of both looks, each in the photograph's frame."""
+
+    class Augmented(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = classifier.model
+
+        def forward(self, x: Tensor) -> Tensor:
+            if batched:
+                return torch.stack(self.net(torch.cat([x, x.flip(-1)])).chunk(2)).mean(0)
+            logits: Tensor = (self.net(x) + self.net(x.flip(-1))) / 2
+            return logits
+
+    def map_of(asked: nn.Module, image: Tensor) -> Tensor:
+        masked = REMOVALS.create("zero").bind(Classifier(asked, classifier.preprocessing), image)
+        made: Tensor = METHODS.create(method).attribute(Evaluator(masked, target), 0, None).saliency  # type: ignore[attr-defined]
+        return made
+
+    target = int(classifier.logits(photo[None]).argmax())
+    expected = map_of(classifier.model, photo) + map_of(classifier.model, photo.flip(-1)).flip(-1)
+    expected = expected if method == "eigen-cam" else expected / 2
+    found = map_of(Augmented(), photo)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))

@@ -57,7 +57,7 @@ class Recorder:
         names: of the network's modules, by their identity.
         run: the pass; to be forgotten when it has been looked at, for it knows its recorder.
         made: so many so far.
-        cut: whether one of them lost its graph (``no_grad`` or ``detach`` in the network's code).
+        cut: whether one of them lost its graph (``detach`` or a comparison in the network's code).
         kept: those with a graph, by their identity.
         sources: nodes of the graph that make features.
     """
@@ -74,7 +74,7 @@ class Recorder:
         number, self.made, self.run = self.made, self.made + 1, run
         self.kept.pop(id(output), None)  # changed in place: known by what it is now
         if not output.requires_grad:
-            self.cut |= output.is_floating_point()
+            self.cut = True
             return
         if func in FEATURES:
             self.sources.add(output.grad_fn)
@@ -143,7 +143,8 @@ def final_maps(classifier: Classifier, value: Tensor, image: Tensor, recorder: R
     if len(found) > 1:
         found = _each_by_itself(classifier, value, image, list(found))
     final = [Final(made, gradient) for made, gradient in found.items() if _matters(recorder, made, gradient)]
-    beside |= recorder.cut or len(final) < len(found) or any(_elsewhere(recorder, one) for one in final)
+    severed = recorder.cut or (recorder.run is not None and recorder.run.severed)
+    beside |= severed or len(final) < len(found) or any(_elsewhere(recorder, one) for one in final)
     return sorted(final, key=lambda one: one.made.number), beside
 
 

@@ -120,6 +120,8 @@ class Interception(Intercepting):
         self.watch = watch
         self.rules, self.score_rules, self.traveller, self.semantics = rules, score_rules, traveller, semantics
         self.model, self.constants, self.layouts, self.learning = model, constants, layouts, learning
+        self.severed = False
+        """Whether anything without positions lost its graph (``detach``, a comparison)."""
         self.followed: set[Function] = set()
         """The functions that met positions in this pass."""
         self.literals, self.unknown = literals, set[Hashable]()
@@ -236,7 +238,8 @@ class Interception(Intercepting):
         """Refuse to mix positions where autograd does not see it: its gradients would ignore the masks."""
         if tensor.requires_grad and not torch.is_grad_enabled():
             raise self.refusal(
-                "an operation", "mixes positions inside a custom autograd.Function or a reentrant checkpoint"
+                "an operation",
+                "mixes positions under no_grad, inside a custom autograd.Function or a reentrant checkpoint",
             )
 
     # ---- interception -----------------------------------------------------------------------------------------
@@ -254,8 +257,11 @@ class Interception(Intercepting):
                 followed = state
         if not located and not paired:
             output = self.as_asked(func, args, kwargs)
-            for tensor in tensors_in(args[0] if func is Tensor.__setitem__ else output):
+            made = tensors_in(args[0] if func is Tensor.__setitem__ else output)
+            for tensor in made:
                 self.mark(tensor, followed)
+            if self.watch is not None and followed is State.GLOBAL and not all(t.requires_grad for t in made):
+                self.severed |= any(tensor.requires_grad for tensor in operands_of(args, kwargs))
             return output
         rule = (self.score_rules if paired else self.rules).get(func)
         if rule is not None and kwargs.get("out") is None:

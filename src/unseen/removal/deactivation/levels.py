@@ -115,7 +115,7 @@ def _last_of_each_way(levels: Sequence[_Level]) -> list[_Level]:
     return taken
 
 
-def _on_photograph(found: Float[Tensor, "C h w"], cells: Cells) -> Float[Tensor, "C h w"]:
+def _on_photograph(found: Float[Tensor, "C h w"], cells: Cells) -> Float[Tensor, "C _ _"]:
     """The map where it divides the photograph evenly; else moved to its place, with cells of about the same size."""
     if cells.placement.whole:
         return found

@@ -100,7 +100,7 @@ def padding(run: Interception, func: Function, args: tuple[Any, ...], kwargs: di
     """``pad``: a constant border is padding, not photograph; a reflected or repeated one is on where its source is."""
     call = padding_call(*args, **kwargs)
     before = run.positions(call["input"])
-    if before is not None and (before.axes != (-2, -1) or call["input"].ndim != 4):
+    if before is not None and not _is_map(call["input"], before):
         output: Tensor = padding_tokens(run, func, args, kwargs)
         return output
     features, positions = feature_map(run, func, call["input"])
@@ -150,6 +150,11 @@ def feature_map(run: Interception, func: Function, value: Tensor) -> tuple[Tenso
         raise run.refusal(func.__name__, "meets positions that are not the last two axes of (N, C, h, w)")
     run.require_gradients(value)
     return value, positions
+
+
+def _is_map(value: Tensor, positions: Positions) -> bool:
+    """Whether the positions are the last two axes of (N, C, h, w), wherever they came from."""
+    return value.ndim == 4 and (positions.axes == (-2, -1) or positions.held_by(4) == {-2, -1})
 
 
 def _map_of(run: Interception, func: Function, value: Tensor, positions: Scattered) -> Positions:
