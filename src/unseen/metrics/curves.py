@@ -18,6 +18,7 @@ from torch import Tensor
 
 from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import ParameterError
+from unseen.explainers.scores import still
 from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation.findings import area
 from unseen.metrics.case import Case, MaskMetric
@@ -131,7 +132,7 @@ class Correlation(AlongRanking):
     """Pearson's correlation, over the steps, of the score's change with the mean saliency of the step's pixels.
 
     The paper takes the mean, as here; steps have equally many pixels, so that the sum would give the same. It wants
-    one step a cell of a coarse map, at most 196. NaN where the map or the curve is constant.
+    one step a cell of a coarse map, at most 196. NaN where the map, or but for rounding the curve, is constant.
     """
 
     least = 3
@@ -139,7 +140,7 @@ class Correlation(AlongRanking):
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
         """See :class:`Correlation`."""
         del masks
-        change = self.scores(case, logits).diff()
+        change = self.scores(case, logits).diff() * (~still(logits).all())
         ranking = rank(case.saliency, seed=case.seed)
         ordered = case.saliency.reshape(-1)[ranking.order]
         steps = means(ordered, sizes(len(ordered), self.steps))

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.explainers.scores import still
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.soft import LEVELS, check_levels, min_max, soft_views
 
@@ -97,8 +98,9 @@ class IncreaseInConfidence(SoftlyShown):
     """
 
     def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-        """See :func:`increase_in_confidence`."""
-        return increase_in_confidence(full, shown)
+        """See :func:`increase_in_confidence`; what float32 does not tell apart is no increase."""
+        same = still(torch.stack([full, shown]))
+        return increase_in_confidence(full, torch.where(same, full, shown))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch import Tensor
 from unseen.classifier.scores import Score, check_score, score_of
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import hiding
+from unseen.explainers.scores import still
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
 
@@ -70,11 +71,11 @@ class _Drops(MaskMetric):
     def measured(
         self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
-        """The sum of the map over what each mask hides, and the drop of the score, float64."""
+        """The sum of the map over what each mask hides, and the drop of the score, float64; 0 if logits only round."""
         saliency = case.saliency.double().cpu().flatten()
         sums = torch.stack([saliency[~mask.flatten()].sum() for mask in masks[1:].bool().cpu()])
         scores = score_of(logits.double(), self.score)[:, case.target]
-        return sums, scores[0] - scores[1:]
+        return sums, (scores[0] - scores[1:]) * (~still(logits).all())
 
 
 @dataclass(frozen=True)
