@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -266,8 +267,15 @@ def evaluate(*words: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def values(printed: str) -> list[str]:
-    return [line for line in printed.splitlines() if '"seconds"' not in line]
+def values(printed: str) -> list[dict[str, Any]]:
+    rows = (json.loads(line) for line in printed.splitlines())
+    return [row for row in rows if row["metric"] != "seconds"]
+
+
+def alike(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    """A run that goes on fills its batches otherwise, and on some processors a row's last bits depend on its batch."""
+    value, other = first.pop("value"), second.pop("value")
+    return first == second and (value == other or value == pytest.approx(other, rel=1e-4, abs=1e-4))
 
 
 @pytest.mark.slow
@@ -283,7 +291,8 @@ def test_a_killed_run_goes_on_and_workers_do_not_matter(tmp_path: Path, photo_pa
     whole = evaluate(*photo_paths.values(), "--out", tmp_path / "whole", "--workers", "2").communicate(timeout=240)
     assert resumed[1] == whole[1] == ""
     assert len(values(resumed[0])) == 3 * 2 * (1 + 2 * 5)
-    assert values(resumed[0]) == values(whole[0])
+    pairs = zip(values(resumed[0]), values(whole[0]), strict=True)
+    assert [pair for pair in pairs if not alike(*pair)] == []
 
 
 def test_a_process_that_dies_costs_its_cell_only(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

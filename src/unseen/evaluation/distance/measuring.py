@@ -6,7 +6,7 @@ which shows by a projection how blackened and blurred photographs leave the dist
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from unseen.evaluation.distance.random_parts import PartForm, check_parts, rando
 from unseen.evaluation.distance.store import FeatureStore, key_of
 from unseen.evaluation.statistics import Interval
 from unseen.inputs.streams import check_seed, stream_of
-from unseen.removal import REMOVALS
+from unseen.removal import REMOVALS, Removal
 from unseen.removal.batched import digest
 from unseen.system.arguments import conform
 from unseen.system.progress import ProgressListener
@@ -148,7 +148,7 @@ class DistributionShift:
         conform(self)
         check_seed(self.seed)
         check_parts(self.fractions, self.form, self.cells)
-        names = [REMOVALS.create(removal).name for removal in self.removals]
+        names = [removal.name for removal in self.removal_of.values()]
         for what, given, different in (
             ("removals", self.removals, set(names)),
             ("fractions", self.fractions, set(self.fractions)),
@@ -161,6 +161,11 @@ class DistributionShift:
             raise ParameterError(f"fraction {whole[0]} of {total} cells hides none of them; give more cells a side")
         if self.neighbour < 1:
             raise ParameterError(f"neighbour {self.neighbour} must be at least 1")
+
+    @cached_property
+    def removal_of(self) -> Mapping[str, Removal]:
+        """The removals by their specs."""
+        return {spec: REMOVALS.create(spec) for spec in self.removals}
 
     def run(
         self,
@@ -288,8 +293,7 @@ class _Run:
         return self.store.get([key_of(self.classifier, image)], compute)[0]
 
     def _under(self, spec: str, image: Tensor) -> Tensor:
-        removal = REMOVALS.create(spec)
-        masks = self.asked.parts(image)
+        removal, masks = self.asked.removal_of[spec], self.asked.parts(image)
 
         def compute(places: Sequence[int]) -> Tensor:
             masked = removal.bind(self.classifier, image)
@@ -302,7 +306,7 @@ class _Run:
 
     def _content(self, spec: str) -> str:
         if spec not in self.contents:
-            self.contents[spec] = content_of(REMOVALS.create(spec))
+            self.contents[spec] = content_of(self.asked.removal_of[spec])
         return self.contents[spec]
 
     def _tell(self, stage: str, passed: int, expected: int) -> None:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from unseen.evaluation.content import content_of
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.subject import Subject
-from unseen.explainers.catalogue import METHODS
-from unseen.removal import REMOVALS
 
 if TYPE_CHECKING:
     from unseen.classifier import Classifier
@@ -63,10 +61,8 @@ _USED_BY_SOME = ("confidence", "contexts", "annotations")
 
 
 def _files(plan: Plan) -> dict[str, str]:
-    removals = {*plan.removals, *(metric.removal for metric in plan.specs if metric.removal)}
-    things: dict[str, object] = {spec: REMOVALS.create(spec) for spec in sorted(removals)}
-    things |= {spec: METHODS.create(spec) for spec in plan.methods}
-    found = {spec: content_of(thing) for spec, thing in things.items()}
+    things: dict[str, object] = {**plan.removal_of, **{spec: plan.method_of[spec] for spec in plan.methods}}
+    found = {spec: content_of(things[spec]) for spec in sorted(things)}
     return {spec: content for spec, content in found.items() if content}
 
 

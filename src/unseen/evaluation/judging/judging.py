@@ -21,7 +21,6 @@ from unseen.evaluation.annotations import Annotations
 from unseen.evaluation.judging.ledger import JudgedPart, Measurement, Outcome
 from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
 from unseen.evaluation.judging.subject import Subject
-from unseen.explainers.catalogue import METHODS
 from unseen.explainers.controls.maps import AnnotationMap
 from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
@@ -30,7 +29,7 @@ from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge
 from unseen.metrics.robustness import Contexts, OtherPhotographs, SolidColours, robustness
 from unseen.pipeline.explain import Request, explain_decision, explainer
-from unseen.removal import REMOVALS, Removal
+from unseen.removal import Removal
 
 _CONTEXTS = ("robustness-colours", "robustness-photos")
 _NONE = Measurement(None, 0, 0, 0)
@@ -184,7 +183,7 @@ class Judge:
 
     def _method(self, cell: Cell) -> Method:
         if cell.method != DRAWN:
-            return METHODS.create(cell.method)
+            return self.plan.method_of[cell.method]
         annotation = self._annotation(cell.subject)
         if annotation is None:
             raise NotApplicableError("no object of the explained class is annotated on what the model sees of it")
@@ -192,7 +191,7 @@ class Judge:
 
     def _explained(self, cell: Cell) -> tuple[Outcome, Tensor]:
         """The outcome without measurements of the map, and the map; parts only if a metric asks for them."""
-        method, removal = self._method(cell), REMOVALS.create(cell.removal)
+        method, removal = self._method(cell), self.plan.removal_of[cell.removal]
         decision = replace(self._decided(cell.subject), classifier=self._asked_by(method, removal))
         if self.plan.of_parts:
             explanation = explain_decision(decision, method, removal, Request(self.plan.confidence, self.plan.seed))
@@ -234,7 +233,7 @@ class Judge:
 
     def _judged(self, cell: Cell, saliency: Tensor | None, metrics: Sequence[MetricSpec]) -> dict[str, Measurement]:
         """What metrics say of the map, which is made again if it is not known."""
-        method, removal = self._method(cell), REMOVALS.create(cell.removal)
+        method, removal = self._method(cell), self.plan.removal_of[cell.removal]
         decision = self._decided(cell.subject)
         if saliency is None:
             saliency, _, _ = self._map(cell, method, removal)
@@ -250,7 +249,7 @@ class Judge:
         pairs: dict[str, tuple[Case, Metric]] = {}
         found: dict[str, Measurement] = {}
         for spec in metrics:
-            metric, judge_removal = spec.create(), REMOVALS.create(spec.removal or cell.removal)
+            metric, judge_removal = spec.metric, self.plan.removal_of[spec.removal or cell.removal]
             inside = judge_removal.inside or not isinstance(metric, MaskMetric)
             model = self.classifier if inside else self.black_box
             try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,9 @@ from unseen.removal import REMOVALS
 from unseen.system.arguments import conform
 
 if TYPE_CHECKING:
+    from unseen.explainers.method import Method
     from unseen.metrics.case import Metric
+    from unseen.removal import Removal
 
 Backend = Literal["torch", "onnxruntime"]
 
@@ -30,7 +33,7 @@ JUDGED_BESIDE = (*CONTROLS, DRAWN)
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """A metric as a plan names it: ``name:options@removal``.
+    """A metric as a plan names it, ``name:options@removal``; what it stands for is made once.
 
     Args:
         spec: as it was written.
@@ -38,18 +41,18 @@ class MetricSpec:
 
     spec: str
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The metric's registered name."""
         return re.split("[:@]", self.spec)[0]
 
-    @property
+    @cached_property
     def removal(self) -> str | None:
         """Under which it judges; ``None`` for that of the explanation."""
         _, at, removal = self.spec.partition("@")
         return removal if at else None
 
-    @property
+    @cached_property
     def entry(self) -> MetricEntry:
         """What is known of the metric.
 
@@ -62,7 +65,8 @@ class MetricSpec:
             raise ParameterError(f"metric {self.name!r} is declared as a plain Entry; declare it as a MetricEntry")
         return entry
 
-    def create(self) -> Metric:
+    @cached_property
+    def metric(self) -> Metric:
         """The metric, if it judges maps."""
         metric: Metric = METRICS.create(self.spec.partition("@")[0])
         return metric
@@ -127,12 +131,13 @@ class Plan:
             raise ParameterError(f"backgrounds {self.backgrounds} must be at least 1")
         if self.backend not in ("torch", "onnxruntime"):
             raise ParameterError(f"backend {self.backend!r} must be 'torch' or 'onnxruntime'")
-        for method in self.methods:
-            METHODS.create(method)
-        for removal in self.removals:
-            REMOVALS.create(removal)
         for metric in self.specs:
             self._check(metric)
+        _ = self.method_of, self.removal_of  # made now, so that a misspelt one is refused before any work
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Specs travel to other processes, where what they stand for is made anew: it may hold on to a network."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def _check(self, metric: MetricSpec) -> None:
         entry = metric.entry
@@ -143,11 +148,9 @@ class Plan:
         if entry.judges == "part":
             entry.load()
         else:
-            metric.create()
+            _ = metric.metric
         if metric.removal == "":
             raise ParameterError(f"metric {metric.spec!r} names no removal after the @; name one or leave the @ out")
-        if metric.removal is not None:
-            REMOVALS.create(metric.removal)
         if "annotation" in entry.needs and self.annotations is None:
             raise ParameterError(f"metric {metric.name!r} compares with annotations; name their file (--annotations)")
 
@@ -165,17 +168,28 @@ class Plan:
         """Files that are left out, because another one has the same content."""
         return self._different[1]
 
-    @property
+    @cached_property
     def specs(self) -> tuple[MetricSpec, ...]:
         """The metrics."""
         return tuple(map(MetricSpec, self.metrics))
 
-    @property
+    @cached_property
+    def method_of(self) -> Mapping[str, Method]:
+        """The methods and the controls by their specs; a drawn annotation is another for every photograph."""
+        return {spec: METHODS.create(spec) for spec in self.explainers if spec != DRAWN}
+
+    @cached_property
+    def removal_of(self) -> Mapping[str, Removal]:
+        """The removals by their specs, those of metrics too."""
+        of_metrics = (metric.removal for metric in self.specs if metric.removal)
+        return {spec: REMOVALS.create(spec) for spec in dict.fromkeys((*self.removals, *of_metrics))}
+
+    @cached_property
     def of_parts(self) -> tuple[str, ...]:
         """The metrics that judge parts."""
         return tuple(metric.name for metric in self.specs if metric.entry.judges == "part")
 
-    @property
+    @cached_property
     def of_maps(self) -> tuple[MetricSpec, ...]:
         """The metrics that judge maps."""
         return tuple(metric for metric in self.specs if metric.entry.judges == "map")

@@ -162,15 +162,13 @@ class DataRandomisation:
         progress: ProgressListener | None = None,
     ) -> Randomised:
         """Judge methods, and the controls with them; see :meth:`RemoveAndRetrain.run`."""
-        specs = tuple(dict.fromkeys((*methods, *CONTROLS)))
-        for spec in specs:
-            METHODS.create(spec)
+        method_of = {spec: METHODS.create(spec) for spec in dict.fromkeys((*methods, *CONTROLS))}
         removal = REMOVALS.create(self.removal)
         journal = Journal(out, self.identity(dataset, device), Likeness)
         failed: dict[str, str] = {}
         for repeat in range(self.repeats):
             known = {row.method for row in journal.rows if row.repeat == repeat}
-            missing = [spec for spec in specs if spec not in known and spec not in failed]
+            missing = [spec for spec in method_of if spec not in known and spec not in failed]
             if not missing:
                 continue
             if progress is not None:
@@ -181,7 +179,7 @@ class DataRandomisation:
             for spec in missing:
                 if progress is not None:
                     progress(spec, 3 * repeat + 3, 3 * self.repeats)
-                began, method = time.perf_counter(), METHODS.create(spec)
+                began, method = time.perf_counter(), method_of[spec]
                 try:
                     first, *others = (
                         maps_of(method, removal, one, pixels, targets, seed=self.seed) for one in networks
@@ -200,7 +198,7 @@ class DataRandomisation:
             self,
             dataset.name,
             rows,
-            tuple(spec for spec in specs if spec not in failed),
+            tuple(spec for spec in method_of if spec not in failed),
             tuple(failed.items()),
             min((row.learnt for row in rows if row.other == "shuffled"), default=math.nan),
         )

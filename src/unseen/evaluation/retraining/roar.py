@@ -26,6 +26,7 @@ from unseen.evaluation.retraining.maps import Order, maps_of, masks_without, ran
 from unseen.evaluation.retraining.spread import Spread, Verdict, spread, verdict
 from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
+from unseen.explainers.method import Method
 from unseen.removal import REMOVALS, Removal
 from unseen.system.arguments import conform
 from unseen.system.progress import ProgressListener
@@ -235,6 +236,7 @@ class _Run:
     ) -> None:
         self.metric, self.dataset, self.device, self.progress = metric, dataset, device, progress
         self.removal = REMOVALS.create(metric.removal)
+        self.methods: dict[str, Method] = {}
         self.journal = Journal(out, metric.identity(dataset, device), Accuracy)
         self.used = torch.cat([dataset.train, dataset.test])
         self.images, self.labels = dataset.images[self.used], dataset.labels[self.used]
@@ -244,8 +246,7 @@ class _Run:
 
     def judge(self, methods: tuple[str, ...]) -> Retrained:
         metric, dataset = self.metric, self.dataset
-        for spec in methods:
-            METHODS.create(spec)
+        self.methods = {spec: METHODS.create(spec) for spec in methods}
         if type(self.removal).painted is Removal.painted:
             raise NotApplicableError(
                 f"removal {self.removal.name!r} paints no pixels that a network could be trained on; "
@@ -329,7 +330,7 @@ class _Run:
                 self.progress(f"{spec}, {stage} {number} of {of}", self.done, self.wanted)
 
         seed = self.metric.seed
-        method = METHODS.create(spec)
+        method = self.methods[spec]
         maps = maps_of(method, self.removal, self.explained, self.images, self._said, seed=seed, progress=listen)
         return rankings(maps, seed=seed)
 
