@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 
 import torch
 
-import unseen
+from unseen import errors
 from unseen.errors import InternalError, ModelError, UnseenError
 
-_OURS, _TORCH = (f"{Path(str(package.__file__)).parent}/" for package in (unseen, torch))
+_OURS, _TORCH = (f"{Path(str(package.__file__)).parent}/" for package in (errors, torch))
 _OF_MODULES = torch.nn.Module._call_impl.__code__.co_filename
 
 
@@ -68,7 +69,7 @@ def internal(error: Exception, doing: str) -> InternalError:
     place = _place(cause.__traceback__)
     return InternalError(
         f"internal error ({type(cause).__name__}: {reason_of(cause)}{where}, {place}) when {doing}; please report it "
-        f"with this line, the code of the network, and: unseen {unseen.__version__}, torch {torch.__version__}, "
+        f"with this line, the code of the network, and: unseen {version('unseen')}, torch {torch.__version__}, "
         f"Python {platform.python_version()}, {platform.system()}"
     )
 
