@@ -14,8 +14,6 @@ from unseen.removal import REMOVALS
 from unseen.removal.fills.linear import LinearImputation, impute
 from unseen.removal.masked import MaskedClassifier
 
-pytestmark = pytest.mark.numerics
-
 
 class Seen(torch.nn.Module):
     """The pixels that the network is shown are its logits."""

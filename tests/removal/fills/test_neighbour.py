@@ -17,8 +17,6 @@ from unseen.removal import REMOVALS
 from unseen.removal.batched import ask
 from unseen.removal.fills.neighbour import Neighbour, neighbours, widths
 
-pytestmark = pytest.mark.numerics
-
 SIZE = (9, 12)
 SEEN = Classifier(nn.Flatten(), Preprocessing(SIZE, None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
 
