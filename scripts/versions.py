@@ -49,8 +49,8 @@ class Setting:
     def test(self, told: list[str]) -> bool:
         """Run the tests; whether they pass."""
         python = str(self.folder / "bin" / "python")
-        asked = "from importlib.metadata import version; print(*(f'{p} {version(p)}' for p in %r), sep=', ')"
-        subprocess.run([python, "-c", asked % (TOLD,)], check=True)
+        versions = "from importlib.metadata import version; print(*(f'{p} {version(p)}' for p in %r), sep=', ')"
+        subprocess.run([python, "-c", versions % (TOLD,)], check=True)
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         # An old release of one library calls what a newer one of another deprecates.
         lenient = ["-W", "ignore::DeprecationWarning"] if self.end == "oldest" else []
