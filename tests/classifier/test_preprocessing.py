@@ -3,14 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
+from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
 from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError, PhotoError
+from unseen.inputs.photo import to_tensor
 
 SIZE = (24, 32)
 ENLARGING = Preprocessing(SIZE, resize=40)
@@ -219,3 +222,48 @@ def test_a_module_whose_forward_calls_a_function_is_a_model() -> None:
             return images.mean((2, 3))
 
     assert Classifier(Wrapped(), Preprocessing((2, 2), None)).logits(torch.rand(1, 3, 2, 2)).shape == (1, 3)
+
+
+@hypothesis.given(st.integers(16, 90), st.integers(16, 90), st.integers(16, 40), st.integers(0, 24))
+def test_crop_has_the_asked_size_and_the_middle(width: int, height: int, size: int, margin: int) -> None:
+    photo = Image.new("RGB", (width, height), (10, 20, 30))
+    photo.paste((200, 100, 50), (width // 2 - 1, height // 2 - 1, width // 2 + 1, height // 2 + 1))
+    cropped = Preprocessing(size=(size, size), resize=size + margin).crop(photo)
+    assert cropped.size == (size, size)
+    pixels = to_tensor(cropped)[0]
+    brightest = divmod(int(pixels.argmax()), size)
+    scale = (size + margin) / min(width, height)
+    assert all(abs(place - (size - 1) / 2) <= 1.5 + scale for place in brightest)
+
+
+def test_crop_cuts_the_long_side_and_squash_does_not() -> None:
+    photo = Image.new("RGB", (80, 40))
+    photo.paste((255, 255, 255), (0, 0, 20, 40))  # the left quarter lies outside the central square
+    assert to_tensor(Preprocessing(size=(40, 40), resize=40).crop(photo)).max() == 0
+    squashed = to_tensor(Preprocessing(size=(40, 40), resize=None, interpolation="nearest").crop(photo))
+    assert float(squashed.mean()) == pytest.approx(0.25)
+    both = to_tensor(Preprocessing(size=(40, 40), resize=(40, 60), interpolation="nearest").crop(photo))
+    assert float(both.mean()) == pytest.approx(5 / 40)  # 15 of 60 columns, of which the crop cuts 10
+
+
+def test_non_square_inputs_are_height_by_width() -> None:
+    assert Preprocessing(size=(20, 30), resize=30).crop(Image.new("RGB", (50, 60))).size == (30, 20)
+    assert Preprocessing(size=(20, 30), resize=None).crop(Image.new("RGB", (50, 60))).size == (30, 20)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": (0, 8)},
+        {"std": (1.0, 0.0, 1.0)},
+        {"size": (300, 224)},
+        {"resize": (256, 223)},
+        {"interpolation": "cubic"},
+    ],
+)
+def test_wrong_preprocessing_is_refused(wrong: dict[str, object]) -> None:
+    made = Preprocessing()
+    for name, value in wrong.items():
+        object.__setattr__(made, name, value)  # past the type checker of the tests
+    with pytest.raises(ParameterError):
+        made.__post_init__()

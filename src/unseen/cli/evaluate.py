@@ -6,7 +6,7 @@ import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,10 @@ from unseen.cli.options import Flag, Listed, numbers
 from unseen.cli.progress import progress
 from unseen.errors import OutputError, ParameterError, UnseenError
 from unseen.system.process import tune_allocator, wait_passively
+
+if TYPE_CHECKING:
+    from unseen.evaluation.judging.ledger import Row
+    from unseen.evaluation.judging.plan import Plan
 
 HELP = """Judge explanations of many photographs, under every removal.
 
@@ -111,10 +115,7 @@ def evaluate(
         Print one JSON object a line for each measurement, and nothing else, on stdout.
     """  # noqa: D405, D411, D416
     wait_passively()
-    from unseen.evaluation.judging import engine
-    from unseen.evaluation.judging.ledger import FILE, SECONDS
-    from unseen.evaluation.judging.plan import DRAWN, Plan
-    from unseen.evaluation.judging.report import report
+    from unseen.evaluation.judging.plan import Plan
     from unseen.explainers.catalogue import METHODS
     from unseen.inputs.photo import find_photos
     from unseen.metrics import METRICS
@@ -154,42 +155,63 @@ def evaluate(
         note(f"{left_out} has the same content as {kept}; it is the same photograph and judged once")
     counts: set[int] = set()
     try:
-        with progress("evaluating", unit="explanations") as listener:
-
-            def listen(stage: str, done: int, expected: int | None) -> None:
-                counts.add(done)
-                listener(stage, done, expected)
-
-            rows = engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listen)
+        rows = _run(plan, out, workers, counts)
     except OutputError as error:
         complain(error)
         return 1 if len(counts) > 1 else 2  # what was done before it is kept
-    methods_and_controls = [method for method in plan.explainers if method != DRAWN]  # not every object is annotated
-    planned = {(one.digest, m, r) for one in plan.subjects for m in methods_and_controls for r in plan.removals}
+    if json:
+        for row in rows:
+            print_json(asdict(row))
+    exit_code = _complaints(rows, plan, metrics is not None)
+    if exit_code < 2:
+        _report(rows, out, quiet=json)
+    return exit_code
+
+
+def _run(plan: Plan, out: Path, workers: int, counts: set[int]) -> list[Row]:
+    """All measurements; ``counts`` receives how many explanations were done, each time that their number changed."""
+    from unseen.evaluation.judging import engine
+
+    with progress("evaluating", unit="explanations") as listener:
+
+        def listen(stage: str, done: int, expected: int | None) -> None:
+            counts.add(done)
+            listener(stage, done, expected)
+
+        return engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listen)
+
+
+def _complaints(rows: list[Row], plan: Plan, metrics_were_named: bool) -> int:
+    """Print a line for what failed and for each named metric that has no value; return the exit code."""
+    from unseen.evaluation.judging.ledger import SECONDS
+    from unseen.evaluation.judging.plan import DRAWN
+
+    explainers = [method for method in plan.explainers if method != DRAWN]  # not every object is annotated
+    planned = {(one.digest, m, r) for one in plan.subjects for m in explainers for r in plan.removals}
     asked = [row for row in rows if (row.digest, row.method, row.removal) in planned]
     failed = {(r.digest, r.method, r.removal): r for r in asked if r.metric == SECONDS and r.detail}
     for photo, reason in dict.fromkeys((row.photo, row.detail) for row in failed.values()):
         complain(UnseenError(reason), photo)
-    valued = {row.metric for row in asked if row.value is not None}
-    without = {
-        r.metric: r.detail
-        for r in asked
-        if r.detail and metrics and r.metric in plan.metrics and r.metric not in valued
-    }
-    nothing = len(failed) == len(planned)
-    if not nothing:
-        for metric, reason in without.items():
-            complain(UnseenError(f"metric {metric} has no value of any photograph: {reason}"))
-    if json:
-        for row in rows:
-            print_json(asdict(row))
-    if nothing:
+    if len(failed) == len(planned):
         return 2
+    if not metrics_were_named:
+        return 1 if failed else 0
+    valued = {row.metric for row in asked if row.value is not None}
+    without = {r.metric: r.detail for r in asked if r.detail and r.metric in plan.metrics and r.metric not in valued}
+    for metric, reason in without.items():
+        complain(UnseenError(f"metric {metric} has no value of any photograph: {reason}"))
+    return 1 if failed or without else 0
+
+
+def _report(rows: list[Row], out: Path, *, quiet: bool) -> None:
+    """Write tables and pictures; print the tables and where all files lie unless ``quiet``."""
+    from unseen.evaluation.judging.ledger import FILE
+    from unseen.evaluation.judging.report import report
+
     files = report.write(rows, out)
-    if not json:
+    if not quiet:
         say(report.as_text(rows, max(80, shutil.get_terminal_size((110, 24)).columns)))
         say("\n".join(f"  {path}" for path in (out / FILE, *files)))
-    return 1 if failed or without else 0
 
 
 def chosen(photos: list[Path], limit: int | None, seed: int) -> tuple[Path, ...]:

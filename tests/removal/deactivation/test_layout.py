@@ -26,62 +26,6 @@ from unseen.errors import NotApplicableError
 BOTH = ({}, {"travel": "pooled", "threshold": 0.35})
 
 
-class Between(Toy):
-    """A change of layout between two convolutions that leaves the values where ``order`` says."""
-
-    def __init__(self, change: Callable[[Tensor], Tensor], order: list[int] | None = None) -> None:
-        super().__init__()
-        self.change, self.order = change, order or list(range(6))
-        self.stem, self.mix, self.head = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 4, 3, padding=1), nn.Linear(4, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.mix(self.change(F.silu(self.stem(x)))).mean((2, 3)))
-
-    def slow(self, r: Reference, x: Map) -> Tensor:
-        x = r.each(r.conv(x, self.stem), F.silu)
-        return self.head(r.mean(r.conv(x.with_values(x.values[self.order]), self.mix)))
-
-
-def shuffled(x: Tensor) -> Tensor:
-    n, c, h, w = x.size()
-    return x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, -1, h, w)
-
-
-def shuffled_as_tokens(x: Tensor) -> Tensor:
-    n, c, h, w = x.shape
-    return x.reshape(n, 2, c // 2, h * w).permute(0, 2, 1, 3).reshape(n, c, h, w)
-
-
-def there_and_back(x: Tensor) -> Tensor:
-    return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, x.shape[1]).movedim(1, 2).unflatten(-1, x.shape[2:])
-
-
-def flattened_and_back(x: Tensor) -> Tensor:
-    return F.relu(x.flatten(1)).view(x.shape)
-
-
-SHUFFLE = [0, 3, 1, 4, 2, 5]
-SHUFFLES: dict[str, tuple[Callable[[Tensor], Tensor], list[int] | None]] = {
-    "view, transpose, view": (shuffled, SHUFFLE),
-    "tokens": (shuffled_as_tokens, SHUFFLE),
-    "nn.ChannelShuffle": (nn.ChannelShuffle(2), SHUFFLE),
-    "F.channel_shuffle": (lambda x: F.channel_shuffle(input=x, groups=2), SHUFFLE),
-    "cat of slices": (lambda x: torch.cat([x[:, ::2], x[:, 1::2]], 1), [0, 2, 4, 1, 3, 5]),
-    "cat of chunks": (lambda x: torch.cat(x.chunk(3, dim=1)[::-1], -3), [4, 5, 2, 3, 0, 1]),
-    "cat of single channels": (lambda x: torch.cat([x[:, i].unsqueeze(1) for i in (5, 0, 1, 2, 3, -2)], 1), [5, 0, 1, 2, 3, 4]),
-    "permute there and back": (there_and_back, None),
-    "permute by keywords": (lambda x: torch.permute(input=x, dims=(0, 2, 3, 1)).swapaxes(2, 3).swapdims(1, 2), None),
-    "same shape": (lambda x: x.reshape(x.shape).view(-1, *x.shape[1:]), None),
-    "extra axes": (lambda x: x.unsqueeze(2).squeeze(2)[:, :, :, :].unsqueeze(-1).squeeze(-1), None),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("size", [(9, 7), (6, 6), (2, 3), (3, 2)])  # 6 channels: h = w = C and h·w = C
-@pytest.mark.parametrize("name", SHUFFLES)
-def test_layout(name: str, size: tuple[int, int]) -> None:
-    assert_reference(Between(*SHUFFLES[name]), size, BOTH)
-
-
 class Heads(Toy):
     """The ways of flattening into a linear layer."""
 

@@ -181,65 +181,6 @@ def test_squeeze_and_excitation(spelling: str) -> None:
     assert_reference(SqueezeAndExcitation(spelling))
 
 
-class ChannelsLast(Toy):
-    """ConvNeXt: permute, LayerNorm, Linear, GELU, Linear, layer scale, permute back; and its own LayerNorm2d."""
-
-    def __init__(self, spelling: str) -> None:
-        super().__init__()
-        self.spelling = spelling
-        self.stem, self.depthwise = nn.Conv2d(3, 4, 2, 2), nn.Conv2d(4, 4, 5, padding=2, groups=4)
-        self.norm, self.grow, self.shrink = nn.LayerNorm(4), nn.Linear(4, 8), nn.Linear(8, 4)
-        self.scale = nn.Parameter(torch.ones(4))
-        self.mix, self.head = nn.Conv2d(4, 4, 2), nn.Linear(4, 2)
-
-    def block(self, x: Tensor) -> Tensor:
-        return self.shrink(F.gelu(self.grow(self.norm(x))))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
-        y = self.depthwise(x)
-        if self.spelling == "permute":
-            y = (self.scale * self.block(y.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
-        elif self.spelling == "movedim":
-            y = torch.movedim(self.block(y.movedim(1, -1)) * self.scale, -1, 1)
-        elif self.spelling == "tokens":
-            n, c, h, w = y.shape
-            y = (self.block(y.flatten(2).transpose(1, 2)) * self.scale).transpose(1, 2).reshape(n, c, h, w)
-        elif self.spelling == "NHWC tokens":
-            n, c, h, w = y.shape
-            y = (
-                (self.block(y.permute(0, 2, 3, 1).view(n, h * w, c)) * self.scale)
-                .unflatten(1, (h, w))
-                .permute(0, 3, 1, 2)
-            )
-        else:
-            mean = y.mean(1, keepdim=True)
-            var = (y - mean).pow(2).mean(dim=1, keepdim=True)
-            y = (y - mean) / torch.sqrt(var + self.norm.eps)
-            y = self.norm.weight[:, None, None] * y + self.norm.bias[:, None, None]
-            y = (
-                F.conv2d(
-                    F.gelu(F.conv2d(y, self.grow.weight[..., None, None], self.grow.bias)),
-                    self.shrink.weight[..., None, None],
-                    bias=self.shrink.bias,
-                )
-                * self.scale[:, None, None]
-            )
-        return self.head(self.mix(x + y).mean((2, 3)))
-
-    def slow(self, r: Reference, x: Map) -> Tensor:
-        x = r.conv(x, self.stem)
-        y = r.channels(r.conv(x, self.depthwise), lambda v: self.block(v) * self.scale)
-        return self.head(r.mean(r.conv(r.add(x, y), self.mix)))
-
-
-@pytest.mark.numerics
-@pytest.mark.parametrize("spelling", ["permute", "movedim", "tokens", "NHWC tokens", "by hand"])
-@pytest.mark.parametrize("size", [(8, 8), (10, 6)])  # 4 × 4 positions of 4 channels: every axis looks alike
-def test_channels_last(spelling: str, size: tuple[int, int]) -> None:
-    assert_reference(ChannelsLast(spelling), size)
-
-
 class Elementwise(Toy):
     """One function of every value between two convolutions."""
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,12 +19,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from unseen.errors import OutputError
 from unseen.evaluation.judging.identity import difference, merged
+from unseen.evaluation.judging.packing import packed, unpacked
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.subject import Subject
 from unseen.system.database import FAULTS, PATIENCE, check_row, fault
@@ -54,8 +52,6 @@ CREATE TABLE measurements (
 _TABLES = ("explanations", "parts", "measurements")
 _KIND = "evaluation of unseen"
 _UNIT = "digest = ? AND method = ? AND removal = ?"
-_LARGEST = 1 << 14
-"""Pixels along a mask's side at most."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +227,7 @@ class Ledger:
                 self._insert("explanations", [(*unit, *named, *about)])
                 for part in outcome.parts:
                     key = (*unit, part.confidence)
-                    self._insert("parts", [(*key, part.reason, int(part.verified), *_packed(part.mask))])
+                    self._insert("parts", [(*key, part.reason, int(part.verified), *packed(part.mask))])
                     self._measured(key, part.measurements)
                 self._measured((*unit, None), outcome.measurements)
         except FAULTS as error:
@@ -271,7 +267,7 @@ class Ledger:
             check_row(row, "ftiIIB")
             confidence, reason, verified, height, width, mask = row
             measurements = self._measurements(unit, confidence)
-            visible = _unpacked(mask, height, width)
+            visible = unpacked(mask, height, width)
             outcome.parts.append(JudgedPart(confidence, visible, bool(verified), reason, measurements))
         return outcome
 
@@ -374,26 +370,6 @@ _IN_WORDS = {
     "fingerprint": "other weights of the model",
     "format": "another format",
 }
-
-
-def _packed(mask: Tensor | None) -> tuple[int | None, int | None, bytes | None]:
-    if mask is None:
-        return None, None, None
-    return mask.shape[0], mask.shape[1], zlib.compress(np.packbits(mask.numpy()).tobytes())
-
-
-def _unpacked(packed: bytes | None, height: int | None, width: int | None) -> Tensor | None:
-    if packed is None or height is None or width is None:
-        return None
-    if not (0 < height <= _LARGEST and 0 < width <= _LARGEST):
-        raise MalformedError(f"a mask of {height} × {width} pixels")
-    size = -(-height * width // 8)
-    packing = zlib.decompressobj()
-    content = packing.decompress(packed, size + 1)
-    if len(content) != size:
-        raise MalformedError(f"a mask of another size than {height} × {width} pixels")
-    bits = np.unpackbits(np.frombuffer(content, np.uint8), count=height * width)
-    return torch.from_numpy(bits.astype(bool)).reshape(height, width)
 
 
 def _text(value: object) -> str:
