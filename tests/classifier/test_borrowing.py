@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -280,3 +282,26 @@ def test_what_surrounds_the_caller_changes_nothing(around: Callable[[], object],
         found = ask()
     assert not found.is_inference()
     torch.testing.assert_close(found, right)
+
+
+FORKED = """
+import os, signal, torch
+from unseen import Classifier, Preprocessing
+torch.set_num_threads(2)
+network = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(64, 2))
+classifier = Classifier(network, Preprocessing(size=(96, 96), resize=None))
+photos = torch.rand(16, 3, 96, 96)
+first = classifier.logits(photos)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    torch.testing.assert_close(classifier.logits(photos), first)
+    os._exit(0)
+print(os.waitpid(child, 0)[1], torch.get_num_threads())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_process_that_is_forked_after_use_on_several_threads_does_not_hang() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["0", "2"]

@@ -117,3 +117,32 @@ def assert_one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:
     (line,) = captured.err.splitlines()
     assert line.startswith("unseen: error: ")
     assert message in line
+
+
+@pytest.mark.parametrize("fails_from", [1, 2, 3])
+def test_on_a_full_disk_what_was_saved_counts(
+    tmp_path: Path,
+    bright_left: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fails_from: int,
+) -> None:
+    """The disk is full when the n-th explanation is saved; nothing can be written from then on."""
+    write, saves = Path.write_bytes, iter(range(1, 1000))
+    full = False
+
+    def limited(self: Path, content: bytes) -> int:
+        nonlocal full
+        full = full or (self.name == "overlay.png" and next(saves) == fails_from)
+        if full:
+            raise OSError(28, "No space left on device")
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", limited)
+    code = compare(
+        bright_left, "--model", "toy:sides", "--methods", "toy", "--removals", "black,grey", "--out", tmp_path / "out"
+    )
+    assert code == (2 if fails_from == 1 else 1 if fails_from == 2 else 0)
+    if fails_from < 3:
+        assert "(No space left on device); free some space" in capsys.readouterr().err
+        assert sum(1 for _ in (tmp_path / "out").glob("*/explanation.json")) == fails_from - 1

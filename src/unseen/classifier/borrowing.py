@@ -41,6 +41,8 @@ def borrowed(network: nn.Module, *, frozen: bool = False) -> Iterator[None]:
     Raises:
         NotApplicableError: ``frozen``, and the parameters were made under ``torch.inference_mode``.
     """
+    global _IN_THREADS
+    _IN_THREADS = _IN_THREADS or torch.get_num_threads() > 1
     with ExitStack() as stack:
         for lock in _LOCKS.of(network):
             stack.enter_context(lock)
@@ -164,14 +166,22 @@ class _FusedAttention:
 
 
 _LOCKS, _FUSED_ATTENTION = _Locks(), _FusedAttention()
+_IN_THREADS = False
+"""Whether a network has run on several threads of torch's own in this process."""
 
 
 def _forget_other_threads() -> None:
-    """A forked child has none of the threads that held locks; its own begins with new ones."""
+    """A forked child has none of the threads that held locks; its own begins with new ones.
+
+    Nor has it those that torch computes with: where they have been used, their pool waits for ever for threads that
+    stayed with the parent. So the child computes on one thread; one that wants several is spawned.
+    """
     global _LOCKS, _FUSED_ATTENTION
     if _FUSED_ATTENTION._users:
         torch.backends.mha.set_fastpath_enabled(_FUSED_ATTENTION._before)
     _LOCKS, _FUSED_ATTENTION = _Locks(), _FusedAttention()
+    if _IN_THREADS:
+        torch.set_num_threads(1)
 
 
 if sys.platform != "win32":

@@ -9,6 +9,7 @@ from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.options import Flag, Listed
 from unseen.cli.progress import progress
+from unseen.errors import OutputError
 from unseen.system.process import wait_passively
 
 if TYPE_CHECKING:
@@ -91,23 +92,30 @@ def compare(
     Request(seed=seed, batch_size=batch_size)
     check_writable(out)
 
+    kept: list[Cell] = []
+
     def finished(cell: Cell) -> None:
+        kept.extend([cell] if cell.error is None else [])
         if cell.error is not None:
             complain(cell.error, about=f"{cell.method} × {cell.removal}")
         if json:
             print_json({"photo": str(photo), **cell.to_dict()})
 
-    comparison = comparing.compare(
-        photo,
-        ready(model, device, labels, target),
-        **given,
-        target=target,
-        seed=seed,
-        batch_size=batch_size,
-        folder=out,
-        watch=progress,
-        finished=finished,
-    )
+    try:
+        comparison = comparing.compare(
+            photo,
+            ready(model, device, labels, target),
+            **given,
+            target=target,
+            seed=seed,
+            batch_size=batch_size,
+            folder=out,
+            watch=progress,
+            finished=finished,
+        )
+    except OutputError as error:  # of the record or the sheet; the cells are saved by themselves
+        complain(error)
+        return 1 if kept else 2
     if not json:
         say(report.as_comparison(photo, comparison, out))
     failed = len(comparison.failures)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from unseen.classifier import Classifier
 from unseen.classifier.decision import decide
 from unseen.classifier.zoo.loading import classifier_of
-from unseen.errors import ParameterError, UnseenError
+from unseen.errors import OutputError, ParameterError, UnseenError
 from unseen.explainers.catalogue import METHODS, spec_of
 from unseen.explainers.method import Method
 from unseen.inputs.photo import PhotoSource
@@ -98,13 +98,12 @@ def compare(
                 except UnseenError as error:
                     cell = replace(cell, error=error)
                 else:
-                    cell = replace(cell, explanation=explanation, folder=own)
-                    _save(cell, listener)
+                    cell = _saved(replace(cell, explanation=explanation, folder=own), listener)
             comparison = replace(comparison, cells=(*comparison.cells, cell))
-            if place is not None:
-                _write_record(comparison, place)
             if finished is not None:
                 finished(cell)
+            if place is not None:
+                _write_record(comparison, place)
     finally:  # an interruption keeps what there is
         if place is not None and comparison.cells:
             replace_file(place / SHEET, png(comparison.plot()))
@@ -120,13 +119,18 @@ def _folders(place: Path, pairs: Sequence[tuple[str, str]]) -> list[Path]:
     return folders
 
 
-def _save(cell: Cell, listener: ProgressListener | None) -> None:
+def _saved(cell: Cell, listener: ProgressListener | None) -> Cell:
+    """The cell once it is on disk where that was asked for, or with the reason why it is not."""
     if cell.explanation is None or cell.folder is None:
-        return
+        return cell
     if listener is not None:
         spent = cell.explanation.provenance["evaluations"]
         listener("drawing pictures", spent, spent)
-    cell.explanation.save(cell.folder)
+    try:
+        cell.explanation.save(cell.folder)
+    except OutputError as error:
+        return replace(cell, explanation=None, folder=None, error=error)
+    return cell
 
 
 def _write_record(comparison: Comparison, place: Path) -> None:
