@@ -190,43 +190,6 @@ def test_a_slice_of_channels_keeps_the_positions_of_its_branch() -> None:
         assert_reference(Branches(back), (9, 7), [{}, {"threshold": 0.5}])
 
 
-class Halves(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.conv(x[:, :, :, :4]).mean((2, 3)) + self.conv(x[..., 4:]).mean((2, 3)))
-
-
-@pytest.mark.parametrize("travel", ["dilating", "pooled"])
-def test_crops_of_the_map_follow(travel: str) -> None:
-    model, image, masks = randomise(Halves()), photo((8, 8)), torch.zeros(2, 8, 8)
-    masks[0, :, :4] = masks[1] = 1
-    got = logits(model, image, masks, travel=travel)
-    torch.testing.assert_close(got[0], model.head(model.conv(image[None, :, :, :4]).mean((2, 3)))[0])
-
-
-def test_maps_that_show_several_places_at_one_position_have_no_pooled_mask() -> None:
-    """A map and its mirror image, added: dilating, each is switched off where it is hidden."""
-
-    class Added(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.one, self.other, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
-            self.last = nn.Conv2d(4, 4, 3)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.head(self.last(self.one(x) + self.other(x.flip(3))).mean((2, 3)))
-
-    model, image, masks = randomise(Added()), photo((8, 8)), masks_for((8, 8))
-    assert_hidden_pixels_do_not_matter(model, (8, 8), [{}, {"threshold": 0.5}])
-    with torch.no_grad():
-        assert torch.equal(logits(model, image, masks)[0], model(image.expand(len(masks), -1, -1, -1))[0])
-    with pytest.raises(NotApplicableError, match="several places of the photograph at one position"):
-        logits(model, image, masks, travel="pooled")
-
-
 class After(nn.Module):
     """What the tested function makes of a feature map (N, 4, 8, 8) ends in a linear layer."""
 
