@@ -143,3 +143,9 @@ def test_a_penalty_that_there_is_not_is_refused() -> None:
         _check(10, 0.5, 0.25, "elastic", 1.0, "logit")
     with pytest.raises(ParameterError, match="elastic"):
         METHODS.create("lime:penalty=elastic")
+
+
+@pytest.mark.parametrize(("samples", "told"), [(10, True), (16, True), (200, False)])
+def test_fewer_samples_than_segments_are_told_and_more_help(samples: int, told: bool) -> None:
+    notes = Lime(segments=16, samples=samples, steps=2)(masked(graded(2, 9)), 0).notes
+    assert any("cannot determine the coefficients of 16 segments" in note for note in notes) is told

@@ -118,7 +118,9 @@ def _between_removals(rows: Sequence[Row], judgements: Judgements) -> Table:
 
 
 def as_interval(found: Interval) -> str:
-    """With as many decimals as the interval leaves certain, and one more."""
+    """With as many decimals as the interval leaves certain, and one more; of one photograph the value alone."""
+    if found.n == 1:
+        return f"{found.value:.3g}"
     numbers = (found.value, found.low, found.high)
     largest = max(map(abs, numbers))
     width = found.high - found.low if found.high - found.low > 1e-9 * largest else 0.0  # rounding is no uncertainty

@@ -170,10 +170,14 @@ def _gammas(values: Values) -> list[str]:
 
 
 def _percent(mean: Interval) -> str:
+    if mean.n == 1:  # of which nothing is known but the value
+        return f"{100 * mean.value:.1f}"
     return f"{100 * mean.value:.1f} [{100 * mean.low:.1f}, {100 * mean.high:.1f}]" if mean.n else "–"
 
 
 def _signed(difference: Interval) -> str:
+    if difference.n == 1:
+        return f"{100 * difference.value:+.1f}"
     return f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
 
 
