@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -169,3 +171,17 @@ def test_it_is_asked_once_for_each_size_and_when_weights_are_replaced() -> None:
     network.last = nn.Linear(8, 5)
     check_repeatable(asked, PHOTO)
     assert network.calls == 8
+
+
+def test_asking_twice_does_not_import_torchs_compiler() -> None:
+    code = """
+import sys
+import torch
+from unseen import Classifier, Preprocessing
+from unseen.classifier.decision import decide
+network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2))
+before = "torch._dynamo" in sys.modules
+decide(torch.rand(3, 8, 8), Classifier(network, Preprocessing((8, 8), None)))
+sys.exit("torch._dynamo" in sys.modules and not before)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -112,6 +112,11 @@ class Draws(TorchDispatchMode):
         self.found: list[Draw] = []
         self._names, self._forced = names, forced
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """By default torch imports its compiler at the first call, which takes seconds and serves nothing here."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
         if torch.Tag.nondeterministic_seeded in func.tags and _draws(func, args, kwargs or {}):
