@@ -5,6 +5,8 @@ from .explanation.explanation import Explanation as Explanation
 from .explanation.findings import Curve as Curve
 from .explanation.findings import Part as Part
 from .inputs.photo import open_photo as open_photo
+from .pipeline.check_model import ModelCheck as ModelCheck
+from .pipeline.check_model import check_model as check_model
 from .pipeline.compare import compare as compare
 from .pipeline.explain import explain as explain
 

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from unseen.classifier import answers
 from unseen.classifier.autograd_graph import mend_batch_norms
 from unseen.classifier.borrowing import borrowed, unwrapped
 from unseen.classifier.failures import blamed, out_of_memory
@@ -158,33 +159,14 @@ class Classifier:
         return output
 
     def check(self, output: object, count: int) -> Float[Tensor, "N K"]:
-        """``output`` if it is a batch of ``count`` finite logit vectors, a :class:`ModelError` otherwise."""
-        logits = getattr(output, "logits", output)
-        if not isinstance(logits, Tensor):
-            raise ModelError(
-                f"{self.name} returned {type(output).__name__}, not a tensor of logits; "
-                "wrap it in a module that returns logits of shape (N, K)"
-            )
-        if logits.ndim != 2 or len(logits) != count:
-            raise ModelError(
-                f"{self.name} returned shape {tuple(logits.shape)} for {count} images; "
-                f"a classifier returns logits of shape ({count}, K)"
-            )
-        if logits.shape[1] < 2:
-            raise ModelError(
-                f"{self.name} has a single output, which is always on top; wrap it so that it returns one logit per "
-                "class (for a binary score z: 0 and z)"
-            )
-        if self.labels is not None and logits.shape[1] != len(self.labels):
-            raise ModelError(
-                f"{self.name} has {logits.shape[1]} outputs but {len(self.labels)} labels were given; "
-                "pass one label per output, in the order of the logits"
-            )
-        if not bool(torch.isfinite(logits).all()):
-            raise ModelError(
-                f"{self.name} returned NaN or infinite logits; check its weights and preprocessing "
-                "(half precision often overflows: try float32)"
-            )
+        """``output`` if it is a batch of ``count`` finite logit vectors.
+
+        Raises:
+            ModelError: it is not; see :mod:`unseen.classifier.answers`.
+        """
+        logits = answers.logits_of(output, count, self.name)
+        answers.check_labels(logits, self.labels, self.name)
+        answers.check_finite(logits, self.name)
         return logits
 
     @torch.no_grad()

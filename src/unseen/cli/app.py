@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from unseen.cli import check, compare, distance, evaluate, explain, listing, retrain, train_mae
+from unseen.cli import check, check_model, compare, distance, evaluate, explain, listing, retrain, train_mae
 from unseen.cli.messages import complain
 from unseen.errors import ParameterError, UnseenError
 from unseen.system.shell import is_closed_pipe
@@ -33,6 +33,7 @@ for command, words, told, exit_codes in (
     (retrain.retrain, "retrain [DATA]", retrain.HELP, ""),
     (distance.distance, "distance PHOTO...", distance.HELP, ""),
     (check.check, "check METHOD...", check.HELP, ""),
+    (check_model.check_model, "check-model MODEL PHOTO", check_model.HELP, check_model.EXIT_CODES),
     (train_mae.train_mae, "train-mae FOLDER", train_mae.HELP, ""),
 ):
     usage = f"Usage: unseen {words} [OPTIONS]"

@@ -1,0 +1,378 @@
+"""The checks of a user's model, one function each, in the order in which they are made.
+
+What methods check by themselves is asked here through the same code. Two sorts of answers need no refusal, but a reader
+who knows them: what a model says of nothing, and what a photograph lost before the model saw it. They are noted.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier import Classifier
+from unseen.classifier.answers import are_probabilities, check_finite, check_labels, logits_of
+from unseen.classifier.decision import check_company
+from unseen.classifier.differentiation import differentiable_logits, differentiated
+from unseen.classifier.preprocessing import Prepared
+from unseen.classifier.repeatability import check_repeatable, states
+from unseen.errors import ModelError, NotApplicableError
+from unseen.inputs.photo import PhotoSource
+from unseen.removal import MaskedClassifier
+from unseen.removal.deactivation.activation import ActivationDeactivation
+from unseen.removal.deactivation.features import last_features
+
+Status = Literal["holds", "fails", "noted"]
+Found = tuple[Status, str]
+"""Whether it holds, and what was measured; of what is noted also what follows from it."""
+
+SIZES = (3, 7)
+"""Batches in which the photograph is shown once more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model and a photograph, and what several checks need of them."""
+
+    classifier: Classifier
+    photo: PhotoSource
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The photograph as the model sees it."""
+        return self.classifier.prepared(self.photo)
+
+    @cached_property
+    def before(self) -> dict[str, Hashable]:
+        """Everything that can be told of the network before it is asked."""
+        return as_found(self.classifier)
+
+    @property
+    def image(self) -> Float[Tensor, "3 H W"]:
+        """Its pixels."""
+        return self.prepared.pixels
+
+    @cached_property
+    def output(self) -> object:
+        """What the network returns for it, not yet checked."""
+        with torch.no_grad():
+            return self.classifier.call(self.classifier.normalise(self.image[None]))
+
+    @cached_property
+    def logits(self) -> Float[Tensor, " K"]:
+        """Of the photograph alone."""
+        return logits_of(self.output, 1, self.classifier.name)[0].detach().float().cpu()
+
+    @property
+    def target(self) -> int:
+        """The class on top."""
+        return int(self.logits.argmax())
+
+    @cached_property
+    def masked(self) -> MaskedClassifier:
+        """The photograph under Activation–Deactivation."""
+        return ActivationDeactivation().bind(self.classifier, self.image)
+
+    def named(self, logits: Float[Tensor, " K"]) -> str:
+        """The class on top of logits, and its probability."""
+        index = int(logits.argmax())
+        return f"{self.classifier.label(index)} ({100 * float(logits.softmax(0)[index]):.1f} %)"
+
+
+def as_found(classifier: Classifier) -> dict[str, Hashable]:
+    """What must be the same afterwards: values, flags, gradients and hooks of a network, by name."""
+    found = states(classifier.model)
+    for place, module in classifier.model.named_modules():
+        found[f"training flag of {place or 'the network'}"] = module.training
+        for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
+            found[f"{name.strip('_').replace('_', ' ')} of {place or 'the network'}"] = tuple(getattr(module, name))
+    for name, parameter in classifier.model.named_parameters():
+        found[f"requires_grad of {name}"] = parameter.requires_grad
+        found[f"gradient of {name}"] = None if parameter.grad is None else id(parameter.grad)
+    return found
+
+
+def check_photograph(subject: Subject) -> Found:
+    """How much of the photograph the model sees, and how it was scaled."""
+    done = subject.prepared
+    given, size = done.given, done.size
+    scaled = done.resized or given
+    share = size[0] * size[1] / (scaled[0] * scaled[1])
+    told = f"{given[0]} × {given[1]} pixels (height × width)"
+    told += f", scaled to {scaled[0]} × {scaled[1]}" if done.resized else ""
+    told += f", of which the model sees the middle {size[0]} × {size[1]}, {100 * share:.0f} %" if share < 1 else ""
+    if done.notes:
+        return "noted", done.notes[0]
+    if share < 0.5:
+        return "noted", f"{told}; crop it around what matters, or give Preprocessing(resize=None)"
+    return "holds", told
+
+
+def check_precision(subject: Subject) -> Found:
+    """Whether all weights have one dtype, of at least 32 bits, and lie on one device."""
+    model = subject.classifier.model
+    weights = [tensor for tensor in (*model.parameters(), *model.buffers()) if tensor.is_floating_point()]
+    kinds = dict.fromkeys(f"{str(tensor.dtype).removeprefix('torch.')} on {tensor.device}" for tensor in weights)
+    told = " and ".join(kinds) or "no weights"
+    if len(kinds) > 1:
+        return "noted", f"the weights are {told}; model.to(dtype=…, device=…) makes them one kind"
+    if any(tensor.dtype.itemsize < 4 for tensor in weights):
+        return "noted", f"{told} rounds logits by up to 1 %, and small differences are lost; model.float() is exact"
+    return "holds", told
+
+
+def check_form(subject: Subject) -> Found:
+    """Whether the network returns one logit per class."""
+    logits = logits_of(subject.output, 1, subject.classifier.name)
+    return "holds", f"{logits.shape[1]} classes"
+
+
+def check_names(subject: Subject) -> Found:
+    """Whether there are as many labels as classes."""
+    labels = subject.classifier.labels
+    check_labels(subject.logits[None], labels, subject.classifier.name)
+    return "holds", f"{len(labels)} labels" if labels else 'none were given; classes are called "class 0" and so on'
+
+
+def check_numbers(subject: Subject) -> Found:
+    """Whether the logits are finite."""
+    check_finite(subject.logits[None], subject.classifier.name)
+    return "holds", f"logits from {float(subject.logits.min()):.3g} to {float(subject.logits.max()):.3g}"
+
+
+def check_scale(subject: Subject) -> Found:
+    """Whether the network returns logits, and not what a softmax made of them."""
+    total = float(subject.logits.sum())
+    if are_probabilities(subject.logits[None]):
+        return "noted", (
+            f"the outputs are non-negative and sum to {total:.4g}: probabilities, of which a second softmax is taken; "
+            "let the network return what it has before its softmax"
+        )
+    return "holds", f"the outputs sum to {total:.4g}: no probabilities"
+
+
+def check_twice(subject: Subject) -> Found:
+    """See :func:`~unseen.classifier.repeatability.check_repeatable`."""
+    check_repeatable(subject.classifier, subject.image)
+    return "holds", "two answers are equal"
+
+
+def check_decision(subject: Subject) -> Found:
+    """Whether one class is on top, and its probability can still rise and fall."""
+    best = subject.logits.topk(2).values
+    told = subject.named(subject.logits)
+    if float(best[0]) == float(best[1]):
+        return "noted", f"{told}, and another class has the same logit; give the class to explain as target"
+    if float(subject.logits.softmax(0).max()) == 1:
+        return "noted", f"{told}: its probability is 1 in float32, so that only logits can tell what changes it"
+    return "holds", told
+
+
+def check_grey(subject: Subject) -> Found:
+    """What the model says of a grey picture."""
+    logits = subject.classifier.logits(torch.full_like(subject.image, 0.5)[None])[0]
+    return _of_nothing(subject, logits, "a grey picture")
+
+
+def check_nothing(subject: Subject) -> Found:
+    """What the model says where everything is hidden by Activation–Deactivation."""
+    logits = subject.masked(torch.zeros(1, *subject.masked.shape))[0]
+    return _of_nothing(subject, logits, "the photograph, all of it hidden by ad,")
+
+
+def _of_nothing(subject: Subject, logits: Tensor, what: str) -> Found:
+    told = f"{what} is {subject.named(logits)}"
+    if int(logits.argmax()) == subject.target:
+        return (
+            "noted",
+            f"{told}, as the photograph is: the smallest sufficient part may be empty; explain another class",
+        )
+    return "holds", told
+
+
+def check_neighbours(subject: Subject) -> Found:
+    """See :func:`~unseen.classifier.decision.check_company`."""
+    change = check_company(subject.classifier, subject.image, subject.logits)
+    return "holds", f"beside a black picture the logits change by {change:.1e}"
+
+
+def check_batches(subject: Subject) -> Found:
+    """Whether the logits depend on the size of the batch by no more than rounding."""
+    name = subject.classifier.name
+    for size in SIZES:
+        rows = subject.classifier.logits(subject.image.expand(size, -1, -1, -1))
+        for number, row in enumerate(rows):
+            if not subject.classifier.same(subject.logits, row):
+                change = float((row - subject.logits).abs().max())
+                raise ModelError(
+                    f"{name} says something else of image {number + 1} of {size} equal ones than of one alone (its "
+                    f"logits differ by {change:.2g}); make its code independent of the batch, or use batch size 1"
+                )
+    worst = float((rows - subject.logits).abs().max())
+    return "holds", f"in a batch of {SIZES[-1]} the logits change by {worst:.1e}"
+
+
+def check_input(subject: Subject) -> Found:
+    """Whether the network leaves its input as it is."""
+    normalised = subject.classifier.normalise(subject.image[None])
+    before = normalised.clone()
+    with torch.no_grad():
+        subject.classifier.call(normalised)
+    change = float((normalised - before).abs().max())
+    if change > 0:
+        return "noted", (
+            f"its input changes in place, by up to {change:.2g}: methods give it a copy, but your own tensor is lost; "
+            "begin its forward with x = x.clone()"
+        )
+    return "holds", "its input is the same afterwards"
+
+
+def check_gradients(subject: Subject) -> Found:
+    """Whether the top class's logit has a finite gradient that is not 0 everywhere."""
+    image = subject.image[None].to(subject.classifier.device).clone().requires_grad_()
+    with subject.classifier.frozen(), torch.enable_grad():
+        value = differentiable_logits(subject.classifier, image)[0, subject.target]
+        (gradient,) = differentiated(subject.classifier, value, [image])
+    if not bool(torch.isfinite(gradient).all()):
+        share = float((~torch.isfinite(gradient)).float().mean())
+        raise NotApplicableError(
+            f"the gradient of {subject.classifier.name} is NaN or infinite in {100 * share:.1f} % of the pixels (a "
+            "root or a norm at 0?); add a small number inside, or choose a method that needs none, such as 'occlusion'"
+        )
+    largest = float(gradient.abs().max())
+    if largest == 0:
+        return "noted", "the gradient is 0 everywhere: no gradient method can tell pixels apart; choose 'occlusion'"
+    return "holds", f"finite; the largest is {largest:.2g}"
+
+
+def check_whole(subject: Subject) -> Found:
+    """Theorem 1: under Activation–Deactivation a mask that hides nothing changes nothing."""
+    whole = subject.masked(torch.ones(1, *subject.masked.shape))[0]
+    return "holds", f"with nothing hidden the logits change by {float((whole - subject.logits).abs().max()):.1e}"
+
+
+@torch.no_grad()
+def check_hidden(subject: Subject) -> Found:
+    """Whether pixels that are hidden by Activation–Deactivation are without effect."""
+    masked, classifier = subject.masked, subject.classifier
+    visible = torch.ones(masked.shape)
+    visible[:, masked.shape[1] // 2 :] = 0
+    stream = torch.Generator().manual_seed(0)
+    noise = torch.rand(subject.image.shape, generator=stream, dtype=subject.image.dtype)
+    images = [subject.image, torch.where(visible > 0, subject.image, noise)]
+    first, second = (
+        masked.forward(image[None].to(classifier.device), visible[None].to(classifier.device))[0].float().cpu()
+        for image in images
+    )
+    change = float((first - second).abs().max())
+    if not classifier.same(first, second):
+        raise NotApplicableError(
+            f"pixels that ad hides change the logits of {classifier.name} by {change:.2g}: its code takes them past "
+            "torch's functions; let it compute with torch alone, or choose a removal that paints, such as 'blur'"
+        )
+    return "holds", f"other hidden pixels change the logits by {change:.1e}"
+
+
+def check_map(subject: Subject) -> Found:
+    """Whether the photograph's positions can be followed to the last feature map."""
+    features = last_features(subject.masked, subject.target)
+    channels, *size = features.activations.shape
+    return "holds", f"{channels} channels of {size[0]} × {size[1]} positions, after {features.layer}"
+
+
+def check_optimised(subject: Subject) -> Found:
+    """See :meth:`~unseen.Classifier.optimised`."""
+    if subject.classifier.is_optimised:
+        return "holds", "it is one"
+    return "holds", _difference(subject, subject.classifier.optimised())
+
+
+def check_onnx(subject: Subject) -> Found:
+    """See :meth:`~unseen.Classifier.accelerated`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return "holds", _difference(subject, subject.classifier.accelerated(folder))
+
+
+def _difference(subject: Subject, other: Classifier) -> str:
+    change = float((other.logits(subject.image[None])[0] - subject.logits).abs().max())
+    return f"its logits differ by {change:.1e}"
+
+
+def check_threads(subject: Subject) -> Found:
+    """Whether two threads that ask at once are told what one is told."""
+    classifier, name = subject.classifier, subject.classifier.name
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(lambda _: classifier.logits(subject.image[None])[0], range(4)))
+    change = max(float((logits - subject.logits).abs().max()) for logits in told)
+    if not all(classifier.same(subject.logits, logits) for logits in told):
+        raise ModelError(
+            f"{name} says something else when it is asked in another thread (its logits differ by {change:.2g}): it "
+            "keeps something per thread; explain from the thread that made it, one photograph after the other"
+        )
+    return "holds", f"four answers of two threads differ by {change:.1e}"
+
+
+def check_left(subject: Subject) -> Found:
+    """Whether the network is, after all of this, as it was found."""
+    before, after = subject.before, as_found(subject.classifier)
+    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        return "fails", (
+            f"it is not as it was found: {', '.join(changed[:3])}{more} changed, by its own code; let that happen in "
+            "training only (if self.training: …)"
+        )
+    return "holds", f"{len(after)} values, flags and hooks are the same"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is asked of every model.
+
+    Attributes:
+        name: for people.
+        ask: asks it, and raises what a method would raise.
+        needs: names of the checks without which it says nothing.
+        slow: whether it is made on request only.
+    """
+
+    name: str
+    ask: Callable[[Subject], Found]
+    needs: tuple[str, ...] = ()
+    slow: bool = False
+
+
+_ANSWER = ("form", "labels", "finite")
+_FOLLOWED = (*_ANSWER, "repeatable", "neighbours", "ad: nothing hidden")
+
+CHECKS = (
+    Check("photograph", check_photograph),
+    Check("precision", check_precision),
+    Check("form", check_form),
+    Check("labels", check_names, ("form",)),
+    Check("finite", check_numbers, ("form",)),
+    Check("logits", check_scale, _ANSWER),
+    Check("repeatable", check_twice, _ANSWER),
+    Check("decision", check_decision, _ANSWER),
+    Check("neighbours", check_neighbours, (*_ANSWER, "repeatable")),
+    Check("batch size", check_batches, (*_ANSWER, "repeatable", "neighbours")),
+    Check("threads", check_threads, (*_ANSWER, "repeatable")),
+    Check("input kept", check_input, _ANSWER),
+    Check("grey picture", check_grey, _ANSWER),
+    Check("gradients", check_gradients, _ANSWER),
+    Check("ad: nothing hidden", check_whole, (*_ANSWER, "repeatable", "neighbours")),
+    Check("ad: hidden pixels", check_hidden, _FOLLOWED),
+    Check("ad: all hidden", check_nothing, _FOLLOWED),
+    Check("feature map", check_map, (*_FOLLOWED, "gradients")),
+    Check("optimised copy", check_optimised, (*_ANSWER, "repeatable")),
+    Check("ONNX copy", check_onnx, (*_ANSWER, "repeatable"), slow=True),
+    Check("left as found", check_left),
+)
+"""In the order in which they are made."""
