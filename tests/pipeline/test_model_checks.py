@@ -46,6 +46,14 @@ class Uncopied(Red):
         raise TypeError("cannot be copied")
 
 
+class Beside(Red):
+    """A third of what it sees are the mean colours, which are no feature map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        colours = nn.functional.adaptive_avg_pool2d(x, 1).flatten(1)
+        return super().forward(x) + 0.5 * F.pad(colours[:, :1], (0, 2))
+
+
 class Flat(nn.Module):
     """The same by a layer that sees all pixels at once."""
 
@@ -149,7 +157,8 @@ def test_the_bundled_model_passes_all_checks(classifier: Classifier, photo_path:
     assert measured["photograph"].startswith("400 × 600 pixels (height × width), scaled to 256 × 384")
     assert measured["labels"] == "1000 labels"
     assert measured["decision"].startswith("espresso")
-    assert measured["feature map"].startswith("1280 channels of 7 × 7 positions")
+    assert measured["feature map"].startswith("1280×7×7 (channels × height × width) after head")
+    assert measured["feature map"].endswith("on rows 0 to 223 and columns 0 to 223; 0 % of the score passes beside")
 
 
 # ---- bad ones: (what is planted, the one check that names it, its status, words of it) --------------------------------
@@ -171,6 +180,7 @@ PLANTED: list[tuple[Callable[[], nn.Module], str, str, str]] = [
     (lambda: Red(features=lambda _, x: x.detach()), "gradients", "fails", "have no gradient"),
     (lambda: Red(means=lambda _, x: x + (x - x).sqrt()), "gradients", "fails", "NaN or infinite in 100.0 %"),
     (lambda: Red(features=lambda _, x: torch.fft.ifft2(torch.fft.fft2(x)).real), "ad: nothing hidden", "fails", "fft"),
+    (Beside, "feature map", "noted", "of the score passes beside"),
     (Flat, "feature map", "fails", "choose another method"),
     (Uncopied, "optimised copy", "fails", "cannot be optimised"),
     (lambda: Red(output=training), "left as found", "fails", "training flag of head changed"),

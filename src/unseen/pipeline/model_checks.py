@@ -27,7 +27,7 @@ from unseen.errors import ModelError, NotApplicableError
 from unseen.inputs.photo import PhotoSource
 from unseen.removal import MaskedClassifier
 from unseen.removal.deactivation.activation import ActivationDeactivation
-from unseen.removal.deactivation.features import last_features
+from unseen.removal.deactivation.features import LITTLE, last_features
 
 Status = Literal["holds", "fails", "noted"]
 Found = tuple[Status, str]
@@ -281,10 +281,21 @@ def check_hidden(subject: Subject) -> Found:
 
 
 def check_map(subject: Subject) -> Found:
-    """Whether the photograph's positions can be followed to the last feature map."""
+    """Whether the photograph's positions can be followed to the last feature maps, and whether these are all."""
     features = last_features(subject.masked, subject.target)
-    channels, *size = features.activations.shape
-    return "holds", f"{channels} channels of {size[0]} × {size[1]} positions, after {features.layer}"
+    shapes = ["×".join(map(str, one.activations.shape)) for one in features.maps]
+    laid = [one.cells.laid(torch.ones(one.activations.shape[1:]), smooth=False) for one in features.maps]
+    rows, columns = torch.stack(laid).sum(0).nonzero().T
+    told = (
+        f"{' + '.join(shapes)} (channels × height × width) after {features.layer}, on rows {int(rows.min())} to "
+        f"{int(rows.max())} and columns {int(columns.min())} to {int(columns.max())}"
+    )
+    if features.beside > LITTLE:
+        return "noted", (
+            f"{told}; {100 * features.beside:.0f} % of the score passes beside, which no class activation map shows: "
+            "compare with 'occlusion'"
+        )
+    return "holds", f"{told}; {100 * features.beside:.2g} % of the score passes beside"
 
 
 def check_optimised(subject: Subject) -> Found:

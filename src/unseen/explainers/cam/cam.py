@@ -29,10 +29,7 @@ from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
-from unseen.removal.deactivation.features import FeatureMap, Features, last_features
-
-_LITTLE = 0.01
-"""The share of the score that may pass beside the maps without a note."""
+from unseen.removal.deactivation.features import LITTLE, FeatureMap, Features, last_features
 
 Weights = Literal["cam", "grad-cam", "grad-cam++", "xgrad-cam", "layer-cam", "eigen-cam", "ablation-cam"]
 
@@ -204,7 +201,7 @@ class FromFeatures(FromMap):
         notes = []
         if features.beside > 0:
             evidence["beside"] = features.beside
-        if features.beside > _LITTLE:
+        if features.beside > LITTLE:
             notes.append(
                 f"{_percent(features.beside)} of what the photograph adds to the {features.score} passes beside the "
                 f"feature maps shown ({features.layer}), by a class token or another branch, and is not on the map"

@@ -32,6 +32,10 @@ from unseen.removal.masked import MaskedClassifier
 NO_MAP = ("no class activation map", "choose another method, such as 'integrated-gradients'")
 
 
+LITTLE = 0.01
+"""The share of the score that may pass beside the last feature maps without a note."""
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureMap:
     """One of the last feature maps of a photograph, and how the score depends on it.
