@@ -33,6 +33,7 @@ from unseen.errors import NotApplicableError
 from unseen.evaluation.judging import engine
 from unseen.evaluation.judging.judgements import Judgements
 from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.retraining.datasets import BUNDLED
@@ -135,7 +136,12 @@ def tables(rows: Sequence[Row], name: str, photos: Sequence[Path], removals: Seq
     """Of these photographs and removals only, so that all rows of one table are of the same photographs."""
     names = {path.name for path in photos}
     some = [row for removal in removals for row in rows if row.removal == removal and row.photo in names]
-    return "\n\n".join([f"## {name}", *(table.as_markdown() for table in tables_of_hiding(Judgements(some)))]) + "\n"
+    return (
+        "\n\n".join(
+            [f"## {name}", *(table.as_markdown() for table in tables_of_hiding(Judgements(Measurements(some))))]
+        )
+        + "\n"
+    )
 
 
 def unknown_to(photos: Sequence[Path], autoencoder: Path) -> list[Path]:

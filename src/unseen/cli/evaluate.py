@@ -206,11 +206,13 @@ def _complaints(rows: list[Row], plan: Plan, metrics_were_named: bool) -> int:
 def _report(rows: list[Row], out: Path, *, quiet: bool) -> None:
     """Write tables and pictures; print the tables and where all files lie unless ``quiet``."""
     from unseen.evaluation.judging.ledger import FILE
+    from unseen.evaluation.judging.measurements import Measurements
     from unseen.evaluation.judging.report import report
 
-    files = report.write(rows, out)
+    measured = Measurements(rows)
+    files = report.write(measured, out)
     if not quiet:
-        say(report.as_text(rows, max(80, shutil.get_terminal_size((110, 24)).columns)))
+        say(report.as_text(measured, max(80, shutil.get_terminal_size((110, 24)).columns)))
         say("\n".join(f"  {path}" for path in (out / FILE, *files)))
 
 

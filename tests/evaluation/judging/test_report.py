@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from unseen.errors import OutputError
-from unseen.evaluation.judging import report
 from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.measurements import Measurements
+from unseen.evaluation.judging.report import report
 from unseen.evaluation.judging.report.figures import by_size, curves
 from unseen.evaluation.judging.report.values import Values
 
@@ -36,7 +37,9 @@ def cell(text: str, line: str, column: int) -> str:
 
 
 def test_tables_show_means_of_the_reference_first() -> None:
-    tables = {table.title: table for values in report.per_method(rows()) for table in report.tables_of(values)}
+    tables = {
+        table.title: table for values in report.per_method(Measurements(rows())) for table in report.tables_of(values)
+    }
     size = tables["causal: Size of the part, % of the pixels (form of Tables E1–E12)"]
     assert size.rows[0] == ["hidden by", "γ = 0.9", "γ = 0.5"]
     assert [row[0] for row in size.rows[1:]] == ["ad", "black", "white"]
@@ -46,27 +49,37 @@ def test_tables_show_means_of_the_reference_first() -> None:
 
 def test_table_1_compares_with_the_most_robust_fill() -> None:
     """Not with the smallest: the paper's Table 1 keeps to one fill for a model and data set."""
-    (table,) = [t for values in report.per_method(rows()) for t in report.tables_of(values) if "Table 1" in t.title]
+    (table,) = [
+        t
+        for values in report.per_method(Measurements(rows()))
+        for t in report.tables_of(values)
+        if "Table 1" in t.title
+    ]
     assert table.rows[1][0] == "white"
     assert table.rows[1][1] == "+10.0 [+10.0, +10.0]"
     assert table.rows[1][2] == "+15.0 [+15.0, +15.0]"
 
 
 def test_the_ratio_is_that_to_the_best_other() -> None:
-    (table,) = [t for v in report.per_method(rows()) for t in report.tables_of(v) if "over the best other" in t.title]
+    (table,) = [
+        t
+        for v in report.per_method(Measurements(rows()))
+        for t in report.tables_of(v)
+        if "over the best other" in t.title
+    ]
     assert table.rows[1][1].startswith(f"{0.925 / 0.525:.2f} [")
 
 
 def test_differences_are_tested_on_the_photographs_that_both_have() -> None:
     some = [r for r in rows() if not (r.removal == "white" and r.photo in ("0.jpg", "1.jpg") and r.metric == "size")]
     some += [Row(f"{n}.jpg", "causal", "white", "size", g, None, 1, "no part") for n in (0, 1) for g in (0.9, 0.5)]
-    (values,) = report.per_method(some)
+    (values,) = report.per_method(Measurements(some))
     comparison = values.compared("white", "size", 0.9)
     assert comparison is not None
     assert comparison.difference.n == 4
     assert values.missing("white", "size", 0.9) == 2
     assert values.mean("white", "size", 0.9).n == 4
-    (table,) = [t for t in report.tables(some) if "Cost" in t.title]
+    (table,) = [t for t in report.tables(Measurements(some)) if "Cost" in t.title]
     assert table.rows[3][-1] == "4"
     (sizes,) = [t for t in report.tables_of(values) if "E1–E12" in t.title]
     assert "Means over 4 to 6 of 6 photographs" in sizes.note
@@ -75,15 +88,17 @@ def test_differences_are_tested_on_the_photographs_that_both_have() -> None:
 @pytest.mark.parametrize("photos", [1, 3])
 def test_few_photographs_or_one_removal_make_a_report_too(photos: int, tmp_path: Path) -> None:
     few = [row for row in rows(photos) if row.removal == "ad"]
-    assert "ad" in report.as_text(few)
-    assert all(path.stat().st_size > 0 for path in report.write(few, tmp_path))
-    assert report.as_text([Row("a.jpg", "causal", "ad", "evaluations", None, None, 1, "damaged")])
+    assert "ad" in report.as_text(Measurements(few))
+    assert all(path.stat().st_size > 0 for path in report.write(Measurements(few), tmp_path))
+    assert report.as_text(Measurements([Row("a.jpg", "causal", "ad", "evaluations", None, None, 1, "damaged")]))
 
 
 def printed(found: list[Row], folder: Path) -> str:
-    report.write(found, folder)
+    report.write(Measurements(found), folder)
     return (
-        report.as_text(found) + (folder / "report.md").read_text("utf-8") + (folder / "tables.csv").read_text("utf-8")
+        report.as_text(Measurements(found))
+        + (folder / "report.md").read_text("utf-8")
+        + (folder / "tables.csv").read_text("utf-8")
     )
 
 
@@ -109,14 +124,19 @@ def test_three_photographs_are_told_in_words_and_not_in_infinities(photos: int, 
 
 def test_a_ratio_without_a_bound_is_a_dash_and_a_sentence() -> None:
     none = [replace(row, value=0.0) if "robustness" in row.metric and row.removal != "ad" else row for row in rows(3)]
-    (table,) = [t for v in report.per_method(none) for t in report.tables_of(v) if "over the best other" in t.title]
+    (table,) = [
+        t
+        for v in report.per_method(Measurements(none))
+        for t in report.tables_of(v)
+        if "over the best other" in t.title
+    ]
     assert table.rows[1] == ["ratio", "–", "–"]
     assert "keeps its class on these 3 photographs" in table.note
-    assert all("No ratio" not in t.note for v in report.per_method(rows()) for t in report.tables_of(v))
+    assert all("No ratio" not in t.note for v in report.per_method(Measurements(rows())) for t in report.tables_of(v))
 
 
 def test_everything_is_written(tmp_path: Path) -> None:
-    files = report.write(rows(), tmp_path)
+    files = report.write(Measurements(rows()), tmp_path)
     names = ["report.md", "tables.csv", "robustness-colours.png", "robustness-colours-by-size.png", "size.png"]
     assert [path.name for path in files] == names
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
@@ -124,17 +144,17 @@ def test_everything_is_written(tmp_path: Path) -> None:
     found = {(line["removal"], line["metric"], line["confidence"]): line for line in lines}
     assert float(found["ad", "size", "0.9"]["mean"]) == pytest.approx(0.325)
     assert found["ad", "size", "0.9"]["photographs"] == "6"
-    assert len(report.write(rows() + rows(method="other"), tmp_path)) == 8
+    assert len(report.write(Measurements(rows() + rows(method="other")), tmp_path)) == 8
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="choose another folder"):
-        report.write(rows(), tmp_path / "file" / "nowhere")
+        report.write(Measurements(rows()), tmp_path / "file" / "nowhere")
 
 
 def test_a_figure_has_one_line_per_removal_with_its_interval() -> None:
-    (values,) = report.per_method(rows())
+    (values,) = report.per_method(Measurements(rows()))
     axes = curves(values, "robustness-colours").axes[0]
     containers = axes.containers
     assert [container.get_label() for container in containers] == ["ad", "black", "white"]
@@ -143,7 +163,7 @@ def test_a_figure_has_one_line_per_removal_with_its_interval() -> None:
 
 
 def test_robustness_is_drawn_over_the_size_of_the_parts_too() -> None:
-    (values,) = report.per_method(rows())
+    (values,) = report.per_method(Measurements(rows()))
     line = by_size(values, "robustness-colours").axes[0].containers[0].lines[0]
     sizes = [values.mean("ad", "size", gamma).value for gamma in (0.5, 0.9)]
     assert list(line.get_xdata()) == pytest.approx(sizes)
@@ -151,8 +171,8 @@ def test_robustness_is_drawn_over_the_size_of_the_parts_too() -> None:
 
 
 def test_values_of_one_method_leave_the_others_out() -> None:
-    values = Values("b", rows(2, "a") + rows(3, "b"))
+    values = Values("b", Measurements(rows(2, "a") + rows(3, "b")))
     assert values.photos == 3
     assert values.thresholds == [0.9, 0.5]
     assert values.reference == "ad"
-    assert Values("c", [row for row in rows(2, "c") if row.removal != "ad"]).reference == "black"
+    assert Values("c", Measurements([row for row in rows(2, "c") if row.removal != "ad"])).reference == "black"

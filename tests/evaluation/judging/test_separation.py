@@ -7,6 +7,7 @@ from unseen.errors import ParameterError
 from unseen.evaluation.judging.agreement import agreement
 from unseen.evaluation.judging.judgements import Judgements
 from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.measurements import Key, Measurements
 from unseen.evaluation.judging.report import report
 from unseen.evaluation.judging.report.maps import as_interval
 from unseen.evaluation.judging.separation import separation
@@ -47,7 +48,7 @@ def rows(photos: int = 12, *, noise: float = 0.1) -> list[Row]:
 
 
 def test_a_metric_separates_what_is_better_than_every_control() -> None:
-    judgements = Judgements(rows())
+    judgements = Judgements(Measurements(rows()))
     for metric in ("gain", "loss"):
         found = separation(judgements, metric, "black")
         assert found is not None
@@ -67,23 +68,25 @@ def test_one_control_that_is_as_good_is_enough_to_be_blind() -> None:
         for r in rows()
         if (r.method, r.metric) == ("good", "gain")
     ]
-    found = separation(Judgements(some), "gain", "black")
+    found = separation(Judgements(Measurements(some)), "gain", "black")
     assert found is not None
     assert not found.separates
 
 
 def test_metrics_that_say_the_same_agree_and_noise_does_not() -> None:
-    same = agreement(rows(), "metrics", "black")
+    same = agreement(Judgements(Measurements(rows())), "metrics", "black")
     assert same.judges == ("gain", "loss")
     assert same.methods == METHODS
     assert same.correlations["gain", "loss"].value == 1
-    assert abs(agreement(rows(60), "metrics", "grey").correlations["gain", "loss"].value) < 0.4
-    between = agreement(rows(), "removals", "gain")
+    assert (
+        abs(agreement(Judgements(Measurements(rows(60))), "metrics", "grey").correlations["gain", "loss"].value) < 0.4
+    )
+    between = agreement(Judgements(Measurements(rows())), "removals", "gain")
     assert between.judges == ("black", "grey")
     assert between.correlations["black", "grey"].value > 0.8
-    assert len(agreement(rows(), "removals", "gain", controls=True).methods) == 5
+    assert len(agreement(Judgements(Measurements(rows())), "removals", "gain", controls=True).methods) == 5
     with pytest.raises(ParameterError, match="nothing was measured with 'white'"):
-        agreement(rows(), "metrics", "white")
+        agreement(Judgements(Measurements(rows())), "metrics", "white")
 
 
 def test_ranks_agree_with_scipy_and_ties_count_as_nothing() -> None:
@@ -99,14 +102,14 @@ def test_ranks_agree_with_scipy_and_ties_count_as_nothing() -> None:
     some += [
         Row("a.jpg", method, "grey", "gain", None, float(value)) for method, value in zip(METHODS, other, strict=True)
     ]
-    found = agreement(some, "removals", "gain").correlations["black", "grey"]
+    found = agreement(Judgements(Measurements(some)), "removals", "gain").correlations["black", "grey"]
     assert found.value == pytest.approx(spearmanr(one, other).statistic)
     flat = [Row("a.jpg", m, r, "gain", None, 1.0) for m in METHODS for r in ("black", "grey")]
-    assert agreement(flat, "removals", "gain").correlations["black", "grey"].value == 0
+    assert agreement(Judgements(Measurements(flat)), "removals", "gain").correlations["black", "grey"].value == 0
 
 
 def test_tables_name_what_is_better_and_what_is_blind() -> None:
-    tables = {table.title: table for table in report.tables(rows())}
+    tables = {table.title: table for table in report.tables(Measurements(rows()))}
     gain = tables["gain (higher is better)"]
     assert gain.rows[0] == ["map", "black", "grey"]
     assert [row[0] for row in gain.rows[1:]] == ["good", "fair", "poor", "random (control)", "uniform (control)"]
@@ -124,10 +127,10 @@ def test_tables_name_what_is_better_and_what_is_blind() -> None:
 def test_too_few_photographs_are_said_to_be_too_few() -> None:
     """Six pairs: 6 × 2 / 2⁷ is not below 0.05, 6 × 2 / 2⁸ is."""
     for photos, enough in ((7, False), (8, True)):
-        found = separation(Judgements(rows(photos)), "gain", "black")
+        found = separation(Judgements(Measurements(rows(photos))), "gain", "black")
         assert found is not None
         assert (found.photographs, found.needed, found.separates) == (photos, 8, enough)
-        (table,) = [table for table in report.tables(rows(photos)) if table.title.startswith("gain")]
+        (table,) = [table for table in report.tables(Measurements(rows(photos))) if table.title.startswith("gain")]
         assert ("too few photographs (7)" in table.note) is not enough
         assert "cannot tell" not in table.note
         assert ("takes at least 8" in table.note) is not enough
@@ -138,12 +141,12 @@ def test_wide_tables_are_split_and_long_numbers_shortened() -> None:
     found = [
         Row(r.photo, r.method, r.removal, spec, None, r.value) for r in rows(9) if r.metric == "gain" for spec in specs
     ]
-    text = report.as_text(found, 80)
+    text = report.as_text(Measurements(found), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "(1) gain:much=0,of=something" in text
-    lines = [line for line in report.as_markdown(found).splitlines() if line.startswith("| ")]
+    lines = [line for line in report.as_markdown(Measurements(found)).splitlines() if line.startswith("| ")]
     assert max(map(len, lines)) <= 170
-    (agreed,) = [t for t in report.tables(found) if "Under black" in t.title]
+    (agreed,) = [t for t in report.tables(Measurements(found)) if "Under black" in t.title]
     assert agreed.rows[0] == ["", *(f"({number})" for number in range(2, 8))]
     assert [row[0] for row in agreed.rows[1:]] == [f"({n}) {spec}" for n, spec in enumerate(specs, 1)]
 
@@ -186,8 +189,8 @@ def test_a_number_of_the_set_is_no_mean(monkeypatch: pytest.MonkeyPatch) -> None
         for method, right in (("good", 18), ("random", 5))
         for i in range(20)
     ]
-    judgements = Judgements(some)
-    found = judgements.over_set(("good", "black", "named"))
+    judgements = Judgements(Measurements(some))
+    found = judgements.over_set(Key("good", "black", "named"))
     assert found is not None
     assert found.value == pytest.approx(0.81)
     assert found.low < 0.81 < found.high <= 1
@@ -195,8 +198,8 @@ def test_a_number_of_the_set_is_no_mean(monkeypatch: pytest.MonkeyPatch) -> None
     apart = separation(judgements, "named", "black")
     assert apart is not None
     assert apart.better == ("good",)
-    (table,) = [table for table in report.tables(some) if table.title.startswith("named")]
+    (table,) = [table for table in report.tables(Measurements(some)) if table.title.startswith("named")]
     assert table.rows[1][1].startswith("0.81 [")
     assert "Hits over 20 photographs" in table.note
-    (line,) = [line for line in report.as_csv(some).splitlines() if line.startswith("good,black,named")]
+    (line,) = [line for line in report.as_csv(Measurements(some)).splitlines() if line.startswith("good,black,named")]
     assert line.startswith("good,black,named,,0.81")  # not the mean of the classes

@@ -13,7 +13,6 @@ import numpy as np
 
 from unseen.errors import ParameterError
 from unseen.evaluation.judging.judgements import Judgements, sign_of
-from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.statistics import Interval, mean_interval
 
 Between = Literal["metrics", "removals"]
@@ -39,7 +38,7 @@ class Agreement:
     correlations: dict[tuple[str, str], Interval]
 
 
-def agreement(rows: Sequence[Row], between: Between, within: str, *, controls: bool = False) -> Agreement:
+def agreement(judgements: Judgements, between: Between, within: str, *, controls: bool = False) -> Agreement:
     """How far judges rank the methods alike, photograph by photograph.
 
     Values are turned so that more is better. On every photograph that two judges have in common, over the methods that
@@ -47,7 +46,7 @@ def agreement(rows: Sequence[Row], between: Between, within: str, *, controls: b
     of them ranks all alike counts as 0. Intervals are bootstrapped over photographs.
 
     Args:
-        rows: of an evaluation.
+        judgements: of an evaluation.
         between: ``metrics`` or ``removals``.
         within: the removal under which metrics are compared, or the metric for which removals are.
         controls: whether the controls are ranked as well.
@@ -55,7 +54,6 @@ def agreement(rows: Sequence[Row], between: Between, within: str, *, controls: b
     Raises:
         ParameterError: nothing was measured there.
     """
-    judgements = Judgements(rows)
     judges = tuple(m for m in judgements.metrics if sign_of(m)) if between == "metrics" else judgements.removals
     if within not in (judgements.removals if between == "metrics" else judgements.metrics):
         raise ParameterError(f"nothing was measured with {within!r}")

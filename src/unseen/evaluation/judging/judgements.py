@@ -8,40 +8,35 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.measurements import Key, Measurements
 from unseen.evaluation.judging.plan import JUDGED_BESIDE, MetricSpec
 from unseen.evaluation.statistics import Interval, interval, mean_interval
 from unseen.explainers.catalogue import CONTROLS
 from unseen.metrics import METRICS, MetricEntry
 
-Key = tuple[str, str, str]
-"""Method, removal, metric."""
-
 
 class Judgements:
-    """The measurements of maps among the rows of an evaluation.
+    """What was measured of maps in an evaluation.
 
     Args:
-        rows: of any methods, removals and metrics; those of parts are left out.
+        measurements: of any methods, removals and metrics; those of parts are left out.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._found: dict[Key, dict[str, float]] = {}
-        self._named: dict[Key, tuple[list[float], list[int]]] = {}
-        self.reasons: dict[Key, dict[str, str]] = {}
-        for row in rows:
-            if row.confidence is None and MetricSpec(row.metric).name in METRICS.entries:
-                key = (row.method, row.removal, row.metric)
-                values = self._found.setdefault(key, {})
-                if row.value is not None and entry_of(row.metric).over:
-                    values[row.subject] = float(row.value == row.target)
-                    named, targets = self._named.setdefault(key, ([], []))
-                    named.append(row.value)
-                    targets.append(row.target)
-                elif row.value is not None:
-                    values[row.subject] = row.value
-                else:
-                    self.reasons.setdefault(key, {})[row.subject] = row.detail
+    def __init__(self, measurements: Measurements) -> None:
+        self._all = measurements
+        metrics = dict.fromkeys(key.metric for key in measurements.values)
+        known = {metric for metric in metrics if MetricSpec(metric).name in METRICS.entries}
+        keys = [key for key in measurements.values if key.confidence is None and key.metric in known]
+        self._found = {key: self._comparable(key) for key in keys}
+        self.reasons = {key: measurements.reasons[key] for key in keys if key in measurements.reasons}
+
+    def _comparable(self, key: Key) -> dict[str, float]:
+        """The values; where they are classes, whether each is the explained one."""
+        values = self._all.values[key]
+        if not values or not entry_of(key.metric).over:
+            return values
+        targets = self._all.targets[key]
+        return {photo: float(value == targets[photo]) for photo, value in values.items()}
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -49,7 +44,7 @@ class Judgements:
     @cached_property
     def methods(self) -> tuple[str, ...]:
         """In the order of the evaluation, the controls last."""
-        found = dict.fromkeys(method for method, _, _ in self._found)
+        found = dict.fromkeys(key.method for key in self._found)
         return tuple(sorted(found, key=lambda method: method in JUDGED_BESIDE))
 
     @property
@@ -65,29 +60,31 @@ class Judgements:
     @cached_property
     def removals(self) -> tuple[str, ...]:
         """In the order of the evaluation."""
-        return tuple(dict.fromkeys(removal for _, removal, _ in self._found))
+        return tuple(dict.fromkeys(key.removal for key in self._found))
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """In the order of the evaluation."""
-        return tuple(dict.fromkeys(metric for _, _, metric in self._found))
+        return tuple(dict.fromkeys(key.metric for key in self._found))
 
     def of(self, method: str, removal: str, metric: str) -> dict[str, float]:
         """The value of every photograph that has one; whether the class is kept, where values are classes."""
-        return self._found.get((method, removal, metric), {})
+        return self._found.get(Key(method, removal, metric), {})
 
     def over_set(self, key: Key) -> Interval | None:
         """The metric's number of all photographs that have a value; ``None`` if none has."""
-        if key in self._named:
-            named, targets = (np.array(values) for values in self._named[key])
-            entry = entry_of(key[2])
-            return interval(lambda drawn: entry.over_set(named[drawn].tolist(), targets[drawn].tolist()), len(named))
-        values = list(self.of(*key).values())
-        return mean_interval(values) if values else None
+        found = self._found.get(key, {})
+        if not found:
+            return None
+        entry = entry_of(key.metric)
+        if not entry.over:
+            return mean_interval(list(found.values()))
+        named, targets = (np.array([*of[key].values()]) for of in (self._all.values, self._all.targets))
+        return interval(lambda drawn: entry.over_set(named[drawn].tolist(), targets[drawn].tolist()), len(named))
 
     def together(self, keys: Sequence[Key]) -> NDArray[np.float64]:
         """Shape (keys, photographs): the values on the photographs on which all of the keys have one."""
-        found = [self.of(*key) for key in keys]
+        found = [self._found.get(key, {}) for key in keys]
         common = [photo for photo in found[0] if all(photo in values for values in found[1:])]
         return np.array([[values[photo] for photo in common] for values in found], float)
 

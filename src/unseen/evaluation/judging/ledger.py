@@ -300,7 +300,7 @@ class Ledger:
 
 
 def read(folder: str | PathLike[str]) -> list[Row]:
-    """The rows that an evaluation left in a folder, for :func:`unseen.evaluation.judging.agreement.agreement` say.
+    """The rows that an evaluation left in a folder, for :class:`~unseen.evaluation.judging.measurements.Measurements`.
 
     They come in the order of the plan that ran last: by photograph, method, removal, and metric, whatever order they
     were evaluated in; what only earlier plans had follows, by name.

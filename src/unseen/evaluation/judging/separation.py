@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unseen.evaluation.judging.judgements import Judgements, sign_of
+from unseen.evaluation.judging.measurements import Key
 from unseen.evaluation.statistics import Comparison, compare, holm, photographs_needed
 
 LEVEL = 0.05
@@ -65,7 +66,7 @@ def separation(judgements: Judgements, metric: str, removal: str) -> Separation 
     found: dict[tuple[str, str], Comparison] = {}
     for method in judgements.explained:
         for control in judgements.controls:
-            values = judgements.together([(method, removal, metric), (control, removal, metric)])
+            values = judgements.together([Key(method, removal, metric), Key(control, removal, metric)])
             if values.size:
                 found[method, control] = compare(sign * values[0], sign * values[1])
     if not found:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from unseen.evaluation.judging.agreement import Agreement, agreement
 from unseen.evaluation.judging.judgements import Judgements, entry_of, sign_of
-from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.measurements import Key
 from unseen.evaluation.judging.report.tables import Table, labelled
 from unseen.evaluation.judging.separation import Separation, separation
 from unseen.evaluation.statistics import Interval
@@ -15,19 +15,18 @@ from unseen.evaluation.statistics import Interval
 _BETTER = {1: "higher is better", -1: "lower is better", 0: "not for ranking"}
 
 
-def tables_of_maps(rows: Sequence[Row]) -> Iterator[Table]:
+def tables_of_maps(judgements: Judgements) -> Iterator[Table]:
     """One table a metric; then rank correlations between metrics and between removals."""
-    judgements = Judgements(rows)
     for metric in judgements.metrics:
         yield _values(judgements, metric)
     if len(judgements.explained) < 3:
         return
     for removal in judgements.removals:
-        found = agreement(rows, "metrics", removal)
+        found = agreement(judgements, "metrics", removal)
         if len(found.judges) > 1:
             yield _correlations(found, f"Do the metrics rank the methods alike? Under {removal}")
     if len(judgements.removals) > 1:
-        yield _between_removals(rows, judgements)
+        yield _between_removals(judgements)
 
 
 def _values(judgements: Judgements, metric: str) -> Table:
@@ -37,7 +36,7 @@ def _values(judgements: Judgements, metric: str) -> Table:
     for method in judgements.methods:
         cells = []
         for removal in judgements.removals:
-            value = judgements.over_set((method, removal, metric))
+            value = judgements.over_set(Key(method, removal, metric))
             found = separations[removal]
             mark = " *" if found and method in found.better else ""
             cells.append(f"{as_interval(value)}{mark}" if value else "–")
@@ -74,7 +73,7 @@ def _said(separations: dict[str, Separation | None]) -> str:
 
 def _reasons(judgements: Judgements, metric: str) -> str:
     found: dict[str, list[str]] = {}
-    for (method, removal, name), reason, count in judgements.missing():
+    for (method, removal, name, _), reason, count in judgements.missing():
         if name == metric:
             found.setdefault(reason, []).append(f"{method} under {removal} ({count})")
     return " ".join(
@@ -102,12 +101,12 @@ def _correlations(found: Agreement, title: str) -> Table:
     )
 
 
-def _between_removals(rows: Sequence[Row], judgements: Judgements) -> Table:
+def _between_removals(judgements: Judgements) -> Table:
     removals = judgements.removals
     pairs = [(first, second) for i, first in enumerate(removals) for second in removals[i + 1 :]]
     lines = [["metric", *(f"{first} – {second}" for first, second in pairs)]]
     for metric in judgements.metrics:
-        found = agreement(rows, "removals", metric).correlations
+        found = agreement(judgements, "removals", metric).correlations
         lines.append([metric, *(as_interval(found[pair]) if pair in found else "–" for pair in pairs)])
     return Table(
         "Do the removals rank the methods alike?",

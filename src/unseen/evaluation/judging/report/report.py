@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from unseen.evaluation.judging.judgements import Judgements
-from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
 from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.judging.report.maps import tables_of_maps
@@ -18,27 +18,27 @@ from unseen.system.files import replace_file
 from unseen.system.names import distinct_names
 
 
-def as_text(rows: Sequence[Row], width: int = 110) -> str:
+def as_text(measurements: Measurements, width: int = 110) -> str:
     """All tables, for a terminal of so many columns."""
-    return "\n\n".join(table.as_text(width) for table in tables(rows))
+    return "\n\n".join(table.as_text(width) for table in tables(measurements))
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def as_markdown(measurements: Measurements) -> str:
     """All tables, for a manual."""
-    return "\n\n".join(table.as_markdown() for table in tables(rows)) + "\n"
+    return "\n\n".join(table.as_markdown() for table in tables(measurements)) + "\n"
 
 
-def tables(rows: Sequence[Row]) -> Iterator[Table]:
+def tables(measurements: Measurements) -> Iterator[Table]:
     """Every table that the measurements allow: of parts, of removals, of maps, and of what they cost."""
-    methods = per_method(rows)
+    methods, judgements = per_method(measurements), Judgements(measurements)
     for values in methods:
         yield from tables_of(values)
-    yield from tables_of_hiding(Judgements(rows))
-    yield from tables_of_maps(rows)
+    yield from tables_of_hiding(judgements)
+    yield from tables_of_maps(judgements)
     yield costs_of(methods)
 
 
-def write(rows: Sequence[Row], folder: Path) -> list[Path]:
+def write(measurements: Measurements, folder: Path) -> list[Path]:
     """Write ``report.md``, ``tables.csv`` and pictures for each metric and method; return the files.
 
     Raises:
@@ -47,8 +47,8 @@ def write(rows: Sequence[Row], folder: Path) -> list[Path]:
     from unseen.evaluation.judging.report.figures import by_size, curves
     from unseen.system.pictures import png
 
-    files = {"report.md": as_markdown(rows).encode(), "tables.csv": as_csv(rows).encode()}
-    methods = [values for values in per_method(rows) if values.method not in JUDGED_BESIDE]
+    files = {"report.md": as_markdown(measurements).encode(), "tables.csv": as_csv(measurements).encode()}
+    methods = [values for values in per_method(measurements) if values.method not in JUDGED_BESIDE]
     suffixes = distinct_names("".join(c if c.isalnum() else "-" for c in values.method) for values in methods)
     for values, name in zip(methods, suffixes, strict=True):
         suffix = f"-{name}" if len(methods) > 1 else ""
@@ -61,24 +61,23 @@ def write(rows: Sequence[Row], folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(measurements: Measurements) -> str:
     """One line per method, removal, metric and γ: mean, interval and number of photographs.
 
     Of a metric whose values are classes, the mean is its number for the set of photographs.
     """
-    judgements = Judgements(rows)
+    judgements = Judgements(measurements)
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(["method", "removal", "metric", "confidence", "mean", "low", "high", "photographs"])
-    for values in per_method(rows):
-        for removal, metric, gamma in values.cells():
-            over_set = judgements.over_set((values.method, removal, metric)) if gamma is None else None
-            mean = over_set or values.mean(removal, metric, gamma)
-            lines.writerow([values.method, removal, metric, gamma, mean.value, mean.low, mean.high, mean.n])
+    for values in per_method(measurements):
+        for key in values.cells():
+            mean = judgements.over_set(key) or values.mean(*key[1:])
+            lines.writerow([*key, mean.value, mean.low, mean.high, mean.n])
     return text.getvalue()
 
 
-def per_method(rows: Sequence[Row]) -> list[Values]:
-    """The rows by method, in their order, the controls last."""
-    found = dict.fromkeys(row.method for row in rows)
-    return [Values(method, rows) for method in sorted(found, key=lambda method: method in JUDGED_BESIDE)]
+def per_method(measurements: Measurements) -> list[Values]:
+    """What was measured, by method, in their order, the controls last."""
+    methods = sorted(measurements.photographs, key=lambda method: method in JUDGED_BESIDE)
+    return [Values(method, measurements) for method in methods]

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import nan
 
-from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.measurements import Key, Measurements
 from unseen.evaluation.statistics import Comparison, Interval, compare, mean_interval, ratio_to_best
 
 ROBUSTNESS = ("robustness-colours", "robustness-photos")
 _DRAWN = (*ROBUSTNESS, "confidence", "size")
-
-Key = tuple[str, str, float | None]
 
 
 class Values:
@@ -20,27 +18,19 @@ class Values:
 
     Args:
         method: its spec.
-        rows: of any methods.
+        measurements: of any methods.
     """
 
-    def __init__(self, method: str, rows: Sequence[Row]) -> None:
+    def __init__(self, method: str, measurements: Measurements) -> None:
         self.method = method
-        self._found: dict[Key, dict[str, float]] = {}
-        self._missing: dict[Key, int] = {}
-        for row in rows:
-            if row.method == method:
-                key = (row.removal, row.metric, row.confidence)
-                values = self._found.setdefault(key, {})
-                if row.value is not None:
-                    values[row.subject] = row.value
-                else:
-                    self._missing[key] = self._missing.get(key, 0) + 1
-        self.photos = len({row.subject for row in rows if row.method == method})
+        self._found = {key: values for key, values in measurements.values.items() if key.method == method}
+        self._reasons = measurements.reasons
+        self.photos = len(measurements.photographs.get(method, ()))
 
     @cached_property
     def removals(self) -> list[str]:
         """In the order in which they were evaluated, the reference first."""
-        found = list(dict.fromkeys(removal for removal, _, _ in self._found))
+        found = list(dict.fromkeys(key.removal for key in self._found))
         reference = "ad" if "ad" in found else found[0]
         return [reference, *(removal for removal in found if removal != reference)]
 
@@ -52,7 +42,7 @@ class Values:
     @cached_property
     def thresholds(self) -> list[float]:
         """Every γ, descending, as in the paper's tables."""
-        return sorted({gamma for _, _, gamma in self._found if gamma is not None}, reverse=True)
+        return sorted({key.confidence for key in self._found if key.confidence is not None}, reverse=True)
 
     @cached_property
     def drawn(self) -> list[str]:
@@ -61,24 +51,24 @@ class Values:
 
     def has(self, metric: str) -> bool:
         """Whether anything was measured by it."""
-        return any(found and name == metric for (_, name, _), found in self._found.items())
+        return any(found and key.metric == metric for key, found in self._found.items())
 
     def cells(self) -> Iterator[Key]:
-        """(removal, metric, γ) of every cell that has a value."""
+        """What has a value."""
         return (key for key, found in self._found.items() if found)
 
     def missing(self, removal: str, metric: str, gamma: float) -> int:
         """On how many photographs there is no part."""
-        return self._missing.get((removal, metric, gamma), 0)
+        return len(self._reasons.get(Key(self.method, removal, metric, gamma), ()))
 
     def mean(self, removal: str, metric: str, gamma: float | None) -> Interval:
         """Over the photographs that have a value; ``n`` is 0 and the numbers are NaN if none has."""
-        found = self._found.get((removal, metric, gamma), {})
+        found = self._found.get(Key(self.method, removal, metric, gamma), {})
         return mean_interval(list(found.values())) if found else Interval(nan, nan, nan, 0)
 
     def together(self, metric: str, gamma: float, removals: Sequence[str]) -> list[list[float]]:
         """One list per removal, over the photographs on which all of them have a value."""
-        found = [self._found.get((removal, metric, gamma), {}) for removal in removals]
+        found = [self._found.get(Key(self.method, removal, metric, gamma), {}) for removal in removals]
         common = [photo for photo in found[0] if all(photo in values for values in found[1:])]
         return [[values[photo] for photo in common] for values in found]
 

@@ -1,0 +1,53 @@
+"""The rows of an evaluation, indexed once: everything that tables, tests and pictures ask comes from here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from unseen.evaluation.judging.ledger import Row
+
+
+class Key(NamedTuple):
+    """What was measured.
+
+    Attributes:
+        method: its spec.
+        removal: its spec.
+        metric: its spec, or what an explanation cost.
+        confidence: γ of the part; ``None`` for what is measured of a map or of the explanation.
+    """
+
+    method: str
+    removal: str
+    metric: str
+    confidence: float | None = None
+
+
+class Measurements:
+    """Values and reasons by what was measured, and by photograph.
+
+    Args:
+        rows: of any methods, removals and metrics, in the order in which tables are to show them.
+
+    Attributes:
+        values: by key, the value of every photograph that has one, by its subject; empty where none has.
+        reasons: by key, why a photograph has no value.
+        targets: by key, the explained class of every photograph that has a value.
+        photographs: by method, the photographs that it was asked about.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.values: dict[Key, dict[str, float]] = {}
+        self.reasons: dict[Key, dict[str, str]] = {}
+        self.targets: dict[Key, dict[str, int]] = {}
+        self.photographs: dict[str, set[str]] = {}
+        for row in rows:
+            key = Key(row.method, row.removal, row.metric, row.confidence)
+            values = self.values.setdefault(key, {})
+            self.photographs.setdefault(row.method, set()).add(row.subject)
+            if row.value is None:
+                self.reasons.setdefault(key, {})[row.subject] = row.detail
+            else:
+                values[row.subject] = row.value
+                self.targets.setdefault(key, {})[row.subject] = row.target
