@@ -42,7 +42,7 @@ def differentiated(
         NotApplicableError: autograd cannot go back through the network's code.
     """
     try:
-        return torch.autograd.grad(value, inputs, retain_graph=retain_graph, materialize_grads=True)
+        gradients = torch.autograd.grad(value, inputs, retain_graph=retain_graph, materialize_grads=True)
     except RuntimeError as error:
         if out_of_memory(error):
             raise
@@ -51,3 +51,9 @@ def differentiated(
             f"autograd cannot differentiate {classifier.name} ({reason}); "
             "choose a method that needs no gradients, such as 'occlusion'"
         ) from error
+    if classifier.dtype.itemsize < 4 and not all(bool(gradient.isfinite().all()) for gradient in gradients):
+        raise NotApplicableError(
+            f"the gradients of {classifier.name} overflow in {str(classifier.dtype).removeprefix('torch.')}; "
+            "explain it in float32 (network.float())"
+        )
+    return gradients

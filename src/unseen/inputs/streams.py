@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 
 import torch
@@ -15,6 +18,21 @@ def stream_of(image: Float[Tensor, "3 H W"], seed: int) -> torch.Generator:
     """A generator whose numbers follow from the photograph's pixels and the seed alone."""
     content = blake2b(image.contiguous().cpu().numpy().tobytes(), digest_size=7, key=str(seed).encode())
     return torch.Generator().manual_seed(int.from_bytes(content.digest(), "big"))
+
+
+@contextmanager
+def default_stream(seed: int | None = None) -> Iterator[None]:
+    """Torch's own generator for this thread alone, begun at a seed if one is given; as it was before afterwards.
+
+    For what can draw from nothing else, such as the first weights of a layer. Other threads of this package wait.
+    """
+    with _DEFAULT, torch.random.fork_rng(devices=[]):
+        if seed is not None:
+            torch.default_generator.manual_seed(seed)
+        yield
+
+
+_DEFAULT = threading.RLock()
 
 
 def check_seed(seed: int) -> None:

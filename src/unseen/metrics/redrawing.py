@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from unseen.classifier import Classifier
 from unseen.errors import ModelError, NotApplicableError
+from unseen.inputs.streams import default_stream
 
 
 class Redrawn:
@@ -70,10 +71,9 @@ class Redrawn:
     @torch.no_grad()
     def draw(self, layers: Sequence[str]) -> None:
         """Give these layers new values, the same whenever it is asked for."""
-        with torch.random.fork_rng(devices=[]):
-            for name in layers:
-                stream = blake2b(f"{self._seed} {name}".encode(), digest_size=7)
-                torch.default_generator.manual_seed(int.from_bytes(stream.digest(), "big"))
+        for name in layers:
+            stream = blake2b(f"{self._seed} {name}".encode(), digest_size=7)
+            with default_stream(int.from_bytes(stream.digest(), "big")):
                 _draw(self._modules[name])
 
     @torch.no_grad()

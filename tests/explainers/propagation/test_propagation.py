@@ -218,3 +218,40 @@ def test_a_network_that_is_no_function_of_the_photograph_is_refused() -> None:
         relevance(masked, 0, Shares())
     with pytest.raises(NotApplicableError, match="the output does not depend on the photograph"):
         deeplift(masked, 0, black(masked))
+
+
+def shifted(x: Tensor) -> Tensor:
+    x -= 0.5
+    return x
+
+
+def blanked(x: Tensor) -> Tensor:
+    x[:, :, 0] = 0
+    return x
+
+
+IN_PLACE = {
+    "shifted": shifted,
+    "blanked": blanked,
+    "scaled": lambda x: x.mul_(2),
+    "rectified": lambda x: F.relu_(x),
+    "two steps": lambda x: x.div_(2).sub_(0.1),
+}
+
+
+@pytest.mark.parametrize("change", IN_PLACE)
+@pytest.mark.parametrize("variant", ["epsilon", "gamma", "alpha-beta"])
+def test_the_network_may_change_its_input_in_place(change: str, variant: Any) -> None:
+    plain = bound(Network(lambda net, x: net.judge(net.first(IN_PLACE[change](x.clone())).relu())))
+    masked = bound(Network(lambda net, x: net.judge(net.first(IN_PLACE[change](x)).relu())))
+    before = masked.image.clone()
+    for ask in (lambda m: relevance(m, 0, Shares(variant))[0], lambda m: deeplift(m, 0, black(m)).values):
+        torch.testing.assert_close(ask(masked), ask(plain))
+    assert torch.equal(masked.image, before)
+
+
+@pytest.mark.parametrize("change", ["shifted", "blanked", "scaled"])
+def test_the_rule_for_pixels_notices_it(change: str) -> None:
+    masked = bound(Network(lambda net, x: net.judge(net.first(IN_PLACE[change](x)).relu())))
+    with pytest.raises(NotApplicableError, match=r"the input is changed before the first layer|positive logit"):
+        relevance(masked, top(masked), Shares("deep-taylor"))

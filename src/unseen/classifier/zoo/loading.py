@@ -46,14 +46,13 @@ def load_classifier(
         >>> load_classifier("efficientnet-lite0").label(281)
         'tabby'
     """
-    from torch.random import fork_rng
-
     from unseen.classifier.classifier import Classifier, resolve_device
+    from unseen.inputs.streams import default_stream
 
     loader, name, weights = _resolve(text("model", spec))
     place = resolve_device(device)
     given = _labels(labels)
-    with fork_rng(devices=[]):  # networks draw initial weights before they get the trained ones
+    with default_stream():  # networks draw initial weights before they get the trained ones
         loaded: Loaded = loader(name, weights)
     model = loaded.model.eval().requires_grad_(False).to(place)
     classifier = Classifier(model, loaded.preprocessing, loaded.labels if given is None else given, name=spec)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from unseen.inputs.streams import default_stream
 
 
 class SmallNetwork(nn.Module):
@@ -21,8 +22,7 @@ class SmallNetwork(nn.Module):
 
     def __init__(self, classes: int, *, width: int = 24, seed: int = 0) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
+        with default_stream(seed):
             self.features = nn.Sequential(
                 *_block(3, width, 2),
                 *_block(width, 2 * width, 2),

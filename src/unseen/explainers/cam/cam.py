@@ -106,13 +106,14 @@ def _cam(features: Features) -> list[Tensor]:
     terms = [one.gradients.double() * one.activations for one in features.maps]
     added = sum(float(term.sum()) for term in terms)
     scale = max(1e-6, sum(float(term.abs().sum()) for term in terms))
-    linear = abs(features.value - nothing - added) < 1e-3 * scale and abs(half - nothing - added / 2) < 1e-3 * scale
+    near = max(map(_rounding, features.maps))
+    linear = abs(features.value - nothing - added) < near * scale and abs(half - nothing - added / 2) < near * scale
     if not linear or not all(map(_is_averaged, features.maps)):
         raise NotApplicableError(
             f"cam needs a head that averages the last feature map over its positions and applies one linear layer, and "
             f"the head after {features.layer} does not; choose 'grad-cam', which needs neither"
         )
-    if features.beside > 1e-3:
+    if features.beside > near:
         raise NotApplicableError(
             f"cam needs a score that depends on the last feature maps alone, and {_percent(features.beside)} of it "
             f"passes beside {features.layer}; choose 'grad-cam', which shows the rest"
@@ -124,7 +125,14 @@ def _is_averaged(one: FeatureMap) -> bool:
     """Whether every position counts alike."""
     means = one.gradients.sum((1, 2), keepdim=True) / one.active.sum((1, 2), keepdim=True).clamp(min=1)
     uneven = (one.gradients - means * one.active).abs().amax()
-    return float(uneven) <= 1e-3 * float(one.gradients.abs().amax())
+    return float(uneven) <= _rounding(one) * float(one.gradients.abs().amax())
+
+
+def _rounding(one: FeatureMap) -> float:
+    """What may be rounding in a map; more where half precision does not change it, for then it was computed in half."""
+    values = one.activations
+    half = any(torch.equal(values, values.to(dtype).float()) for dtype in (torch.bfloat16, torch.float16))
+    return 3e-2 if half else 1e-3
 
 
 def _ablation_cam(features: Features) -> list[Tensor]:

@@ -69,8 +69,8 @@ def deeplift(masked: MaskedClassifier, target: int, baseline: Float[Tensor, "3 H
             tape.clear()
         run = Differences(classifier, tape, recording=number == 0)
         with classifier.frozen(), torch.enable_grad():
-            entered = run.enter(inputs[number].clone().requires_grad_())
-            output = classifier.call(entered, run)
+            entered = inputs[number].clone().requires_grad_()
+            output = classifier.call(run.enter(entered), run)
             logit = classifier.check(output, 1)[0, target]
             if not logit.requires_grad:
                 raise run.refusal("the output", "does not depend on the photograph")

@@ -59,8 +59,8 @@ def relevance(masked: MaskedClassifier, target: int, shares: Shares) -> tuple[Fl
             low, high = (extreme.clone().requires_grad_() for extreme in extremes)
         run = Relevance(RULES, GATED, shares, classifier, (low, high))
         with classifier.frozen(), torch.enable_grad():
-            entered = run.enter(inputs.clone().requires_grad_())
-            output = classifier.call(entered, run)
+            entered = inputs.clone().requires_grad_()
+            output = classifier.call(run.enter(entered), run)
             logit = _logit(run, classifier.check(output, 1)[0, target])
             leaves = (entered, low, high) if run.boxed else (entered,)
             derivatives = differentiated(classifier, logit, leaves)

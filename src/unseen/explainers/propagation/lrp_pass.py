@@ -89,7 +89,8 @@ class Shares:
         return terms
 
     def _share(self, relevant: Tensor, whole: Tensor) -> Tensor:
-        whole = whole.detach()
+        precise = torch.float32 if whole.dtype.itemsize < 4 else whole.dtype  # a quotient overflows soon in half
+        whole, relevant = whole.detach().to(precise), relevant.to(precise)
         return relevant.detach() / torch.where(whole < 0, whole - self.epsilon, whole + self.epsilon)
 
 
@@ -115,28 +116,36 @@ class Relevance(Propagation):
         name = "deep-taylor" if shares.variant == "deep-taylor" else f"lrp-{shares.variant}"
         super().__init__(rules, gated, classifier.model, name)
         self.shares, self.boxed, self._box = shares, False, box
-        self._boxes: TensorTable[tuple[Tensor, Tensor]] = TensorTable()
+        self._boxes: TensorTable[tuple[Tensor, Tensor, int]] = TensorTable()
         self._origins: TensorTable[tuple[Apply, Tensor, Tensor, tuple[int, int]]] = TensorTable()
 
     def enter(self, tensor: Tensor) -> Tensor:
         """See :meth:`Propagation.enter`."""
-        self._boxes[tensor] = self._box
-        return super().enter(tensor)
+        entered = super().enter(tensor)
+        self._boxes[entered] = *self._box, entered._version
+        return entered
+
+    def box_of(self, tensor: object) -> tuple[Tensor, Tensor] | None:
+        """The smallest and the largest value of the photograph as it is now, unless it was changed in place."""
+        entry = self._boxes.get(tensor) if isinstance(tensor, Tensor) else None
+        if entry is None or not isinstance(tensor, Tensor) or entry[2] != tensor._version:
+            return None
+        return entry[:2]
 
     def met(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See :meth:`Propagation.met`; what moves or pads the photograph does so to the smallest and largest, too."""
         output = super().met(func, args, kwargs)
-        box = self._boxes.get(args[0]) if args and isinstance(args[0], Tensor) else None
+        box = self.box_of(args[0]) if args else None
         if box is not None and func in SHARED_RULES and isinstance(output, Tensor) and output is not args[0]:
             low, high = (func(bound, *args[1:], **kwargs) for bound in box)
-            self._boxes[output] = low, high
+            self._boxes[output] = low, high, output._version
         return output
 
     def weighted(
         self, apply: Apply, inputs: Tensor, weight: Tensor, value: Tensor, *, foldable: bool = False
     ) -> Tensor:
         """The output of a weighted layer with its rule; ``foldable`` if a batch norm may follow it."""
-        box = self._boxes.get(inputs)
+        box = self.box_of(inputs)
         if box is not None and self.shares.variant == "deep-taylor":
             self.boxed, (low, high) = True, box
             surrogate = apply(inputs, weight) - apply(low, weight.clamp(min=0)) - apply(high, weight.clamp(max=0))

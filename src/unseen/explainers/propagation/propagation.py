@@ -63,9 +63,10 @@ class Propagation(Intercepting):
         self._states: TensorTable[State] = TensorTable()
 
     def enter(self, tensor: Tensor) -> Tensor:
-        """Register the network's input."""
-        self._states[tensor] = State.SIGNAL
-        return tensor
+        """The network's input: a copy, for the network may change it in place, which autograd forbids of a leaf."""
+        entered = tensor.clone()
+        self._states[entered] = State.SIGNAL
+        return entered
 
     def gate(self, tensor: Tensor) -> Tensor:
         """Register a tensor that is held constant."""
@@ -95,8 +96,8 @@ class Propagation(Intercepting):
         """
         output = rest = value.detach()
         for surrogate, ratio in terms:
-            share = (ratio * surrogate).to(value.dtype)
-            output = output + (share - share.detach())
+            share = ratio * surrogate
+            output = output + (share - share.detach()).to(value.dtype)
             rest = rest - share.detach()
         self.absorb(output, rest)
         return output

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.inputs.streams import default_stream
 from unseen.removal.generative.autoencoder import Autoencoder, vit_mae
 from unseen.system.arguments import conform
 
@@ -73,8 +74,7 @@ class Design:
             mask_ratio=MASKED,
             norm_pix_loss=False,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
+        with default_stream(seed):
             network = library.ViTMAEForPreTraining(config)
             with torch.no_grad():
                 network.decoder.mask_token.normal_(std=config.initializer_range)
