@@ -22,7 +22,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from torch.nn import functional as F
 
 from unseen import Classifier, load_classifier
 from unseen.evaluation.statistics import mean_interval
-from unseen.explainers.hiding.iassa import iassa
+from unseen.explainers.hiding.iassa import Iassa, iassa
 from unseen.explainers.hiding.occlusion import occlusion
 from unseen.explainers.hiding.rise import RandomMasks
 from unseen.explainers.hiding.spatial_attention import Attention, attention
@@ -92,10 +92,12 @@ def maps_of(
     maps["β = 0"] = near(shown)
     maps["RISE, centred, blurred"] = 0.5 * shown + 0.5 * blurred(shown[None], 12.0)[0]
     if options.forms:
-        settings: dict[str, Any] = {"look": near, "beta": 0.5, "iterations": 15}
-        maps["IASSA, windows"] = iassa(masked, target, **settings, form="windows", budget=budget).maps[-1]
+        windows = Iassa(form="windows", budget=budget)
+        maps["IASSA, windows"] = iassa(masked, target, windows, look=near).maps[-1]
         # The first pass of the published schedule takes 576 evaluations; fewer are not worth its name.
-        maps["IASSA, literal"] = iassa(masked, target, **settings, form="literal", budget=max(budget, 580)).maps[-1]
+        maps["IASSA, literal"] = iassa(
+            masked, target, replace(windows, form="literal", budget=max(budget, 580)), look=near
+        ).maps[-1]
     if options.levers:
         maps["perplexity 0.15"] = 0.5 * shown + 0.5 * look(0.15)(shown)
         for start in (0.25, 0.5):

@@ -27,13 +27,13 @@ from torch import Tensor
 from unseen import Classifier, load_classifier
 from unseen.inputs.streams import stream_of
 from unseen.removal.zero_information.parts import addition, decomposition
-from unseen.removal.zero_information.point import plain_baselines, zero_points
+from unseen.removal.zero_information.point import Descent, plain_baselines, zero_points
 from unseen.system.process import tune_allocator
 
 POINTS = {
-    "zipo": {},
-    "zipo:smooth=0.02,step=0.01": {"smooth": 0.02, "step": 0.01},
-    "zipo-class": {},
+    "zipo": Descent(),
+    "zipo:smooth=0.02,step=0.01": Descent(smooth=0.02, step=0.01),
+    "zipo-class": Descent(),
 }
 PARTS = {"zip": addition, "zip-decomposition": decomposition}
 
@@ -80,7 +80,7 @@ def judged(classifier: Classifier, images: Tensor, form: str, row: dict[str, lis
     curves: Curves = []
     if form in POINTS:
         targets = classifier.logits(images).argmax(1) if form == "zipo-class" else None
-        found = zero_points(classifier, images, targets=targets, **POINTS[form])
+        found = zero_points(classifier, images, POINTS[form], targets=targets)
         values = {
             "largest probability" if targets is None else "the class's probability": found.maxima[-1],
             "loss, nats": found.losses[-1],

@@ -22,7 +22,7 @@ from unseen.explainers.cam.cam import activation_map
 from unseen.explainers.cam.masked_cam import score_cam
 from unseen.explainers.gradients.derivatives import contrast
 from unseen.explainers.gradients.gradient import gradient
-from unseen.explainers.gradients.integrated import integrated_gradients
+from unseen.explainers.gradients.integrated import IntegratedGradients, integrated_gradients
 from unseen.explainers.gradients.rectifiers import rectified_gradient
 from unseen.explainers.propagation.deeplift import deeplift
 from unseen.explainers.propagation.lrp import relevance
@@ -120,7 +120,7 @@ def test_integrated_gradients_are_captums() -> None:
     baseline = masked.classifier.normalise(black[None])
     peer = captum.attr.IntegratedGradients(masked.classifier.model)
     expected = peer.attribute(x, baseline, 1, n_steps=150, method="riemann_middle", internal_batch_size=50)
-    close(integrated_gradients(masked, 1, black, tolerance=1e-3).values, expected, 0.05)
+    close(integrated_gradients(masked, 1, black, IntegratedGradients(tolerance=1e-3)).values, expected, 0.05)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from helpers.cells import SIZE, masked, segments
-from unseen.explainers.hiding.lime import fit, lime, proximity
-from unseen.explainers.hiding.shapley import shapley
+from unseen.explainers.hiding.lime import Lime, fit, lime, proximity
+from unseen.explainers.hiding.shapley import Shapley, shapley
 
 with warnings.catch_warnings():  # shap calls what matplotlib is about to drop
     warnings.simplefilter("ignore")
@@ -90,13 +90,13 @@ def test_lime_agrees_with_lime_image_from_photograph_to_coefficients() -> None:
         segmentation_fn=lambda _: numbers.numpy(),
     )
     expected = torch.tensor([value for _, value in sorted(explained.local_exp[0])])
-    found = lime(masked(game), [0], numbers, samples=20_000)
+    found = lime(masked(game), [0], numbers, Lime(samples=20_000))
     assert torch.allclose(found.coefficients[0], expected, atol=0.01)
     assert float(found.r2) == pytest.approx(float(explained.score), abs=0.02)
 
 
 def ours() -> np.ndarray:
-    found = shapley(masked(game), [0, 1], segments(cells=2), budget=256)
+    found = shapley(masked(game), [0, 1], segments(cells=2), Shapley(budget=256))
     assert found.exact
     return found.values.numpy()
 
@@ -114,6 +114,6 @@ def test_shapley_values_are_those_of_the_exact_explainer() -> None:
 
 @pytest.mark.parametrize("sampling", ["kernel", "permutation"])
 def test_sampled_values_agree_within_their_errors(sampling: str) -> None:
-    found = shapley(masked(game), [0], segments(cells=2), budget=250, sampling=sampling)
+    found = shapley(masked(game), [0], segments(cells=2), Shapley(budget=250, sampling=sampling))
     expected = torch.tensor(ours()[:1])
     assert bool(((found.values - expected).abs() <= 4 * found.errors + 1e-9).all())

@@ -13,9 +13,10 @@ from torch import Tensor
 from mixing.data import CONTROLS, JOINS, Photo
 from unseen.explainers.aggregation.assessment import fitting_strength
 from unseen.explainers.aggregation.baselines import least_complex, official
-from unseen.explainers.aggregation.programs import GOALS, Goal, Observed, program
+from unseen.explainers.aggregation.programs import Goal, Observed, program
 from unseen.explainers.aggregation.quadratic import Quadratic, on_simplex
 from unseen.explainers.aggregation.quality import Hidings, scale_of
+from unseen.system.options import choices_of
 
 OURS: dict[str, tuple[Goal, float]] = {
     "ours: robustness": ("robustness", 1.0),
@@ -162,7 +163,7 @@ def mixtures(photo: Photo) -> dict[str, Tensor]:
     sums, drops = photo.plain_sums("fit")
     absolute = torch.arange(k, 2 * k)
     grams = photo.near["fit"].plain[:, absolute][:, :, absolute]
-    for goal in GOALS:
+    for goal in choices_of(Goal):
         found[f"official: {goal}"] = pool.in_basis(official(sums[:, absolute], drops, grams, goal), absolute)
     found |= pool.chosen() | pool.printed()
     found |= {name: pool.ours(goal, balance)[0] for name, (goal, balance) in OURS.items()}
@@ -212,5 +213,7 @@ def constant_weights(photo: Photo) -> dict[str, float]:
     absolute = torch.cat([torch.arange(photo.k, 2 * photo.k), places[-1:]])
     sums, drops = photo.plain_sums("fit")
     gram = photo.near["fit"].plain[:, absolute][:, :, absolute]
-    found |= {f"official: {goal}": float(official(sums[:, absolute], drops, gram, goal)[-1]) for goal in GOALS}
+    found |= {
+        f"official: {goal}": float(official(sums[:, absolute], drops, gram, goal)[-1]) for goal in choices_of(Goal)
+    }
     return found

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from unseen import Classifier
-from unseen.explainers.aggregation.aggregating import aggregate, random_coalitions
+from unseen.explainers.aggregation.aggregating import Mixing, aggregate, random_coalitions
 from unseen.explainers.aggregation.baselines import borda, median, variance_weighted
 from unseen.explainers.aggregation.quality import Changes, Hidings, changes, hidings
 from unseen.explainers.catalogue import METHODS
@@ -177,7 +177,7 @@ def observed(
         judged[metric, removal] = ((~masks[1:]).flatten(1).double() @ start.double().flatten(1).T, drops)
 
     few = {spec: methods[spec] for spec in (*specs[:1], "uniform")}
-    left_out = aggregate(masked, target, few, goal="both", nearby=1, hidden=8, strength=0.0).left_out
+    left_out = aggregate(masked, target, few, Mixing(goal="both", nearby=1, hidden=8, strength=0.0)).left_out
     return Photo(
         name, target, specs, start, scales, segments, near, hidden, judged, dict(left_out),
         dict(spent.passes), dict(spent.seconds),

@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 from unseen.errors import ParameterError, PluginError, UnknownNameError, nearest
 from unseen.system.arguments import conformed
 from unseen.system.names import printable
+from unseen.system.options import declared, meaning
 
 T = TypeVar("T")
 
@@ -91,11 +92,15 @@ class Option:
         name: of the dataclass's field.
         values: what it takes, in words.
         default: its value if the spec does not set it, as a spec would write it; ``None`` if it must be set.
+        range: completes the sentence "it must be …"; empty where ``values`` says all.
+        meaning: completes the sentence "it is …".
     """
 
     name: str
     values: str
     default: str | None
+    range: str = ""
+    meaning: str = ""
 
 
 class Registry(Generic[T]):
@@ -214,11 +219,8 @@ class Registry(Generic[T]):
         """
         entry = self[name]
         factory = entry.load()
-        hints = typing.get_type_hints(factory)
-        return tuple(
-            Option(f.name, _in_words(hints[f.name]), None if f.default is dataclasses.MISSING else written(f.default))
-            for f in _free(factory, entry.arguments)
-        )
+        kinds = declared(factory)
+        return tuple(_option(f, kinds[f.name]) for f in _free(factory, entry.arguments))
 
     def _parse(self, name: str, factory: Any, options: str, preset: Mapping[str, Any]) -> dict[str, Any]:
         if not options:
@@ -300,11 +302,21 @@ def _free(factory: Any, preset: Mapping[str, Any]) -> list[dataclasses.Field[Any
     return [f for f in settable(factory) if f.name not in preset]
 
 
+def _option(field: dataclasses.Field[Any], kind: Any) -> Option:
+    default = None if field.default is dataclasses.MISSING else written(field.default)
+    said = meaning(kind)
+    if said is None:
+        return Option(field.name, _in_words(kind), default)
+    return Option(field.name, _in_words(kind), default, said.range, said.meaning)
+
+
 def _is_needed(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _in_words(kind: Any) -> str:
+    if typing.get_origin(kind) is typing.Annotated:
+        return _in_words(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return " or ".join(map(_in_words, typing.get_args(kind)))
     if typing.get_origin(kind) is typing.Literal:

@@ -45,7 +45,9 @@ def test_one_name_comes_with_its_options(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["list", "methods", "causal", "--json"]) == 0
     described = json.loads(capsys.readouterr().out)
     assert described["name"] == "causal"
-    assert {"name": "iterations", "values": "an integer", "default": "12"} in described["options"]
+    iterations = described["options"][0]
+    assert iterations.pop("meaning").startswith("how many random refinements")
+    assert iterations == {"name": "iterations", "values": "an integer", "default": "12", "range": "at least 1"}
     assert main(["list", "removals", "black"]) == 0
     assert "It takes no options." in capsys.readouterr().out
     assert main(["list", "removals", "blck"]) == 2

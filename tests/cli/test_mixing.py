@@ -74,7 +74,7 @@ def test_flags_become_a_spec(
         ("aggregate", None, "robustness", 0.3, "for robustness alone drop it"),
         ("aggregate:goal=faithfulness", None, None, 0.3, "for faithfulness alone drop it"),
         ("aggregate", None, "robustnes", None, "did you mean 'robustness'"),
-        ("aggregate", None, None, 1.5, "must lie in [0, 1]"),
+        ("aggregate", None, None, 1.5, "balance must be in [0, 1], got 1.5"),
         ("aggregate", [""], None, None, "option 'of' has no value"),
         ("aggregate", ["rise,aggregate"], None, None, "cannot be aggregated"),
         ("aggregate", ["expected-gradients:photos=/data/rise"], None, None, "a method's name follows a '/'"),

@@ -5,7 +5,7 @@ import torch
 
 from unseen.criteria.analytic import EXAMPLES, HIDING, IG, Analytic
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.hiding.shapley import shapley
+from unseen.explainers.hiding.shapley import Shapley, shapley
 from unseen.explainers.sufficient.search import map_of
 from unseen.removal import REMOVALS, MaskedClassifier
 
@@ -49,7 +49,7 @@ def scale_of(example: Analytic, method: str) -> float:
 def test_shapley_values_are_known(name: str, values: tuple[float, ...]) -> None:
     example = EXAMPLES[name]
     segments = torch.arange(len(example.features))[None]
-    found = shapley(bound(example), [example.target], segments).values[0]
+    found = shapley(bound(example), [example.target], segments, Shapley()).values[0]
     assert found.tolist() == pytest.approx(values, abs=1e-5)
 
 

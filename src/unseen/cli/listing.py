@@ -79,13 +79,18 @@ def _one_as_json(registry: Registry[Any], name: str) -> str:
 
 def _one_as_text(registry: Registry[Any], name: str) -> str:
     options = _options(registry, name)
-    rows = [
-        f"  {option.name}={option.values}" + (f" (default {option.default})" if option.default is not None else "")
-        for option in options
-    ]
+    rows = [row for option in options for row in _rows(option)]
     example = ",".join(f"{option.name}=…" for option in options[:2])
     title = f"Options, as in {name}:{example}" if rows else "It takes no options."
     return "\n".join([_as_text({name: registry[name]}), "", title, *rows])
+
+
+def _rows(option: Option) -> list[str]:
+    """What an option takes, and below it what it is."""
+    takes = f"{option.values}, {option.range}" if option.range else option.values
+    default = f" (default {option.default})" if option.default is not None else ""
+    room = max(40, shutil.get_terminal_size((110, 24)).columns - 6)
+    return [f"  {option.name}={takes}{default}", *(f"      {line}" for line in textwrap.wrap(option.meaning, room))]
 
 
 def _as_text(entries: Mapping[str, Entry]) -> str:

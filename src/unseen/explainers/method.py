@@ -1,17 +1,34 @@
-"""What a method of explanation is: the contract that every explainer keeps."""
+"""What a method of explanation is: the contract that every explainer keeps.
+
+Whoever derives from :class:`Method` has the answers that a method most often gives; a class of another family keeps the
+contract if it gives them itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
+from unseen.classifier.scores import Score
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
 
 
 @runtime_checkable
 class Method(Protocol):
-    """A frozen dataclass whose fields are the method's parameters; calling it searches one photograph."""
+    """A frozen dataclass whose fields are the method's parameters; calling it searches one photograph.
+
+    Attributes:
+        uses_removal: whether the map depends on the removal; parts and curves always do.
+        inside: whether it looks inside the network, which must then be torch's own modules.
+        score: what it asks of the class, and so what its map is in units of.
+        baseline: the name of the image that it compares the photograph with; ``None`` if there is none.
+    """
+
+    uses_removal: ClassVar[bool] = True
+    inside: ClassVar[bool] = True
+    score: Score = "logit"
+    baseline: str | None = None
 
     def __call__(
         self,

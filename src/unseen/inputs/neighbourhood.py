@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.errors import ParameterError
+from unseen.system.options import Share
+
+Radius = Annotated[float, Share("how far the pixels of nearby photographs move at most, of [0, 1]", ends="(]")]
 
 
 def noisy(
@@ -18,13 +21,3 @@ def noisy(
     for _ in range(count):
         noise = torch.rand(image.shape, generator=generator, dtype=torch.float32) * 2 - 1
         yield (image + radius * noise.to(image)).clamp(0, 1)
-
-
-def check_radius(radius: float) -> None:
-    """Refuse what is no radius of an L∞ ball of photographs.
-
-    Raises:
-        ParameterError: outside (0, 1].
-    """
-    if not 0 < radius <= 1:
-        raise ParameterError(f"radius {radius} must be in (0, 1]; it is in pixel units")

@@ -16,13 +16,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, check_score, score_of
+from unseen.classifier.scores import Score, score_of
 from unseen.errors import ParameterError
 from unseen.explainers.scores import still
 from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation.findings import area
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
+from unseen.system.options import check
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class AlongRanking(MaskMetric):
     def __post_init__(self) -> None:
         if self.steps < self.least:
             raise ParameterError(f"steps {self.steps} must be at least {self.least}")
-        check_score(self.score)
+        check("score", self.score, Score)
 
     def masks(self, case: Case) -> Bool[Tensor, "N H W"]:
         """One for each of :func:`sizes`; ties of the map are broken at random by the case's seed."""

@@ -15,12 +15,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from unseen.classifier.scores import Score, check_score, score_of
+from unseen.classifier.scores import Score, score_of
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import hiding
 from unseen.explainers.scores import still
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
+from unseen.system.options import check
 
 Form = Literal["relative", "scaled", "literal"]
 
@@ -66,7 +67,7 @@ class _Drops(MaskMetric):
     score: Score = "logit"
 
     def __post_init__(self) -> None:
-        check_score(self.score)
+        check("score", self.score, Score)
 
     def measured(
         self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]

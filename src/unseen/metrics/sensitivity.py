@@ -16,9 +16,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
-from unseen.inputs.neighbourhood import check_radius, noisy
+from unseen.inputs.neighbourhood import Radius, noisy
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
+from unseen.system.options import check
 
 
 def sensitivity(
@@ -80,7 +81,7 @@ class Sensitivity:
             raise ParameterError(f"by {self.by!r} must be 'noise' or 'removal'")
         if self.samples < 1:
             raise ParameterError(f"samples {self.samples} must be at least 1")
-        check_radius(self.radius)
+        check("radius", self.radius, Radius)
         if not 0 < self.share <= 0.5:
             raise ParameterError(f"share {self.share} must be in (0, 0.5]; what stays visible is compared")
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from helpers.mixtures import by_hand, drawn, observed, segments
 from unseen.explainers.aggregation.assessment import FOLDS, STRENGTHS, fitting_strength, folds, held_out, resampled
-from unseen.explainers.aggregation.programs import GOALS, Observed, program
+from unseen.explainers.aggregation.programs import Goal, Observed, program
 from unseen.explainers.aggregation.quality import Changes, changes, hidings
+from unseen.system.options import choices_of
 
 
 @pytest.mark.parametrize(("near", "hidden"), [(6, 40), (8, 8), (2, 9), (30, 100)])
@@ -35,7 +36,7 @@ def test_of_one_observation_none_is_left_out_and_nothing_is_known() -> None:
 
 @pytest.mark.parametrize("near", [3, 8, 11])
 @pytest.mark.parametrize("hidden", [5, 40, 43])
-@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("goal", choices_of(Goal))
 def test_losses_are_those_of_a_loop_over_what_is_held_out(goal: Any, near: int, hidden: int) -> None:
     """Each observation counts once, as often as its fold comes up; weights are fitted to those of neither kind's fold."""
     maps, nearby, shown, drops = drawn(3, near=near, hidden=hidden)
@@ -112,7 +113,7 @@ def test_noise_is_not_taken_for_faithfulness() -> None:
     assert sum(losses) / len(losses) > 1
 
 
-@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("goal", choices_of(Goal))
 def test_the_strength_is_one_of_those_that_are_tried(goal: Any) -> None:
     assert fitting_strength(observed(5), goal) in STRENGTHS
 
@@ -185,7 +186,7 @@ def test_the_gap_to_fresh_observations_is_within_its_bound(seed: int) -> None:
     assert abs(float(one(weights)) - float(other(weights))) <= bound * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("goal", choices_of(Goal))
 def test_a_map_that_stays_near_one_photograph_alone_can_be_resampled(goal: Any) -> None:
     """Left out or drawn, the observations that are left say that the first method does not change at all."""
     known = observed(0, k=3, near=3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import get_args
 
 import pytest
 import torch
@@ -25,6 +24,7 @@ from unseen.explainers.aggregation.baselines import (
     variance_weighted,
 )
 from unseen.explainers.aggregation.quadratic import Quadratic, on_simplex
+from unseen.system.options import choices_of
 
 Way = Callable[[Tensor], Tensor]
 WAYS: dict[str, Way] = {
@@ -242,7 +242,7 @@ def test_official_both_follows_the_robust_loss_where_sums_explain_little() -> No
     """The squared drops are the same for all weights, and fill the norm by which the rest is divided."""
     _, drops, changes = ingredients(masks=200)
     sums = torch.randn(200, 3, generator=torch.Generator().manual_seed(8)).double()
-    robust, faithful, both = (official(sums, drops, changes, goal, slot=50) for goal in get_args(Goal))
+    robust, faithful, both = (official(sums, drops, changes, goal, slot=50) for goal in choices_of(Goal))
     assert (robust - faithful).norm() > 0.1
     assert (both - robust).norm() < 0.25 * (both - faithful).norm()
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from unseen.explainers.catalogue import METHODS
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.removal import REMOVALS
 from unseen.removal.deactivation.features import last_features
+from unseen.system.options import choices_of
 
 
 def curved(net: Network, x: Tensor) -> Tensor:
@@ -194,7 +195,7 @@ def test_channels_that_are_the_same_everywhere_show_nothing() -> None:
 def test_opti_cam_raises_the_score_and_keeps_the_best_round() -> None:
     masked = bound(Network(), removal="black")
     features = last_features(masked, 1)
-    found, history = opti_cam(masked, features, rounds=30)
+    found, history = opti_cam(masked, features, OptiCam(rounds=30))
     assert history[-1] > history[0] + 0.3 * abs(history[0]) or max(history) > history[0]
     mixture = torch.linalg.lstsq(features.maps[0].activations.flatten(1).T, found.flatten()[:, None]).solution[:, 0]
     assert float(mixture.sum()) == pytest.approx(1, abs=1e-2)
@@ -208,13 +209,13 @@ def test_opti_cam_raises_the_score_and_keeps_the_best_round() -> None:
 def test_opti_cam_needs_a_removal_that_blends() -> None:
     masked = bound(Network(), removal="ad")
     with pytest.raises(NotApplicableError, match="opti-cam optimises soft masks, and removal 'ad'"):
-        opti_cam(masked, last_features(masked, 0), rounds=1)
+        opti_cam(masked, last_features(masked, 0), OptiCam(rounds=1))
 
 
 # ---- as methods -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weights", get_args(Weights))
+@pytest.mark.parametrize("weights", choices_of(Weights))
 def test_maps_are_enlarged_signed_and_tell_their_layer(weights: Any) -> None:
     masked = bound(Network(lambda net, x: net.judge(F.max_pool2d(net.first(x), 4))))
     signed = ActivationMap(weights=weights).attribute(Evaluator(masked, 1), 0, None)
@@ -228,11 +229,11 @@ def test_a_map_of_one_channel_is_no_special_case() -> None:
     model = nn.Sequential(nn.Conv2d(3, 1, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2))
     masked = bound(model, removal="black")
     features = last_features(masked, 0)
-    for weights in get_args(Weights):
+    for weights in choices_of(Weights):
         assert activation_map(features, weights).shape == (16, 16)
     (channel,) = F.interpolate(features.maps[0].activations[None], (16, 16), mode="bilinear")[0]
     assert torch.allclose(score_cam(masked, features), channel)
-    assert torch.allclose(opti_cam(masked, features, rounds=2)[0], channel)
+    assert torch.allclose(opti_cam(masked, features, OptiCam(rounds=2))[0], channel)
 
 
 def test_maps_are_scaled_each_by_itself() -> None:

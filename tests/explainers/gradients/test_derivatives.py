@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from helpers.networks import Network, bound
-from unseen.classifier.scores import SCORES
+from unseen.classifier.scores import Score
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explainers.gradients.derivatives import check_channels, contrast, over_channels, stream
+from unseen.explainers.gradients.derivatives import contrast, over_channels, stream
 from unseen.explainers.gradients.gradient import gradient
 from unseen.explainers.gradients.rectifiers import rectified_gradient
 from unseen.removal.deactivation.features import last_features
+from unseen.system.options import choices_of
 
 
 def unseen_by_autograd(net: Network, x: Tensor) -> Tensor:
@@ -104,9 +105,13 @@ def test_channels_are_joined_as_asked() -> None:
     values = torch.tensor([1.0, -3.0, 0.5])[:, None, None]
     assert over_channels(values, "sum").item() == -1.5
     assert over_channels(values, "max-abs").item() == 3.0
-    for wrong in ("mean", "", "SUM"):
-        with pytest.raises(ParameterError, match="channels"):
-            check_channels(wrong)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize("wrong", ["mean", "", "SUM"])
+def test_channels_are_joined_in_no_other_way(wrong: Any) -> None:
+    with pytest.raises(ParameterError, match=f"channels must be 'sum' or 'max-abs', got '{wrong}'"):
+        over_channels(torch.zeros(3, 1, 1), wrong)
 
 
 def test_contrast_is_in_units_of_pixels() -> None:
@@ -121,7 +126,7 @@ def test_streams_are_apart() -> None:
 
 
 def test_the_probability_is_the_softmax_of_float_logits() -> None:
-    assert SCORES == ("logit", "probability")
+    assert choices_of(Score) == ("logit", "probability")
     masked = bound(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), size=2)
     pixels = masked.image[None].clone().requires_grad_()
     masked.classifier.forward(pixels).softmax(1)[0, 1].backward()

@@ -11,15 +11,16 @@ from helpers.processor import SEED
 from unseen import Classifier
 from unseen.errors import ParameterError
 from unseen.explainers.gradients.gradient import (
-    STATISTICS,
     InputXGradient,
     NoisyGradients,
     Saliency,
+    Statistic,
     gradient,
     noisy_gradients,
 )
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.removal import REMOVALS, MaskedClassifier
+from unseen.system.options import choices_of
 
 pytestmark = pytest.mark.numerics
 
@@ -82,7 +83,8 @@ def test_of_the_trained_network_it_predicts_a_small_step(classifier: Classifier,
 def test_vargrad_is_the_mean_square_minus_the_square_of_the_mean(score: Any) -> None:
     masked = curved()
     mean, square, variance = (
-        noisy_gradients(masked, 0, samples=9, statistic=statistic, score=score).double() for statistic in STATISTICS
+        noisy_gradients(masked, 0, NoisyGradients(samples=9, statistic=statistic, score=score)).double()
+        for statistic in choices_of(Statistic)
     )
     assert torch.allclose(variance, square - mean.square(), rtol=1e-4, atol=1e-9 * float(square.max()))
     assert bool((variance >= 0).all())
@@ -94,7 +96,7 @@ def test_the_statistics_are_those_of_gradients_at_noisy_copies() -> None:
     seen: list[Tensor] = []
     forward = masked.classifier.forward
     masked.classifier.forward = lambda pixels: seen.append(pixels.detach().clone()) or forward(pixels)  # type: ignore[func-returns-value, method-assign]
-    mean = noisy_gradients(masked, 0, samples=60, noise=0.2)
+    mean = noisy_gradients(masked, 0, NoisyGradients(samples=60, noise=0.2))
     copies = torch.cat(seen)
     slow = torch.stack([
         gradient(MaskedClassifier(masked.classifier, copy, masked.removal), 0) for copy in copies[:60]
@@ -108,15 +110,15 @@ def test_the_statistics_are_those_of_gradients_at_noisy_copies() -> None:
 def test_of_a_linear_model_noise_changes_nothing() -> None:
     """Not even by rounding: a variance of next to nothing must not become a map."""
     masked = linear()
-    assert torch.allclose(noisy_gradients(masked, 0, samples=20), gradient(masked, 0), rtol=1e-6)
-    assert not bool(noisy_gradients(masked, 0, samples=20, statistic="variance").gt(1e-14).any())
+    assert torch.allclose(noisy_gradients(masked, 0, NoisyGradients(samples=20)), gradient(masked, 0), rtol=1e-6)
+    assert not bool(noisy_gradients(masked, 0, NoisyGradients(samples=20, statistic="variance")).gt(1e-14).any())
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("statistic", choices_of(Statistic))
 def test_the_batch_does_not_matter_and_the_seed_does(statistic: Any) -> None:
     def found(batch: int, seed: int = 3) -> Tensor:
         masked = bound(Network(), batch_size=batch)
-        return noisy_gradients(masked, 0, samples=7, statistic=statistic, seed=seed)
+        return noisy_gradients(masked, 0, NoisyGradients(samples=7, statistic=statistic), seed=seed)
 
     one = found(1)
     scale = 1e-5 * float(one.abs().max())

@@ -54,7 +54,7 @@ def riemann(masked: MaskedClassifier, target: int, baseline: Tensor, steps: int)
 def test_of_a_linear_model_it_is_the_change_times_the_weight() -> None:
     weights = torch.linspace(-1, 1, 48).reshape(3, 4, 4).double()
     masked = of(lambda x: (x * weights).sum((1, 2, 3)) + 5)
-    found = integrated_gradients(masked, 0, torch.full_like(masked.image, 0.25))
+    found = integrated_gradients(masked, 0, torch.full_like(masked.image, 0.25), IntegratedGradients())
     assert torch.allclose(found.values.double(), weights * (masked.image - 0.25), atol=1e-6)
     assert (found.converged, found.evaluations) == (True, 17)
     assert abs(found.gap) < 1e-5
@@ -63,13 +63,13 @@ def test_of_a_linear_model_it_is_the_change_times_the_weight() -> None:
 def test_of_squares_it_is_their_difference() -> None:
     masked = of(lambda x: x.square().sum((1, 2, 3)))
     baseline = torch.full_like(masked.image, 0.5)
-    found = integrated_gradients(masked, 0, baseline)
+    found = integrated_gradients(masked, 0, baseline, IntegratedGradients())
     assert torch.allclose(found.values.double(), masked.image.square() - 0.25, atol=1e-6)
 
 
 def test_of_a_product_each_factor_gets_half() -> None:
     masked = of(lambda x: x[:, 0, 0, 0] * x[:, 1, 2, 3])
-    found = integrated_gradients(masked, 0, torch.zeros_like(masked.image)).values
+    found = integrated_gradients(masked, 0, torch.zeros_like(masked.image), IntegratedGradients()).values
     expected = torch.zeros(3, 4, 4)
     expected[0, 0, 0] = expected[1, 2, 3] = float(masked.image[0, 0, 0] * masked.image[1, 2, 3]) / 2
     assert torch.allclose(found, expected, atol=1e-6)
@@ -81,14 +81,14 @@ def test_of_a_maximum_or_a_minimum_the_one_that_made_it_gets_all(rule: Any) -> N
     first, second = float(masked.image[0, 0, 0]), 2 * float(masked.image[1, 2, 3])
     expected = torch.zeros(3, 4, 4)
     expected[(0, 0, 0) if (first > second) == (rule is torch.maximum) else (1, 2, 3)] = logit(masked, 0)
-    found = integrated_gradients(masked, 0, torch.zeros_like(masked.image)).values
+    found = integrated_gradients(masked, 0, torch.zeros_like(masked.image), IntegratedGradients()).values
     assert torch.allclose(found, expected, atol=logit(masked, 0) / 60)  # at the baseline both are 0
 
 
 def test_behind_a_threshold_only_the_rest_of_the_way_counts() -> None:
     masked = of(lambda x: torch.relu(x.mean((1, 2, 3)) - 0.31))
     mean = float(masked.image.mean())
-    found = integrated_gradients(masked, 0, torch.zeros_like(masked.image), tolerance=1e-4)
+    found = integrated_gradients(masked, 0, torch.zeros_like(masked.image), IntegratedGradients(tolerance=1e-4))
     assert torch.allclose(found.values.double(), masked.image / 48 * (1 - 0.31 / mean), atol=1e-5)
     assert found.converged
     assert 17 < found.evaluations < 200
@@ -99,7 +99,7 @@ def test_steps_go_where_the_score_changes() -> None:
     masked = of(lambda x: torch.sigmoid(20000 * (x.mean((1, 2, 3)) - 0.3333)))
     zero = torch.zeros_like(masked.image)
     exact = masked.image / masked.image.sum()
-    found = integrated_gradients(masked, 0, zero, tolerance=1e-3)
+    found = integrated_gradients(masked, 0, zero, IntegratedGradients(tolerance=1e-3))
     assert found.converged
     assert torch.allclose(found.values.double(), exact, rtol=2e-3)
     assert not torch.allclose(riemann(masked, 0, zero, found.evaluations), exact, rtol=0.3)
@@ -108,7 +108,7 @@ def test_steps_go_where_the_score_changes() -> None:
 def test_it_agrees_with_a_fine_riemann_sum_and_adds_up() -> None:
     masked = bound(Network(lambda net, x: net.judge(net.second(net.first(x).relu()).square())))
     black = torch.zeros_like(masked.image)
-    found = integrated_gradients(masked, 1, black, tolerance=1e-3)
+    found = integrated_gradients(masked, 1, black, IntegratedGradients(tolerance=1e-3))
     assert masked.evaluations == found.evaluations
     exact = riemann(masked, 1, black, 500)
     assert float((found.values - exact).norm()) < 5e-3 * float(exact.norm())
@@ -122,7 +122,8 @@ def test_the_batch_does_not_matter(batch: int) -> None:
     """Nor which intervals are halved, and how many at once."""
     rule = lambda x: torch.sigmoid(60 * (x.mean((1, 2, 3)) - 0.2))  # noqa: E731
     one, other = (
-        integrated_gradients(of(rule, size), 0, torch.zeros(3, 4, 4).double(), tolerance=1e-3) for size in (16, batch)
+        integrated_gradients(of(rule, size), 0, torch.zeros(3, 4, 4).double(), IntegratedGradients(tolerance=1e-3))
+        for size in (16, batch)
     )
     assert one.evaluations == other.evaluations > 17
     assert torch.allclose(one.values, other.values, atol=1e-6)
@@ -131,7 +132,7 @@ def test_the_batch_does_not_matter(batch: int) -> None:
 def test_the_probability_may_be_asked_for() -> None:
     masked = bound(Network())
     black = torch.zeros_like(masked.image)
-    found = integrated_gradients(masked, 1, black, score="probability")
+    found = integrated_gradients(masked, 1, black, IntegratedGradients(score="probability"))
     rise = [masked.classifier.forward(image[None]).softmax(1)[0, 1].item() for image in (masked.image, black)]
     assert float(found.values.sum()) == pytest.approx(rise[0] - rise[1], rel=0.011)
 
@@ -157,13 +158,13 @@ def test_a_gap_that_is_left_is_told() -> None:
 def test_baselines_are_colours_of_pixels() -> None:
     masked = bound(Network())
     white = IntegratedGradients(baseline="white").attribute(Evaluator(masked, 0), 0, None)
-    direct = integrated_gradients(masked, 0, torch.ones_like(masked.image))
+    direct = integrated_gradients(masked, 0, torch.ones_like(masked.image), IntegratedGradients())
     assert torch.allclose(white.saliency, direct.values.sum(0))
 
 
 def test_nothing_changes_from_the_photograph_to_itself() -> None:
     masked = bound(Network())
-    found = integrated_gradients(masked, 0, masked.image)
+    found = integrated_gradients(masked, 0, masked.image, IntegratedGradients())
     assert not bool(found.values.any())
     assert found.converged
 
@@ -175,7 +176,7 @@ def test_of_a_linear_model_expected_gradients_compare_with_the_mean_baseline() -
     weights = torch.linspace(-1, 1, 48).reshape(3, 4, 4).double()
     masked = of(lambda x: (x * weights).sum((1, 2, 3)))
     colours = torch.rand(10, 3, 1, 1, generator=torch.Generator().manual_seed(0)).double()
-    found = expected_gradients(masked, 0, lambda i: colours[i].expand(3, 4, 4), samples=10)
+    found = expected_gradients(masked, 0, lambda i: colours[i].expand(3, 4, 4), ExpectedGradients(samples=10))
     assert torch.allclose(found.values.double(), weights * (masked.image - colours.mean(0)), atol=1e-6)
     assert abs(found.gap) < 1e-5
     assert found.converged
@@ -185,8 +186,8 @@ def test_of_a_linear_model_expected_gradients_compare_with_the_mean_baseline() -
 def test_with_one_baseline_expected_gradients_are_integrated_gradients() -> None:
     masked = bound(Network())
     black = torch.zeros_like(masked.image)
-    exact = integrated_gradients(masked, 0, black, tolerance=1e-4).values
-    found = expected_gradients(masked, 0, lambda _: black, samples=400)
+    exact = integrated_gradients(masked, 0, black, IntegratedGradients(tolerance=1e-4)).values
+    found = expected_gradients(masked, 0, lambda _: black, ExpectedGradients(samples=400))
     assert float((found.values - exact).norm()) < 0.02 * float(exact.norm())
     assert found.difference == pytest.approx(logit(masked, 0) - logit(masked, 0, black), rel=1e-5)
 
@@ -207,7 +208,7 @@ def test_photographs_may_be_the_baselines(tmp_path: Path) -> None:
         Image.new("RGB", (20, 20), colour).save(tmp_path / f"{name}.png")
     masked = bound(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), size=2)
     found = ExpectedGradients(photos=str(tmp_path), samples=6).attribute(Evaluator(masked, 0), 0, None)
-    direct = integrated_gradients(masked, 0, torch.full_like(masked.image, 0.5))
+    direct = integrated_gradients(masked, 0, torch.full_like(masked.image, 0.5), IntegratedGradients())
     assert torch.allclose(found.saliency, direct.values.sum(0), atol=1e-5)
     assert found.record["gradients"] == 6
 
@@ -228,4 +229,4 @@ def test_bad_parameters_are_named(kind: Any, settings: dict[str, Any]) -> None:
 
 def test_a_baseline_has_the_photographs_shape() -> None:
     with pytest.raises(ParameterError, match=r"shape \(3, 2, 2\); expected \(3, 16, 16\)"):
-        integrated_gradients(bound(Network()), 0, torch.zeros(3, 2, 2))
+        integrated_gradients(bound(Network()), 0, torch.zeros(3, 2, 2), IntegratedGradients())

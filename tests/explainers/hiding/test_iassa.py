@@ -11,7 +11,7 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.hiding.adaptive import Budget, highest, literal, schedule, windows
 from unseen.explainers.hiding.iassa import Iassa, iassa
-from unseen.explainers.hiding.rise import RandomMasks, rise
+from unseen.explainers.hiding.rise import RandomMasks, Rise, rise
 from unseen.explainers.hiding.spatial_attention import Attention
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
@@ -49,7 +49,7 @@ def hide(top: int, left: int, side: int) -> Tensor:
 
 
 def test_the_literal_form_is_equations_5_and_6_with_all_masks_stored() -> None:
-    found = iassa(asked(), 0, form="literal", look=look(), beta=0.3, iterations=2, budget=2000)
+    found = iassa(asked(), 0, Iassa(form="literal", beta=0.3, iterations=2, budget=2000), look=look())
     assert len(found.maps) == 2
     for iteration, made in enumerate(found.maps):
         side, stride = schedule(iteration, SIZE)
@@ -69,7 +69,7 @@ def test_the_schedule_is_the_papers() -> None:
 
 
 def test_windows_are_the_mean_drop_over_all_iterations_with_all_masks_stored() -> None:
-    found = iassa(asked(), 0, form="windows", look=look(), beta=0.6, iterations=3, budget=5000, tolerance=0.0)
+    found = iassa(asked(), 0, Iassa(form="windows", beta=0.6, iterations=3, budget=5000, tolerance=0.0), look=look())
     model = asked()
     whole = probability(model, torch.ones(SIZE, SIZE))
     drops, cover = torch.zeros(SIZE, SIZE).double(), torch.zeros(SIZE, SIZE).double()
@@ -113,8 +113,8 @@ def test_later_windows_lie_where_the_map_is_high() -> None:
 
 
 def test_halves_end_at_the_centred_map_of_rise_attended() -> None:
-    found = iassa(asked(), 0, look=look(), beta=0.8, budget=100, iterations=3, grid=4, seed=3, tolerance=0.0)
-    shown = rise(asked(), [0], masks=100, grid=4, seed=3)[0]
+    found = iassa(asked(), 0, Iassa(beta=0.8, budget=101, iterations=3, grid=4, tolerance=0.0), look=look(), seed=3)
+    shown = rise(asked(), [0], Rise(masks=100, grid=4), seed=3)[0]
     assert torch.allclose(found.maps[-1], 0.8 * shown + 0.2 * look()(shown), atol=1e-6)
     assert found.evaluations == (33, 66, 100)
     assert found.stopped == "budget"
@@ -122,16 +122,16 @@ def test_halves_end_at_the_centred_map_of_rise_attended() -> None:
 
 def test_the_default_form_takes_the_masks_of_rise_whatever_the_map_so_far() -> None:
     """So that with beta=1 it is RISE, and beta blends RISE with its attended self."""
-    shown = rise(asked(), [0], masks=100, seed=3)[0]
+    shown = rise(asked(), [0], Rise(masks=100), seed=3)[0]
     for beta, made in ((1.0, shown), (0.5, 0.5 * shown + 0.5 * look()(shown))):
-        found = iassa(asked(), 0, look=look(), beta=beta, budget=100, seed=3, tolerance=0.0)
+        found = iassa(asked(), 0, Iassa(beta=beta, budget=101, tolerance=0.0), look=look(), seed=3)
         assert torch.allclose(found.maps[-1], made, atol=1e-6)
     assert Iassa().form == "halves"
     assert Iassa().beta == 0.5
 
 
 def test_each_map_of_halves_is_centred_over_the_masks_so_far() -> None:
-    found = iassa(asked(), 0, budget=90, iterations=3, grid=4, seed=1, tolerance=0.0)
+    found = iassa(asked(), 0, Iassa(budget=90, iterations=3, grid=4, tolerance=0.0), seed=1)
     masks = RandomMasks(90, 4, 0.5, (SIZE, SIZE), True, 1)(0, 60).double()
     scores = asked()(masks.float()).softmax(1)[:, 0].double()
     slowly = torch.einsum("n,nhw->hw", scores - scores.mean(), masks) / 30
@@ -139,7 +139,7 @@ def test_each_map_of_halves_is_centred_over_the_masks_so_far() -> None:
 
 
 def test_the_cells_that_count_stand_out() -> None:
-    found = iassa(asked(), 0, budget=800, grid=4).maps[-1]
+    found = iassa(asked(), 0, Iassa(budget=800, grid=4)).maps[-1]
     assert float(found[COUNTING].mean()) > 3 * float(found[~COUNTING].abs().mean())
 
 
@@ -150,44 +150,44 @@ def test_the_cells_that_count_stand_out() -> None:
 @pytest.mark.parametrize("budget", [731, 1000])
 def test_the_budget_is_never_exceeded(form: Any, budget: int) -> None:
     model = asked()
-    found = iassa(model, 0, form=form, budget=budget, iterations=7, tolerance=0.0)
+    found = iassa(model, 0, Iassa(form=form, budget=budget, iterations=7, tolerance=0.0))
     assert model.evaluations == found.evaluations[-1] <= budget
     assert list(found.evaluations) == sorted(found.evaluations)
     assert len(found.maps) == len(found.evaluations) == len(found.changes) + 1
 
 
 def test_a_budget_below_the_first_pass_draws_some_windows_and_refuses_the_literal_form() -> None:
-    assert iassa(asked(), 0, form="windows", budget=50).evaluations == (50,)
+    assert iassa(asked(), 0, Iassa(form="windows", budget=50)).evaluations == (50,)
     with pytest.raises(ParameterError, match="budget 50 does not pay"):
-        iassa(asked(), 0, form="literal", budget=50)
+        iassa(asked(), 0, Iassa(form="literal", budget=50))
     assert list(literal(Budget(asked(), 0, "logit", 50), lambda saliency: saliency, 3)) == []
 
 
 @pytest.mark.parametrize("form", ["halves", "windows"])
 def test_seeds_repeat_and_differ(form: Any) -> None:
-    one, again, other = (iassa(asked(), 0, form=form, budget=80, seed=seed).maps for seed in (5, 5, 6))
+    one, again, other = (iassa(asked(), 0, Iassa(form=form, budget=80), seed=seed).maps for seed in (5, 5, 6))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 
 
 @pytest.mark.parametrize("form", ["halves", "windows", "literal"])
 def test_the_batch_does_not_matter(form: Any) -> None:
-    maps = [iassa(masked(graded(5), batch_size=size), 0, form=form, budget=735).maps for size in (7, 100)]
+    maps = [iassa(masked(graded(5), batch_size=size), 0, Iassa(form=form, budget=735)).maps for size in (7, 100)]
     assert torch.allclose(maps[0], maps[1], atol=1e-4)
 
 
 def test_a_map_without_a_highest_region_ends_the_search() -> None:
     constant = masked(lambda visible: torch.ones(len(visible)))
-    found = iassa(constant, 0, form="windows", budget=5000, iterations=9, score="logit")
+    found = iassa(constant, 0, Iassa(form="windows", budget=5000, iterations=9, score="logit"))
     assert found.stopped == "converged"
     assert not bool(found.maps.any())
 
 
 def test_why_it_ended_is_told() -> None:
-    assert iassa(asked(), 0, form="windows", budget=5000, iterations=2, tolerance=0.0).stopped == "iterations"
-    assert iassa(asked(), 0, budget=200, iterations=2, tolerance=0.0).stopped == "budget"
-    assert iassa(asked(), 0, budget=200, iterations=9, tolerance=1.0).stopped == "converged"
-    assert iassa(asked(), 0, form="windows", budget=740, iterations=9, tolerance=0.0).stopped == "budget"
+    assert iassa(asked(), 0, Iassa(form="windows", budget=5000, iterations=2, tolerance=0.0)).stopped == "iterations"
+    assert iassa(asked(), 0, Iassa(budget=200, iterations=2, tolerance=0.0)).stopped == "budget"
+    assert iassa(asked(), 0, Iassa(budget=200, iterations=9, tolerance=1.0)).stopped == "converged"
+    assert iassa(asked(), 0, Iassa(form="windows", budget=740, iterations=9, tolerance=0.0)).stopped == "budget"
 
 
 def test_a_map_that_has_not_converged_says_so() -> None:

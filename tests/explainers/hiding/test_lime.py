@@ -11,7 +11,7 @@ from torch import Tensor
 from helpers.cells import Rule, cell, conjunction, graded, masked, segments
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.hiding.lime import Lime, Penalty, _check, fit, lime, proximity
+from unseen.explainers.hiding.lime import Lime, Penalty, fit, lime, proximity
 
 
 def problem(seed: int, samples: int = 80, count: int = 12, targets: int = 3) -> tuple[Tensor, Tensor, Tensor]:
@@ -65,7 +65,7 @@ def test_lasso_meets_its_optimality_conditions(seed: int, strength: float, sampl
 
 @pytest.mark.parametrize("penalty", ["ridge", "lasso"])
 def test_a_score_that_adds_up_is_found_exactly(penalty: Penalty) -> None:
-    found = lime(masked(graded(2, 9)), [0, 1], segments(), penalty=penalty, strength=1e-9, score="logit")
+    found = lime(masked(graded(2, 9)), [0, 1], segments(), Lime(penalty=penalty, strength=1e-9, score="logit"))
     expected = torch.zeros(2, 16).double()
     expected[0, [2, 9]] = 1
     assert torch.allclose(found.coefficients, expected, atol=1e-7)
@@ -74,13 +74,13 @@ def test_a_score_that_adds_up_is_found_exactly(penalty: Penalty) -> None:
 
 
 def test_lasso_leaves_out_what_does_not_count() -> None:
-    found = lime(masked(conjunction(2, 9)), [0], segments(), penalty="lasso", strength=20.0)
+    found = lime(masked(conjunction(2, 9)), [0], segments(), Lime(penalty="lasso", strength=20.0))
     assert set(found.coefficients[0].nonzero().flatten().tolist()) == {2, 9}
 
 
 def test_the_first_sample_is_the_whole_photograph() -> None:
     asked = masked(graded(2))
-    found = lime(asked, [0], segments(), samples=1, score="logit")
+    found = lime(asked, [0], segments(), Lime(samples=1, score="logit"))
     assert float(found.intercept) == 0.5
     assert not bool(found.coefficients.any())
     assert asked.evaluations == 1
@@ -89,7 +89,7 @@ def test_the_first_sample_is_the_whole_photograph() -> None:
 def test_seeds_differ_and_repeat_and_the_batch_does_not_matter() -> None:
     def found(seed: int, batch: int) -> Tensor:
         asked = masked(conjunction(2, 9), batch_size=batch)
-        return lime(asked, [0], segments(), samples=60, seed=seed).coefficients
+        return lime(asked, [0], segments(), Lime(samples=60), seed=seed).coefficients
 
     assert torch.equal(found(0, 7), found(0, 7))
     assert torch.allclose(found(0, 1), found(0, 100), atol=1e-6)
@@ -117,7 +117,7 @@ def test_as_a_method_it_finds_a_part_that_suffices() -> None:
 
 
 def test_a_constant_score_is_described_by_its_intercept() -> None:
-    found = lime(masked(graded()), [0], segments())
+    found = lime(masked(graded()), [0], segments(), Lime())
     assert float(found.r2) == 1
     assert float(found.coefficients.abs().max()) < 1e-9
 
@@ -138,9 +138,10 @@ def test_bad_parameters_are_named(settings: dict[str, Any]) -> None:
         Lime(**settings)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 def test_a_penalty_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ParameterError, match="'elastic' must be 'ridge' or 'lasso'"):
-        _check(10, 0.5, 0.25, "elastic", 1.0, "logit")
+    with pytest.raises(ParameterError, match="penalty must be 'ridge' or 'lasso', got 'elastic'"):
+        Lime(penalty="elastic")  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="elastic"):
         METHODS.create("lime:penalty=elastic")
 

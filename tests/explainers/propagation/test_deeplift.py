@@ -12,7 +12,7 @@ from helpers.processor import SEED
 from unseen import Classifier
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.gradients.gradient import gradient
-from unseen.explainers.gradients.integrated import integrated_gradients
+from unseen.explainers.gradients.integrated import IntegratedGradients, integrated_gradients
 from unseen.explainers.propagation.deeplift import DeepLift, deeplift
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.removal import REMOVALS, MaskedClassifier
@@ -117,7 +117,9 @@ def test_of_a_linear_model_it_is_the_change_times_the_weight() -> None:
     grey = torch.full_like(masked.image, 0.5)
     expected = gradient(masked, 1) * (masked.image - grey)
     assert torch.allclose(deeplift(masked, 1, grey).values.double(), expected, atol=1e-6)
-    assert torch.allclose(integrated_gradients(masked, 1, grey).values.double(), expected, atol=1e-6)
+    assert torch.allclose(
+        integrated_gradients(masked, 1, grey, IntegratedGradients()).values.double(), expected, atol=1e-6
+    )
 
 
 def test_a_rectifier_that_is_reused_is_three_rectifiers() -> None:

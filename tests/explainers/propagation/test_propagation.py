@@ -15,8 +15,9 @@ from helpers.networks import CHANNELS, SIZE, Network, bound, logit, top
 from unseen.errors import NotApplicableError
 from unseen.explainers.propagation.deeplift import deeplift
 from unseen.explainers.propagation.lrp import relevance
-from unseen.explainers.propagation.lrp_pass import VARIANTS, Shares
+from unseen.explainers.propagation.lrp_pass import Shares, Variant
 from unseen.removal import MaskedClassifier
+from unseen.system.options import choices_of
 
 Join = Callable[[Any, Tensor], Tensor]
 
@@ -205,7 +206,7 @@ def test_what_has_no_rule_is_refused_by_name(reason: str, method: str) -> None:
         relevance(masked, 0, Shares()) if method == "lrp" else deeplift(masked, 0, black(masked))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", choices_of(Variant))
 def test_the_module_is_named(variant: Any) -> None:
     masked = bound(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.LogSoftmax(1), torch.nn.Flatten()))
     with pytest.raises(NotApplicableError, match="log_softmax in module '1'"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,15 +15,16 @@ from torch import Tensor
 
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.aggregation.assessment import HeldOut, fitting_strength, held_out, resampled
-from unseen.explainers.aggregation.programs import Goal, Observed, Program, check_goal, program
+from unseen.explainers.aggregation.programs import Balance, Goal, Observed, Program, program
 from unseen.explainers.aggregation.quality import Hidings, changes, hidings, scale_of
-from unseen.explainers.hiding.segments import Segmentation, check_count, coalition_scores, segmentation
+from unseen.explainers.hiding.segments import Segmentation, Segments, coalition_scores, segmentation
 from unseen.explainers.method import Method
 from unseen.explainers.scores import still
 from unseen.explainers.sufficient.search import map_of
-from unseen.inputs.neighbourhood import check_radius, noisy
+from unseen.inputs.neighbourhood import Radius, noisy
 from unseen.inputs.streams import stream_of
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, Number, Options
 
 TWINS = 0.99
 """Correlation from which on two maps are said to be nearly the same."""
@@ -31,6 +32,30 @@ TWINS = 0.99
 _NOT_FINITE = "has values that are not finite"
 _FLAT, _STILL = 1e-6, 1e-12
 """Shares of a map's largest value, and of its square, that float32 makes by rounding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixing(Options):
+    """What is asked of a photograph, and for what goal methods are mixed on it.
+
+    Raises:
+        ParameterError: an option outside its range.
+    """
+
+    goal: Goal = "both"
+    balance: Balance = 0.5
+    nearby: Annotated[
+        int, Count("how many photographs near this one every method is asked of; this one tells nothing of robustness")
+    ] = 3
+    radius: Radius = 0.02
+    hidden: Annotated[
+        int, Count("how many times random segments are hidden, from one to a half of them; three are fitted fully", 4)
+    ] = 128
+    segments: Segments = 50
+    strength: Annotated[
+        float | None,
+        Number("how strongly weights are drawn to equal ones; none lets observations held out decide", 0),
+    ] = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +112,8 @@ def aggregate(
     masked: MaskedClassifier,
     target: int,
     methods: Mapping[str, Method],
+    options: Mixing,
     *,
-    goal: Goal = "both",
-    balance: float = 0.5,
-    nearby: int = 3,
-    radius: float = 0.02,
-    hidden: int = 128,
-    segments: int = 50,
-    strength: float | None = None,
     towards: Float[Tensor, " m"] | None = None,
     seed: int = 0,
 ) -> Aggregate:
@@ -108,23 +127,16 @@ def aggregate(
         masked: the classifier, its photograph and the removal.
         target: class index.
         methods: by name, at least one; each is asked once, and once for each nearby photograph.
-        goal: ``robustness``, ``faithfulness`` or ``both``.
-        balance: λ in [0, 1], the weight of robustness in ``both``.
-        nearby: how many nearby photographs, at least 1.
-        radius: of the L∞ ball in pixel units in which they are drawn uniformly, in (0, 1].
-        hidden: how many times segments are hidden, at least 4; from one of them up to a half.
-        segments: about how many there are.
-        strength: how strongly weights are drawn towards ``towards``; by default as strongly as does best on
-            observations held out.
-        towards: weights above 0, one for each of ``methods``; uniform by default. Those that are best on average over
-            a set of photographs lend few observations what they lack.
+        options: of the mixture.
+        towards: where weights are drawn to: weights above 0, one for each of ``methods``; uniform by default. Those
+            that are best on average over a set of photographs lend few observations what they lack.
         seed: of everything random.
 
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: no methods, or not one weight above 0 for each.
         NotApplicableError: one of the methods cannot explain the network.
     """
-    check_request(goal, balance, nearby, radius, hidden, segments, strength)
+    goal, balance, nearby = options.goal, options.balance, options.nearby
     if not methods:
         raise ParameterError("no methods to aggregate; name at least one")
     aims = torch.ones(len(methods), dtype=torch.float32) if towards is None else towards
@@ -138,7 +150,7 @@ def aggregate(
     maps = _stacked([_in_unit(found[name], scales[name]) for name in names], left_out)
 
     def around() -> Iterator[Tensor]:
-        for number, image in enumerate(noisy(masked.image, radius, nearby, generator), 1):
+        for number, image in enumerate(noisy(masked.image, options.radius, nearby, generator), 1):
             masked.announce(f"nearby photograph {number} of {nearby}", masked.expected)
             with masked.beside(image) as other:
                 there = [_in_unit(map_of(methods[name], other, target, seed), scales[name]) for name in names]
@@ -152,11 +164,11 @@ def aggregate(
         left_out |= {name: reason for name, reason, good in zip(names, reasons, moving, strict=True) if not good}
         names = [name for name in names if name not in left_out]
         maps, change = _stacked([*maps[moving]], left_out), change.of(moving)
-    count = hidden if goal != "robustness" else 0
-    cut = segmentation(masked.image, segments) if count else None
+    count = options.hidden if goal != "robustness" else 0
+    cut = segmentation(masked.image, options.segments) if count else None
     observed = Observed(change, _hidings(masked, target, maps, count, cut, generator))
     aim = torch.stack([aims[place] for place, name in enumerate(methods) if name in names])
-    pull = fitting_strength(observed, goal, balance, aim) if strength is None else strength
+    pull = fitting_strength(observed, goal, balance, aim) if options.strength is None else options.strength
     made = program(observed, goal, balance).drawn(pull, aim)
     weights = made.weights()
     spread = resampled(observed, goal, balance, pull, aim, generator=generator)
@@ -232,22 +244,3 @@ def random_coalitions(segments: int, count: int, generator: torch.Generator) -> 
     most = max(1, segments // 2)
     hidden = torch.randint(1, most + 1, (count, 1), generator=generator)
     return torch.rand(count, segments, generator=generator, dtype=torch.float32).argsort(1).argsort(1) >= hidden
-
-
-def check_request(
-    goal: str, balance: float, nearby: int, radius: float, hidden: int, segments: int, strength: float | None
-) -> None:
-    """Refuse what no photograph can be asked; see :func:`aggregate`.
-
-    Raises:
-        ParameterError: a parameter outside its range.
-    """
-    check_goal(goal, balance)
-    check_count(segments, least=2)
-    if nearby < 1:
-        raise ParameterError(f"nearby {nearby} must be at least 1; the same photograph tells nothing of robustness")
-    check_radius(radius)
-    if hidden < 4:
-        raise ParameterError(f"hidden {hidden} must be at least 4; three are always fitted fully")
-    if strength is not None and not 0 <= strength < inf:
-        raise ParameterError(f"strength {strength} must be at least 0")

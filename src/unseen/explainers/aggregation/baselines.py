@@ -6,7 +6,7 @@ Each takes signed maps that are comparable already, such as each divided by its 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from unseen.errors import ParameterError
 from unseen.explainers.aggregation.quadratic import Quadratic, on_simplex
+from unseen.system.options import check
 
 Goal = Literal["robustness", "faithfulness", "both"]
 
@@ -147,8 +148,7 @@ def official(
     Raises:
         ParameterError: an unknown goal, or a slot of no masks.
     """
-    if goal not in get_args(Goal):
-        raise ParameterError(f"goal {goal!r} must be one of {', '.join(get_args(Goal))}")
+    check("goal", goal, Goal)
     if slot < 1:
         raise ParameterError(f"a slot of {slot} masks must have 1 or more")
     robust = changes.double() if goal != "faithfulness" else None

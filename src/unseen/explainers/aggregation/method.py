@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from unseen.errors import ParameterError
-from unseen.explainers.aggregation.aggregating import Aggregate, aggregate, check_request
-from unseen.explainers.aggregation.programs import Goal, program
+from unseen.explainers.aggregation.aggregating import Aggregate, Mixing, aggregate
+from unseen.explainers.aggregation.programs import program
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
+from unseen.system.options import Meaning
 
 SEPARATOR = "/"
 """Between the methods of a spec: a comma would end the option."""
@@ -33,44 +34,26 @@ _RESIDUAL = 1e-6
 
 
 @dataclass(frozen=True)
-class Aggregation(FromMap):
+class Aggregation(FromMap, Mixing):
     """Mix the maps of several methods with the weights that serve a goal best on this photograph.
 
     After Decker et al., *Provably Better Explanations with Optimized Aggregation of Feature Attributions*, ICML 2024;
     see :func:`aggregate`. The record has each method's weight, contribution and losses, and what the mixture gains over
     the best single method on observations that its weights were not fitted to.
 
-    Args:
-        of: the methods, with ``/`` between them; a method's options follow its name as always, with ``;`` between them.
-        goal: ``robustness``, ``faithfulness`` or ``both``.
-        balance: λ in [0, 1], the weight of robustness in ``both``.
-        nearby: photographs near this one for which every method is asked again.
-        radius: how far their pixels move at most, in (0, 1].
-        hidden: how many times random segments are hidden.
-        segments: about how many there are.
-        strength: how strongly weights are drawn towards equal ones; ``none`` lets observations held out decide.
-        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
-        block: 0 keeps the shortest prefix of the ranking.
-        steps: prefix sizes evaluated for the curves.
-
     Raises:
-        ParameterError: a parameter outside its range, an unknown method, or an aggregation of aggregations.
+        ParameterError: an option outside its range, an unknown method, or an aggregation of aggregations.
     """
 
-    of: str = POOL
-    goal: Goal = "both"
-    balance: float = 0.5
-    nearby: int = 3
-    radius: float = 0.02
-    hidden: int = 128
-    segments: int = 50
-    strength: float | None = None
+    of: Annotated[
+        str,
+        Meaning("the methods, with ``/`` between them; a method's options follow its name with ``;`` between them"),
+    ] = POOL
     stage = "methods"
     empty = "no mixture of these methods predicts what hiding costs {label}: the map is empty"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_request(self.goal, self.balance, self.nearby, self.radius, self.hidden, self.segments, self.strength)
         if any(isinstance(method, Aggregation) for method in self.methods.values()):
             raise ParameterError("an aggregation cannot be aggregated; name its methods instead")
 
@@ -87,19 +70,7 @@ class Aggregation(FromMap):
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`aggregate`."""
         del domain
-        found = aggregate(
-            evaluate.masked,
-            evaluate.target,
-            self.methods,
-            goal=self.goal,
-            balance=self.balance,
-            nearby=self.nearby,
-            radius=self.radius,
-            hidden=self.hidden,
-            segments=self.segments,
-            strength=self.strength,
-            seed=seed,
-        )
+        found = aggregate(evaluate.masked, evaluate.target, self.methods, self, seed=seed)
         return Findings(found.saliency, notes=tuple(_notes(found)), record=_record(found, self))
 
     def cost(self, shape: tuple[int, int]) -> int:

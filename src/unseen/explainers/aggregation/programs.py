@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
@@ -26,9 +26,11 @@ from torch import Tensor
 from unseen.errors import ParameterError
 from unseen.explainers.aggregation.quadratic import Quadratic, non_negative_direction, non_negative_residual
 from unseen.explainers.aggregation.quality import Changes, Hidings, Shares, scale_of, spread_of
+from unseen.system.options import Meaning, Share, check
 
-Goal = Literal["robustness", "faithfulness", "both"]
-GOALS: tuple[Goal, ...] = ("robustness", "faithfulness", "both")
+Goal = Annotated[Literal["robustness", "faithfulness", "both"], Meaning("what the mixture is to be best at")]
+
+Balance = Annotated[float, Share("λ, the weight of robustness in ``both``; at 0 faithfulness alone counts")]
 
 _ROUNDS = 200
 _SETTLED = 1e-13
@@ -190,7 +192,9 @@ def program(
     Raises:
         ParameterError: another goal, λ outside its range, or nothing observed that the goal is about.
     """
-    check_goal(goal, balance)
+    check("goal", goal, Goal)
+    for one in torch.as_tensor(balance).flatten().tolist():
+        check("balance", one, Balance)
     near, hidden = observed.alike if shares is None else shares
     if goal != "faithfulness" and not near.shape[-1]:
         raise ParameterError(f"goal {goal!r} needs the maps of nearby photographs; give at least one")
@@ -239,19 +243,6 @@ def _between(values: Tensor) -> Tensor:
 
 def _curvature(matrix: Tensor) -> Tensor:
     return matrix.diagonal(dim1=-2, dim2=-1).mean(-1)
-
-
-def check_goal(goal: str, balance: float | Tensor) -> None:
-    """Refuse a goal that there is not, and λ outside [0, 1].
-
-    Raises:
-        ParameterError: either.
-    """
-    if goal not in GOALS:
-        raise ParameterError(f"goal {goal!r} must be {', '.join(map(repr, GOALS[:-1]))} or {GOALS[-1]!r}")
-    values = torch.as_tensor(balance, dtype=torch.float64)
-    if not bool(((values >= 0) & (values <= 1)).all()):
-        raise ParameterError(f"lambda {balance} must lie in [0, 1]; at 1 robustness alone counts, at 0 faithfulness")
 
 
 def _form(matrix: Tensor, weights: Tensor) -> Tensor:

@@ -17,21 +17,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, check_score
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.classifier.scores import Score
+from unseen.errors import NotApplicableError
 from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.removal.deactivation.features import LITTLE, FeatureMap, Features, last_features
+from unseen.system.options import Meaning, check
 
-Weights = Literal["cam", "grad-cam", "grad-cam++", "xgrad-cam", "layer-cam", "eigen-cam", "ablation-cam"]
+Weights = Annotated[
+    Literal["cam", "grad-cam", "grad-cam++", "xgrad-cam", "layer-cam", "eigen-cam", "ablation-cam"],
+    Meaning("how channels are weighed; ``eigen-cam`` is of no class, ``ablation-cam`` takes an evaluation a channel"),
+]
 
 
 def activation_map(features: Features, weights: Weights) -> Float[Tensor, "H W"]:
@@ -47,8 +51,10 @@ def activation_map(features: Features, weights: Weights) -> Float[Tensor, "H W"]
         weights: see :class:`ActivationMap`.
 
     Raises:
+        ParameterError: other weights.
         NotApplicableError: ``cam``, of a head that is not an average over positions and one linear layer.
     """
+    check("weights", weights, Weights)
     planes = _WEIGHTED[weights](features)
     last = features.maps[-1].cells
     if weights == "cam":
@@ -176,29 +182,14 @@ def normalised(maps: Float[Tensor, "N H W"]) -> Float[Tensor, "N H W"]:
 
 @dataclass(frozen=True)
 class FromFeatures(FromMap):
-    """A method that sums the channels of the network's last feature map with positions.
-
-    Args:
-        score: ``logit`` or ``probability``.
-        positive: set negative values to 0, as the papers do; by default the map is signed.
-        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
-        block: as there.
-        steps: as there.
-    """
+    """A method that sums the channels of the network's last feature map with positions."""
 
     score: Score = field(default="logit", kw_only=True)
-    positive: bool = field(default=False, kw_only=True)
+    positive: Annotated[
+        bool, Meaning("whether negative values are set to 0, as in the papers; else the map is signed")
+    ] = field(default=False, kw_only=True)
     stage = "feature maps"
     empty = "the weighted feature maps are 0 everywhere: the map of {label} is empty"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_score(self.score)
-
-    def cost(self, shape: tuple[int, int]) -> int:
-        """See :meth:`FromMap.cost`."""
-        del shape
-        return 1
 
     def findings(self, features: Features, found: Float[Tensor, "H W"], **record: object) -> Findings:
         """The map, which layers it comes from, and what passes beside them."""
@@ -223,26 +214,12 @@ class FromFeatures(FromMap):
 class ActivationMap(FromFeatures):
     """The channels of the last feature map, weighted by what the score owes to them.
 
-    Args:
-        weights: ``cam``, ``grad-cam``, ``grad-cam++``, ``xgrad-cam``, ``layer-cam``, ``eigen-cam`` (of no class) or
-            ``ablation-cam`` (one evaluation per channel).
-        score: see :class:`FromFeatures`, as are the next.
-        positive: as there.
-        blur: as there.
-        block: as there.
-        steps: as there.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
     weights: Weights = "grad-cam"
     uses_removal = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.weights not in get_args(Weights):
-            raise ParameterError(f"weights {self.weights!r} must be one of {', '.join(get_args(Weights))}")
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`activation_map`."""

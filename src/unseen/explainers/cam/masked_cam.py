@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from math import inf
 from operator import itemgetter
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,13 +19,14 @@ from torch import Tensor
 
 from unseen.classifier.differentiation import differentiated
 from unseen.classifier.scores import score_of
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError
 from unseen.explainers.cam.cam import FromFeatures, normalised
 from unseen.explainers.scores import scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
 from unseen.removal.deactivation.features import Features, last_features
+from unseen.system.options import Count, Meaning, Positive
 
 _SETTLED = 0.05
 """Share of the whole rise that the last tenth of the rounds may add where weights are said to have settled."""
@@ -80,7 +82,7 @@ def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = Fals
 
 
 def opti_cam(
-    masked: MaskedClassifier, features: Features, *, rounds: int = 100, rate: float = 0.1
+    masked: MaskedClassifier, features: Features, options: OptiCam
 ) -> tuple[Float[Tensor, "H W"], list[float]]:
     """The convex combination of channels through which the photograph keeps the highest score.
 
@@ -118,14 +120,14 @@ def opti_cam(
             (slope,) = differentiated(masked.classifier, score, [numbers])
         return score.detach(), found.detach(), slope
 
-    for number in range(1, rounds + 1):
+    for number in range(1, options.rounds + 1):
         ((score, found, slope),) = masked.in_batches(1, evaluate)
         if not history or float(score) > max(history):
             best = found
         history.append(float(score))
         mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope.square()
         step = mean / (1 - 0.9**number) / ((square / (1 - 0.999**number)).sqrt() + 1e-8)
-        numbers = (numbers.detach() + rate * step).requires_grad_()  # Adam; torch's own takes seconds to import
+        numbers = (numbers.detach() + options.rate * step).requires_grad_()  # Adam; torch's own takes seconds to import
     moved = not bool(still(torch.tensor([features.value, *history], dtype=torch.float32)))
     return best.cpu() * moved, history
 
@@ -148,17 +150,15 @@ class ScoreCam(FromFeatures):
 
     Source: Wang et al., CVPRW 2020. One evaluation per channel, under the removal.
 
-    Args:
-        hide: weigh a channel by how far the score falls when the region where it is active is hidden; the counterpart,
-            under a removal, of setting the channel to 0 as ``ablation-cam`` does.
-        score: see :class:`FromFeatures`, as are the next.
-        positive: as there.
-        blur: as there.
-        block: as there.
-        steps: as there.
     """
 
-    hide: bool = False
+    hide: Annotated[
+        bool,
+        Meaning(
+            "whether a channel is weighed by how far the score falls when the region where it is active is hidden; the "
+            "counterpart, under a removal, of setting the channel to 0 as ``ablation-cam`` does"
+        ),
+    ] = False
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`score_cam`."""
@@ -175,35 +175,19 @@ class OptiCam(FromFeatures):
 
     Source: Zhang et al., CVIU 2024.
 
-    Args:
-        rounds: steps of Adam, one pass with a gradient each.
-        rate: of learning.
-        score: see :class:`FromFeatures`, as are the next.
-        positive: as there.
-        blur: as there.
-        block: as there.
-        steps: as there.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
-    rounds: int = 100
-    rate: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rounds < 1:
-            raise ParameterError(f"rounds {self.rounds} must be at least 1")
-        if not self.rate > 0:
-            raise ParameterError(f"rate {self.rate} must be positive")
+    rounds: Annotated[int, Count("how many steps of Adam are taken, one pass with a gradient each")] = 100
+    rate: Annotated[float, Positive("the rate of learning")] = 0.1
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`opti_cam`."""
         del seed, domain
         masked = evaluate.masked
         features = last_features(masked, evaluate.target, score=self.score)
-        found, history = opti_cam(masked, features, rounds=self.rounds, rate=self.rate)
+        found, history = opti_cam(masked, features, self)
         made = self.findings(features, found, scores=history)
         note = unsettled(history) if bool(found.any()) else ""
         return replace(made, notes=(*made.notes, note)) if note else made

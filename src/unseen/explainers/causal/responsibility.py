@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isclose
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -21,10 +21,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.rounding import ROUNDING
-from unseen.errors import ParameterError
 from unseen.explainers.sufficient.evaluation import Evaluate
+from unseen.system.options import Meaning, check
 
-Credit = Literal["minimal", "rex", "definition"]
+Credit = Annotated[
+    Literal["minimal", "rex", "definition"],
+    Meaning(
+        "what a box earns; ``rex`` and ``definition`` evaluate every subset of boxes: two to three times the cost, for "
+        "parts of the same size"
+    ),
+]
 
 _Box = tuple[int, int, int, int]
 _Subset = tuple[int, ...]
@@ -100,7 +106,7 @@ def responsibility(
     Raises:
         ParameterError: an unknown credit.
     """
-    check_credit(credit)
+    check("credit", credit, Credit)
     saliency = torch.zeros(shape, dtype=torch.float32)
     height, width = shape
     jobs = [_Job(i, (), (0, 0, height, width)) for i in range(iterations) if min(shape) >= 2 * min_side]
@@ -120,16 +126,6 @@ def responsibility(
             children.extend(job.children(boxes, job.chosen(found, seed), min_side))
         jobs = children
     return saliency if domain is None else saliency * domain
-
-
-def check_credit(credit: str) -> None:
-    """Refuse a credit that there is not.
-
-    Raises:
-        ParameterError: none of :data:`Credit`.
-    """
-    if credit not in get_args(Credit):
-        raise ParameterError(f"credit {credit!r} must be one of {', '.join(get_args(Credit))}")
 
 
 def _passing(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
 from unseen.removal.fills.constant import Colour, fill_colour
-from unseen.removal.zero_information.point import zero_points
+from unseen.removal.zero_information.point import Descent, zero_points
+from unseen.system.options import Meaning
 
-Baseline = Literal[Colour, "zipo", "zipo-class"]
+Baseline = Annotated[
+    Literal[Colour, "zipo", "zipo-class"],
+    Meaning("what the photograph is compared with: a colour, or a point without information (of the class alone)"),
+]
 
 
 def baseline_of(name: Baseline, classifier: Classifier, image: Float[Tensor, "3 H W"], target: int) -> Tensor:
@@ -28,15 +31,5 @@ def baseline_of(name: Baseline, classifier: Classifier, image: Float[Tensor, "3 
     """
     if name == "zipo" or name == "zipo-class":
         targets = torch.tensor([target]) if name == "zipo-class" else None
-        return zero_points(classifier, image[None], targets=targets).points[0].to(image)
+        return zero_points(classifier, image[None], Descent(), targets=targets).points[0].to(image)
     return fill_colour(name, classifier, image[None])[0].expand_as(image)
-
-
-def check_baseline(name: str) -> None:
-    """Refuse a baseline that there is not.
-
-    Raises:
-        ParameterError: none of :data:`Baseline`.
-    """
-    if name not in get_args(Baseline):
-        raise ParameterError(f"baseline {name!r} must be one of {', '.join(get_args(Baseline))}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -11,12 +11,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier.differentiation import differentiable_logits, differentiated
-from unseen.classifier.scores import Score, check_score, score_of
-from unseen.errors import ParameterError
+from unseen.classifier.scores import Score, score_of
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Meaning, check
 
-Channels = Literal["sum", "max-abs"]
-CHANNELS: tuple[Channels, ...] = ("sum", "max-abs")
+Channels = Annotated[
+    Literal["sum", "max-abs"],
+    Meaning("how the three values of a pixel become one: their signed sum, or the largest absolute value"),
+]
 
 
 def derivatives(
@@ -40,7 +42,6 @@ def derivatives(
     Raises:
         NotApplicableError: the network's logits cannot be differentiated.
     """
-    check_score(score)
 
     def evaluate(first: int, last: int) -> tuple[Tensor, Tensor]:
         images = pixels(first, last).to(masked.classifier.device).detach().requires_grad_()
@@ -65,18 +66,8 @@ def over_channels(values: Float[Tensor, "3 H W"], how: Channels) -> Float[Tensor
     Raises:
         ParameterError: another way.
     """
-    check_channels(how)
+    check("channels", how, Channels)
     return values.sum(0) if how == "sum" else values.abs().amax(0)
-
-
-def check_channels(how: str) -> None:
-    """Refuse a way of joining channels that there is not.
-
-    Raises:
-        ParameterError: neither ``sum`` nor ``max-abs``.
-    """
-    if how not in CHANNELS:
-        raise ParameterError(f"channels {how!r} must be {' or '.join(map(repr, CHANNELS))}")
 
 
 def contrast(masked: MaskedClassifier) -> Float[Tensor, "3 H W"]:

@@ -10,59 +10,45 @@ in Deep Neural Networks*, 2019 (squared SmoothGrad).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, check_score
-from unseen.errors import ParameterError
+from unseen.classifier.scores import Score
 from unseen.explainers.gradients.derivatives import (
     Channels,
-    check_channels,
     contrast,
     derivatives,
     over_channels,
     stream,
 )
 from unseen.explainers.sufficient.evaluation import Evaluator
-from unseen.explainers.sufficient.search import FromMap
+from unseen.explainers.sufficient.search import Blur, FromMap
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, Meaning, Share
 
-Statistic = Literal["mean", "square", "variance"]
-STATISTICS: tuple[Statistic, ...] = ("mean", "square", "variance")
+Statistic = Annotated[
+    Literal["mean", "square", "variance"],
+    Meaning("what is taken of the gradients: SmoothGrad's mean, the mean of their squares, or VarGrad's variance"),
+]
 
 
 @dataclass(frozen=True)
 class FromGradients(FromMap):
     """A method that asks for gradients of the plain network; its map does not depend on the removal.
 
-    Args:
-        channels: how the three values of a pixel become one: the signed ``sum``, or ``max-abs``.
-        score: ``logit`` or ``probability``.
-        blur: the map is fine-grained, so it is smoothed before pixels are ranked; the map itself is not.
-        block: see :class:`unseen.explainers.sufficient.search.FromMap`, as is the next.
-        steps: prefix sizes evaluated for the curves.
+    The map is fine-grained, so it is smoothed before pixels are ranked.
     """
 
     channels: Channels = field(default="sum", kw_only=True)
     score: Score = field(default="logit", kw_only=True)
-    blur: float = field(default=0.03, kw_only=True)
+    blur: Blur = field(default=0.03, kw_only=True)
     stage = "gradients"
     empty = "no pixel has a gradient: the map of {label} is empty"
     uses_removal = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_score(self.score)
-        check_channels(self.channels)
-
-    def cost(self, shape: tuple[int, int]) -> int:
-        """See :meth:`FromMap.cost`; passes with a gradient count like others."""
-        del shape
-        return 1
 
 
 def gradient(masked: MaskedClassifier, target: int, *, score: Score = "logit") -> Float[Tensor, "3 H W"]:
@@ -92,13 +78,6 @@ class Saliency(FromGradients):
     """The absolute gradient of the score with respect to each pixel: how sensitive the score is, not for or against.
 
     Source: Simonyan, Vedaldi & Zisserman, 2014, section 3.1.
-
-    Args:
-        channels: ``max-abs`` as in the paper, or the signed ``sum``.
-        score: see :class:`FromGradients`, as are the next.
-        blur: as there.
-        block: as there.
-        steps: as there.
     """
 
     channels: Channels = field(default="max-abs", kw_only=True)
@@ -126,11 +105,8 @@ class InputXGradient(FromGradients):
 def noisy_gradients(
     masked: MaskedClassifier,
     target: int,
+    options: NoisyGradients,
     *,
-    samples: int = 50,
-    noise: float = 0.15,
-    statistic: Statistic = "mean",
-    score: Score = "logit",
     seed: int = 0,
 ) -> Float[Tensor, "3 H W"]:
     """A statistic of the gradients at noisy copies of the photograph.
@@ -138,23 +114,17 @@ def noisy_gradients(
     Args:
         masked: the classifier and its photograph.
         target: class index.
-        samples: copies.
-        noise: standard deviation of the Gaussian noise, as a share of the photograph's range of values.
-        statistic: ``mean`` is SmoothGrad; ``square`` the mean of the squared gradients; ``variance`` VarGrad, the mean
-            of the squares minus the square of the mean.
-        score: ``logit`` or ``probability``.
+        options: of the method.
         seed: of the noise.
 
     Returns:
         Float32; not negative unless the statistic is ``mean``.
 
     Raises:
-        ParameterError: a parameter outside its range.
         NotApplicableError: the network cannot be differentiated.
     """
-    _check(samples, noise, statistic)
-    image = masked.image
-    spread = noise * float(image.max() - image.min())
+    image, samples = masked.image, options.samples
+    spread = options.noise * float(image.max() - image.min())
 
     def noisy(first: int, last: int) -> Tensor:
         drawn = [
@@ -164,11 +134,13 @@ def noisy_gradients(
         return torch.stack(drawn).mul_(spread).add_(image)
 
     total, squares = torch.zeros(2, *image.shape, dtype=torch.float64)
-    for gradients, _ in derivatives(masked, noisy, samples, target, score):
+    for gradients, _ in derivatives(masked, noisy, samples, target, options.score):
         total += gradients.double().sum(0)
         squares += gradients.double().square().sum(0)
     mean, square = total / samples, squares / samples
-    found: Tensor = {"mean": mean, "square": square, "variance": (square - mean.square()).clamp(min=0)}[statistic]
+    found: Tensor = {"mean": mean, "square": square, "variance": (square - mean.square()).clamp(min=0)}[
+        options.statistic
+    ]
     return found.float()
 
 
@@ -178,53 +150,26 @@ class NoisyGradients(FromGradients):
 
     Sources: Smilkov et al., 2017; Hooker et al., 2019; Adebayo et al., 2018.
 
-    Args:
-        statistic: ``mean`` (SmoothGrad), ``square`` or ``variance`` (VarGrad).
-        samples: copies, one pass with a gradient each.
-        noise: standard deviation of the noise, as a share of the photograph's range of values.
-        channels: ``max-abs`` as in the papers' pictures, or the signed ``sum``.
-        score: see :class:`FromGradients`, as are the next.
-        blur: as there.
-        block: as there.
-        steps: as there.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
     statistic: Statistic = "mean"
-    samples: int = 50
-    noise: float = 0.15
+    samples: Annotated[int, Count("how many noisy copies there are, one pass with a gradient each", 2)] = 50
+    noise: Annotated[
+        float,
+        Share("the standard deviation of the noise, as a share of the photograph's range of values", ends="(]"),
+    ] = 0.15
     channels: Channels = field(default="max-abs", kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(self.samples, self.noise, self.statistic)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`noisy_gradients`."""
         del domain
-        found = noisy_gradients(
-            evaluate.masked,
-            evaluate.target,
-            samples=self.samples,
-            noise=self.noise,
-            statistic=self.statistic,
-            score=self.score,
-            seed=seed,
+        return Findings(
+            over_channels(noisy_gradients(evaluate.masked, evaluate.target, self, seed=seed), self.channels)
         )
-        return Findings(over_channels(found, self.channels))
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.samples
-
-
-def _check(samples: int, noise: float, statistic: str) -> None:
-    if samples < 2:
-        raise ParameterError(f"samples {samples} must be at least 2")
-    if not 0 < noise <= 1:
-        raise ParameterError(f"noise {noise} must lie in (0, 1]; it is a share of the photograph's range of values")
-    if statistic not in STATISTICS:
-        raise ParameterError(f"statistic {statistic!r} must be {' or '.join(map(repr, STATISTICS))}")

@@ -11,14 +11,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, score_of
+from unseen.classifier.scores import score_of
 from unseen.errors import ParameterError
-from unseen.explainers.gradients.baselines import Baseline, baseline_of, check_baseline
+from unseen.explainers.gradients.baselines import Baseline, baseline_of
 from unseen.explainers.gradients.derivatives import derivatives, over_channels, stream
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.sufficient.evaluation import Evaluator
@@ -26,6 +27,7 @@ from unseen.explanation import Findings
 from unseen.inputs.photo import find_photos
 from unseen.removal import MaskedClassifier
 from unseen.system.files import contents_digest
+from unseen.system.options import Count, Meaning, Share
 
 _FIRST = 17
 
@@ -56,10 +58,7 @@ def integrated_gradients(
     masked: MaskedClassifier,
     target: int,
     baseline: Float[Tensor, "3 H W"],
-    *,
-    tolerance: float = 0.01,
-    most: int = 300,
-    score: Score = "logit",
+    options: IntegratedGradients,
 ) -> Path:
     """Integrated gradients on the straight line from a baseline, with steps where they are needed.
 
@@ -70,16 +69,13 @@ def integrated_gradients(
     Args:
         masked: the classifier and its photograph.
         target: class index.
-        baseline: any image, such as a colour or a point without information.
-        tolerance: of the gap, as a share of the difference of the scores.
-        most: passes with a gradient at most, at least 17.
-        score: ``logit`` or ``probability``.
+        baseline: any image, such as a colour or a point without information, in place of that of ``options``.
+        options: of the method.
 
     Raises:
-        ParameterError: a baseline of another shape, or a parameter outside its range.
+        ParameterError: a baseline of another shape.
         NotApplicableError: the network cannot be differentiated.
     """
-    _check(tolerance, most)
     image = masked.image
     if baseline.shape != image.shape:
         raise ParameterError(f"the baseline has shape {tuple(baseline.shape)}; expected {tuple(image.shape)}")
@@ -92,7 +88,7 @@ def integrated_gradients(
             return baseline + torch.tensor(shares[first:last], dtype=torch.float32)[:, None, None, None] * change
 
         number = 0
-        for gradients, values in derivatives(masked, pixels, len(shares), target, score):
+        for gradients, values in derivatives(masked, pixels, len(shares), target, options.score):
             slopes = gradients.double().flatten(1) @ change.double().flatten()
             for one, value, slope in zip(gradients, values.tolist(), slopes.tolist(), strict=True):
                 seen[shares[number]] = one, value, slope
@@ -104,8 +100,8 @@ def integrated_gradients(
         gaps = {(a, b): seen[b][1] - seen[a][1] - (b - a) * (seen[a][2] + seen[b][2]) / 2 for a, b in pairwise(ends)}
         difference = seen[1.0][1] - seen[0.0][1]
         error = max(abs(sum(gaps.values())), math.hypot(*gaps.values()))
-        converged = error <= tolerance * abs(difference)
-        room = min(_FIRST - 1, most - len(seen))
+        converged = error <= options.tolerance * abs(difference)
+        room = min(_FIRST - 1, options.most - len(seen))
         if converged or room < 1:
             break
         worst = sorted(gaps, key=lambda interval: abs(gaps[interval]), reverse=True)[:room]
@@ -120,9 +116,8 @@ def expected_gradients(
     masked: MaskedClassifier,
     target: int,
     background: Callable[[int], Float[Tensor, "3 H W"]],
+    options: ExpectedGradients,
     *,
-    samples: int = 200,
-    score: Score = "logit",
     seed: int = 0,
 ) -> Path:
     """Integrated gradients averaged over baselines: each sample has a baseline and a place on the line from it.
@@ -132,9 +127,8 @@ def expected_gradients(
     Args:
         masked: the classifier and its photograph.
         target: class index.
-        background: the baseline of each sample, by its number.
-        samples: passes with a gradient; as many without one are spent on the baselines' scores.
-        score: ``logit`` or ``probability``.
+        background: the baseline of each sample, by its number, in place of the photographs of ``options``.
+        options: of the method; as many passes without a gradient are spent on the baselines' scores.
         seed: of the places.
 
     Returns:
@@ -142,12 +136,9 @@ def expected_gradients(
         twentieth of the difference.
 
     Raises:
-        ParameterError: fewer than two samples.
         NotApplicableError: the network cannot be differentiated.
     """
-    if samples < 2:
-        raise ParameterError(f"samples {samples} must be at least 2")
-    image = masked.image
+    image, samples = masked.image, options.samples
     generator = stream(seed, 0)
     shares = (
         torch.randperm(samples, generator=generator) + torch.rand(samples, generator=generator, dtype=torch.float32)
@@ -158,7 +149,7 @@ def expected_gradients(
         return baselines + shares[first:last, None, None, None] * (image - baselines)
 
     values, number = torch.zeros(image.shape, dtype=torch.float64), 0
-    for gradients, _ in derivatives(masked, between, samples, target, score):
+    for gradients, _ in derivatives(masked, between, samples, target, options.score):
         for one in gradients:
             values += one.double() * (image - background(number))
             number += 1
@@ -167,7 +158,7 @@ def expected_gradients(
     def evaluate(first: int, last: int) -> Tensor:
         images = torch.stack([image if i == samples else background(i) for i in range(first, last)])
         logits = masked.classifier.logits(images)
-        return score_of(logits, score)[:, target]
+        return score_of(logits, options.score)[:, target]
 
     scores = torch.cat(list(masked.in_batches(samples + 1, evaluate))).double()
     difference = float(scores[-1] - scores[:-1].mean())
@@ -181,40 +172,24 @@ class IntegratedGradients(FromGradients):
 
     Source: Sundararajan, Taly & Yan, ICML 2017. The record says how far the map's sum is from the difference of scores.
 
-    Args:
-        baseline: a colour, as in ``unseen list removals``, or ``zipo`` or ``zipo-class``, see
-            :func:`~unseen.explainers.gradients.baselines.baseline_of`; any image from Python, see
-            :func:`integrated_gradients`.
-        tolerance: of the gap, as a share of the difference of the scores.
-        most: passes with a gradient at most.
-        channels: see :class:`FromGradients`, as are the next.
-        score: as there.
-        blur: as there.
-        block: as there.
-        steps: as there.
+    For any other image see :func:`integrated_gradients`.
 
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
     baseline: Baseline = "black"
-    tolerance: float = 0.01
-    most: int = 300
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_baseline(self.baseline)
-        _check(self.tolerance, self.most)
+    tolerance: Annotated[
+        float, Share("the largest gap to completeness, as a share of the difference of the scores", ends="()")
+    ] = 0.01
+    most: Annotated[int, Count("how many passes with a gradient are made at most", _FIRST)] = 300
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`integrated_gradients`."""
         del seed, domain
         masked = evaluate.masked
         baseline = baseline_of(self.baseline, masked.classifier, masked.image, evaluate.target)
-        found = integrated_gradients(
-            masked, evaluate.target, baseline, tolerance=self.tolerance, most=self.most, score=self.score
-        )
-        return _findings(found, self)
+        return _findings(integrated_gradients(masked, evaluate.target, baseline, self), self)
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""
@@ -228,27 +203,16 @@ class ExpectedGradients(FromGradients):
 
     Source: Erion et al., 2021.
 
-    Args:
-        photos: folder whose photographs are the baselines; solid random colours by default.
-        samples: passes with a gradient.
-        channels: see :class:`FromGradients`, as are the next.
-        score: as there.
-        blur: as there.
-        block: as there.
-        steps: as there.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
         PhotoError: (from a call) no photographs in the folder.
     """
 
-    photos: str | None = None
-    samples: int = 200
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.samples < 2:
-            raise ParameterError(f"samples {self.samples} must be at least 2")
+    photos: Annotated[
+        str | None,
+        Meaning("a folder whose photographs are the baselines; without one they are solid random colours"),
+    ] = None
+    samples: Annotated[int, Count("how many passes with a gradient are made", 2)] = 200
 
     @property
     def content(self) -> str:
@@ -272,10 +236,7 @@ class ExpectedGradients(FromGradients):
             def background(number: int) -> Tensor:
                 return prepared[number % len(prepared)]
 
-        found = expected_gradients(
-            masked, evaluate.target, background, samples=self.samples, score=self.score, seed=seed
-        )
-        return _findings(found, self)
+        return _findings(expected_gradients(masked, evaluate.target, background, self, seed=seed), self)
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""
@@ -296,10 +257,3 @@ def _findings(found: Path, method: FromGradients) -> Findings:
         "converged": found.converged,
     }
     return Findings(over_channels(found.values, method.channels), notes=notes, record=record)
-
-
-def _check(tolerance: float, most: int) -> None:
-    if not 0 < tolerance < 1:
-        raise ParameterError(f"tolerance {tolerance} must lie in (0, 1); it is a share of the difference of the scores")
-    if most < _FIRST:
-        raise ParameterError(f"most {most} must be at least {_FIRST}, the gradients that are taken first")

@@ -11,7 +11,7 @@ rectifiers only; a network with another activation is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,14 +20,18 @@ from torch import Tensor
 from unseen.classifier.autograd_graph import nodes_of
 from unseen.classifier.differentiation import differentiated
 from unseen.classifier.scores import Score
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError
 from unseen.explainers.gradients.derivatives import differentiable_scores, over_channels
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Meaning
 
-Rule = Literal["deconvnet", "guided"]
+Rule = Annotated[
+    Literal["deconvnet", "guided"],
+    Meaning("which signals pass back: all positive ones, or those of them where the rectifier was open"),
+]
 
 _BEGINNINGS = {
     "Relu": None,
@@ -181,24 +185,11 @@ def _is_gate_of(gate: tuple[Any, int], signal: tuple[Any, int]) -> bool:
 class RectifiedGradient(FromGradients):
     """The gradient of the score, with every rectifier passed backwards by a rule of its own.
 
-    Args:
-        rule: ``deconvnet`` lets positive signals pass, ``guided`` only where the rectifier was open.
-        channels: see :class:`FromGradients`, as are the next.
-        score: as there.
-        blur: as there.
-        block: as there.
-        steps: as there.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
     rule: Rule = "guided"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rule not in _PASSED:
-            raise ParameterError(f"rule {self.rule!r} must be {' or '.join(map(repr, _PASSED))}")
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`rectified_gradient`."""

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, check_score
+from unseen.classifier.scores import Score
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.adaptive import Budget, halves, literal, windows
-from unseen.explainers.hiding.spatial_attention import Attention, attention, check_temperature
+from unseen.explainers.hiding.spatial_attention import Attention, Perplexity, attention
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, Meaning, Share
 
 Form = Literal["halves", "windows", "literal"]
-FORMS: tuple[Form, ...] = ("halves", "windows", "literal")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,16 +49,9 @@ class Iterated:
 def iassa(
     masked: MaskedClassifier,
     target: int,
+    options: Iassa,
     *,
     look: Attention | None = None,
-    beta: float = 0.5,
-    form: Form = "halves",
-    budget: int = 1000,
-    iterations: int = 15,
-    grid: int = 7,
-    threshold: float = 0.3,
-    tolerance: float = 0.05,
-    score: Score = "probability",
     seed: int = 0,
 ) -> Iterated:
     """Maps of one class, each made from more evaluations than the one before.
@@ -66,45 +59,38 @@ def iassa(
     Args:
         masked: the classifier and its photograph.
         target: class index.
-        look: the photograph's attention A; ``None`` does without.
-        beta: S' = β S + (1 − β) A S (equation 6).
-        form: how masks are sampled, see :class:`Iassa`.
-        budget: evaluations that are never exceeded.
-        iterations: how often is sampled, at most.
-        grid: cells along each side of the random masks of ``halves``.
-        threshold: of the highest region of ``windows``, as a share of the map's maximum (equation 8).
-        tolerance: relative change of the map at which it has converged.
-        score: ``probability`` or ``logit``.
+        options: of the method.
+        look: the photograph's attention A; ``None`` does without. The pass that it took is one of the budget.
         seed: of everything random.
 
     Raises:
-        ParameterError: a parameter outside its range, or a budget that does not pay for a first map.
+        ParameterError: a budget that does not pay for a first map.
     """
-    _check(beta, form, budget, iterations, grid, threshold, tolerance, score)
-    ask = Budget(masked, target, score, budget)
+    beta, iterations = options.beta, options.iterations
+    ask = Budget(masked, target, options.score, options.budget - (look is not None))
 
     def adjust(saliency: Tensor) -> Tensor:
         return saliency if look is None else beta * saliency + (1 - beta) * look(saliency)
 
     samplers: dict[Form, Iterator[Tensor]] = {
-        "halves": halves(ask, adjust, iterations, grid, seed),
-        "windows": windows(ask, adjust, iterations, threshold, seed),
+        "halves": halves(ask, adjust, iterations, options.grid, seed),
+        "windows": windows(ask, adjust, iterations, options.threshold, seed),
         "literal": literal(ask, adjust, iterations),
     }
     maps: list[Tensor] = []
     spent: list[int] = []
     changes: list[float] = []
     converged = False
-    for made in samplers[form]:
+    for made in samplers[options.form]:
         if maps:
             changes.append(float((made - maps[-1]).abs().sum() / maps[-1].abs().sum().clamp(min=1e-30)))
         maps.append(made)
         spent.append(ask.spent)
-        converged = bool(changes) and changes[-1] < tolerance
+        converged = bool(changes) and changes[-1] < options.tolerance
         if converged:
             break
     if not maps:
-        raise ParameterError(f"budget {budget} does not pay for a first map of form {form!r}; raise it")
+        raise ParameterError(f"budget {options.budget} does not pay for a first map of form {options.form!r}; raise it")
     ended: Literal["iterations", "budget"] = "budget"
     if len(maps) == iterations and ask.left:
         ended = "iterations"
@@ -121,50 +107,29 @@ class Iassa(FromMap):
     estimator corrected: shrinking windows whose centres lie in the highest region, score drops, divided by the real
     coverage. ``literal`` is the paper's estimator as printed.
 
-    Args:
-        form: ``halves``, ``windows`` or ``literal``.
-        budget: evaluations that are never exceeded.
-        iterations: how often is sampled, at most.
-        beta: S' = β S + (1 − β) A S, with the spatial attention A of the classifier's own features; 1 does without.
-        perplexity: share of the photograph that a place attends to.
-        grid: cells along each side of the random masks of ``halves``.
-        threshold: of the highest region of ``windows``, as a share of the map's maximum.
-        tolerance: relative change of the map at which it has converged.
-        score: ``probability`` or ``logit``.
-        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
-        block: 0 keeps the shortest prefix of the ranking.
-        steps: prefix sizes evaluated for the curves.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
         NotApplicableError: (on use) β is below 1 and positions cannot be followed through the network.
     """
 
-    form: Form = "halves"
-    budget: int = 1000
-    iterations: int = 15
-    beta: float = 0.5
-    perplexity: float = 0.05
-    grid: int = 7
-    threshold: float = 0.3
-    tolerance: float = 0.05
+    form: Annotated[Form, Meaning("how masks are sampled")] = "halves"
+    budget: Annotated[int, Count("how many evaluations are never exceeded", 10)] = 1000
+    iterations: Annotated[int, Count("how often masks are sampled at most")] = 15
+    beta: Annotated[
+        float,
+        Share(
+            "β in S' = β S + (1 − β) A S, with the spatial attention A of the classifier's own features; 1 does without"
+        ),
+    ] = 0.5
+    perplexity: Perplexity = 0.05
+    grid: Annotated[int, Count("how many cells lie along each side of the random masks of ``halves``")] = 7
+    threshold: Annotated[
+        float, Share("where the highest region of ``windows`` begins, as a share of the map's maximum (equation 8)")
+    ] = 0.3
+    tolerance: Annotated[float, Share("the relative change of the map below which it has converged")] = 0.05
     score: Score = "probability"
     stage = "iterations"
     empty = "no mask changes the score of {label}: the map is empty"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(
-            self.beta,
-            self.form,
-            self.budget,
-            self.iterations,
-            self.grid,
-            self.threshold,
-            self.tolerance,
-            self.score,
-        )
-        check_temperature(1.0, self.perplexity)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`iassa`."""
@@ -175,20 +140,7 @@ class Iassa(FromMap):
             (look,) = masked.in_batches(
                 1, lambda *_: attention(masked.classifier, masked.image, perplexity=self.perplexity)
             )
-        found = iassa(
-            masked,
-            evaluate.target,
-            look=look,
-            beta=self.beta,
-            form=self.form,
-            budget=self.budget - (look is not None),  # the pass for the attention is one of them
-            iterations=self.iterations,
-            grid=self.grid,
-            threshold=self.threshold,
-            tolerance=self.tolerance,
-            score=self.score,
-            seed=seed,
-        )
+        found = iassa(masked, evaluate.target, self, look=look, seed=seed)
         return Findings(found.maps[-1], notes=_notes(found, self.tolerance), record=_record(found, look))
 
     def cost(self, shape: tuple[int, int]) -> int:
@@ -218,24 +170,3 @@ def _record(found: Iterated, look: Attention | None) -> dict[str, Any]:
             "perplexity": look.perplexity,
         }
     return record
-
-
-def _check(
-    beta: float,
-    form: str,
-    budget: int,
-    iterations: int,
-    grid: int,
-    threshold: float,
-    tolerance: float,
-    score: str,
-) -> None:
-    if form not in FORMS:
-        raise ParameterError(f"form {form!r} must be one of {', '.join(map(repr, FORMS))}")
-    for name, value, least in (("budget", budget, 10), ("iterations", iterations, 1), ("grid", grid, 1)):
-        if value < least:
-            raise ParameterError(f"{name} {value} must be at least {least}")
-    for name, share in (("beta", beta), ("threshold", threshold), ("tolerance", tolerance)):
-        if not 0 <= share <= 1:
-            raise ParameterError(f"{name} {share} must lie in [0, 1]")
-    check_score(score)

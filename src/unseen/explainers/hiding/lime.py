@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import softshrink
 
-from unseen.classifier.scores import Score, check_score
-from unseen.errors import ParameterError
-from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, segmentation
+from unseen.classifier.scores import Score
+from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of, segmentation
 from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, Meaning, Positive, Share
 
-Penalty = Literal["ridge", "lasso"]
+Penalty = Annotated[Literal["ridge", "lasso"], Meaning("what is added to the squares; ``lasso`` sets some to 0")]
 
 _POOR = 0.3
 _SWEEPS = 10_000
@@ -52,13 +52,8 @@ def lime(
     masked: MaskedClassifier,
     targets: Sequence[int],
     segments: Int[Tensor, "H W"],
+    options: Lime,
     *,
-    samples: int = 1000,
-    visible: float = 0.5,
-    width: float = 0.25,
-    penalty: Penalty = "ridge",
-    strength: float = 1.0,
-    score: Score = "probability",
     seed: int = 0,
 ) -> LinearModel:
     """The local linear model of several classes, from the same samples.
@@ -66,26 +61,19 @@ def lime(
     Args:
         masked: the classifier and its photograph.
         targets: class indices.
-        segments: numbers 0 … S − 1 of the segments.
-        samples: random sets of segments that are shown; the first is the whole photograph.
-        visible: probability that a segment is shown.
-        width: of the kernel, see :func:`proximity`.
-        penalty: see :func:`fit`, as is the next.
-        strength: above 0.
-        score: ``probability`` as in the paper, or ``logit``.
+        segments: numbers 0 … S − 1 of the segments, in place of those that ``options`` would cut.
+        options: of the method; the first sample is the whole photograph.
         seed: of the samples.
 
     Raises:
-        ParameterError: a parameter outside its range, or segments that are not the photograph's.
+        ParameterError: segments that are not the photograph's.
     """
-    _check(samples, visible, width, penalty, strength, score)
     count = number_of(segments, masked.shape)
-    coalitions = (
-        torch.rand(samples, count, generator=torch.Generator().manual_seed(seed), dtype=torch.float32) < visible
-    )
+    generator = torch.Generator().manual_seed(seed)
+    coalitions = torch.rand(options.samples, count, generator=generator, dtype=torch.float32) < options.visible
     coalitions[0] = True
-    scores = coalition_scores(masked, coalitions, segments, targets, score)
-    return fit(coalitions, scores, proximity(coalitions, width), penalty, strength)
+    scores = coalition_scores(masked, coalitions, segments, targets, options.score)
+    return fit(coalitions, scores, proximity(coalitions, options.width), options.penalty, options.strength)
 
 
 def proximity(coalitions: Bool[Tensor, "N S"], width: float) -> Float[Tensor, " N"]:
@@ -137,54 +125,30 @@ class Lime(FromMap):
 
     Source: Ribeiro, Singh & Guestrin, KDD 2016. Segments are SLIC superpixels.
 
-    Args:
-        segments: about how many.
-        samples: evaluations.
-        visible: probability that a segment is shown.
-        width: of the kernel that weights samples by how much of the photograph they show.
-        penalty: ``ridge``, or ``lasso``, which sets coefficients to 0.
-        strength: of the penalty.
-        score: ``probability`` (the paper's) or ``logit``.
-        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
-        block: 0 keeps the shortest prefix of the ranking.
-        steps: prefix sizes evaluated for the curves.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
-    segments: int = 50
-    samples: int = 1000
-    visible: float = 0.5
-    width: float = 0.25
+    segments: Segments = 50
+    samples: Annotated[int, Count("how many sets of segments are shown, an evaluation each")] = 1000
+    visible: Annotated[float, Share("the probability that a segment is shown", ends="()")] = 0.5
+    width: Annotated[
+        float, Positive("the width of the kernel that weights samples by how much of the photograph they show")
+    ] = 0.25
     penalty: Penalty = "ridge"
-    strength: float = 1.0
+    strength: Annotated[
+        float, Positive("the weight of the penalty; without one the samples need not determine the coefficients")
+    ] = 1.0
     score: Score = "probability"
     stage = "random segments"
     empty = "the linear model gives no segment a share in the score of {label}: the map is empty"
     inside = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_count(self.segments, least=2)
-        _check(self.samples, self.visible, self.width, self.penalty, self.strength, self.score)
-
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`lime`."""
         del domain
         cut = segmentation(evaluate.masked.image, self.segments)
-        model = lime(
-            evaluate.masked,
-            [evaluate.target],
-            cut.numbers,
-            samples=self.samples,
-            visible=self.visible,
-            width=self.width,
-            penalty=self.penalty,
-            strength=self.strength,
-            score=self.score,
-            seed=seed,
-        )
+        model = lime(evaluate.masked, [evaluate.target], cut.numbers, self, seed=seed)
         coefficients, r2 = model.coefficients[0], float(model.r2[0])
         notes = [*cut.notes]
         if self.samples <= len(coefficients):
@@ -225,17 +189,3 @@ def _lasso(gram: Tensor, moment: Tensor, threshold: float) -> tuple[Tensor, bool
         if bool((coefficients - before).abs().max() <= 1e-12 * coefficients.abs().max()):
             return coefficients, True
     return coefficients, False
-
-
-def _check(samples: int, visible: float, width: float, penalty: str, strength: float, score: str) -> None:
-    if samples < 1:
-        raise ParameterError(f"samples {samples} must be at least 1")
-    if not 0 < visible < 1:
-        raise ParameterError(f"visible {visible} must lie in (0, 1); it is the probability that a segment is shown")
-    if not width > 0:
-        raise ParameterError(f"width {width} must be above 0")
-    if penalty not in ("ridge", "lasso"):
-        raise ParameterError(f"penalty {penalty!r} must be 'ridge' or 'lasso'")
-    if not strength > 0:
-        raise ParameterError(f"strength {strength} must be above 0, or the samples need not determine the coefficients")
-    check_score(score)

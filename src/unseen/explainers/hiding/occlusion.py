@@ -7,12 +7,13 @@ the window is any removal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, check_score
+from unseen.classifier.scores import Score
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import Pile, hiding, sliding
 from unseen.explainers.scores import scored, still
@@ -20,6 +21,7 @@ from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Share
 
 
 def occlusion(
@@ -44,7 +46,6 @@ def occlusion(
     Raises:
         ParameterError: a window that is larger than the photograph, or a stride larger than the window.
     """
-    check_score(score)
     height, width = masked.shape
     if not 1 <= window <= min(height, width):
         raise ParameterError(f"window {window} must lie in 1 … {min(height, width)} pixels")
@@ -71,20 +72,17 @@ class Occlusion(FromMap):
 
     Source: Zeiler & Fergus, ECCV 2014. Lengths are shares of the photograph's shorter side.
 
-    Args:
-        window: side of the window (0.2 is 45 pixels of 224).
-        stride: between windows; the cost is about (1 / stride)² evaluations.
-        score: ``logit`` or ``probability``.
-        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
-        block: 0 keeps the shortest prefix of the ranking.
-        steps: prefix sizes evaluated for the curves.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range, or a stride that would leave pixels out.
     """
 
-    window: float = 0.2
-    stride: float = 0.06
+    window: Annotated[
+        float, Share("the side of the window, as a share of the photograph's shorter side", ends="(]")
+    ] = 0.2
+    stride: Annotated[
+        float,
+        Share("from one window to the next, as a share of that side; about (1 / stride)² evaluations", ends="(]"),
+    ] = 0.06
     score: Score = "logit"
     stage = "occlusion"
     empty = "hiding a window never changes the score of {label}: the map is empty"
@@ -92,11 +90,10 @@ class Occlusion(FromMap):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.window <= 1:
-            raise ParameterError(f"window {self.window} must lie in (0, 1]; it is a share of the shorter side")
-        if not 0 < self.stride <= self.window:
-            raise ParameterError(f"stride {self.stride} must lie in (0, {self.window}], the window's side")
-        check_score(self.score)
+        if self.stride > self.window:
+            raise ParameterError(
+                f"stride must be in (0, {self.window}], got {self.stride}; above the window's side it leaves pixels out"
+            )
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`occlusion`."""

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from unseen.classifier.scores import Score, check_score
-from unseen.errors import ParameterError
+from unseen.classifier.scores import Score
 from unseen.explainers.scores import scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, Meaning, Share
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,51 +73,35 @@ class RandomMasks:
         return masks.clamp(0, 1) if self.soft else (masks > 0.5).float()
 
 
-def rise(
-    masked: MaskedClassifier,
-    targets: Sequence[int],
-    *,
-    masks: int = 2000,
-    grid: int = 7,
-    visible: float = 0.5,
-    centred: bool = True,
-    score: Score = "probability",
-    seed: int = 0,
-) -> Float[Tensor, "T H W"]:
+def rise(masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, seed: int = 0) -> Float[Tensor, "T H W"]:
     """RISE maps of several classes from the same masks.
+
+    Centred, the map is S = Σ (fᵢ − f̄) Mᵢ / (p N), which removes what the unequal coverage of pixels adds to it; else
+    the paper's S = Σ fᵢ Mᵢ / (p N).
 
     Args:
         masked: the classifier and its photograph.
         targets: class indices.
-        masks: how many are evaluated.
-        grid: cells along each side.
-        visible: probability that a cell is visible.
-        centred: subtract the mean score first, S = Σ (fᵢ − f̄) Mᵢ / (p N), which removes what the unequal coverage of
-            pixels adds to the map; else the paper's S = Σ fᵢ Mᵢ / (p N).
-        score: ``probability`` as in the paper, or ``logit``.
+        options: of the method.
         seed: of the masks.
 
     Returns:
         Signed, float32; 0 everywhere where no mask changes the score by more than rounding.
-
-    Raises:
-        ParameterError: a parameter outside its range.
     """
-    _check(masks, grid, visible, score)
-    source = RandomMasks(masks, grid, visible, masked.shape, masked.removal.soft, seed)
+    source = RandomMasks(options.masks, options.grid, options.visible, masked.shape, masked.removal.soft, seed)
     weighted = torch.zeros(len(targets), masked.shape[0] * masked.shape[1], dtype=torch.float64)
     shown, total = torch.zeros_like(weighted[0]), torch.zeros(len(targets), dtype=torch.float64)
     ends = []
-    for some, values in scored(masked, source, masks, targets, score):
+    for some, values in scored(masked, source, options.masks, targets, options.score):
         flat = some.flatten(1)
         weighted += values.T @ flat
         shown += flat.sum(0)
         total += values.sum(0)
         ends += [values.amin(0), values.amax(0)]
-    if centred:
-        weighted -= (total / masks)[:, None] * shown
+    if options.centred:
+        weighted -= (total / options.masks)[:, None] * shown
     weighted[still(torch.stack(ends))] = 0
-    return (weighted / (visible * masks)).float().reshape(len(targets), *masked.shape)
+    return (weighted / (options.visible * options.masks)).float().reshape(len(targets), *masked.shape)
 
 
 @dataclass(frozen=True)
@@ -125,59 +110,27 @@ class Rise(FromMap):
 
     Source: Petsiuk, Das & Saenko, BMVC 2018. Under a removal that takes only 0 and 1 the masks are cut at one half.
 
-    Args:
-        masks: evaluations.
-        grid: cells along each side of the photograph.
-        visible: probability that a cell is visible.
-        centred: subtract the mean score first; ``false`` is the paper's estimator.
-        score: ``probability`` (the paper's) or ``logit``.
-        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
-        block: 0 keeps the shortest prefix of the ranking.
-        steps: prefix sizes evaluated for the curves.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
-    masks: int = 2000
-    grid: int = 7
-    visible: float = 0.5
-    centred: bool = True
+    masks: Annotated[int, Count("how many masks are evaluated")] = 2000
+    grid: Annotated[int, Count("how many cells lie along each side of the photograph")] = 7
+    visible: Annotated[float, Share("the probability that a cell is visible", ends="()")] = 0.5
+    centred: Annotated[
+        bool, Meaning("whether the mean score is subtracted first; the paper's estimator does without")
+    ] = True
     score: Score = "probability"
     stage = "random masks"
     empty = "no mask changes the score of {label}: the map is empty"
     inside = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(self.masks, self.grid, self.visible, self.score)
-
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`rise`."""
         del domain
-        maps = rise(
-            evaluate.masked,
-            [evaluate.target],
-            masks=self.masks,
-            grid=self.grid,
-            visible=self.visible,
-            centred=self.centred,
-            score=self.score,
-            seed=seed,
-        )
-        return Findings(maps[0])
+        return Findings(rise(evaluate.masked, [evaluate.target], self, seed=seed)[0])
 
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.masks
-
-
-def _check(masks: int, grid: int, visible: float, score: str) -> None:
-    if masks < 1:
-        raise ParameterError(f"masks {masks} must be at least 1")
-    if grid < 1:
-        raise ParameterError(f"grid {grid} must be at least 1")
-    if not 0 < visible < 1:
-        raise ParameterError(f"visible {visible} must lie in (0, 1); it is the probability that a cell is shown")
-    check_score(score)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,11 @@ from unseen.classifier.scores import Score
 from unseen.errors import ParameterError
 from unseen.explainers.scores import scored
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, check
+
+Segments = Annotated[
+    int, Count("about how many segments the photograph is cut into; a single one says the same of every pixel", 2)
+]
 
 _SMOOTHING = 1 / 8
 """Radius of the median, and standard deviation of the Gaussian, before SLIC, as a share of a segment's side. On
@@ -62,7 +67,7 @@ def segmentation(image: Float[Tensor, "3 H W"], count: int) -> Segmentation:
     Raises:
         ParameterError: a count below 1, or more than five times the photograph's pixels.
     """
-    check_count(count)
+    check("segments", count, Annotated[int, Count("about how many segments are cut")])
     from scipy.ndimage import median_filter
     from skimage.segmentation import slic  # more than a second, which only those who need segments should wait
 
@@ -111,17 +116,6 @@ def grid(shape: tuple[int, int], count: int) -> Int[Tensor, "H W"]:
         width
     ) * columns // width
     return numbers
-
-
-def check_count(count: int, least: int = 1) -> None:
-    """Refuse to cut a photograph into too few segments; ``least`` is 2 where they are to be told apart.
-
-    Raises:
-        ParameterError: fewer.
-    """
-    if count < least:
-        alone = "; a single one says the same of every pixel" if least > 1 else ""
-        raise ParameterError(f"segments {count} must be at least {least}{alone}")
 
 
 def number_of(segments: Int[Tensor, "H W"], shape: tuple[int, int]) -> int:

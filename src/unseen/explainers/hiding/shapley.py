@@ -13,22 +13,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from unseen.classifier.scores import Score, check_score
+from unseen.classifier.scores import Score
 from unseen.errors import ParameterError
-from unseen.explainers.hiding.segments import check_count, coalition_scores, number_of, segmentation
+from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of, segmentation
 from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, Meaning
 
-Sampling = Literal["kernel", "permutation"]
+Sampling = Annotated[
+    Literal["kernel", "permutation"],
+    Meaning(
+        "how coalitions are drawn: KernelSHAP by pairs of complementary ones, or by the gains when segments are shown "
+        "one after the other in a random order and in its reverse"
+    ),
+]
 
 Estimate = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(coalitions (N, S), u (N, T), v(all) − v(none) (T,)) → values and standard errors (S, T)."""
@@ -58,10 +65,8 @@ def shapley(
     masked: MaskedClassifier,
     targets: Sequence[int],
     segments: Int[Tensor, "H W"],
+    options: Shapley,
     *,
-    budget: int = 2000,
-    sampling: Sampling = "kernel",
-    score: Score = "logit",
     seed: int = 0,
 ) -> ShapleyValues:
     """Shapley values of several classes from the same coalitions; exact where the budget allows all 2^S of them.
@@ -69,19 +74,14 @@ def shapley(
     Args:
         masked: the classifier and its photograph.
         targets: class indices.
-        segments: numbers 0 … S − 1 of the segments.
-        budget: evaluations at most; as coalitions that come up again are evaluated once, some may be left.
-        sampling: ``kernel``, KernelSHAP by pairs of complementary coalitions; or ``permutation``, the mean gain when
-            segments are shown one after the other in a random order, and in its reverse.
-        score: ``logit`` or ``probability``.
+        segments: numbers 0 … S − 1 of the segments, in place of those that ``options`` would cut.
+        options: of the method; as coalitions that come up again are evaluated once, some of the budget may be left.
         seed: of the coalitions.
 
     Raises:
-        ParameterError: a parameter outside its range, segments that are not the photograph's, or a budget that is too
-            small for so many.
+        ParameterError: segments that are not the photograph's, or a budget that is too small for so many.
     """
-    _check(budget, sampling, score)
-    count = number_of(segments, masked.shape)
+    count, budget = number_of(segments, masked.shape), options.budget
     exact = 2**count <= budget
     if not exact and budget < 4 * count + 2:
         raise ParameterError(
@@ -91,12 +91,12 @@ def shapley(
     estimate: Estimate
     if exact:
         coalitions, estimate = _all_with_the_last(count), _from_all
-    elif sampling == "kernel":
+    elif options.sampling == "kernel":
         coalitions, estimate = _from_kernel(count, (budget - 2) // 2, generator), _by_regression
     else:
         coalitions, estimate = _along_orders(count, (budget - 2) // (2 * count - 2), generator), _by_gains
     ends = torch.tensor([[False], [True]]).expand(2, count)
-    scores = coalition_scores(masked, torch.cat([ends, coalitions, ~coalitions]), segments, targets, score)
+    scores = coalition_scores(masked, torch.cat([ends, coalitions, ~coalitions]), segments, targets, options.score)
     hidden, whole = scores[:2]
     shown, left_out = scores[2:].chunk(2)
     values, errors = estimate(coalitions, (shown - left_out) / 2, whole - hidden)
@@ -111,45 +111,25 @@ class Shapley(FromMap):
     Sources: Lundberg & Lee, NeurIPS 2017; Covert & Lee, AISTATS 2021. Segments are SLIC superpixels. A segment's value
     is shared equally between its pixels, so that large segments do not rank first for being large.
 
-    Args:
-        segments: about how many.
-        budget: evaluations at most; all coalitions are evaluated where that costs no more.
-        sampling: ``kernel`` or ``permutation``, see :func:`shapley`.
-        score: ``logit`` or ``probability``.
-        blur: see :class:`unseen.explainers.sufficient.search.FromMap`, as are the next two.
-        block: 0 keeps the shortest prefix of the ranking.
-        steps: prefix sizes evaluated for the curves.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
-    segments: int = 50
-    budget: int = 2000
+    segments: Segments = 50
+    budget: Annotated[
+        int, Count("how many evaluations are spent at most; all coalitions are evaluated where that costs no more", 2)
+    ] = 2000
     sampling: Sampling = "kernel"
     score: Score = "logit"
     stage = "coalitions of segments"
     empty = "no segment has a share in the score of {label}: the map is empty"
     inside = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_count(self.segments, least=2)
-        _check(self.budget, self.sampling, self.score)
-
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`shapley`."""
         del domain
         cut = segmentation(evaluate.masked.image, self.segments)
-        found = shapley(
-            evaluate.masked,
-            [evaluate.target],
-            cut.numbers,
-            budget=self.budget,
-            sampling=self.sampling,
-            score=self.score,
-            seed=seed,
-        )
+        found = shapley(evaluate.masked, [evaluate.target], cut.numbers, self, seed=seed)
         values, errors = found.values[0], found.errors[0]
         saliency = (values / cut.numbers.flatten().bincount())[cut.numbers].float()
         notes = [*cut.notes]
@@ -241,11 +221,3 @@ def _by_gains(
 def _order(count: int, number: int, generator: torch.Generator) -> Int[Tensor, "N S"]:
     """Places of segments in random orders."""
     return torch.rand(number, count, generator=generator, dtype=torch.float32).argsort(1)
-
-
-def _check(budget: int, sampling: str, score: str) -> None:
-    if budget < 2:
-        raise ParameterError(f"budget {budget} must be at least 2: the whole photograph and nothing of it")
-    if sampling not in ("kernel", "permutation"):
-        raise ParameterError(f"sampling {sampling!r} must be 'kernel' or 'permutation'")
-    check_score(score)

@@ -9,6 +9,7 @@ softmax has a temperature.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
@@ -16,8 +17,13 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, interpolate, normalize
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
 from unseen.removal.deactivation.levels import feature_levels
+from unseen.system.options import Positive, Share, check
+
+Perplexity = Annotated[float, Share("the part of the photograph's positions that a position attends to", ends="()")]
+Temperature = Annotated[
+    float, Positive("of the softmax; the smaller, the more each position attends to its likes alone")
+]
 
 _GRID = 56
 _ROWS = 512  # of the affinity at a time
@@ -82,7 +88,8 @@ def attention(
         NotApplicableError: positions cannot be followed through the network.
         ParameterError: a temperature or perplexity outside its range.
     """
-    check_temperature(temperature, perplexity)
+    check("temperature", temperature, Temperature)
+    check("perplexity", perplexity, Perplexity | None)
     levels = feature_levels(classifier, image)
     side = max(max(level.shape[1:]) for level in levels)
     grid = levels[0].shape[1:] if side <= _GRID else [max(1, round(n * _GRID / side)) for n in levels[0].shape[1:]]
@@ -95,18 +102,6 @@ def attention(
         rows = features[start : start + _ROWS] @ features.T
         weights[start : start + _ROWS] = (rows / temperature).softmax(1)
     return Attention(weights, (height, width), tuple((*level.shape,) for level in levels), temperature)
-
-
-def check_temperature(temperature: float, perplexity: float | None) -> None:
-    """Refuse what no softmax can do.
-
-    Raises:
-        ParameterError: a temperature that is not positive, a perplexity outside (0, 1).
-    """
-    if not temperature > 0:
-        raise ParameterError(f"temperature {temperature} must be positive")
-    if perplexity is not None and not 0 < perplexity < 1:
-        raise ParameterError(f"perplexity {perplexity} must lie in (0, 1); it is a share of the positions")
 
 
 def _on_grid(level: Float[Tensor, "C h w"], grid: tuple[int, int]) -> Float[Tensor, "P C"]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from unseen.classifier.differentiation import differentiated
 from unseen.errors import ParameterError
-from unseen.explainers.gradients.baselines import Baseline, baseline_of, check_baseline
+from unseen.explainers.gradients.baselines import Baseline, baseline_of
 from unseen.explainers.gradients.derivatives import over_channels
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.propagation.deeplift_rules import Differences
@@ -93,25 +93,15 @@ class DeepLift(FromGradients):
 
     Source: Shrikumar, Greenside & Kundaje, ICML 2017, the rescale rule. The map adds up to the change of the logit.
 
-    Args:
-        baseline: a colour, as in ``unseen list removals``, or ``zipo`` or ``zipo-class``, see
-            :func:`~unseen.explainers.gradients.baselines.baseline_of`; any image from Python, see :func:`deeplift`.
-        channels: see :class:`FromGradients`, as are the next.
-        blur: as there.
-        block: as there.
-        steps: as there.
+    For any other image see :func:`deeplift`.
 
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
     baseline: Baseline = "black"
     score: Literal["logit"] = field(default="logit", init=False)
     stage: ClassVar[str] = "contributions"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_baseline(self.baseline)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`deeplift`."""

@@ -21,7 +21,7 @@ from unseen.classifier.differentiation import differentiated
 from unseen.errors import NotApplicableError
 from unseen.explainers.gradients.derivatives import over_channels
 from unseen.explainers.gradients.gradient import FromGradients
-from unseen.explainers.propagation.lrp_pass import Relevance, Shares, Variant
+from unseen.explainers.propagation.lrp_pass import Relevance, Shares
 from unseen.explainers.propagation.lrp_rules import GATED, RULES
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
@@ -93,41 +93,20 @@ def _logit(run: Relevance, logit: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Lrp(FromGradients):
+class Lrp(FromGradients, Shares):
     """Layer-wise relevance propagation: the logit handed back from layer to layer.
 
-    Args:
-        variant: ``epsilon``, ``gamma``, ``alpha-beta`` or ``deep-taylor``, see :class:`Shares`.
-        epsilon: see :class:`Shares`, as are the next two.
-        gamma: as there.
-        alpha: as there.
-        channels: see :class:`FromGradients`, as are the next.
-        blur: as there.
-        block: as there.
-        steps: as there.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
-    variant: Variant = "epsilon"
-    epsilon: float = 1e-6
-    gamma: float = 0.25
-    alpha: float = 2.0
     score: Literal["logit"] = field(default="logit", init=False)
     stage: ClassVar[str] = "relevance"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._shares()
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`relevance`."""
         del seed, domain
-        found, record = relevance(evaluate.masked, evaluate.target, self._shares())
+        found, record = relevance(evaluate.masked, evaluate.target, self)
         share = record["relevance"] / record["logit"] if record["logit"] else 0.0
         notes = (f"of the logit {record['logit']:.3g}, {100 * share:.2g} % reaches the pixels; biases take the rest",)
         return Findings(over_channels(found, self.channels), notes=notes if abs(share) < _LITTLE else (), record=record)
-
-    def _shares(self) -> Shares:
-        return Shares(self.variant, self.epsilon, self.gamma, self.alpha)

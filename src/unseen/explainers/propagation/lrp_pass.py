@@ -4,54 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.intercepting import Function
-from unseen.errors import ParameterError
 from unseen.explainers.propagation.propagation import SHARED_RULES, Propagation, Rule
 from unseen.removal.deactivation.tensor_table import TensorTable
+from unseen.system.options import Meaning, Number, Options, Positive
 
-Variant = Literal["epsilon", "gamma", "alpha-beta", "deep-taylor"]
-VARIANTS: tuple[Variant, ...] = ("epsilon", "gamma", "alpha-beta", "deep-taylor")
+Variant = Annotated[
+    Literal["epsilon", "gamma", "alpha-beta", "deep-taylor"], Meaning("the rule by which relevance is shared")
+]
 
 Apply = Callable[[Tensor, Tensor], Tensor]
 """(input, weights) → output, linear in both."""
 
 
 @dataclass(frozen=True)
-class Shares:
+class Shares(Options):
     """How a weighted layer hands relevance to its inputs.
 
-    Args:
-        variant: ``epsilon`` — in proportion to what each input contributes; ``gamma`` — positive contributions count
-            1 + γ times; ``alpha-beta`` — α times among the positive contributions, −β times among the negative ones;
-            ``deep-taylor`` — among the positive contributions, and at the photograph by the z^B rule.
-        epsilon: added to a layer's output before it divides, away from 0.
-        gamma: at least 0.
-        alpha: at least 1; β is α − 1.
+    ``epsilon`` — in proportion to what each input contributes; ``gamma`` — positive contributions count 1 + γ times;
+    ``alpha-beta`` — α times among the positive contributions, −β times among the negative ones; ``deep-taylor`` — among
+    the positive contributions, and at the photograph by the z^B rule.
 
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
     variant: Variant = "epsilon"
-    epsilon: float = 1e-6
-    gamma: float = 0.25
-    alpha: float = 2.0
-
-    def __post_init__(self) -> None:
-        if self.variant not in VARIANTS:
-            raise ParameterError(f"variant {self.variant!r} must be one of {', '.join(VARIANTS)}")
-        if not self.epsilon > 0:
-            raise ParameterError(f"epsilon {self.epsilon} must be positive")
-        if not self.gamma >= 0:
-            raise ParameterError(f"gamma {self.gamma} must be at least 0")
-        if not self.alpha >= 1:
-            raise ParameterError(f"alpha {self.alpha} must be at least 1; beta is alpha − 1")
+    epsilon: Annotated[float, Positive("what is added to a layer's output before it divides, away from 0")] = 1e-6
+    gamma: Annotated[float, Number("γ, by which positive contributions count more", 0)] = 0.25
+    alpha: Annotated[float, Number("α, the weight of the positive contributions; β is α − 1", 1)] = 2.0
 
     def terms(
         self, apply: Apply, inputs: Tensor, weight: Tensor, value: Tensor, *, proportional: bool

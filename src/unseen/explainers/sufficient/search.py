@@ -6,23 +6,38 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.borrowing import own_precision
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError
+from unseen.explainers.method import Method
 from unseen.explainers.sufficient.evaluation import Criterion, Evaluator
 from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank, shortest_prefix
 from unseen.explainers.sufficient.minimisation import minimise
 from unseen.explanation import Findings, Part
 from unseen.removal import MaskedClassifier
-from unseen.system.arguments import conform
+from unseen.system.options import Count, Options, Share
 
-if TYPE_CHECKING:
-    from unseen.explainers.method import Method
+Blur = Annotated[
+    float,
+    Share(
+        "the standard deviation of the Gaussian that smooths the map before pixels are ranked, as a share of the "
+        "photograph's shorter side; the map itself is left as it is"
+    ),
+]
+
+Block = Annotated[
+    float,
+    Share(
+        "the side of the square blocks for which a part is made minimal, as a share of the photograph's shorter side; "
+        "blocks of twice that side go first, and 0 keeps the shortest prefix of the ranking, as ReX does",
+        high=0.5,
+    ),
+]
 
 _FLAT = 1e-6
 """Share of a map's largest value that float32 makes by rounding."""
@@ -31,52 +46,36 @@ _EVALUATIONS_OF_PART = {False: 40, True: 130}
 
 
 @dataclass(frozen=True, kw_only=True)
-class FromMap(ABC):
+class FromMap(Options, Method, ABC):
     """A method that makes a map and takes parts from it; lengths are shares of the photograph's shorter side.
-
-    Args:
-        blur: standard deviation of the Gaussian that smooths the map before pixels are ranked.
-        block: side of the square blocks for which a part is made minimal; blocks of twice that side go first. 0 keeps
-            the shortest prefix of the ranking.
-        steps: prefix sizes evaluated for the curves, where each bisection begins.
 
     Attributes:
         stage: what making a map is called while it goes on.
         empty: the note on a map of zeros; ``{label}`` stands for the class.
         renewed: whether further disjoint parts need a new map of what is left.
-        uses_removal: whether the map depends on the removal; parts and curves always do.
-        inside: whether it looks inside the network, which must then be torch's own modules.
 
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: an option outside its range.
     """
 
-    blur: float = 0.0
-    block: float = 0.0
-    steps: int = 24
+    blur: Blur = 0.0
+    block: Block = 0.0
+    steps: Annotated[
+        int, Count("how many prefix sizes are evaluated for the curves, where each bisection begins", 2)
+    ] = 24
 
-    stage: ClassVar[str]
-    empty: ClassVar[str]
+    stage: ClassVar[str] = "map"
+    empty: ClassVar[str] = "the map of {label} is empty"
     renewed: ClassVar[bool] = False
-    uses_removal: ClassVar[bool] = True
-    inside: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        conform(self)
-        if self.steps < 2:
-            raise ParameterError(f"steps {self.steps} must be at least 2")
-        if not 0 <= self.blur <= 1:
-            raise ParameterError(f"blur {self.blur} must lie in [0, 1]; it is a share of the shorter side")
-        if not 0 <= self.block <= 0.5:
-            raise ParameterError(f"block {self.block} must lie in [0, 0.5]; it is a share of the shorter side")
 
     @abstractmethod
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """The map with its notes and its own evidence, no parts yet; pixels outside ``domain`` are not ranked."""
 
-    @abstractmethod
     def cost(self, shape: tuple[int, int]) -> int:
-        """Evaluations that a map is expected to take."""
+        """Evaluations that a map is expected to take, passes with a gradient among them; 1 unless a method says so."""
+        del shape
+        return 1
 
     def __call__(
         self,

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.intercepting import Function, names_of
-from unseen.classifier.scores import Score, check_score, score_of
+from unseen.classifier.scores import Score, score_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.cells import Cells, cells_of, copies
@@ -158,7 +158,6 @@ def last_features(masked: MaskedClassifier, target: int, *, score: Score = "logi
         NotApplicableError: positions cannot be followed through the network, or the score depends on no feature map
             whose place on the photograph is known.
     """
-    check_score(score)
 
     def compute() -> _Found:
         (found,) = masked.in_batches(1, lambda *_: _captured(masked, target, score))

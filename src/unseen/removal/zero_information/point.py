@@ -15,16 +15,52 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
 from unseen.inputs.smoothing import smoothing
 from unseen.inputs.streams import stream_of
 from unseen.removal.zero_information.descent import Bounded, Verdict, deficit, descend, wide_logits
+from unseen.system.options import Count, Options, Positive, Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descent(Options):
+    """How a zero-information point is searched for.
+
+    Raises:
+        ParameterError: an option outside its range.
+    """
+
+    smooth: Annotated[
+        float,
+        Share(
+            "the standard deviation of the Gaussian that every change is smoothed by, as a share of the shorter side; "
+            "0 leaves the pixels free"
+        ),
+    ] = 0.0
+    step: Annotated[
+        float,
+        Share(
+            "the root mean square of a step at most, in pixels of [0, 1]; steps become shorter on their own where the "
+            "loss is nearly 0",
+            ends="(]",
+        ),
+    ] = 0.0025
+    excess: Annotated[
+        float,
+        Share(
+            "how far above 1 / K the largest probability (for one class: its own) may be at the point; the default is "
+            "the thesis' 0.004 for 1000 classes",
+            ends="()",
+        ),
+    ] = 0.003
+    drift: Annotated[float, Positive("for one class, the divergence of the others at the point at most, in nats")] = 0.3
+    most: Annotated[int, Count("how many steps are taken at most")] = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,37 +86,24 @@ class ZeroPoints:
 def zero_points(
     classifier: Classifier,
     images: Float[Tensor, "N 3 H W"],
+    options: Descent,
     *,
     targets: Int[Tensor, " N"] | None = None,
-    smooth: float = 0.0,
-    step: float = 0.0025,
-    excess: float = 0.003,
-    drift: float = 0.3,
-    most: int = 200,
 ) -> ZeroPoints:
     """The points, one pass with a gradient a step for all photographs together; see :func:`descend`.
 
     Args:
         classifier: the model.
         images: photographs in [0, 1].
+        options: of the search.
         targets: take away only what the network knows of one class each: the class falls to the base rate 1 / K, and
             the odds of all others among themselves stay. The loss is the logarithm of the class's probability over the
             base rate, where that is positive, plus the divergence of the others from what they were among themselves.
             By default, all information goes.
-        smooth: standard deviation of the Gaussian that every change is smoothed by, as a share of the shorter side; 0
-            leaves the pixels free.
-        step: root mean square of a step at most, in pixels of [0, 1]. Steps become shorter on their own where the loss
-            is nearly 0.
-        excess: how far above 1 / K the largest probability (with targets: the class's) may be at the point. The default
-            is the thesis' 0.004 for 1000 classes.
-        drift: with targets, the divergence of the others at the point at most, in nats.
-        most: steps at most.
 
     Raises:
-        ParameterError: a parameter outside its range.
         NotApplicableError: the network cannot be differentiated.
     """
-    check_point(smooth, step, excess, drift, most)
     images = images.to(classifier.device)
     wanted = None
     if targets is not None:
@@ -89,7 +112,7 @@ def zero_points(
 
     def objective(points: Tensor, numbers: Tensor) -> Verdict:
         logs = wide_logits(classifier, points).log_softmax(1)
-        bound = 1 / logs.shape[1] + excess
+        bound = 1 / logs.shape[1] + options.excess
         if targets is None or wanted is None:
             largest = logs.exp().amax(1)
             return deficit(logs), largest, largest <= bound
@@ -99,14 +122,16 @@ def zero_points(
         return (
             (left + math.log(logs.shape[1])).relu() + moved,
             left.exp(),
-            (left.exp() <= bound) & (moved <= drift),
+            (left.exp() <= bound) & (moved <= options.drift),
         )
 
     matrices = None
-    if smooth:
-        height, width = (smoothing(side, smooth * min(images.shape[2:])).to(images) for side in images.shape[2:])
+    if options.smooth:
+        height, width = (
+            smoothing(side, options.smooth * min(images.shape[2:])).to(images) for side in images.shape[2:]
+        )
         matrices = height, width
-    found = descend(classifier, images, objective, Bounded(step, matrices), most=most)
+    found = descend(classifier, images, objective, Bounded(options.step, matrices), most=options.most)
     return ZeroPoints(found.images, found.losses, found.watched, found.steps, found.converged)
 
 
@@ -143,21 +168,3 @@ def information(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> lis
     logs = classifier.logits(images).double().log_softmax(1)
     pairs = zip(logs.exp().amax(1).tolist(), deficit(logs).clamp(min=0).tolist(), strict=True)
     return [{"max_probability": largest, "deficit": missing} for largest, missing in pairs]
-
-
-def check_point(smooth: float, step: float, excess: float, drift: float, most: int) -> None:
-    """Refuse parameters outside their range.
-
-    Raises:
-        ParameterError: any of these.
-    """
-    if not 0 <= smooth <= 1:
-        raise ParameterError(f"smooth {smooth} must lie in [0, 1]; it is a share of the shorter side")
-    if not 0 < step <= 1:
-        raise ParameterError(f"step {step} must lie in (0, 1]; it is in pixels of [0, 1]")
-    if not 0 < excess < 1:
-        raise ParameterError(f"excess {excess} must lie in (0, 1); it is a probability above 1 / K")
-    if not 0 < drift < math.inf:
-        raise ParameterError(f"drift {drift} must be positive, in nats")
-    if most < 1:
-        raise ParameterError(f"most {most} must be at least 1 step")
