@@ -26,16 +26,19 @@ from torch import Tensor
 
 from unseen import Classifier, load_classifier
 from unseen.inputs.streams import stream_of
-from unseen.removal.zero_information.parts import addition, decomposition
-from unseen.removal.zero_information.point import Descent, plain_baselines, zero_points
+from unseen.removal.zero_information.parts import Adding, Decomposing, addition, decomposition
+from unseen.removal.zero_information.point import Descending, plain_baselines, zero_points
 from unseen.system.process import tune_allocator
 
 POINTS = {
-    "zipo": Descent(),
-    "zipo:smooth=0.02,step=0.01": Descent(smooth=0.02, step=0.01),
-    "zipo-class": Descent(),
+    "zipo": Descending(),
+    "zipo:smooth=0.02,step=0.01": Descending(smooth=0.02, step=0.01),
+    "zipo-class": Descending(),
 }
-PARTS = {"zip": addition, "zip-decomposition": decomposition}
+PARTS = {
+    "zip": lambda *asked: addition(*asked, Adding()),
+    "zip-decomposition": lambda *asked: decomposition(*asked, Decomposing()),
+}
 
 Rows = dict[str, dict[str, list[float]]]
 

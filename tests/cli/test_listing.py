@@ -41,7 +41,7 @@ def test_one_name_comes_with_its_options(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["list", "removals", "ad"]) == 0
     text = capsys.readouterr().out
     assert "  travel=dilating|pooled (default dilating)\n" in text
-    assert "  threshold=a number (default 0.0)\n" in text
+    assert "  threshold=a number, in [0, 1) (default 0.0)\n" in text
     assert main(["list", "methods", "causal", "--json"]) == 0
     described = json.loads(capsys.readouterr().out)
     assert described["name"] == "causal"

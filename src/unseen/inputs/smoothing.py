@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, isfinite
+from math import ceil
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.errors import ParameterError
+from unseen.system.options import Positive
 
-
-def check_width(width: float) -> None:
-    """Refuse what is no standard deviation.
-
-    Raises:
-        ParameterError: not positive and finite.
-    """
-    if not (width > 0 and isfinite(width)):
-        raise ParameterError(f"width {width} must be positive; it is a standard deviation in pixels")
+Width = Annotated[
+    float,
+    Positive("the standard deviation of the narrowest Gaussian, in pixels of the network's input"),
+]
 
 
 @lru_cache(maxsize=32)

@@ -6,12 +6,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.system.options import Count
+
+Seed = Annotated[int, Count("what all random numbers follow from", 0, 2**63 - 1)]
 
 
 def stream_of(image: Float[Tensor, "3 H W"], seed: int) -> torch.Generator:

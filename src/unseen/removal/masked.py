@@ -23,6 +23,7 @@ from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import revision
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.system.arguments import Integer, conform, integer
+from unseen.system.options import Options
 from unseen.system.progress import ProgressListener
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
@@ -37,7 +38,7 @@ Masks = Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
 T = TypeVar("T")
 
 
-class Removal(ABC):
+class Removal(Options, ABC):
     """How a hidden part of a photograph is taken away from the model.
 
     A removal is a frozen dataclass whose fields are its parameters. It defines :meth:`forward`; :meth:`bind`
@@ -52,14 +53,6 @@ class Removal(ABC):
 
     shared: ClassVar[bool] = False
     """Whether the pass that :meth:`forward` gives takes any photographs, not only the one that it was made for."""
-
-    def __post_init__(self) -> None:
-        """Options get the types that they are declared in; those of subclasses are checked after that.
-
-        Raises:
-            ParameterError: an option of another type.
-        """
-        conform(self)
 
     @property
     @abstractmethod

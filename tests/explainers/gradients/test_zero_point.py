@@ -16,7 +16,7 @@ from unseen.explainers.gradients.zero_point import ZeroPoint
 from unseen.explainers.propagation.deeplift import deeplift
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.removal import MaskedClassifier
-from unseen.removal.zero_information.point import Descent, zero_points
+from unseen.removal.zero_information.point import Descending, zero_points
 
 
 class Means(nn.Module):
@@ -40,7 +40,7 @@ def red() -> MaskedClassifier:
 def test_the_map_is_the_photograph_minus_the_point(channels: str) -> None:
     masked = red()
     found = METHODS.create(f"zipo:channels={channels}").attribute(Evaluator(masked, 0), 0, None)  # type: ignore[attr-defined]
-    change = masked.image - zero_points(masked.classifier, masked.image[None], Descent()).points[0]
+    change = masked.image - zero_points(masked.classifier, masked.image[None], Descending()).points[0]
     expected = change.sum(0) if channels == "sum" else change.abs().amax(0)
     assert torch.equal(found.saliency, expected)
     assert found.record["converged"]
@@ -78,7 +78,7 @@ def test_it_is_a_baseline_of_both_methods_that_have_one(name: str) -> None:
     masked = bound(Network())
     target = top(masked)
     targets = torch.tensor([target]) if name == "zipo-class" else None
-    point = zero_points(masked.classifier, masked.image[None], Descent(), targets=targets).points[0]
+    point = zero_points(masked.classifier, masked.image[None], Descending(), targets=targets).points[0]
     assert torch.equal(baseline_of(name, masked.classifier, masked.image, target), point)
     for method, expected in (
         ("integrated-gradients", integrated_gradients(masked, target, point, IntegratedGradients()).values),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from helpers.networks import Network, bound
 from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.inputs.streams import stream_of
-from unseen.removal.zero_information.parts import ZeroParts, addition, decomposition, variation
+from unseen.removal.zero_information.parts import Adding, Decomposing, ZeroParts, addition, decomposition, variation
 
 SIDE = 6
 PLAIN = Preprocessing((SIDE, SIDE), None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -66,8 +67,10 @@ def written_out(classifier: Classifier, image: Tensor, mask: Tensor, found: Zero
 @pytest.mark.parametrize("form", ["addition", "decomposition"])
 def test_what_is_told_is_what_the_criteria_say(form: str) -> None:
     masked, image, masks = bound(Network(), size=SIDE), pictures(1), halves(1)
-    solve = addition if form == "addition" else decomposition
-    found = solve(masked.classifier, image, masks, most=5, tolerance=1e-6)
+    if form == "addition":
+        found = addition(masked.classifier, image, masks, Adding(most=5, tolerance=1e-6))
+    else:
+        found = decomposition(masked.classifier, image, masks, Decomposing(most=5, tolerance=1e-6))
     told = [float(found.residual[0]), float(found.maximum[0]), float(found.change[0])]
     assert told == pytest.approx(written_out(masked.classifier, image[0], masks[0], found, form), abs=1e-9)
     assert found.converged.tolist() == [False]
@@ -89,13 +92,13 @@ def test_algorithm_2_is_adam_on_the_sound_loss_written_out() -> None:
         mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
         step = 0.05 * (mean / (1 - 0.9**number)) / ((square / (1 - 0.999**number)).sqrt() + 1e-8)
         fill = (fill.detach() - step).clamp(0, 1).requires_grad_()
-    found = addition(masked.classifier, image, masks, most=4, tolerance=1e-9, seed=4)
+    found = addition(masked.classifier, image, masks, Adding(most=4, tolerance=1e-9, seed=4))
     torch.testing.assert_close(found.losses[:, 0], torch.tensor(losses, dtype=torch.float64), rtol=1e-5, atol=1e-7)
 
 
 def test_the_decomposition_starts_at_grey_and_lowers_residual_entropy_and_variation() -> None:
     masked, image, masks = bound(Network(), size=SIDE), pictures(1), halves(1)
-    found = decomposition(masked.classifier, image, masks, most=1, tolerance=1e-12, smoothness=3.0)
+    found = decomposition(masked.classifier, image, masks, Decomposing(most=1, tolerance=1e-12, smoothness=3.0))
     grey = torch.full_like(image, 0.5)
     visible = masks[:, None].double()
     first, second, nothing, before = chances(
@@ -113,7 +116,7 @@ def test_the_decomposition_starts_at_grey_and_lowers_residual_entropy_and_variat
 
 def test_where_logits_are_linear_grey_is_the_answer_from_the_start() -> None:
     """f is a sum over pixels, and grey says nothing: both parts beside grey add up to the photograph."""
-    found = decomposition(BALANCE, pictures(2), halves(2), criterion="logit", tolerance=1e-9)
+    found = decomposition(BALANCE, pictures(2), halves(2), Decomposing(criterion="logit", tolerance=1e-9))
     assert found.converged.tolist() == [True, True]
     assert found.steps.tolist() == [0, 0]
     assert float(found.residual.max()) < 1e-12
@@ -123,29 +126,28 @@ def test_where_logits_are_linear_grey_is_the_answer_from_the_start() -> None:
 def test_in_probabilities_the_base_rate_is_taken_off() -> None:
     """A photograph of which nothing is known is the sum of two parts that say nothing, each 1 / K and not 0."""
     grey = torch.full((1, 3, SIDE, SIDE), 0.5, dtype=torch.float64)
-    found = decomposition(BALANCE, grey, halves(1), tolerance=1e-9)
+    found = decomposition(BALANCE, grey, halves(1), Decomposing(tolerance=1e-9))
     assert (found.steps.tolist(), found.converged.tolist()) == ([0], [True])
     assert float(found.residual) == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("solve", [addition, decomposition])
-def test_each_mask_is_as_if_alone_and_the_same_again(solve: object) -> None:
-    assert callable(solve)
+@pytest.mark.parametrize(("solve", "kind"), [(addition, Adding), (decomposition, Decomposing)])
+def test_each_mask_is_as_if_alone_and_the_same_again(solve: Any, kind: Any) -> None:
     image = pictures(2, seed=5)
     image[0], image[1] = image[0] ** 3, image[1] ** 0.3
     images = torch.cat([image[:1], image])
     masks = torch.stack([halves(1)[0], 1 - halves(1)[0], torch.ones(SIDE, SIDE)])
-    options = {"most": 30, "tolerance": 0.003, "excess": 0.01}
-    together = solve(BALANCE, images, masks, **options)
+    options = kind(most=30, tolerance=0.003, excess=0.01)
+    together = solve(BALANCE, images, masks, options)
     assert together.converged[2]
     assert int(together.steps[2]) == 0
     for number in range(3):
-        alone = solve(BALANCE, images[number : number + 1], masks[number : number + 1], **options)
+        alone = solve(BALANCE, images[number : number + 1], masks[number : number + 1], options)
         torch.testing.assert_close(alone.fills[0], together.fills[number])
         assert int(alone.steps[0]) == int(together.steps[number])
     assert len(set(together.steps.tolist())) > 1
-    assert torch.equal(solve(BALANCE, images, masks, **options).fills, together.fills)
-    many = solve(BALANCE, images[:1].expand(2, -1, -1, -1), masks[:2], **options)
+    assert torch.equal(solve(BALANCE, images, masks, options).fills, together.fills)
+    many = solve(BALANCE, images[:1].expand(2, -1, -1, -1), masks[:2], options)
     torch.testing.assert_close(many.fills, torch.stack([together.fills[0], many.fills[1]]))
     assert float(together.fills.min()) >= 0
     assert float(together.fills.max()) <= 1
@@ -156,4 +158,4 @@ def test_each_mask_is_as_if_alone_and_the_same_again(solve: object) -> None:
 )
 def test_parameters_outside_their_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ParameterError, match=next(iter(wrong))):
-        decomposition(BALANCE, pictures(1), halves(1), **wrong)  # type: ignore[arg-type]
+        Decomposing(**wrong)  # type: ignore[arg-type]

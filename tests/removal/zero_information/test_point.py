@@ -12,7 +12,14 @@ from helpers.networks import Network, bound
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal.zero_information.descent import Bounded
-from unseen.removal.zero_information.point import Descent, divergence, information, others, plain_baselines, zero_points
+from unseen.removal.zero_information.point import (
+    Descending,
+    divergence,
+    information,
+    others,
+    plain_baselines,
+    zero_points,
+)
 
 SIDE = 6
 PLAIN = Preprocessing((SIDE, SIDE), None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -45,7 +52,7 @@ def probabilities(classifier: Classifier, images: Tensor) -> Tensor:
 @pytest.mark.parametrize("smooth", [0.0, 0.3])
 def test_the_logits_of_a_linear_model_are_equal_at_the_point(smooth: float) -> None:
     classifier, images = means(), pictures()
-    found = zero_points(classifier, images, Descent(smooth=smooth, excess=1e-4))
+    found = zero_points(classifier, images, Descending(smooth=smooth, excess=1e-4))
     assert bool(found.converged.all())
     logits = Means()(found.points).detach()
     assert float((logits - logits.mean(1, keepdim=True)).abs().max()) < 1e-2
@@ -64,7 +71,7 @@ def test_it_is_gradient_descent_on_the_missing_entropy_written_out() -> None:
         (slope,) = torch.autograd.grad(loss, point)
         longest = step / float(slope.square().mean().sqrt())
         point = (point - min(2 * losses[-1] / float(slope.square().sum()), longest) * slope).clamp(0, 1)
-    found = zero_points(classifier, image, Descent(step=step, excess=1e-6, most=5))
+    found = zero_points(classifier, image, Descending(step=step, excess=1e-6, most=5))
     torch.testing.assert_close(found.losses[:, 0], torch.tensor(losses, dtype=torch.float64))
 
 
@@ -79,26 +86,28 @@ def test_as_printed_the_algorithm_makes_the_network_certain() -> None:
         (slope,) = torch.autograd.grad(-(chances * chances.log()).sum(), point)
         point = (point - 10 * slope).clamp(0, 1)
     assert float(probabilities(classifier, point.detach()).max()) > before + 0.2
-    assert float(zero_points(classifier, image, Descent(excess=0.003)).maxima[-1]) < before
+    assert float(zero_points(classifier, image, Descending(excess=0.003)).maxima[-1]) < before
 
 
 def test_of_one_class_the_others_keep_their_odds() -> None:
     classifier, images = means(20.0, 6.0, 4.0), pictures()
     images[:, 0] = images[:, 0].clamp(min=0.6)
-    found = zero_points(classifier, images, Descent(excess=0.01, drift=1e-3), targets=torch.zeros(3, dtype=torch.long))
+    found = zero_points(
+        classifier, images, Descending(excess=0.01, drift=1e-3), targets=torch.zeros(3, dtype=torch.long)
+    )
     assert bool(found.converged.all())
     before, after = probabilities(classifier, images), probabilities(classifier, found.points)
     assert bool((before[:, 0] > 0.5).all())
     assert bool((after[:, 0] <= 1 / 3 + 0.01).all())
     torch.testing.assert_close(after[:, 1] / after[:, 2], before[:, 1] / before[:, 2], rtol=0.15, atol=0)
-    everything = probabilities(classifier, zero_points(classifier, images, Descent()).points)
+    everything = probabilities(classifier, zero_points(classifier, images, Descending()).points)
     assert float((everything[:, 1] / everything[:, 2] - 1).abs().max()) < 0.03  # whereas the other form evens them
 
 
 def test_a_class_of_which_little_is_known_is_left_alone() -> None:
     image = torch.full((1, 3, SIDE, SIDE), 0.5, dtype=torch.float64)
     image[:, 0] = 0.0
-    found = zero_points(means(), image, Descent(), targets=torch.tensor([0]))
+    found = zero_points(means(), image, Descending(), targets=torch.tensor([0]))
     assert found.steps.tolist() == [0]
     assert torch.equal(found.points, image)
 
@@ -117,17 +126,17 @@ def test_the_divergence_of_the_others_is_a_sum_over_them() -> None:
 def test_each_photograph_is_as_if_alone_and_the_same_again() -> None:
     classifier, images = means(9.0, 3.0, -2.0), pictures(4, seed=3)
     images[1] = images[1].sqrt()
-    together = zero_points(classifier, images, Descent(excess=1e-4))
+    together = zero_points(classifier, images, Descending(excess=1e-4))
     assert len(set(together.steps.tolist())) > 1  # so that some wait for others
     for number in range(4):
-        alone = zero_points(classifier, images[number : number + 1], Descent(excess=1e-4))
+        alone = zero_points(classifier, images[number : number + 1], Descending(excess=1e-4))
         torch.testing.assert_close(together.points[number], alone.points[0])
         assert int(together.steps[number]) == int(alone.steps[0])
         torch.testing.assert_close(together.losses[: len(alone.losses), number], alone.losses[:, 0])
         assert bool(
             (together.losses[len(alone.losses) :, number] == together.losses[len(alone.losses) - 1, number]).all()
         )
-    again = zero_points(classifier, images, Descent(excess=1e-4))
+    again = zero_points(classifier, images, Descending(excess=1e-4))
     assert torch.equal(again.points, together.points)
 
 
@@ -140,12 +149,12 @@ def test_the_box_is_kept_and_the_best_is_returned_where_nothing_converges() -> N
             return torch.stack([value, torch.zeros_like(value)], 1)
 
     classifier, images = Classifier(Bright(), PLAIN), pictures(2).float()
-    found = zero_points(classifier, images, Descent(step=0.3, most=20))
+    found = zero_points(classifier, images, Descending(step=0.3, most=20))
     assert found.converged.tolist() == [False, False]
     assert found.steps.tolist() == [20, 20]
     assert float(found.points.max()) < 1e-6
     assert float(found.points.min()) == 0
-    shortest = zero_points(classifier, images, Descent(step=0.01, most=3))
+    shortest = zero_points(classifier, images, Descending(step=0.01, most=3))
     lowest = [one["deficit"] for one in information(classifier, shortest.points)]
     assert lowest == pytest.approx(shortest.losses.amin(0).tolist(), abs=1e-6)
 
@@ -154,7 +163,8 @@ def test_smooth_changes_are_smooth() -> None:
     masked = bound(Network(), size=16)
     image = 0.3 + 0.4 * torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     rough, smooth = (
-        zero_points(masked.classifier, image, Descent(smooth=width, excess=1e-3)).points - image for width in (0.0, 0.2)
+        zero_points(masked.classifier, image, Descending(smooth=width, excess=1e-3)).points - image
+        for width in (0.0, 0.2)
     )
 
     def roughness(change: Tensor) -> float:
@@ -187,7 +197,7 @@ def test_plain_baselines_are_asked_as_they_are() -> None:
 )
 def test_parameters_outside_their_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ParameterError, match=next(iter(wrong))):
-        Descent(**wrong)  # type: ignore[arg-type]
+        Descending(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_network_without_gradients_is_refused() -> None:
@@ -196,11 +206,11 @@ def test_a_network_without_gradients_is_refused() -> None:
             return x.detach().mean((2, 3))
 
     with pytest.raises(NotApplicableError, match="no gradient"):
-        zero_points(Classifier(Steps(), PLAIN), pictures(), Descent())
+        zero_points(Classifier(Steps(), PLAIN), pictures(), Descending())
 
 
 def test_of_the_trained_network_the_thesis_range_is_met(classifier: Classifier, photo: Tensor) -> None:
-    found = zero_points(classifier, photo[None], Descent())
+    found = zero_points(classifier, photo[None], Descending())
     assert bool(found.converged[0])
     assert float(classifier.logits(found.points).softmax(1).max()) <= 0.004 + 1e-5
     assert float(found.losses[0, 0]) > 4

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.removal.fills.constant import Colour, fill_colour
-from unseen.removal.zero_information.point import Descent, zero_points
+from unseen.removal.zero_information.point import Descending, zero_points
 from unseen.system.options import Meaning
 
 Baseline = Annotated[
@@ -31,5 +31,5 @@ def baseline_of(name: Baseline, classifier: Classifier, image: Float[Tensor, "3 
     """
     if name == "zipo" or name == "zipo-class":
         targets = torch.tensor([target]) if name == "zipo-class" else None
-        return zero_points(classifier, image[None], Descent(), targets=targets).points[0].to(image)
+        return zero_points(classifier, image[None], Descending(), targets=targets).points[0].to(image)
     return fill_colour(name, classifier, image[None])[0].expand_as(image)

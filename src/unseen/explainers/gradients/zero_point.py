@@ -17,7 +17,7 @@ from unseen.explainers.gradients.derivatives import Channels, over_channels
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
-from unseen.removal.zero_information.point import Descent, ZeroPoints, information, plain_baselines, zero_points
+from unseen.removal.zero_information.point import Descending, ZeroPoints, information, plain_baselines, zero_points
 from unseen.system.options import Meaning
 
 Information = Annotated[
@@ -27,7 +27,7 @@ Information = Annotated[
 
 
 @dataclass(frozen=True)
-class ZeroPoint(FromGradients, Descent):
+class ZeroPoint(FromGradients, Descending):
     """The photograph minus its zero-information point, x − x′.
 
     How much of it is of the object and how much is a texture that fools the network is not known: a change of one or

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -20,7 +20,7 @@ from unseen.classifier import Classifier
 from unseen.classifier.borrowing import borrowed
 from unseen.classifier.inference import OnnxNetwork
 from unseen.classifier.rounding import rounding
-from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
+from unseen.errors import ModelError, NotApplicableError, UnseenError
 from unseen.registry import spec
 from unseen.removal.deactivation.attention import MIXING_RULES, SCORE_RULES
 from unseen.removal.deactivation.crop import STEP, around
@@ -33,6 +33,7 @@ from unseen.removal.deactivation.pointwise import POINTWISE_RULES
 from unseen.removal.deactivation.tensor_table import TensorTable
 from unseen.removal.deactivation.windows import WINDOW_RULES
 from unseen.removal.masked import MaskedForward, Removal
+from unseen.system.options import Meaning, Share
 
 RULES = {**POINTWISE_RULES, **LAYOUT_RULES, **WINDOW_RULES, **MIXING_RULES, **NORMALISATION_RULES}
 
@@ -46,18 +47,10 @@ class ActivationDeactivation(Removal):
     in the same layout; up to :func:`~unseen.classifier.rounding.rounding` this is checked on the photograph when a
     classifier is first bound. Hidden pixels never reach the network: changing them changes nothing.
 
-    Args:
-        travel: ``dilating`` — a position is on as soon as its window holds more than ``threshold`` of positions that
-            are on (the paper's rule): deep layers see everything that touches the visible part, which gives parts
-            that survive on other backgrounds. ``pooled`` — the mask at a layer is the photograph's mask at that
-            layer's resolution: the network sees a true cut-out.
-        threshold: τ in [0, 1), the share that a position's window must exceed.
-        fill: what a window sees at switched-off positions: ``zero``, or the mean of the neighbours that are on
-            (``neighbour``), which keeps more of the network's judgement when small pieces are hidden.
-        pooling: global and valid average pools take the mean over the positions that are ``active``, or over ``all``
-            (the paper's letter).
-        join: where branches with different positions are added or concatenated, a position is on if it is on in any
-            branch (``or``) or in all of them (``and``).
+    When masks travel ``dilating``, a position is on as soon as its window holds more than τ of positions that are on
+    (the paper's rule): deep layers see everything that touches the visible part, which gives parts that survive on
+    other backgrounds. ``pooled``, the mask at a layer is the photograph's mask at that layer's resolution: the network
+    sees a true cut-out. A ``neighbour`` fill keeps more of the network's judgement when small pieces are hidden.
 
     Raises:
         ParameterError: τ outside [0, 1), or a value that is not a choice.
@@ -71,28 +64,28 @@ class ActivationDeactivation(Removal):
         torch.Size([1, 1000])
     """
 
-    travel: Travel = "dilating"
-    threshold: float = 0.0
-    fill: Literal["zero", "neighbour"] = "zero"
-    pooling: Literal["active", "all"] = "active"
-    join: Literal["or", "and"] = "or"
+    travel: Annotated[Travel, Meaning("how masks travel from layer to layer")] = "dilating"
+    threshold: Annotated[
+        float,
+        Share(
+            "τ, the part of a window that must be exceeded; 0 switches off only what is fully hidden",
+            ends="[)",
+        ),
+    ] = 0.0
+    fill: Annotated[
+        Literal["zero", "neighbour"],
+        Meaning("what a window sees at switched-off positions: nothing, or the mean of the neighbours that are on"),
+    ] = "zero"
+    pooling: Annotated[
+        Literal["active", "all"],
+        Meaning("the positions over which global and valid average pools take the mean; all is the paper's letter"),
+    ] = "active"
+    join: Annotated[
+        Literal["or", "and"],
+        Meaning("where branches meet, whether a position is on if it is on in any of them, or in all"),
+    ] = "or"
     inside = True
     shared = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.threshold < 1:
-            raise ParameterError(
-                f"threshold {self.threshold} must be in [0, 1); 0 switches off only what is fully hidden"
-            )
-        for name, choices in (
-            ("travel", ("dilating", "pooled")),
-            ("fill", ("zero", "neighbour")),
-            ("pooling", ("active", "all")),
-            ("join", ("or", "and")),
-        ):
-            if getattr(self, name) not in choices:
-                raise ParameterError(f"{name} {getattr(self, name)!r} must be {' or '.join(map(repr, choices))}")
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.inputs.smoothing import check_width, smoothing
+from unseen.inputs.smoothing import Width, smoothing
 from unseen.registry import compact
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting, distinct
@@ -25,20 +25,15 @@ class Blur(Painting):
     What is hidden is not gone: colours and coarse shapes stay, and so may the class. Look at the score with everything
     hidden before you compare areas under a blur with those under a colour.
 
-    Args:
-        width: standard deviation of the Gaussian in pixels of the network's input, > 0. Weights end at three of them,
-            and at the borders only what exists is averaged, so that an even photograph stays as it is.
+    Weights end at three standard deviations, and at the borders only what exists is averaged, so that an even
+    photograph stays as it is.
 
     Raises:
         ParameterError: a width that is not positive and finite.
     """
 
-    width: float = 20.0
+    width: Width = 20.0
     soft = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_width(self.width)
 
     @property
     def name(self) -> str:

@@ -8,15 +8,15 @@ space.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
 from unseen.removal.fills.painting import Painting, distinct
+from unseen.system.options import Meaning, check
 
 Colour = Literal["zero", "min", "max", "mean", "black", "white", "grey", "channel-mean"]
 
@@ -25,10 +25,9 @@ Colour = Literal["zero", "min", "max", "mean", "black", "white", "grey", "channe
 class ConstantFill(Painting):
     """Paint hidden pixels with one colour; soft masks blend linearly.
 
-    Args:
-        colour: ``zero`` is 0 after normalisation (the training data's mean colour); ``min``, ``max``, ``mean`` are
-            that statistic of the photograph's normalised input over all pixels and channels; ``black``, ``white``,
-            ``grey`` (0.5) are pixel colours; ``channel-mean`` is the photograph's mean colour.
+    ``zero`` is 0 after normalisation (the training data's mean colour); ``min``, ``max``, ``mean`` are that statistic
+    of the photograph's normalised input over all pixels and channels; ``black``, ``white``, ``grey`` (0.5) are pixel
+    colours; ``channel-mean`` is the photograph's mean colour.
 
     Raises:
         ParameterError: none of these colours.
@@ -42,11 +41,8 @@ class ConstantFill(Painting):
         torch.Size([1, 2])
     """
 
-    colour: Colour
+    colour: Annotated[Colour, Meaning("the colour that hidden pixels get")]
     soft = True
-
-    def __post_init__(self) -> None:
-        check_colour(self.colour)
 
     @property
     def name(self) -> str:
@@ -75,7 +71,7 @@ def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N
     Raises:
         ParameterError: none of :data:`Colour`.
     """
-    check_colour(colour)
+    check("colour", colour, Colour)
     constants = {"black": 0.0, "grey": 0.5, "white": 1.0}
     if colour in constants:
         return torch.full((1, 1, 1, 1), constants[colour], device=pixels.device, dtype=torch.float32)
@@ -92,13 +88,3 @@ def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N
         "mean": lambda: normalised.mean(1),
     }[colour]()
     return statistic.reshape(-1, 1, 1, 1) * std + mean
-
-
-def check_colour(colour: str) -> None:
-    """Refuse a colour that there is not.
-
-    Raises:
-        ParameterError: none of :data:`Colour`.
-    """
-    if colour not in get_args(Colour):
-        raise ParameterError(f"colour {colour!r} must be one of {', '.join(get_args(Colour))}")

@@ -10,19 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier, Preprocessing
-from unseen.errors import ParameterError
 from unseen.inputs.photo import open_photo, to_tensor
 from unseen.registry import spec
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.marginal import check_alike, files_of
 from unseen.removal.fills.painting import Painting
 from unseen.system.files import contents_digest, stamp
+from unseen.system.options import Count, Meaning
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,16 @@ class DatasetMean(Painting):
     The mean is taken pixel by pixel over the photographs as the classifier prepares them: of many it is a grey or brown
     haze, lighter at the top, of few one sees each. It is computed once a process.
 
-    Args:
-        folder: of photographs of the kind that the network was trained on.
-        limit: at most so many are read, spread evenly over the sorted names.
-
     Raises:
         ParameterError: a limit below 1; (when used) no folder, or a photograph not at the classifier's resolution.
         PhotoError: (when used) the folder, or a photograph in it, cannot be read.
     """
 
-    folder: str | None = None
-    limit: int = 1000
+    folder: Annotated[
+        str | None, Meaning("a folder of photographs of the kind that the network was trained on; it must be given")
+    ] = None
+    limit: Annotated[int, Count("how many photographs are read at most, spread evenly over the sorted names")] = 1000
     soft = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.limit < 1:
-            raise ParameterError(f"limit {self.limit} must be at least 1")
 
     @property
     def name(self) -> str:

@@ -8,18 +8,19 @@ lists it and "averaging through different points".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
-from unseen.inputs.streams import check_seed, stream_of
+from unseen.inputs.streams import Seed, stream_of
 from unseen.registry import spec
 from unseen.removal.fills.averaging import Averaging
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting, distinct
+from unseen.system.options import Count
 
 
 @dataclass(frozen=True)
@@ -53,22 +54,12 @@ class AveragedMaxDistance(Averaging):
     that are at least half the range away from it (on the side of the farther end, for there are no others).
     Scores are averaged, not pictures.
 
-    Args:
-        count: how many images.
-        seed: of the draws, which belong to the photograph.
-
     Raises:
         ParameterError: a count below 1, or a seed outside 0 … 2⁶³ − 1.
     """
 
-    count: int = 8
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.count < 1:
-            raise ParameterError(f"count {self.count} must be at least 1")
-        check_seed(self.seed)
+    count: Annotated[int, Count("how many images the score is averaged over")] = 8
+    seed: Seed = 0
 
     @property
     def name(self) -> str:

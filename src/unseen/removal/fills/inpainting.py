@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
 from unseen.registry import spec
 from unseen.removal.fills.painting import Painting
 from unseen.system.optional import require
+from unseen.system.options import Meaning, Number
 
 Algorithm = Literal["telea", "navier-stokes"]
 
@@ -36,24 +36,13 @@ class Inpainting(Painting):
     photograph's mean colour. Gradients pass through visible pixels only as far as they are seen themselves: what is
     inpainted counts as a constant.
 
-    Args:
-        algorithm: ``telea`` or ``navier-stokes``.
-        radius: of the neighbourhood that a pixel is made from, in pixels, ≥ 1.
-
     Raises:
         ParameterError: another algorithm, or a radius below 1.
         ModelError: (when used) the extra ``inpainting`` is not installed.
     """
 
-    algorithm: Algorithm
-    radius: float = 3.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.algorithm not in _FLAGS:
-            raise ParameterError(f"algorithm {self.algorithm!r} must be one of {', '.join(_FLAGS)}")
-        if not 1 <= self.radius < float("inf"):
-            raise ParameterError(f"radius {self.radius} must be at least 1 pixel")
+    algorithm: Annotated[Algorithm, Meaning("OpenCV's algorithm")]
+    radius: Annotated[float, Number("the radius of the neighbourhood that a pixel is made from, in pixels", 1)] = 3.0
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ a few cycles suffice.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import torch
 from jaxtyping import Float
@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.nn.functional import conv2d, max_pool2d
 
 from unseen.classifier import Classifier
-from unseen.errors import NotApplicableError, ParameterError
-from unseen.inputs.streams import check_seed
+from unseen.errors import NotApplicableError
+from unseen.inputs.streams import Seed
 from unseen.registry import spec
 from unseen.removal.fills.painting import Painting
+from unseen.system.options import Number
 
 _TOLERANCE = 2e-3
 """Of pixels in [0, 1]. An image whose next correction is nowhere larger takes it and is done. What that leaves is below
@@ -39,24 +40,17 @@ class LinearImputation(Painting):
     The photograph's visible pixels are left as they are. With nothing visible there is nothing to impute from: every
     pixel is the photograph's mean colour then.
 
-    Args:
-        noise: standard deviation of the Gaussian noise on imputed pixels, in units of pixels in [0, 1]; the result is
-            not clipped, as in the paper. Each place has one value of the noise, whatever the photograph and the mask,
-            so that results do not depend on what else is evaluated.
-        seed: of the noise.
+    Gaussian noise is added to imputed pixels, and the result is not clipped, as in the paper. Each place has one value
+    of the noise, whatever the photograph and the mask, so that results do not depend on what else is evaluated.
 
     Raises:
         ParameterError: negative noise, or a negative seed.
     """
 
-    noise: float = 0.01
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.noise < float("inf"):
-            raise ParameterError(f"noise {self.noise} must be 0 or more, in units of pixels in [0, 1]")
-        check_seed(self.seed)
+    noise: Annotated[
+        float, Number("the standard deviation of the noise on imputed pixels, in units of pixels in [0, 1]", 0)
+    ] = 0.01
+    seed: Seed = 0
 
     @property
     def name(self) -> str:

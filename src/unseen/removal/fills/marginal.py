@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
@@ -19,10 +20,11 @@ from torch import Tensor
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.inputs.photo import find_photos, open_photo, to_tensor
-from unseen.inputs.streams import check_seed
+from unseen.inputs.streams import Seed
 from unseen.registry import spec
 from unseen.removal.fills.averaging import Averaging
 from unseen.system.files import contents_digest, stamp
+from unseen.system.options import Count, Meaning
 
 _SAME = 0.01
 """Mean difference of pixels in [0, 1] below which a donor is the photograph itself, perhaps compressed once more."""
@@ -35,27 +37,20 @@ class Marginal(Averaging):
     Donors are drawn from a folder, the same for every photograph; one that is the photograph itself is passed over, for
     it would hide nothing. With few donors, what they show is seen in the mean.
 
-    Args:
-        donors: a folder of photographs. There is no default, for none would be right: take photographs of the kind that
-            the network was trained on.
-        count: how many donors; a mask costs as many passes.
-        seed: of the choice.
-
     Raises:
         ParameterError: a count below 1, a seed outside 0 … 2⁶³ − 1; (when bound) no folder, or too few photographs in
             it, or a photograph that is not at the classifier's resolution.
         PhotoError: (when bound) the folder, or a photograph in it, cannot be read.
     """
 
-    donors: str | None = None
-    count: int = 8
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.count < 1:
-            raise ParameterError(f"count {self.count} must be at least 1")
-        check_seed(self.seed)
+    donors: Annotated[
+        str | None,
+        Meaning(
+            "a folder of photographs of the kind that the network was trained on; without one there is nothing to take"
+        ),
+    ] = None
+    count: Annotated[int, Count("how many donors there are; a mask costs as many passes")] = 8
+    seed: Seed = 0
 
     @property
     def name(self) -> str:

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.inputs.smoothing import check_width, smoothing
+from unseen.inputs.smoothing import Width, smoothing
 from unseen.registry import spec
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting
@@ -33,19 +33,12 @@ class Neighbour(Painting):
 
     Soft masks are certainties, and blend linearly.
 
-    Args:
-        width: standard deviation of the narrowest Gaussian, in pixels of the network's input, > 0.
-
     Raises:
         ParameterError: a width that is not positive and finite.
     """
 
-    width: float = 2.0
+    width: Width = 2.0
     soft = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_width(self.width)
 
     @property
     def name(self) -> str:

@@ -8,19 +8,18 @@ absence of one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
-from unseen.inputs.streams import check_seed, stream_of
+from unseen.inputs.streams import Seed, stream_of
 from unseen.registry import spec
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting, distinct
+from unseen.system.options import Meaning, Positive
 
 
 @dataclass(frozen=True)
@@ -29,24 +28,16 @@ class Noise(Painting):
 
     The noise belongs to the photograph and the seed: it is the same under every mask.
 
-    Args:
-        kind: ``uniform`` in [0, 1], or ``normal`` around the photograph's mean colour with its standard deviation in
-            each channel, clipped to [0, 1].
-        seed: of the noise.
+    It is ``uniform`` in [0, 1], or ``normal`` around the photograph's mean colour with its standard deviation in each
+    channel, clipped to [0, 1].
 
     Raises:
         ParameterError: another kind, or a seed outside 0 … 2⁶³ − 1.
     """
 
-    kind: Literal["uniform", "normal"] = "uniform"
-    seed: int = 0
+    kind: Annotated[Literal["uniform", "normal"], Meaning("how the noise is distributed")] = "uniform"
+    seed: Seed = 0
     soft = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.kind not in ("uniform", "normal"):
-            raise ParameterError(f"kind {self.kind!r} must be 'uniform' or 'normal'")
-        check_seed(self.seed)
 
     @property
     def name(self) -> str:
@@ -72,23 +63,13 @@ class AddedNoise(Painting):
     What is hidden shines through: at the default the shapes are still seen. The noise belongs to the photograph and the
     seed.
 
-    Args:
-        deviation: standard deviation of the noise, in units of pixels in [0, 1], > 0.
-        seed: of the noise.
-
     Raises:
         ParameterError: a deviation that is not positive and finite, or a seed outside 0 … 2⁶³ − 1.
     """
 
-    deviation: float = 0.3
-    seed: int = 0
+    deviation: Annotated[float, Positive("the standard deviation of the noise, in units of pixels in [0, 1]")] = 0.3
+    seed: Seed = 0
     soft = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (self.deviation > 0 and isfinite(self.deviation)):
-            raise ParameterError(f"deviation {self.deviation} must be positive, in units of pixels in [0, 1]")
-        check_seed(self.seed)
 
     @property
     def name(self) -> str:

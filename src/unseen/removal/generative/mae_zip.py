@@ -18,8 +18,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from math import isfinite
-from typing import Literal
+from typing import Annotated, Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -28,7 +27,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.fingerprint import revision
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError
 from unseen.registry import spec
 from unseen.removal.batched import digest
 from unseen.removal.deactivation.activation import ActivationDeactivation
@@ -39,6 +38,7 @@ from unseen.removal.fills.painting import Solving
 from unseen.removal.generative.autoencoder import Autoencoder, resampled
 from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder, assembled, visible_only
 from unseen.removal.masked import MaskedForward
+from unseen.system.options import Count, Meaning, Number, Positive
 
 KEPT = 256
 """Pictures of one classifier that are kept, so that a mask that is asked for again is not optimised again."""
@@ -85,45 +85,29 @@ class MaeZip(Solving, MaskedAutoencoder):
     It costs hundreds of passes a mask. The picture does not depend on what is hidden, unless the reference is the
     photograph. Gradients reach visible pixels only directly, not through the optimisation.
 
-    Args:
-        model: see :class:`~unseen.removal.generative.masked_autoencoder.MaskedAutoencoder`.
-        threshold: likewise.
-        paste: likewise; visible pixels are never pasted into x⁰.
-        steps: of the optimisation.
-        rate: Adam's.
-        foreground: weight of L_F, which keeps the features of the visible part.
-        background: weight of L_B, which makes the classifier undecided about the hidden part alone.
-        minimal: weight of L_z, which keeps z small.
-        reference: whose features the visible part should keep: of the photograph with hidden pixels ``filled`` by their
-            neighbours; those that the network makes of the visible part where ``ad`` switches off the rest
-            (:func:`deactivated_features`); or, literally, of the ``photograph``, which leaks.
-        foreground_only: whether features of the hidden part are left free; as printed they are drawn to 0.
-
     Raises:
         ParameterError: a parameter outside its range.
         ModelError: (when bound) see :func:`~unseen.removal.generative.autoencoder.load_autoencoder`.
         NotApplicableError: (when bound) the network has no feature map with positions.
     """
 
-    steps: int = 50
-    rate: float = 0.05
-    foreground: float = 10.0
-    background: float = 1.0
-    minimal: float = 1e-4
-    reference: Literal["filled", "ad", "photograph"] = "filled"
-    foreground_only: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.steps < 1:
-            raise ParameterError(f"steps {self.steps} must be at least 1")
-        if not (self.rate > 0 and isfinite(self.rate)):
-            raise ParameterError(f"rate {self.rate} must be positive")
-        for weight in ("foreground", "background", "minimal"):
-            if not (getattr(self, weight) >= 0 and isfinite(getattr(self, weight))):
-                raise ParameterError(f"{weight} {getattr(self, weight)} must be a weight, at least 0")
-        if self.reference not in ("filled", "ad", "photograph"):
-            raise ParameterError(f"reference {self.reference!r} must be 'filled', 'ad' or 'photograph'")
+    steps: Annotated[int, Count("how many steps the optimisation takes")] = 50
+    rate: Annotated[float, Positive("Adam's rate of learning")] = 0.05
+    foreground: Annotated[float, Number("the weight of L_F, which keeps the features of the visible part", 0)] = 10.0
+    background: Annotated[
+        float, Number("the weight of L_B, which makes the classifier undecided about the hidden part alone", 0)
+    ] = 1.0
+    minimal: Annotated[float, Number("the weight of L_z, which keeps z small", 0)] = 1e-4
+    reference: Annotated[
+        Literal["filled", "ad", "photograph"],
+        Meaning(
+            "whose features the visible part should keep: of the photograph with hidden pixels filled by their "
+            "neighbours, of the visible part where ``ad`` switches off the rest, or of the photograph, which leaks"
+        ),
+    ] = "filled"
+    foreground_only: Annotated[
+        bool, Meaning("whether features of the hidden part are left free; as printed they are drawn to 0")
+    ] = False
 
     @property
     def content(self) -> str:

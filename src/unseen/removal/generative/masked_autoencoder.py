@@ -7,7 +7,7 @@ Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 202
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,6 +20,7 @@ from unseen.removal.fills.neighbour import neighbours
 from unseen.removal.fills.painting import Painting
 from unseen.removal.generative.autoencoder import Autoencoder, load_autoencoder, resampled
 from unseen.removal.masked import MaskedForward
+from unseen.system.options import Meaning, Share
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,22 @@ class MaskedAutoencoder(Painting):
     counts as visible are replaced by the Gaussian mean of the visible ones around them, both in what the autoencoder
     sees and in the picture. Photographs are resampled where the classifier's resolution is another than its own.
 
-    Args:
-        model: a folder in transformers' format, such as ``unseen train-mae`` writes, or a name of the Hugging Face hub,
-            which is then downloaded. A path with a comma or ``=`` cannot be written as a spec's first value.
-        threshold: a patch is hidden if at least this share of it is, in (0, 1].
-        paste: whether visible pixels stay. If not, the decoder's picture is taken as it is, visible part included,
-            wherever anything is hidden.
-
     Raises:
         ParameterError: no model, a path that no spec can hold, or a threshold outside its range.
         ModelError: (when bound) see :func:`~unseen.removal.generative.autoencoder.load_autoencoder`.
     """
 
-    model: str
-    threshold: float = 0.5
-    paste: bool = True
+    model: Annotated[
+        str, Meaning("a folder in transformers' format, such as ``unseen train-mae`` writes, or a name of the hub")
+    ]
+    threshold: Annotated[float, Share("the part of a patch from which on the patch is hidden", ends="(]")] = 0.5
+    paste: Annotated[
+        bool, Meaning("whether visible pixels stay; else the decoder's picture is taken wherever anything is hidden")
+    ] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_autoencoder(self.model, self.threshold)
+        check_model(self.model)
 
     @property
     def content(self) -> str:
@@ -84,16 +82,14 @@ class MaskedAutoencoder(Painting):
         return {**super().to_dict(), "weights": self.autoencoder(torch.device("cpu")).fingerprint}
 
 
-def check_autoencoder(model: str, threshold: float) -> None:
-    """Refuse a model that no spec can hold, and a threshold outside (0, 1].
+def check_model(model: str) -> None:
+    """Refuse a model that no spec can hold.
 
     Raises:
-        ParameterError: either of these.
+        ParameterError: it is empty, or has a comma in it.
     """
     if not model or "," in model:
         raise ParameterError(f"model {model!r} must be a folder or a hub's name without a comma in it")
-    if not 0 < threshold <= 1:
-        raise ParameterError(f"threshold {threshold} must lie in (0, 1]; it is the hidden share of a hidden patch")
 
 
 def visible_only(

@@ -9,20 +9,19 @@ stands for the base rate 1 / K.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
-from unseen.inputs.streams import stream_of
+from unseen.inputs.streams import Seed, stream_of
 from unseen.removal.zero_information.descent import Adam, Descent, Verdict, deficit, descend, wide_logits
 from unseen.removal.zero_information.point import divergence
+from unseen.system.options import Count, Meaning, Number, Options, Share
 
 Criterion = Literal["probability", "logit"]
 
@@ -52,16 +51,59 @@ class ZeroParts:
     converged: Bool[Tensor, " N"]
 
 
+_Excess = Annotated[
+    float, Share("how far above 1 / K the largest probability of the part without information may be", ends="()")
+]
+_Rate = Annotated[float, Share("Adam's rate of learning, in pixels of [0, 1]", ends="(]")]
+_Most = Annotated[int, Count("how many steps are taken at most")]
+
+
+@dataclass(frozen=True)
+class Adding(Options):
+    """How :func:`addition` searches; the default of ``excess`` is the thesis' 0.0045 for 1000 classes.
+
+    Raises:
+        ParameterError: an option outside its range.
+    """
+
+    tolerance: Annotated[
+        float, Share("the largest difference of y and y′ at which the first criterion is met", ends="()")
+    ] = 0.004
+    excess: _Excess = 0.0035
+    rate: _Rate = 0.05
+    most: _Most = 100
+    seed: Seed = 0
+
+
+@dataclass(frozen=True)
+class Decomposing(Options):
+    """How :func:`decomposition` searches.
+
+    Raises:
+        ParameterError: an option outside its range.
+    """
+
+    criterion: Annotated[
+        Criterion,
+        Meaning(
+            "what f is: the probability, where the residual is summed over classes, or the centred logit, where it is "
+            "a share of the square of the photograph's"
+        ),
+    ] = "probability"
+    smoothness: Annotated[
+        float, Number("the weight of the total variation, the mean absolute difference of neighbours", 0)
+    ] = 0.1
+    tolerance: Annotated[float, Share("the squared residual at which the first criterion is met", ends="()")] = 0.005
+    excess: _Excess = 0.0035
+    rate: _Rate = 0.05
+    most: _Most = 300
+
+
 def addition(
     classifier: Classifier,
     images: Float[Tensor, "N 3 H W"],
     masks: Float[Tensor, "N H W"],
-    *,
-    tolerance: float = 0.004,
-    excess: float = 0.0035,
-    rate: float = 0.05,
-    most: int = 100,
-    seed: int = 0,
+    options: Adding,
 ) -> ZeroParts:
     """Algorithm 2: added to the hidden part, V changes nothing; alone on black, it says nothing.
 
@@ -76,17 +118,12 @@ def addition(
         classifier: the model.
         images: photographs in [0, 1].
         masks: 1 = visible; of 0 and 1 only.
-        tolerance: largest difference of y and y′ at which the first criterion is met.
-        excess: how far above 1 / K the largest y₀ may be; the default is the thesis' 0.0045 for 1000 classes.
-        rate: of Adam, in pixels of [0, 1].
-        most: steps at most; each takes two passes with a gradient.
-        seed: of the noise, which belongs to the photograph, whatever its mask.
+        options: of the search; the noise belongs to the photograph, whatever its mask. Each step takes two passes
+            with a gradient.
 
     Raises:
-        ParameterError: a parameter outside its range.
         NotApplicableError: the network cannot be differentiated.
     """
-    check_parts(tolerance, excess, rate, most)
     hidden = 1 - masks[:, None].to(images)
     full = _probabilities(classifier, images)
 
@@ -100,23 +137,26 @@ def addition(
         return residual, alone.exp().amax(1), divergence(before, added) + deficit(alone)
 
     noise = [
-        torch.rand(image.shape, generator=stream_of(image, seed), dtype=torch.float32) for image in _distinct(images)
+        torch.rand(image.shape, generator=stream_of(image, options.seed), dtype=torch.float32)
+        for image in _distinct(images)
     ]
     start = torch.stack(noise).to(images).expand_as(images)
-    return _solved(classifier, images, hidden, start, views, criteria, (tolerance, excess, rate, most))
+    return _solved(
+        classifier,
+        images,
+        hidden,
+        start,
+        views,
+        criteria,
+        options,
+    )
 
 
 def decomposition(
     classifier: Classifier,
     images: Float[Tensor, "N 3 H W"],
     masks: Float[Tensor, "N H W"],
-    *,
-    criterion: Criterion = "probability",
-    smoothness: float = 0.1,
-    tolerance: float = 0.005,
-    excess: float = 0.0035,
-    rate: float = 0.05,
-    most: int = 300,
+    options: Decomposing,
 ) -> ZeroParts:
     """Section 9.7, Eq. 52: an image x₀ without information, with which both parts add up to the photograph.
 
@@ -128,25 +168,17 @@ def decomposition(
         classifier: the model.
         images: photographs in [0, 1].
         masks: 1 = visible; of 0 and 1 only.
-        criterion: f is the ``probability``, where the residual is summed over classes, or the centred ``logit``, where
-            it is a share of the square of the photograph's centred logits.
-        smoothness: weight of the total variation: the mean absolute difference of neighbours down plus that across.
-        tolerance: squared residual at which the first criterion is met.
-        excess: how far above 1 / K the largest probability of x₀ may be.
-        rate: of Adam, in pixels of [0, 1].
-        most: steps at most; each takes three passes with a gradient. Most photographs need some dozens, few hundreds.
+        options: of the search. Each step takes three passes with a gradient; most photographs need some dozens, few
+            hundreds.
 
     Raises:
-        ParameterError: a parameter outside its range.
         NotApplicableError: the network cannot be differentiated.
     """
-    check_parts(tolerance, excess, rate, most)
-    check_decomposition(criterion, smoothness)
     hidden = 1 - masks[:, None].to(images)
     full = _probabilities(classifier, images)
 
     def read(logs: Tensor) -> Tensor:
-        return logs.exp() if criterion == "probability" else logs - logs.mean(1, keepdim=True)
+        return logs.exp() if options.criterion == "probability" else logs - logs.mean(1, keepdim=True)
 
     def views(fills: Tensor, numbers: Tensor) -> Tensor:
         some, part = images[numbers], hidden[numbers]
@@ -156,12 +188,12 @@ def decomposition(
         shown, rest, nothing = logits.log_softmax(1).chunk(3)
         whole = read(full[numbers])
         residual = (read(shown) + read(rest) - read(nothing) - whole).square().sum(1)
-        if criterion == "logit":
+        if options.criterion == "logit":
             residual = residual / whole.square().sum(1).clamp(min=torch.finfo(whole.dtype).tiny)
         return residual, nothing.exp().amax(1), residual + deficit(nothing)
 
     start = torch.full_like(images, 0.5)
-    return _solved(classifier, images, hidden, start, views, criteria, (tolerance, excess, rate, most), smoothness)
+    return _solved(classifier, images, hidden, start, views, criteria, options, options.smoothness)
 
 
 def variation(images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, " N"]:
@@ -184,14 +216,13 @@ def _solved(
     start: Float[Tensor, "N 3 H W"],
     views: Views,
     criteria: Criteria,
-    limits: tuple[float, float, float, int],
+    options: Adding | Decomposing,
     smoothness: float = 0.0,
 ) -> ZeroParts:
-    tolerance, excess, rate, most = limits
     idle = ~(hidden > 0).any(3).any(2).any(1)
 
     def met(residual: Tensor, maximum: Tensor, classes: int, numbers: Tensor) -> Tensor:
-        return ((residual <= tolerance) & (maximum <= 1 / classes + excess)) | idle[numbers]
+        return ((residual <= options.tolerance) & (maximum <= 1 / classes + options.excess)) | idle[numbers]
 
     def objective(fills: Tensor, numbers: Tensor) -> Verdict:
         logits = wide_logits(classifier, views(fills, numbers))
@@ -200,7 +231,7 @@ def _solved(
             loss = loss + smoothness * variation(fills)
         return loss, maximum, met(residual, maximum, logits.shape[1], numbers)
 
-    found: Descent = descend(classifier, start, objective, Adam(rate, start), most=most)
+    found: Descent = descend(classifier, start, objective, Adam(options.rate, start), most=options.most)
     every = torch.arange(len(images), device=images.device)
     with torch.no_grad():
         logits = classifier.forward(views(found.images, every))
@@ -221,31 +252,3 @@ def _probabilities(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> 
     logits = classifier.forward(_distinct(images))
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return logits.log_softmax(1).expand(len(images), -1)
-
-
-def check_parts(tolerance: float, excess: float, rate: float, most: int) -> None:
-    """Refuse parameters outside their range.
-
-    Raises:
-        ParameterError: any of these.
-    """
-    if not 0 < tolerance < 1:
-        raise ParameterError(f"tolerance {tolerance} must lie in (0, 1)")
-    if not 0 < excess < 1:
-        raise ParameterError(f"excess {excess} must lie in (0, 1); it is a probability above 1 / K")
-    if not 0 < rate <= 1:
-        raise ParameterError(f"rate {rate} must lie in (0, 1]; it is in pixels of [0, 1]")
-    if most < 1:
-        raise ParameterError(f"most {most} must be at least 1 step")
-
-
-def check_decomposition(criterion: str, smoothness: float) -> None:
-    """Refuse parameters outside their range.
-
-    Raises:
-        ParameterError: any of these.
-    """
-    if criterion not in get_args(Criterion):
-        raise ParameterError(f"criterion {criterion!r} must be 'probability' or 'logit'")
-    if not 0 <= smoothness < math.inf:
-        raise ParameterError(f"smoothness {smoothness} must be 0 or more")

@@ -29,7 +29,7 @@ from unseen.system.options import Count, Options, Positive, Share
 
 
 @dataclass(frozen=True, kw_only=True)
-class Descent(Options):
+class Descending(Options):
     """How a zero-information point is searched for.
 
     Raises:
@@ -86,7 +86,7 @@ class ZeroPoints:
 def zero_points(
     classifier: Classifier,
     images: Float[Tensor, "N 3 H W"],
-    options: Descent,
+    options: Descending,
     *,
     targets: Int[Tensor, " N"] | None = None,
 ) -> ZeroPoints:

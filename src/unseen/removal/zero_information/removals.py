@@ -15,16 +15,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.inputs.streams import check_seed
 from unseen.registry import spec
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Solving
 from unseen.removal.zero_information.parts import (
-    Criterion,
+    Adding,
+    Decomposing,
     ZeroParts,
     addition,
-    check_decomposition,
-    check_parts,
     decomposition,
 )
 
@@ -73,89 +71,34 @@ class Solved(Solving):
 
 
 @dataclass(frozen=True)
-class Addition(Solved):
+class Addition(Solved, Adding):
     """Algorithm 2 (ZIP) in sound form: :func:`~unseen.removal.zero_information.parts.addition`; masks of 0 and 1 only.
-
-    Args:
-        tolerance: see there, as are all others.
-        excess: as there.
-        rate: as there.
-        most: as there.
-        seed: as there.
 
     Raises:
         ParameterError: a parameter outside its range.
     """
 
-    tolerance: float = 0.004
-    excess: float = 0.0035
-    rate: float = 0.05
-    most: int = 100
-    seed: int = 0
     entry = "zip"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_parts(self.tolerance, self.excess, self.rate, self.most)
-        check_seed(self.seed)
 
     def solved(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
     ) -> ZeroParts:
         """See :meth:`Solved.solved`."""
-        return addition(
-            classifier,
-            pixels,
-            masks,
-            tolerance=self.tolerance,
-            excess=self.excess,
-            rate=self.rate,
-            most=self.most,
-            seed=self.seed,
-        )
+        return addition(classifier, pixels, masks, self)
 
 
 @dataclass(frozen=True)
-class Decomposition(Solved):
+class Decomposition(Solved, Decomposing):
     """Section 9.7: :func:`~unseen.removal.zero_information.parts.decomposition`; masks of 0 and 1 only.
-
-    Args:
-        criterion: see there, as are all others.
-        smoothness: as there.
-        tolerance: as there.
-        excess: as there.
-        rate: as there.
-        most: as there.
 
     Raises:
         ParameterError: a parameter outside its range.
     """
 
-    criterion: Criterion = "probability"
-    smoothness: float = 0.1
-    tolerance: float = 0.005
-    excess: float = 0.0035
-    rate: float = 0.05
-    most: int = 300
     entry = "zip-decomposition"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_parts(self.tolerance, self.excess, self.rate, self.most)
-        check_decomposition(self.criterion, self.smoothness)
 
     def solved(
         self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
     ) -> ZeroParts:
         """See :meth:`Solved.solved`."""
-        return decomposition(
-            classifier,
-            pixels,
-            masks,
-            criterion=self.criterion,
-            smoothness=self.smoothness,
-            tolerance=self.tolerance,
-            excess=self.excess,
-            rate=self.rate,
-            most=self.most,
-        )
+        return decomposition(classifier, pixels, masks, self)
