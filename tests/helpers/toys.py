@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from unseen import Curve, Part, Preprocessing
 from unseen.classifier.zoo import Loaded
 from unseen.errors import NotApplicableError
+from unseen.explainers import Method
 from unseen.explanation import Findings
 from unseen.registry import Entry
 from unseen.removal import MaskedClassifier
@@ -28,7 +29,7 @@ LABELS = ("left", "right", "neither")
 
 
 @dataclass(frozen=True)
-class Toy:
+class Toy(Method):
     """The left half of the photograph, whatever the model says; three evaluations."""
 
     stretch: float = 1.0
