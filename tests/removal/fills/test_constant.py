@@ -119,5 +119,5 @@ def test_a_removal_that_paints_nothing_says_so(image: torch.Tensor) -> None:
 def test_colours_that_there_are_not_are_refused_at_once(image: torch.Tensor) -> None:
     with pytest.raises(ParameterError, match=r"colour must be 'zero', .* or 'channel-mean', got 'pink'"):
         ConstantFill("pink")  # type: ignore[arg-type]
-    with pytest.raises(ParameterError, match="colour 'pink'"):
+    with pytest.raises(ParameterError, match=r"colour must be .*, got 'pink'"):
         fill_colour("pink", SEEN, image[None])  # type: ignore[arg-type]
