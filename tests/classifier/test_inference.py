@@ -14,6 +14,9 @@ from unseen.classifier.inference import OnnxNetwork
 from unseen.errors import ModelError, NotApplicableError
 from unseen.removal import REMOVALS
 
+# Its exporter and the newest onnxscript cannot convert a batch norm, which accelerated() refuses in words.
+pytestmark = pytest.mark.skipif(torch.__version__.startswith("2.6."), reason="PyTorch 2.6 exports no batch norm")
+
 SMALL = Preprocessing((32, 32), None)
 
 
