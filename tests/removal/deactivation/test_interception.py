@@ -206,10 +206,19 @@ def test_scripted_functions_are_refused_whatever_the_shape_of_their_result() -> 
             logits(randomise(Network(function)), photo(SIZE), torch.ones(1, *SIZE))
 
 
-def test_a_tensor_from_numpy_is_refused() -> None:
-    model = Network(lambda m, x: m.mid(x * torch.from_numpy(OUTSIDE.numpy().copy())))
+def test_a_tensor_from_numpy_is_refused_unless_it_is_the_same_in_every_pass() -> None:
+    passes: list[int] = []
+
+    def differs(m: Network, x: Tensor) -> Tensor:
+        passes.append(len(passes))
+        return m.mid(x * torch.from_numpy(OUTSIDE.numpy() + passes[-1]))
+
     with pytest.raises(NotApplicableError, match="numpy"):
-        logits(randomise(model), photo(SIZE), torch.ones(1, *SIZE))
+        logits(randomise(Network(differs)), photo(SIZE), torch.ones(1, *SIZE))
+    constant = Network(lambda m, x: m.mid(x * torch.from_numpy(OUTSIDE.numpy().copy())))
+    plain = Network(lambda m, x: m.mid(x * OUTSIDE))
+    asked = [logits(randomise(model), photo(SIZE), torch.ones(1, *SIZE)) for model in (constant, plain)]
+    torch.testing.assert_close(*asked)
 
 
 @pytest.mark.parametrize(
