@@ -87,7 +87,7 @@ def _logit(run: Relevance, logit: Tensor) -> Tensor:
         if float(logit.detach()) <= 0:
             raise NotApplicableError(
                 f"deep-taylor decomposes a positive logit, and this is {float(logit.detach()):.3g}; "
-                "explain the model's top class, or choose 'lrp-epsilon'"
+                "explain a class whose logit is positive, or choose 'lrp-epsilon'"
             )
     return logit
 
