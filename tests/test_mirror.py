@@ -1,0 +1,138 @@
+"""Tests mirror the source: ``unseen/a/b.py`` is tested in ``tests/a/test_b.py``, or by the test that is named here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import unseen
+
+SOURCE = Path(unseen.__file__).parent
+TESTS = Path(__file__).parent
+
+TESTED_BY = {
+    # what a command or a method prints, draws or shares is tested by what it prints, draws or shares
+    "classifier/decision": "pipeline/test_explain.py",
+    "classifier/differentiation": "explainers/gradients/test_gradient.py",
+    "classifier/folding": "classifier/test_classifier.py",
+    "classifier/intercepting": "removal/deactivation/test_interception.py",
+    "classifier/scores": "explainers/test_scores.py",
+    "cli/loading": "cli/test_explain.py",
+    "cli/messages": "cli/test_app.py",
+    "cli/options": "cli/test_evaluate.py",
+    "criteria/axioms": "criteria/test_analytic.py",
+    "criteria/catalogue": "criteria/test_checks.py",
+    "criteria/invariance": "criteria/test_networks.py",
+    "criteria/pairs": "criteria/test_networks.py",
+    "criteria/rewrites": "criteria/test_networks.py",
+    "criteria/verdict": "criteria/test_checks.py",
+    "evaluation/content": "evaluation/distance/test_store.py",
+    "evaluation/distance/figures": "cli/test_distance.py",
+    "evaluation/distance/report": "evaluation/distance/test_measuring.py",
+    "evaluation/judging/agreement": "evaluation/judging/test_separation.py",
+    "evaluation/judging/identity": "evaluation/judging/test_ledger.py",
+    "evaluation/judging/judgements": "evaluation/judging/test_separation.py",
+    "evaluation/judging/packing": "evaluation/judging/test_ledger.py",
+    "evaluation/judging/report/figures": "evaluation/judging/report/test_report.py",
+    "evaluation/judging/report/maps": "evaluation/judging/test_separation.py",
+    "evaluation/judging/report/tables": "evaluation/judging/report/test_report.py",
+    "evaluation/judging/report/values": "evaluation/judging/report/test_report.py",
+    "evaluation/judging/subject": "evaluation/judging/test_ledger.py",
+    "evaluation/retraining/figures": "evaluation/retraining/test_roar.py",
+    "evaluation/retraining/maps": "evaluation/retraining/test_roar.py",
+    "evaluation/retraining/network": "evaluation/retraining/test_training.py",
+    "evaluation/retraining/report": "evaluation/retraining/test_roar.py",
+    "explainers/aggregation/method": "explainers/aggregation/test_aggregating.py",
+    "explainers/cam/masked_cam": "explainers/cam/test_cam.py",
+    "explainers/entry": "explainers/test_catalogue.py",
+    "explainers/gradients/baselines": "explainers/gradients/test_integrated.py",
+    "explainers/hiding/adaptive": "explainers/hiding/test_iassa.py",
+    "explainers/hiding/windows": "explainers/hiding/test_occlusion.py",
+    "explainers/method": "explainers/test_catalogue.py",
+    "explainers/propagation/deeplift_rules": "explainers/propagation/test_deeplift.py",
+    "explainers/propagation/lrp_pass": "explainers/propagation/test_lrp.py",
+    "explainers/propagation/lrp_rules": "explainers/propagation/test_lrp.py",
+    "explanation/findings": "explanation/test_explanation.py",
+    "explanation/plotting/columns": "explanation/plotting/test_figures.py",
+    "explanation/plotting/drawn": "explanation/plotting/test_figures.py",
+    "explanation/plotting/mixture": "explanation/plotting/test_weights.py",
+    "explanation/plotting/page": "explanation/plotting/test_figures.py",
+    "explanation/plotting/palette": "explanation/plotting/test_figures.py",
+    "inputs/neighbourhood": "metrics/test_sensitivity.py",
+    "inputs/smoothing": "removal/fills/test_blur.py",
+    "inputs/streams": "removal/fills/test_noise.py",
+    "metrics/catalogue": "test_registry.py",
+    "metrics/entry": "test_registry.py",
+    "metrics/redrawing": "metrics/test_randomisation.py",
+    "metrics/soft": "metrics/test_drop.py",
+    "pipeline/comparison": "pipeline/test_sheet.py",
+    "pipeline/provenance": "pipeline/test_explain.py",
+    "removal/deactivation/cells": "removal/deactivation/test_grid.py",
+    "removal/deactivation/final_maps": "removal/deactivation/test_features.py",
+    "removal/deactivation/masked_model": "explainers/propagation/test_lrp.py",
+    "removal/deactivation/places": "removal/deactivation/test_placement.py",
+    "removal/deactivation/tensor_table": "removal/deactivation/test_interception.py",
+    "removal/fills/averaging": "removal/fills/test_distance.py",
+    "removal/fills/dataset_mean": "removal/fills/test_marginal.py",
+    "removal/fills/painting": "removal/fills/test_constant.py",
+    "removal/zero_information/descent": "removal/zero_information/test_point.py",
+    "system/database": "evaluation/judging/test_ledger.py",
+    "system/optional": "classifier/zoo/test_loading.py",
+    "system/pictures": "pipeline/test_sheet.py",
+    "system/progress": "cli/test_progress.py",
+    "classifier/zoo/bundled": "classifier/zoo/test_loading.py",
+    "classifier/zoo/catalogue": "classifier/zoo/test_loading.py",
+    "classifier/zoo/source": "classifier/zoo/test_loading.py",
+    "classifier/zoo/weights": "classifier/zoo/test_loading.py",
+    # what needs torchvision, timm or transformers is tested in the environment that has them
+    "classifier/zoo/from_timm": "../tests_zoo/test_zoo_adapters.py",
+    "classifier/zoo/from_torchvision": "../tests_zoo/test_zoo_adapters.py",
+    "classifier/zoo/from_transformers": "../tests_zoo/test_zoo_adapters.py",
+    "cli/train_mae": "../tests_zoo/test_mae_training.py",
+    "removal/generative/autoencoder": "../tests_zoo/test_masked_autoencoder.py",
+    "removal/generative/design": "../tests_zoo/test_mae_training.py",
+    "removal/generative/judging": "../tests_zoo/test_mae_training.py",
+    "removal/generative/mae_zip": "../tests_zoo/test_mae_zip.py",
+    "removal/generative/training": "../tests_zoo/test_mae_training.py",
+}
+"""Modules that have no test file of their own, and the one that tests them."""
+
+OF_THE_WHOLE = {
+    "explainers/cam/test_geometry.py": "every map of the family, against occlusion",
+    "explainers/test_memory.py": "every method: no tensor outlives its result",
+    "explainers/test_precision.py": "every method: in which precision it computes",
+    "explainers/test_untouched.py": "every method: what belongs to the user is left as found",
+    "metrics/test_unmoved_scores.py": "every metric: a model that says the same of everything",
+    "metrics/test_untouched.py": "every metric that asks the method again: what belongs to the user is left as found",
+    "test_house.py": "the plan of the packages",
+    "test_mirror.py": "this",
+}
+"""Tests of no module, and of what they are."""
+
+
+def modules() -> set[str]:
+    """Every module of the source, and every package; entries are data, which the catalogues' tests read."""
+    found = {path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py")}
+    return {path.as_posix() for path in found if not {path.name, path.parent.name} & {"__main__", "entries"}}
+
+
+def tests() -> set[str]:
+    """Every test file; those of the project are of no module: they look at packaging, documents and workflows."""
+    found = {path.relative_to(TESTS) for path in TESTS.rglob("test_*.py")}
+    return {path.as_posix() for path in found if path.parts[0] != "project"}
+
+
+def module_of(test: str) -> str:
+    return (Path(test).parent / Path(test).stem.removeprefix("test_")).as_posix()
+
+
+def test_every_module_has_its_test() -> None:
+    own = {module_of(test) for test in tests()}
+    lacking = {name for name in modules() - own if Path(name).name != "__init__"} - set(TESTED_BY)
+    assert not lacking, f"add tests/…/test_NAME.py, or say in TESTED_BY which test is theirs: {sorted(lacking)}"
+    assert set(TESTED_BY) <= modules() - own, "TESTED_BY names what has a test file of its own, or is no module"
+    assert all((TESTS / test).is_file() for test in TESTED_BY.values())
+
+
+def test_every_test_is_of_a_module() -> None:
+    strays = {test for test in tests() if module_of(test) not in modules()} - set(OF_THE_WHOLE)
+    assert not strays, f"name them like what they test, or say in OF_THE_WHOLE what that is: {sorted(strays)}"
