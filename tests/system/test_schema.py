@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pytest
 from hypothesis import given
@@ -103,3 +103,16 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a.json", Head) == {"format": "ü"}
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "b.json", Head)
+
+
+class Postponed(TypedDict):
+    format: str
+    finished: NotRequired[bool]
+
+
+def test_what_is_not_required_may_be_lacking_where_annotations_are_postponed() -> None:
+    assert checked({"format": "x"}, Postponed) == {"format": "x"}
+    with pytest.raises(MalformedError, match="lacks 'format'"):
+        checked({"finished": True}, Postponed)
+    with pytest.raises(MalformedError, match="finished"):
+        checked({"format": "x", "finished": 3}, Postponed)

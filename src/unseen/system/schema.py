@@ -170,7 +170,9 @@ def _record(value: object, kind: Any, where: str) -> object:
 def _fields(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
     hints = typing.get_type_hints(kind)
     if typing.is_typeddict(kind):
-        return hints, frozenset(kind.__required_keys__)
+        marked = typing.get_type_hints(kind, include_extras=True)  # __required_keys__ does not read postponed ones
+        optional = {name for name, hint in marked.items() if typing.get_origin(hint) is typing.NotRequired}
+        return hints, frozenset(kind.__required_keys__) - optional
     fields = [field for field in dataclasses.fields(kind) if field.init]
     needed = (f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING)
     return {field.name: hints[field.name] for field in fields}, frozenset(needed)

@@ -166,7 +166,7 @@ def split_of(trained: Path) -> tuple[list[Path], list[Path]]:
         held_out, others = split(folder, share=record["held_out"], seed=record["seed"])
     except (OSError, MalformedError, RuntimeError, UnseenError) as error:
         raise ModelError(f"what {trained} was not trained on cannot be told ({error}); train it again") from None
-    if contents_digest([*held_out, *others]) != record["photographs"]:
+    if contents_digest([*held_out, *others]) != record["content"]:
         raise ModelError(f"{folder} no longer holds the photographs that {trained} was trained on; train it again")
     return held_out, others
 
@@ -174,7 +174,7 @@ def split_of(trained: Path) -> tuple[list[Path], list[Path]]:
 class _Record(TypedDict):
     format: str
     photographs_from: str
-    photographs: str
+    content: str
     held_out: float
     seed: int
     finished: NotRequired[bool]
@@ -213,7 +213,7 @@ class _Run:
         self.identity = {
             "format": FORMAT,
             "photographs_from": str(photos.absolute()),
-            "photographs": contents_digest([*held_out, *others]),
+            "content": contents_digest([*held_out, *others]),
             **asdict(self.training),
         }
         record = self.out / RECORD
