@@ -64,6 +64,8 @@ TESTED_BY = {
     "metrics/entry": "test_registry.py",
     "metrics/redrawing": "metrics/test_randomisation.py",
     "metrics/soft": "metrics/test_drop.py",
+    "evaluation/judging/measurements": "evaluation/judging/report/test_report.py",
+    "pipeline/check_model": "pipeline/test_model_checks.py",
     "pipeline/comparison": "pipeline/test_sheet.py",
     "pipeline/provenance": "pipeline/test_explain.py",
     "removal/deactivation/cells": "removal/deactivation/test_grid.py",
