@@ -14,7 +14,6 @@ TESTED_BY = {
     "classifier/decision": "pipeline/test_explain.py",
     "classifier/differentiation": "explainers/gradients/test_gradient.py",
     "classifier/folding": "classifier/test_classifier.py",
-    "classifier/intercepting": "removal/deactivation/test_interception.py",
     "classifier/scores": "explainers/test_scores.py",
     "cli/loading": "cli/test_explain.py",
     "cli/messages": "cli/test_app.py",
@@ -34,7 +33,6 @@ TESTED_BY = {
     "evaluation/judging/packing": "evaluation/judging/test_ledger.py",
     "evaluation/judging/report/figures": "evaluation/judging/report/test_report.py",
     "evaluation/judging/report/maps": "evaluation/judging/test_separation.py",
-    "evaluation/judging/report/tables": "evaluation/judging/report/test_report.py",
     "evaluation/judging/report/values": "evaluation/judging/report/test_report.py",
     "evaluation/judging/subject": "evaluation/judging/test_ledger.py",
     "evaluation/retraining/figures": "evaluation/retraining/test_roar.py",
@@ -107,6 +105,7 @@ OF_THE_WHOLE = {
     "metrics/test_untouched.py": "every metric that asks the method again: what belongs to the user is left as found",
     "test_house.py": "the plan of the packages",
     "test_mirror.py": "this",
+    "test_remedies.py": "every refusal: what it offers works",
 }
 """Tests of no module, and of what they are."""
 
