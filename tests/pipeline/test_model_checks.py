@@ -178,6 +178,8 @@ PLANTED: list[tuple[Callable[[], nn.Module], str, str, str]] = [
     (lambda: biased([[10, 0], [0, 30], [0, 0]], [2, 0, -1]), "ad: all hidden", "noted", "as the photograph is"),
     (Peeking, "ad: hidden pixels", "fails", "past torch's functions"),
     (lambda: Red(features=lambda _, x: x.detach()), "gradients", "fails", "have no gradient"),
+    (lambda: Red(features=lambda _, x: 0.3 * x + 0.7 * x.detach()), "gradients", "noted", "3.3 times as steeply"),
+    (lambda: Red(features=lambda _, x: 2 * x.detach() - x), "gradients", "noted", "-1 times as steeply"),
     (lambda: Red(means=lambda _, x: x + (x - x).sqrt()), "gradients", "fails", "NaN or infinite in 100.0 %"),
     (lambda: Red(features=lambda _, x: torch.fft.ifft2(torch.fft.fft2(x)).real), "ad: nothing hidden", "fails", "fft"),
     (Beside, "feature map", "noted", "of the score passes beside"),

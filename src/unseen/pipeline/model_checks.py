@@ -20,7 +20,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.classifier.answers import are_probabilities, check_finite, check_labels, logits_of
 from unseen.classifier.decision import check_company
-from unseen.classifier.differentiation import differentiable_logits, differentiated
+from unseen.classifier.differentiation import differentiable_logits, differentiated, slope_found
 from unseen.classifier.preprocessing import Prepared
 from unseen.classifier.repeatability import check_repeatable, states
 from unseen.errors import ModelError, NotApplicableError
@@ -235,7 +235,7 @@ def check_input(subject: Subject) -> Found:
 
 
 def check_gradients(subject: Subject) -> Found:
-    """Whether the top class's logit has a finite gradient that is not 0 everywhere."""
+    """Whether the top class's logit has a gradient that is finite, not 0, and the slope of what is computed."""
     image = subject.image[None].to(subject.classifier.device).clone().requires_grad_()
     with subject.classifier.frozen(), torch.enable_grad():
         value = differentiable_logits(subject.classifier, image)[0, subject.target]
@@ -249,7 +249,16 @@ def check_gradients(subject: Subject) -> Found:
     largest = float(gradient.abs().max())
     if largest == 0:
         return "noted", "the gradient is 0 everywhere: no gradient method can tell pixels apart; choose 'occlusion'"
-    return "holds", f"finite; the largest is {largest:.2g}"
+    told = f"finite; the largest is {largest:.2g}"
+    if subject.classifier.dtype.itemsize < 4:  # a difference that small would be rounding
+        return "holds", told
+    ratio = slope_found(subject.classifier, subject.image, subject.target, gradient[0].cpu())
+    if not 0.5 <= ratio <= 2:
+        return "noted", (
+            f"{told}, but along it the logit rises {ratio:.2g} times as steeply as it says: the network's gradient is "
+            "not that of what it computes (detach, rounding, or a backward pass of its own?); compare with 'occlusion'"
+        )
+    return "holds", f"{told}; along it the logit rises {ratio:.2g} times as steeply as it says"
 
 
 def check_whole(subject: Subject) -> Found:
@@ -377,7 +386,7 @@ CHECKS = (
     Check("threads", check_threads, (*_ANSWER, "repeatable")),
     Check("input kept", check_input, _ANSWER),
     Check("grey picture", check_grey, _ANSWER),
-    Check("gradients", check_gradients, _ANSWER),
+    Check("gradients", check_gradients, (*_ANSWER, "repeatable")),
     Check("ad: nothing hidden", check_whole, (*_ANSWER, "repeatable", "neighbours")),
     Check("ad: hidden pixels", check_hidden, _FOLLOWED),
     Check("ad: all hidden", check_nothing, _FOLLOWED),

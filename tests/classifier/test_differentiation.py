@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from unseen import Classifier, Preprocessing
+from unseen.classifier.differentiation import slope_found
+
+
+class Quadratic(nn.Module):
+    """Half the sum of squares, against 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        half = x.square().sum((1, 2, 3)) / 2
+        return torch.stack([half, torch.zeros_like(half)], 1)
+
+
+@pytest.mark.parametrize("share", [1.0, 2.0, -1.0])
+def test_a_step_along_the_gradient_tells_whether_it_is_one(share: float) -> None:
+    model = Classifier(Quadratic(), Preprocessing((4, 4), None, mean=(0, 0, 0), std=(1, 1, 1)))
+    image = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    assert slope_found(model, image, 0, share * image) == pytest.approx(1 / share, rel=1e-3)
