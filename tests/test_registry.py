@@ -2,17 +2,21 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
-from typing import Any, Literal, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 import pytest
+import torch
 
 from unseen import registry
 from unseen.criteria import CRITERIA
-from unseen.errors import ParameterError, UnknownNameError
+from unseen.errors import ParameterError, PluginError, UnknownNameError
+from unseen.explainers import FromMap
 from unseen.explainers.catalogue import METHODS
+from unseen.explanation import Findings
 from unseen.metrics import METRICS
 from unseen.registry import Entry, Option, Registry
 from unseen.removal import REMOVALS
+from unseen.system.options import Share
 
 
 @dataclass(frozen=True)
@@ -194,3 +198,90 @@ def test_words_that_are_no_choice_are_refused_from_python_too(
     given = {f.name: needed[f.name] for f in dataclasses.fields(factory) if f.name in needed}  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="pink"):
         factory(**{**given, **preset, option: "pink"})
+
+
+class Switch:
+    """Nothing that explains."""
+
+    def __call__(self) -> None:
+        raise AssertionError("it is never called")
+
+
+class Left(FromMap):
+    """The left half."""
+
+
+@dataclass(frozen=True)
+class Whole(FromMap):
+    """Every pixel alike."""
+
+    level: Annotated[float, Share("the value of every pixel", ends="(]")] = 1.0
+
+    def attribute(self, evaluate: Any, seed: int, domain: Any) -> Findings:
+        del seed, domain
+        return Findings(torch.full(evaluate.masked.shape, self.level))
+
+
+def methods() -> Registry[Any]:
+    return Registry("method", "unseen.nobody", {}, contract="unseen.explainers.method:Method")
+
+
+def test_a_class_is_registered_in_one_line_and_has_its_options() -> None:
+    known = methods()
+    known.register("whole", Whole)
+    assert known["whole"].summary == "Every pixel alike"
+    assert known.create("whole:0.5") == Whole(0.5)
+    assert known.options("whole")[0] == Option("level", "a number", "1.0", "in (0, 1]", "the value of every pixel")
+    known.register("whole", Whole, "again, as a cell that is run twice does")
+    assert known["whole"].summary.startswith("again")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "message"),
+    [
+        ("switch", Switch, "method 'switch' has no uses_removal, .*; define what is missing, or derive the class from"),
+        ("left", Left, "method 'left' has no attribute; define what is missing, or derive the class from"),
+        ("a,b", Whole, "method 'a,b' cannot be registered: a name begins with"),
+        ("three", 3, "method 'three' cannot be registered: its target is a int"),
+    ],
+)
+def test_what_does_not_keep_the_contract_is_refused_in_one_line(name: str, target: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message) as refused:
+        methods().register(name, target)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_built_in_name_is_not_replaced() -> None:
+    with pytest.raises(ParameterError, match="'grey' is built in"):
+        REMOVALS.register("grey", plain)
+
+
+def test_what_a_factory_makes_must_keep_the_contract_too() -> None:
+    known = methods()
+    known.register("made", Switch.__call__, "a function, of which nothing is known until it is called")
+    known.register("other", f"{__name__}:Switch", "imported when it is used")
+    with pytest.raises(PluginError, match="method 'other' has no uses_removal"):
+        known.create("other")
+
+
+def test_an_entry_point_may_be_the_class_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [
+        EntryPoint(kind.__name__.lower(), f"{__name__}:{kind.__name__}", "unseen.nobody") for kind in (Whole, Left)
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "unseen.nobody" else [])
+    known = methods()
+    with pytest.warns(UserWarning, match="method 'left' of .* is left out: method 'left' has no attribute"):
+        assert list(known) == ["whole"]
+    assert known.create("whole") == Whole()
+
+
+def test_facts_that_a_metric_needs_are_asked_for() -> None:
+    with pytest.raises(ParameterError, match="metric 'mine' cannot be registered: .*'better', 'range', and 'weakness'"):
+        METRICS.register("mine", plain)
+
+
+@pytest.mark.parametrize("known", [METHODS, REMOVALS])
+def test_every_option_says_what_it_is(known: Registry[Any]) -> None:
+    for name in known._builtin:
+        for option in known.options(name):
+            assert option.meaning, f"{known.kind} {name} does not say what {option.name} is"

@@ -1,13 +1,18 @@
 from .classifier.classifier import Classifier as Classifier
 from .classifier.preprocessing import Preprocessing as Preprocessing
+from .classifier.zoo.catalogue import MODELS as MODELS
 from .classifier.zoo.loading import load_classifier as load_classifier
+from .criteria.catalogue import CRITERIA as CRITERIA
+from .explainers.catalogue import METHODS as METHODS
 from .explanation.explanation import Explanation as Explanation
 from .explanation.findings import Curve as Curve
 from .explanation.findings import Part as Part
 from .inputs.photo import open_photo as open_photo
+from .metrics.catalogue import METRICS as METRICS
 from .pipeline.check_model import ModelCheck as ModelCheck
 from .pipeline.check_model import check_model as check_model
 from .pipeline.compare import compare as compare
 from .pipeline.explain import explain as explain
+from .removal.catalogue import REMOVALS as REMOVALS
 
 __version__: str

@@ -1,8 +1,9 @@
-"""One lazy registry for everything that is chosen by name: models, removals, methods (later: metrics).
+"""One lazy registry for everything that is chosen by name: models, removals, methods, metrics, criteria.
 
 A name maps to ``"module:attribute"``; the module is imported when the name is first used, so that
-``import unseen`` and ``unseen list`` stay fast. Third parties add entries through entry points of the
-registry's group (``unseen.removals``, ``unseen.methods``): the entry point's object is an :class:`Entry`.
+``import unseen`` and ``unseen list`` stay fast. Third parties add names through entry points of the registry's group
+(``unseen.removals``, ``unseen.methods``), whose object is the class itself or an :class:`Entry`; in a notebook
+:meth:`Registry.register` does. What they add must keep the contract of its kind.
 """
 
 from __future__ import annotations
@@ -11,23 +12,24 @@ import dataclasses
 import importlib
 import re
 import sys
-import types
 import typing
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from unseen.errors import ParameterError, PluginError, UnknownNameError, nearest
 from unseen.system.arguments import conformed
+from unseen.system.contract import described, missing
 from unseen.system.names import printable
-from unseen.system.options import declared, meaning
+from unseen.system.options import declared
+from unseen.system.spelling import Option as Option
+from unseen.system.spelling import converted, option_of
+from unseen.system.spelling import written as written
 
 T = TypeVar("T")
-
-_SAID = {int: "an integer", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Entry:
     """What is known of a registered name without importing it.
 
     Attributes:
-        target: ``"module:attribute"`` of a class or factory.
+        target: ``"module:attribute"`` of a class or factory, or the class or factory itself.
         summary: one line for ``unseen list`` and ``--help``.
         citation: the source (paper, equation), empty for plain technique.
         cost: model evaluations per use, in words.
@@ -43,7 +45,7 @@ class Entry:
         origin: the entry point that a third party added it by; the registry fills it in.
     """
 
-    target: str
+    target: str | Callable[..., Any]
     summary: str
     citation: str = ""
     cost: str = ""
@@ -52,6 +54,8 @@ class Entry:
 
     def names(self, kind: type) -> bool:
         """Whether the target is this class; nothing is imported that is not imported already."""
+        if not isinstance(self.target, str):
+            return self.target is kind
         module, _, attribute = self.target.partition(":")
         return getattr(sys.modules.get(module), attribute, None) is kind
 
@@ -73,6 +77,8 @@ class Entry:
         Raises:
             PluginError: it is a third party's and cannot be imported.
         """
+        if not isinstance(self.target, str):
+            return self.target
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
@@ -84,25 +90,6 @@ class Entry:
             ) from error
 
 
-@dataclass(frozen=True)
-class Option:
-    """What a spec may set.
-
-    Attributes:
-        name: of the dataclass's field.
-        values: what it takes, in words.
-        default: its value if the spec does not set it, as a spec would write it; ``None`` if it must be set.
-        range: completes the sentence "it must be …"; empty where ``values`` says all.
-        meaning: completes the sentence "it is …".
-    """
-
-    name: str
-    values: str
-    default: str | None
-    range: str = ""
-    meaning: str = ""
-
-
 class Registry(Generic[T]):
     """Names of one kind of thing, each built lazily from a spec ``name[:value,key=value,…]``.
 
@@ -110,7 +97,9 @@ class Registry(Generic[T]):
         kind: what the names stand for, used in messages (``"removal"``).
         group: entry-point group of third-party additions.
         entries: the built-in names.
-        needs: what every object of the kind has, by which it is known.
+        contract: ``"module:attribute"`` of the class that says what every object of the kind has.
+        made: whether a spec makes the object by calling the entry's target; else the target is the object itself.
+        entry: what is known of each name.
 
     Example:
         >>> from unseen.removal import REMOVALS
@@ -118,19 +107,35 @@ class Registry(Generic[T]):
         'pooled'
     """
 
-    def __init__(self, kind: str, group: str, entries: Mapping[str, Entry], needs: str = "__call__") -> None:
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        entries: Mapping[str, Entry],
+        *,
+        contract: str = "collections.abc:Callable",
+        made: bool = True,
+        entry: type[Entry] = Entry,
+    ) -> None:
         self.kind = kind
         self.group = group
-        self.needs = needs
+        self.made = made
+        self._contract = contract
+        self._entry = entry
         self._builtin = dict(entries)
 
+    @property
+    def contract(self) -> Any:
+        """The class that says what every object of the kind has."""
+        return Entry(self._contract, "").load()
+
     @cached_property
-    def entries(self) -> Mapping[str, Entry]:
+    def entries(self) -> dict[str, Entry]:
         """All entries, built-in ones first; a third party cannot replace a built-in name."""
         found: dict[str, Entry] = {}
         for point in entry_points(group=self.group):
             try:
-                found[point.name] = _checked(point.load(), point)
+                found[point.name] = self._added(point.name, point.load(), point.value)
             except (Exception, SystemExit) as error:  # a broken plug-in must not take the built-in names with it
                 told = f"{self.kind} {point.name!r} of {point.value} is left out: {_reason(error)}"
                 warnings.warn(printable(told), stacklevel=2)
@@ -146,6 +151,51 @@ class Registry(Generic[T]):
             hint = nearest(name, self.entries)
             raise UnknownNameError(f"unknown {self.kind} {name!r}: {hint}") from None
 
+    def register(self, name: str, target: Callable[..., Any] | str, summary: str = "", **facts: Any) -> None:
+        """Add a name for as long as the program runs, as in a notebook; a name that was added so before is replaced.
+
+        Args:
+            name: of letters, digits, ``.``, ``_``, ``+`` and ``-``.
+            target: a class whose fields are its options, a function that makes the object, or ``"module:attribute"``
+                of either; of a criterion and a model source the function itself.
+            summary: one line for the list; by default the first line of the target's docstring.
+            facts: of the entry, such as ``citation`` and ``cost``; a metric's are those of
+                :class:`~unseen.metrics.MetricEntry`.
+
+        Raises:
+            ParameterError: a name that is built in or not to be written in a spec, a fact that is missing or unknown,
+                or a target that does not keep the contract of its kind.
+
+        Example:
+            >>> from unseen.removal import REMOVALS
+            >>> from unseen.removal.fills.constant import ConstantFill
+            >>> REMOVALS.register("gray", ConstantFill, "mid-grey, as Americans write it", arguments={"colour": "grey"})
+            >>> REMOVALS.create("gray").colour
+            'grey'
+        """
+        if name in self._builtin:
+            raise ParameterError(f"{self.kind} {name!r} is built in; take another name")
+        try:
+            entry = self._entry(target, summary or _first_line(target), **facts)
+            self.entries[name] = self._added(name, entry, "")
+        except PluginError as error:
+            raise ParameterError(str(error)) from None
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"{self.kind} {name!r} cannot be registered: {_reason(error)}") from None
+
+    def load(self, name: str) -> Any:
+        """The target of a name, which keeps the contract of its kind.
+
+        Raises:
+            UnknownNameError: no such name.
+            PluginError: it is a third party's, and cannot be imported or does not keep the contract.
+        """
+        entry = self[name]
+        target = entry.load()
+        if name not in self._builtin:
+            self._keeps(name, target, self.made)
+        return target
+
     def create(self, spec: str) -> T:
         """Build the object that ``spec`` describes.
 
@@ -160,12 +210,15 @@ class Registry(Generic[T]):
         entry = self[name]
         if colon and not options:
             raise ParameterError(f"{self.kind} {spec!r} names no option after the colon; name one or leave it out")
-        factory = entry.load()
+        factory = self.load(name)
         arguments = dict(entry.arguments)
         arguments.update(self._parse(name, factory, options, preset=entry.arguments))
         for needed in (f.name for f in _free(factory, arguments) if _is_needed(f)):
             raise ParameterError(f"{self.kind} {name!r} needs its {needed}: write {name}:{needed}=…")
-        return typing.cast(T, factory(**arguments))
+        made = factory(**arguments)
+        if name not in self._builtin:
+            self._keeps(name, made, False)
+        return typing.cast(T, made)
 
     def resolve(self, given: str | T) -> T:
         """The object that a spec describes, or the given one with its options in the types that they are declared in.
@@ -180,11 +233,14 @@ class Registry(Generic[T]):
             raise ParameterError(
                 f"{self.kind} {given.__name__} is a class; give an object of it, as in {given.__name__}()"
             )
-        if not hasattr(given, self.needs):
+        lacks = missing(given, self.contract)
+        if {"__call__", "bind"} & {*lacks}:
             raise ParameterError(
                 f"{self.kind} must be an object or one of the names of 'unseen list {self.kind}s', not a "
                 f"{type(given).__name__}"
             )
+        if lacks:
+            raise ParameterError(f"{self.kind} {type(given).__name__} {described(lacks, self.contract)}")
         return conformed(given)
 
     def split(self, lists: Iterable[str] | None, separator: str = ",") -> tuple[str, ...]:
@@ -218,9 +274,43 @@ class Registry(Generic[T]):
             UnknownNameError: no such name.
         """
         entry = self[name]
-        factory = entry.load()
+        factory = self.load(name)
         kinds = declared(factory)
-        return tuple(_option(f, kinds[f.name]) for f in _free(factory, entry.arguments))
+        return tuple(option_of(f, kinds[f.name]) for f in _free(factory, entry.arguments))
+
+    def _added(self, name: str, given: object, origin: str) -> Entry:
+        """The entry of a name that is not built in; what is imported already keeps the contract."""
+        if callable(given) and not isinstance(given, Entry):
+            given = self._entry(given, _first_line(given))
+        if not isinstance(given, self._entry):
+            raise TypeError(f"it is a {type(given).__name__}, not an {self._entry.__name__}")
+        if not re.fullmatch(r"[^\W_][\w.+-]*", name):
+            raise ValueError(
+                "a name begins with a letter or a digit and holds nothing but these, '.', '_', '+' and '-'"
+            )
+        texts = (given.summary, given.citation, given.cost)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("its summary, citation and cost must be texts")
+        if isinstance(given.target, str):
+            if ":" not in given.target:
+                raise TypeError("its target must be 'module:attribute', a class or a function")
+        elif not callable(given.target):
+            raise TypeError(f"its target is a {type(given.target).__name__}, neither a class nor a function")
+        else:
+            self._keeps(name, given.target, self.made)
+        return dataclasses.replace(given, origin=origin)
+
+    def _keeps(self, name: str, thing: object, made: bool) -> None:
+        """Refuse what does not keep the contract; of a function that makes the object nothing is known yet.
+
+        Raises:
+            PluginError: what is missing.
+        """
+        if made and not isinstance(thing, type):
+            return
+        lacks = missing(thing, self.contract)
+        if lacks:
+            raise PluginError(f"{self.kind} {name!r} {described(lacks, self.contract)}")
 
     def _parse(self, name: str, factory: Any, options: str, preset: Mapping[str, Any]) -> dict[str, Any]:
         if not options:
@@ -241,19 +331,14 @@ class Registry(Generic[T]):
                 raise ParameterError(f"{self.kind} {name!r} has no option {key!r}: {known}")
             if key in given:
                 raise ParameterError(f"{self.kind} {name!r}: option {key!r} is given twice in {options!r}")
-            given[key] = _convert(text, hints[key], f"{self.kind} {name!r}, option {key!r}")
+            given[key] = converted(text, hints[key], f"{self.kind} {name!r}, option {key!r}")
         return given
 
 
-def _checked(entry: object, point: EntryPoint) -> Entry:
-    if not isinstance(entry, Entry):
-        raise TypeError(f"it is a {type(entry).__name__}, not an Entry")
-    if not re.fullmatch(r"[^\W_][\w.+-]*", point.name):
-        raise ValueError("a name begins with a letter or a digit and holds nothing but these, '.', '_', '+' and '-'")
-    texts = (entry.target, entry.summary, entry.citation, entry.cost)
-    if not all(isinstance(text, str) for text in texts) or ":" not in entry.target:
-        raise TypeError("its target must be 'module:attribute', and its summary, citation and cost texts")
-    return dataclasses.replace(entry, origin=point.value)
+def _first_line(target: object) -> str:
+    """Of the docstring, without its full stop."""
+    lines = (getattr(target, "__doc__", None) or "").strip().splitlines()
+    return lines[0].rstrip(".") if lines else ""
 
 
 def _reason(error: BaseException) -> str:
@@ -261,11 +346,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return "it ends the program (sys.exit)"
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def written(value: object) -> str:
-    """An option's value as a spec writes it."""
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def spec(name: str, thing: object, *, bare: bool = False, preset: Collection[str] = ()) -> str:
@@ -302,46 +382,5 @@ def _free(factory: Any, preset: Mapping[str, Any]) -> list[dataclasses.Field[Any
     return [f for f in settable(factory) if f.name not in preset]
 
 
-def _option(field: dataclasses.Field[Any], kind: Any) -> Option:
-    default = None if field.default is dataclasses.MISSING else written(field.default)
-    said = meaning(kind)
-    if said is None:
-        return Option(field.name, _in_words(kind), default)
-    return Option(field.name, _in_words(kind), default, said.range, said.meaning)
-
-
 def _is_needed(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
-def _in_words(kind: Any) -> str:
-    if typing.get_origin(kind) is typing.Annotated:
-        return _in_words(typing.get_args(kind)[0])
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(map(_in_words, typing.get_args(kind)))
-    if typing.get_origin(kind) is typing.Literal:
-        return "|".join(map(str, typing.get_args(kind)))
-    return _SAID.get(kind, getattr(kind, "__name__", str(kind)))
-
-
-def _convert(text: str, kind: Any, where: str) -> Any:
-    if not text:
-        raise ParameterError(f"{where} has no value; give one or leave the option out")
-    members = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else ()
-    if members:
-        if text == "none" and types.NoneType in members:
-            return None
-        kind = next(member for member in members if member is not types.NoneType)
-    choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
-    if choices:
-        if text not in choices:
-            raise ParameterError(f"{where}: {text!r} is not a choice; {nearest(text, choices)}")
-        return text
-    if kind is bool:
-        if text not in ("true", "false"):
-            raise ParameterError(f"{where}: {text!r} is neither 'true' nor 'false'")
-        return text == "true"
-    try:
-        return kind(text)
-    except (TypeError, ValueError):
-        raise ParameterError(f"{where}: {text!r} is not {_in_words(kind)}") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from unseen.criteria.networks import SIDE, block, built, explaining, halves, mirrored, painted, random_network, texture
 from unseen.criteria.verdict import ERRORS, NOTHING, TOLERANCE, Asked, Scene, Trial, Verdict, judged
 from unseen.errors import ModelError, NotApplicableError
-from unseen.explainers.gradients.baselines import baseline_of
+from unseen.explainers.gradients.baselines import Baseline, baseline_of
 from unseen.explainers.gradients.integrated import ExpectedGradients
 
 _RED = (1.0, 0.0, 0.0)
@@ -45,7 +45,7 @@ def check_baseline(ask: Asked) -> None:
     """
     if isinstance(ask.method, ExpectedGradients):
         raise NotApplicableError("its baselines are many: no photograph differs from all of them in one feature only")
-    colour = getattr(ask.method, "baseline", "black")
+    colour = ask.method.baseline or "black"
     if colour not in ("black", "zero", "min"):
         raise NotApplicableError(f"its baseline is {colour}, and the features here are absent where they are black")
 
@@ -177,9 +177,9 @@ def _due(ask: Asked, scene: Scene, drawn: bool) -> dict[str, tuple[float, float]
     hidden = masked(torch.zeros(1, *masked.shape, dtype=torch.bool)).double()
     hidden = (hidden.softmax(1) if ask.explains == "probability" else hidden)[0, scene.target]
     due = {"f(x)": (score, 0.0), "f(x) − f(hidden)": (score - float(hidden), 0.0)}
-    colour: Any = getattr(ask.method, "baseline", None)
-    if isinstance(colour, str):
-        baseline = baseline_of(colour, scene.classifier, image, scene.target)[None].to(image)  # type: ignore[arg-type]
+    colour = ask.method.baseline
+    if colour is not None:
+        baseline = baseline_of(cast(Baseline, colour), scene.classifier, image, scene.target)[None].to(image)
         due["f(x) − f(baseline)"] = (score - float(ask.scores(scene, baseline)[0]), 0.0)
     if drawn:
         generator = torch.Generator().manual_seed(ask.seed)

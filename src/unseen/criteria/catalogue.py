@@ -98,5 +98,6 @@ CRITERIA: Registry[Callable[[Asked], Verdict]] = Registry(
             "invariance:determinism", "the same seed gives the same map, to the last bit", "", "3"
         ),
     },
+    made=False,
 )
 """What ``unseen check`` holds against methods."""

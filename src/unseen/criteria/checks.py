@@ -43,7 +43,7 @@ def check(method: str | Method, criterion: str, removal: str | Removal = "black"
     if drawn < 0:
         raise ParameterError(f"seed {drawn} must be at least 0")
     asked = Asked(METHODS.resolve(method), REMOVALS.resolve(removal), drawn)
-    judge: Callable[[Asked], Verdict] = CRITERIA[criterion].load()
+    judge: Callable[[Asked], Verdict] = CRITERIA.load(criterion)
     try:
         return judge(asked)
     except (NotApplicableError, ModelError, ParameterError) as error:  # a parameter may ask much of a small photograph

@@ -102,7 +102,7 @@ class Asked:
     @property
     def explains(self) -> Score:
         """The score that the method explains."""
-        return "probability" if getattr(self.method, "score", "logit") == "probability" else "logit"
+        return self.method.score
 
     def mean(self, scene: Scene, measure: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """What is measured on maps: its mean over seeds and its standard error, 0 if the seed does not matter."""

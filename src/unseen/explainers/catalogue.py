@@ -28,6 +28,7 @@ METHODS: Registry[Method] = Registry(
         **aggregation.ENTRIES,
         **controls.ENTRIES,
     },
+    contract="unseen.explainers.method:Method",
 )
 """What ``unseen list methods`` lists, and ``method=`` takes: the default first, then by family; what asks more of the
 model comes later, mixtures and controls last."""

@@ -30,6 +30,11 @@ class Method(Protocol):
     score: Score = "logit"
     baseline: str | None = None
 
+    @property
+    def content(self) -> str:
+        """A digest of what the files hold that the method reads; empty where it reads none."""
+        return ""
+
     def __call__(
         self,
         masked: MaskedClassifier,

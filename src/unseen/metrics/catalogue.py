@@ -15,6 +15,7 @@ from unseen.metrics.entries import (
     soft,
     stability,
 )
+from unseen.metrics.entry import MetricEntry
 from unseen.registry import Registry
 
 METRICS: Registry[Any] = Registry(
@@ -31,5 +32,7 @@ METRICS: Registry[Any] = Registry(
         **retraining.ENTRIES,
         **reproducing.ENTRIES,
     },
+    contract="unseen.metrics.case:Metric",
+    entry=MetricEntry,
 )
 """What ``unseen evaluate`` and ``unseen retrain`` measure."""

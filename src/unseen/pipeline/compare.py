@@ -85,7 +85,7 @@ def compare(
     place = None if folder is None else Path(folder)
     folders = [None] * len(pairs) if place is None else _folders(place, pairs)
     decision = decide(photo, classifier_of(classifier), target, batch_size=request.batch_size)
-    unmoved = frozenset(name for name, search in searches.items() if not getattr(search, "uses_removal", True))
+    unmoved = frozenset(name for name, search in searches.items() if not search.uses_removal)
     comparison = Comparison(decision, tuple(searches), tuple(hides), unmoved)
     try:
         for number, ((method, removal), own) in enumerate(zip(pairs, folders, strict=True), 1):

@@ -177,7 +177,7 @@ def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Clas
 
     A method whose map does not depend on the removal is asked under a plain fill, which every network takes.
     """
-    hiding = removal if getattr(method, "uses_removal", True) else REMOVALS.create("zero")
+    hiding = removal if method.uses_removal else REMOVALS.create("zero")
 
     def explained(classifier: Classifier, image: Tensor, target: int) -> Tensor:
         return map_of(method, hiding.bind(classifier, image), target, seed)

@@ -140,6 +140,6 @@ REMOVALS: Registry[Removal] = Registry(
             "90 to 900 with a gradient per mask, and 7",
         ),
     },
-    needs="bind",
+    contract="unseen.removal.masked:Removal",
 )
 """What ``unseen list removals`` lists, and ``removal=`` takes."""

@@ -86,13 +86,13 @@ def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
             raise ParameterError(f"{spec!r} names no file of weights after the @; name one or leave the @ out")
         source, _, name = head.partition(":")
     try:
-        entry = MODELS[source]
+        MODELS[source]
     except UnknownNameError as error:
         raise UnknownNameError(f"{error}; write torchvision:NAME, timm:NAME, hf:ORG/NAME, or NAME@PATH") from None
     if source in FAMILIES and not name:
         raise ParameterError(f"{spec!r} does not name a model; write '{source}:NAME'")
     weights = Path(path).expanduser() if path else None
-    return cast("Loader", entry.load()), name or source, weights
+    return cast("Loader", MODELS.load(source)), name or source, weights
 
 
 def _labels(labels: Labels | str | PathLike[str] | None) -> tuple[str, ...] | None:

@@ -217,7 +217,7 @@ class Judge:
 
     def _map(self, cell: Cell, method: Method, removal: Removal) -> tuple[Tensor, int, float]:
         """The map alone, the evaluations and the seconds that it took; made once for all removals if it can be."""
-        key = (cell.subject, cell.method, None if not getattr(method, "uses_removal", True) else cell.removal)
+        key = (cell.subject, cell.method, None if not method.uses_removal else cell.removal)
         if self._last_map is None or self._last_map[0] != key:
             decision, began = self._decided(cell.subject), time.perf_counter()
             masked = removal.bind(self._asked_by(method, removal), decision.image)
@@ -227,7 +227,7 @@ class Judge:
 
     def _asked_by(self, method: Method, removal: Removal) -> Classifier:
         """The network itself for what looks inside it, else what runs it fastest."""
-        return self.classifier if removal.inside or getattr(method, "inside", True) else self.black_box
+        return self.classifier if removal.inside or method.inside else self.black_box
 
     # ---- metrics ------------------------------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ class Plan:
         if entry.judges == "part" and metric.spec != metric.name:
             raise ParameterError(f"metric {metric.name!r} takes no options and no removal, got {metric.spec!r}")
         if entry.judges == "part":
-            entry.load()
+            METRICS.load(metric.name)
         else:
             _ = metric.metric
         if metric.removal == "":

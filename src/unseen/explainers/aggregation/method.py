@@ -65,7 +65,7 @@ class Aggregation(FromMap, Mixing):
     @property
     def content(self) -> str:
         """Of what the methods read."""
-        return " ".join(filter(None, (str(getattr(method, "content", "")) for method in self.methods.values())))
+        return " ".join(filter(None, (method.content for method in self.methods.values())))
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`aggregate`."""

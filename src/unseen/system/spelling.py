@@ -1,0 +1,85 @@
+"""What an option takes, in words, and how its text in a spec is understood."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from unseen.errors import ParameterError, nearest
+from unseen.system.options import meaning
+
+_SAID = {int: "an integer", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a spec may set.
+
+    Attributes:
+        name: of the dataclass's field.
+        values: what it takes, in words.
+        default: its value if the spec does not set it, as a spec would write it; ``None`` if it must be set.
+        range: completes the sentence "it must be …"; empty where ``values`` says all.
+        meaning: completes the sentence "it is …".
+    """
+
+    name: str
+    values: str
+    default: str | None
+    range: str = ""
+    meaning: str = ""
+
+
+def option_of(field: dataclasses.Field[Any], kind: Any) -> Option:
+    """What is told of a field that is annotated so."""
+    default = None if field.default is dataclasses.MISSING else written(field.default)
+    said = meaning(kind)
+    if said is None:
+        return Option(field.name, _in_words(kind), default)
+    return Option(field.name, _in_words(kind), default, said.range, said.meaning)
+
+
+def _in_words(kind: Any) -> str:
+    if typing.get_origin(kind) is typing.Annotated:
+        return _in_words(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(map(_in_words, typing.get_args(kind)))
+    if typing.get_origin(kind) is typing.Literal:
+        return "|".join(map(str, typing.get_args(kind)))
+    return _SAID.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def converted(text: str, kind: Any, where: str) -> Any:
+    """The value that a text stands for; ``where`` begins the message.
+
+    Raises:
+        ParameterError: it stands for none.
+    """
+    if not text:
+        raise ParameterError(f"{where} has no value; give one or leave the option out")
+    members = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else ()
+    if members:
+        if text == "none" and types.NoneType in members:
+            return None
+        kind = next(member for member in members if member is not types.NoneType)
+    choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+    if choices:
+        if text not in choices:
+            raise ParameterError(f"{where}: {text!r} is not a choice; {nearest(text, choices)}")
+        return text
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise ParameterError(f"{where}: {text!r} is neither 'true' nor 'false'")
+        return text == "true"
+    try:
+        return kind(text)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{where}: {text!r} is not {_in_words(kind)}") from None
+
+
+def written(value: object) -> str:
+    """An option's value as a spec writes it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
