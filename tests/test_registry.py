@@ -276,7 +276,9 @@ def test_an_entry_point_may_be_the_class_itself(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_facts_that_a_metric_needs_are_asked_for() -> None:
-    with pytest.raises(ParameterError, match="metric 'mine' cannot be registered: .*'better', 'range', and 'weakness'"):
+    with pytest.raises(
+        ParameterError, match=r"metric 'mine' cannot be registered: .*'better', 'range', and 'weakness'"
+    ):
         METRICS.register("mine", plain)
 
 
