@@ -113,7 +113,7 @@ class Registry(Generic[T]):
         group: str,
         entries: Mapping[str, Entry],
         *,
-        contract: str = "collections.abc:Callable",
+        contract: str = "builtins:object",
         made: bool = True,
         entry: type[Entry] = Entry,
     ) -> None:

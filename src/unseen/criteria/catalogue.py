@@ -98,6 +98,7 @@ CRITERIA: Registry[Callable[[Asked], Verdict]] = Registry(
             "invariance:determinism", "the same seed gives the same map, to the last bit", "", "3"
         ),
     },
+    contract="collections.abc:Callable",
     made=False,
 )
 """What ``unseen check`` holds against methods."""

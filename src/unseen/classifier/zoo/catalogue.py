@@ -32,6 +32,7 @@ MODELS: Registry[Loader] = Registry(
         ),
         "hf": Entry("unseen.classifier.zoo.from_transformers:load", "hf:ORG/NAME on huggingface.co, or hf:FOLDER"),
     },
+    contract="collections.abc:Callable",
     made=False,
 )
 """Sources of models: plain names stand for one model each, ``torchvision``, ``timm`` and ``hf`` for all of theirs."""
