@@ -30,7 +30,7 @@ from unseen.explainers.gradients.gradient import gradient
 from unseen.explainers.gradients.rectifiers import rectified_gradient
 from unseen.explainers.propagation.deeplift import deeplift
 from unseen.explainers.propagation.lrp import relevance
-from unseen.explainers.propagation.lrp_pass import Shares
+from unseen.explainers.propagation.lrp_pass import RelevanceShares
 from unseen.removal import REMOVALS, MaskedClassifier
 from unseen.removal.deactivation.features import last_features
 from unseen.system.process import tune_allocator
@@ -191,14 +191,16 @@ class Rectifier(torch.autograd.Function):
 
 
 def lrp(masked: MaskedClassifier, target: int) -> str:
-    return joined([conserved(masked, target, Shares(v, alpha=2.0)) for v in ("epsilon", "gamma", "alpha-beta")])
+    return joined(
+        [conserved(masked, target, RelevanceShares(v, alpha=2.0)) for v in ("epsilon", "gamma", "alpha-beta")]
+    )
 
 
 def deep_taylor(masked: MaskedClassifier, target: int) -> str:
-    return conserved(masked, target, Shares("deep-taylor"))
+    return conserved(masked, target, RelevanceShares("deep-taylor"))
 
 
-def conserved(masked: MaskedClassifier, target: int, shares: Shares) -> str:
+def conserved(masked: MaskedClassifier, target: int, shares: RelevanceShares) -> str:
     found, record = relevance(masked, target, shares)
     (plain,) = logit(masked, target, masked.image[None])
     scale = float(found.double().norm()) + abs(record["absorbed"])

@@ -27,7 +27,7 @@ from torch import Tensor
 from unseen import Classifier, load_classifier
 from unseen.classifier.decision import decide
 from unseen.evaluation.judging.report.maps import as_interval
-from unseen.evaluation.statistics import compare, mean_interval
+from unseen.evaluation.statistics import mean_interval, paired_comparison
 from unseen.explainers.cam.cam import ActivationMap
 from unseen.explainers.sufficient.extraction import rank
 from unseen.pipeline.explain import explainer
@@ -92,7 +92,7 @@ def table(found: Found) -> str:
         if removal != plain:
             pairs = zip(*([values[photo], found[plain][photo]] for photo in values), strict=True)
             first, second = ([list(one) for one in zip(*side, strict=True)] for side in pairs)
-            compared = [compare(one, other) for one, other in zip(first, second, strict=True)]
+            compared = [paired_comparison(one, other) for one, other in zip(first, second, strict=True)]
             cells = [f"{as_interval(one.difference)}, p {one.p:.3f}" for one in compared]
             lines.append(f"| {named(removal)} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", f"{len(found[plain])} photographs, 95 % bootstrap intervals; p of Wilcoxon's test."])

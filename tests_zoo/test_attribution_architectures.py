@@ -11,7 +11,7 @@ from unseen.explainers.cam.cam import activation_map
 from unseen.explainers.gradients.rectifiers import rectified_gradient
 from unseen.explainers.propagation.deeplift import deeplift
 from unseen.explainers.propagation.lrp import relevance
-from unseen.explainers.propagation.lrp_pass import Shares
+from unseen.explainers.propagation.lrp_pass import RelevanceShares
 from unseen.removal import REMOVALS, MaskedClassifier
 from unseen.removal.deactivation.features import last_features
 from zoo import build, randomise
@@ -49,7 +49,7 @@ def test_nothing_is_lost_and_the_map_is_found(name: str) -> None:
     masked = bound(name, size)
     logits = masked.classifier.logits(masked.image[None])[0]
     target = int(logits.argmax())
-    record = relevance(masked, target, Shares("epsilon", 1e-9))[1]
+    record = relevance(masked, target, RelevanceShares("epsilon", 1e-9))[1]
     assert record["logit"] == pytest.approx(float(logits[target]), rel=1e-5)
     assert abs(record["gap"]) < 1e-4 * abs(record["logit"])
     change = deeplift(masked, target, torch.zeros_like(masked.image))

@@ -19,7 +19,7 @@ from unseen.inputs.photo import to_tensor
 from unseen.removal.generative import training as module
 from unseen.removal.generative.autoencoder import load_autoencoder
 from unseen.removal.generative.design import Design, waves
-from unseen.removal.generative.judging import HeldOut, random_patches
+from unseen.removal.generative.judging import HeldOutPhotographs, random_patches
 from unseen.removal.generative.photographs import read_photographs
 from unseen.removal.generative.training import CHECKPOINT, PICTURE, RECORD, MaeTraining, split_of, train_autoencoder
 
@@ -160,7 +160,7 @@ def test_half_precision_keeps_the_weights_whole(photos: Path, tmp_path: Path, mo
 
 def test_the_error_of_a_perfect_guess_is_0() -> None:
     pixels = noise(5, 3, SIDE, SIDE)
-    held_out = HeldOut(DESIGN.build(0), pixels, 0)
+    held_out = HeldOutPhotographs(DESIGN.build(0), pixels, 0)
     assert held_out.error(lambda some: pixels[some]) == 0
     assert held_out.error(lambda some: pixels[some] * 0) == pytest.approx(
         float(pixels.square().mean(1)[held_out.pixels_hidden].mean())

@@ -26,7 +26,7 @@ from unseen.explainers.gradients.integrated import IntegratedGradients, integrat
 from unseen.explainers.gradients.rectifiers import rectified_gradient
 from unseen.explainers.propagation.deeplift import deeplift
 from unseen.explainers.propagation.lrp import relevance
-from unseen.explainers.propagation.lrp_pass import Shares
+from unseen.explainers.propagation.lrp_pass import RelevanceShares
 from unseen.removal import REMOVALS, MaskedClassifier
 from unseen.removal.deactivation.features import last_features
 from zoo import build, randomise
@@ -183,10 +183,13 @@ def zennits(masked: MaskedClassifier, target: int, composite: Any) -> Tensor:
 
 
 RULES = {
-    "epsilon": (Shares("epsilon", 1e-9), lambda: zennit.rules.Epsilon(1e-9)),
-    "gamma": (Shares("gamma", 1e-9, 0.3), lambda: zennit.rules.Gamma(0.3, stabilizer=1e-9)),
-    "alpha 2, beta 1": (Shares("alpha-beta", 1e-9, alpha=2.0), lambda: zennit.rules.AlphaBeta(2, 1, stabilizer=1e-9)),
-    "alpha 1": (Shares("alpha-beta", 1e-9, alpha=1.0), lambda: zennit.rules.AlphaBeta(1, 0, stabilizer=1e-9)),
+    "epsilon": (RelevanceShares("epsilon", 1e-9), lambda: zennit.rules.Epsilon(1e-9)),
+    "gamma": (RelevanceShares("gamma", 1e-9, 0.3), lambda: zennit.rules.Gamma(0.3, stabilizer=1e-9)),
+    "alpha 2, beta 1": (
+        RelevanceShares("alpha-beta", 1e-9, alpha=2.0),
+        lambda: zennit.rules.AlphaBeta(2, 1, stabilizer=1e-9),
+    ),
+    "alpha 1": (RelevanceShares("alpha-beta", 1e-9, alpha=1.0), lambda: zennit.rules.AlphaBeta(1, 0, stabilizer=1e-9)),
 }
 
 
@@ -227,7 +230,7 @@ def test_deep_taylor_is_zennits() -> None:
         canonizers=canonizers("plain"),
     )  # fmt: skip
     assert float(masked.classifier.logits(masked.image[None])[0, target]) > 0
-    close(relevance(masked, target, Shares("deep-taylor", 1e-9))[0], zennits(masked, target, composite), 1e-4)
+    close(relevance(masked, target, RelevanceShares("deep-taylor", 1e-9))[0], zennits(masked, target, composite), 1e-4)
 
 
 # ---- pytorch-grad-cam -------------------------------------------------------------------------------------------
@@ -377,7 +380,7 @@ def test_ways_of_writing_a_vision_transformer_make_no_difference() -> None:
         features = last_features(masked, 1)
         assert features.maps[0].activations.shape == (16, 4, 4)
         maps.append(activation_map(features, "grad-cam"))
-        handed.append(relevance(masked, 1, Shares(epsilon=1e-9))[0])
+        handed.append(relevance(masked, 1, RelevanceShares(epsilon=1e-9))[0])
         lifted.append(deeplift(masked, 1, torch.zeros_like(masked.image)).values)
     for kind in (maps, handed, lifted):
         for one in kind[1:]:

@@ -16,7 +16,7 @@ from helpers.networks import Network, bound
 from unseen import Classifier
 from unseen.inputs.neighbourhood import noisy
 from unseen.metrics.case import Case
-from unseen.metrics.randomisation import Order, ParameterRandomisation
+from unseen.metrics.randomisation import LayerOrder, ParameterRandomisation
 from unseen.metrics.sensitivity import Sensitivity
 from unseen.metrics.similarity import pearson, spearman
 
@@ -133,7 +133,7 @@ class Stack(nn.Module):
 )
 @pytest.mark.parametrize("similarity", ["spearman", "pearson"])
 @pytest.mark.parametrize("absolute", [False, True])
-def test_the_curve_is_that_of_quantus(order: Order, theirs: str, similarity: Any, absolute: bool) -> None:
+def test_the_curve_is_that_of_quantus(order: LayerOrder, theirs: str, similarity: Any, absolute: bool) -> None:
     case = judged(Stack())
     alike = {
         "spearman": quantus.similarity_func.correlation_spearman,

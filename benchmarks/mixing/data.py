@@ -151,7 +151,7 @@ def observed(
         size = 2.5 * radius if use == "wide" else radius
         there = []
         for other in noisy(image, size, counts[count], stream):
-            with masked.beside(other) as beside:
+            with masked.for_image(other) as beside:
                 there.append(basis(found(beside, use)))
         plain = [(start - maps).double().flatten(1) for maps in there]
         grams = (

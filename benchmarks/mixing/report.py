@@ -17,7 +17,7 @@ from mixing.candidates import CHOSEN, OURS, PRINTED, WITHOUT, Pool, control_plac
 from mixing.data import FORWARD_ONLY
 from mixing.figure import drawn
 from mixing.values import INFIDELITY, SENSITIVITY, TIE, Array, Judged, Values, lengths, surely_worse
-from unseen.evaluation.statistics import Interval, compare, interval, mean_interval
+from unseen.evaluation.statistics import Interval, interval, mean_interval, paired_comparison
 from unseen.explainers.aggregation.method import Aggregation
 from unseen.metrics.faithfulness import infidelity
 
@@ -121,7 +121,7 @@ def goals(values: Values) -> str:
         lines.append(dominance(values, name))
     for one, other in PAIRS:
         differences = [
-            compare(values.badness(one, measure), values.badness(other, measure)).difference
+            paired_comparison(values.badness(one, measure), values.badness(other, measure)).difference
             for measure in (SENSITIVITY, INFIDELITY)
         ]
         lines.append(

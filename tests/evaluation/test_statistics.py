@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from unseen.evaluation.statistics import compare, holm, mean_interval, photographs_needed, ratio_to_best, signed_rank
+from unseen.evaluation.statistics import (
+    holm,
+    mean_interval,
+    paired_comparison,
+    photographs_needed,
+    ratio_to_best,
+    signed_rank,
+)
 
 
 def test_the_interval_of_a_mean_is_that_of_scipys_percentile_bootstrap() -> None:
@@ -65,11 +72,11 @@ def test_a_ratio_has_an_interval_where_hardly_a_resample_has_none() -> None:
 def test_a_paired_comparison_is_wilcoxons() -> None:
     first, second = np.random.default_rng(3).normal(size=(2, 30))
     second[:5] = first[:5]
-    found = compare(first, second)
+    found = paired_comparison(first, second)
     assert found.p == pytest.approx(stats.wilcoxon(first[5:], second[5:]).pvalue)
     assert found.difference.value == pytest.approx((first - second).mean())
     assert (found.wins + found.losses, found.ties) == (25, 5)
-    assert compare([1.0, 2.0], [1.0, 2.0]).p == 1.0
+    assert paired_comparison([1.0, 2.0], [1.0, 2.0]).p == 1.0
 
 
 def test_holm_by_hand() -> None:

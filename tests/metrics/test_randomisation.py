@@ -16,7 +16,7 @@ from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, judge
-from unseen.metrics.randomisation import ORDERS, Order, ParameterRandomisation
+from unseen.metrics.randomisation import ORDERS, LayerOrder, ParameterRandomisation
 from unseen.metrics.redrawing import Redrawn
 from unseen.metrics.similarity import SIMILARITIES, Similarity, similar
 from unseen.pipeline.explain import explainer
@@ -117,7 +117,7 @@ def test_a_layer_is_the_same_in_any_company_and_can_be_put_back() -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("similarity", SIMILARITIES)
-def test_equals_a_loop_that_builds_every_network(order: Order, similarity: Similarity) -> None:
+def test_equals_a_loop_that_builds_every_network(order: LayerOrder, similarity: Similarity) -> None:
     one = judged("input-x-gradient", Network(attending), seed=2)
     everything = Redrawn(one.classifier, one.image, 2)
     everything.draw(everything.layers)

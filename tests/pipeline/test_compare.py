@@ -52,8 +52,8 @@ def test_rows_are_removals_and_columns_methods(half: np.ndarray[Any, Any]) -> No
     placed = [[(cell.method, cell.removal) for cell in row] for row in comparison.rows]
     assert placed == [[("Toy", "black"), ("Unable", "black")], [("Toy", "grey"), ("Unable", "grey")]]
     assert comparison.decision.label == "right"
-    assert comparison.unmoved == frozenset()
-    assert toy(half, methods=[toys.Toy(), toys.Still()]).unmoved == {"Still"}
+    assert comparison.removal_independent == frozenset()
+    assert toy(half, methods=[toys.Toy(), toys.Still()]).removal_independent == {"Still"}
 
 
 def test_a_cell_that_fails_keeps_its_reason_and_the_others_go_on(half: np.ndarray[Any, Any]) -> None:

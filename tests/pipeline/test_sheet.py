@@ -22,14 +22,14 @@ def make_cell(method: str = "toy", removal: str = "grey", **changes: Any) -> Cel
     return Cell(method, removal, make_explanation(method=method, removal=removal, **changes))
 
 
-def make_comparison(*cells: Cell, target: int = 0, unmoved: frozenset[str] = frozenset()) -> Comparison:
+def make_comparison(*cells: Cell, target: int = 0, removal_independent: frozenset[str] = frozenset()) -> Comparison:
     loaded = toys.load("sides", None)
     classifier = Classifier(loaded.model, loaded.preprocessing, loaded.labels, name="toy:sides")
     image = make_explanation().image
     decision = Decision("a.jpg", classifier, image, torch.tensor([0.7, 0.2, 0.1]), target, None, 3, 0.1)
     methods = tuple(dict.fromkeys(cell.method for cell in cells))
     removals = tuple(dict.fromkeys(cell.removal for cell in cells))
-    return Comparison(decision, methods, removals, unmoved, cells)
+    return Comparison(decision, methods, removals, removal_independent, cells)
 
 
 def texts(figure: Figure) -> str:
@@ -86,7 +86,7 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
             {},
             "faint on this scale: within ±0.01",
         ),
-        ([make_cell()], {"unmoved": frozenset({"toy"})}, "the same map in every row"),
+        ([make_cell()], {"removal_independent": frozenset({"toy"})}, "the same map in every row"),
         ([make_cell()], {"target": 1}, "Note: on the full photograph the model's top class is left"),
         ([make_cell("toy", "ad:pooled,fill=neighbour")], {}, "ad:pooled, fill=neighbour"),
         (
@@ -128,7 +128,7 @@ def test_nothing_is_written_outside_the_page_or_over_another() -> None:
         make_cell(long),
         make_cell("short"),
     ]
-    figure = sheet(make_comparison(*cells, target=2, unmoved=frozenset({long})))
+    figure = sheet(make_comparison(*cells, target=2, removal_independent=frozenset({long})))
     FigureCanvasAgg(figure).draw()
     boxes = [text.get_window_extent() for text in figure.texts if text.get_text()]
     boxes += [axes.get_tightbbox() for axes in figure.axes if axes.images]

@@ -107,12 +107,12 @@ def test_evaluations_beside_are_counted_here_whoever_is_asked_first_and_whatever
     told: list[int] = []
     masked = build(Network(), 4, progress=lambda _, done, __: told.append(done))
     masked(masks(3))
-    with masked.beside(1 - masked.image) as other:
+    with masked.for_image(1 - masked.image) as other:
         other(masks(5))
         masked(masks(2))
         other(masks(1))
         assert masked.evaluations == 11
-    with pytest.raises(ParameterError, match="no masks"), masked.beside(masked.image) as other:
+    with pytest.raises(ParameterError, match="no masks"), masked.for_image(masked.image) as other:
         assert len(other(masks(6))) == len(other(masks(6)[:0]))
     assert (masked.evaluations, masked.seconds >= other.seconds > 0) == (17, True)
     assert told == sorted(told)
@@ -123,7 +123,7 @@ def test_a_batch_that_is_too_large_beside_is_not_tried_again() -> None:
     network = Network(limit=3)
     masked = build(network, 8)
     for _ in range(3):
-        with masked.beside(masked.image) as other:
+        with masked.for_image(masked.image) as other:
             other(masks(8))
     assert [size for size in network.batches if size > 3] == [8, 4]
     assert masked.batch_size == 8
@@ -137,13 +137,13 @@ def test_what_is_known_is_computed_once_for_each_key_and_anew_after_a_change_of_
         found.append(len(found))
         return found[-1]
 
-    assert [masked.once("a", compute), masked.once("b", compute), masked.once("a", compute)] == [0, 1, 0]
+    assert [masked.cached("a", compute), masked.cached("b", compute), masked.cached("a", compute)] == [0, 1, 0]
     with torch.no_grad():
         masked.classifier.model.get_parameter("linear.weight").mul_(2)
-    assert [masked.once("a", compute), masked.once("a", compute), masked.once("b", compute)] == [2, 2, 3]
+    assert [masked.cached("a", compute), masked.cached("a", compute), masked.cached("b", compute)] == [2, 2, 3]
     with pytest.raises(ZeroDivisionError):
-        masked.once("c", lambda: 1 // 0)
-    assert masked.once("c", compute) == 4
+        masked.cached("c", lambda: 1 // 0)
+    assert masked.cached("c", compute) == 4
 
 
 @pytest.mark.parametrize(

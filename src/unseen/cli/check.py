@@ -42,7 +42,7 @@ def check(
     removal
         How methods that hide do it, from "unseen list removals".
     seed
-        Of everything random.
+        Random seed.
     witness
         Print also, for each verdict, what was found.
     markdown

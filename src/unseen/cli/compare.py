@@ -65,7 +65,7 @@ def compare(
     target
         Label or index of the class to explain; by default the model's top class.
     seed
-        Of everything random.
+        Random seed.
     batch_size
         Masks per pass; chosen from the device by default.
     device

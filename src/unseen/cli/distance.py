@@ -74,13 +74,13 @@ def distance(
     limit
         Judge only so many of the photographs, at random; a larger limit adds to a smaller one.
     neighbour
-        The distance is to the so-many-th nearest photograph of the reference.
+        k of the distance to the k-th nearest photograph of the reference.
     model
         A name from "unseen list models".
     labels
         Text file with one class name a line, for a model that brings none.
     seed
-        Of everything random.
+        Random seed.
     device
         auto, cpu, cuda, cuda:1, mps.
     out

@@ -102,7 +102,7 @@ def evaluate(
     limit
         Take only so many of the photographs, at random; a larger limit adds to a smaller one.
     seed
-        Of everything random.
+        Random seed.
     workers
         Processes; 0 takes one per core.
     device

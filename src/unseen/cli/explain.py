@@ -110,7 +110,7 @@ def explain(
     confidence
         Repeatable. A part must keep the class on top with this share of its full probability, from 0 to 1.
     seed
-        Of everything random.
+        Random seed.
     parts
         How many disjoint parts to look for.
     contrastive

@@ -80,7 +80,7 @@ def retrain(
     limit
         Train on so many photographs only.
     seed
-        Of everything random.
+        Random seed.
     device
         auto, cpu, cuda, cuda:1, mps.
     out

@@ -59,13 +59,13 @@ def train_mae(
     patch
         Side of a patch in pixels; size must be a multiple of it.
     width
-        Of the encoder, a multiple of 64.
+        Width of the encoder, a multiple of 64.
     depth
         Layers of the encoder; the decoder has half as many.
     batch
         Photographs a step.
     seed
-        Of everything random.
+        Random seed.
     device
         auto, cpu, cuda, cuda:1, mps.
     json

@@ -16,7 +16,7 @@ from torch.nn.functional import relu
 from unseen.classifier import Classifier, Preprocessing
 
 
-class Rule(nn.Module):
+class FeatureNetwork(nn.Module):
     """Logits of a function of the features.
 
     Args:
@@ -58,7 +58,7 @@ class Analytic:
         """The function as a classifier; pixels are divided by 1 / scale, and nothing is subtracted."""
         std = (1 / self.scale,) * 3
         preprocessing = Preprocessing((1, len(self.features)), None, mean=(0.0, 0.0, 0.0), std=std)
-        return Classifier(Rule(self.rule), preprocessing)
+        return Classifier(FeatureNetwork(self.rule), preprocessing)
 
     @property
     def image(self) -> Tensor:

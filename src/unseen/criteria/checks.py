@@ -15,7 +15,7 @@ from unseen.system.names import lines_of
 
 MARKS: Mapping[Status, str] = {"holds": "✓", "fails": "✗", "not applicable": "–"}
 
-Watch = Callable[[str, int, int], None]
+CellListener = Callable[[str, int, int], None]
 """Told of every cell before it is tried: (method and criterion, cells done, cells in all)."""
 
 
@@ -26,7 +26,7 @@ def check(method: str | Method, criterion: str, removal: str | Removal = "black"
         method: an object or a spec; it is checked with its own options.
         criterion: a name from ``unseen list criteria``.
         removal: how parts are hidden, for methods that hide; under ``black`` a hidden feature is the feature at 0.
-        seed: of everything random.
+        seed: random seed.
 
     Returns:
         ``holds``, ``fails`` with the witness, or ``not applicable`` with the reason.
@@ -55,7 +55,7 @@ def table(
     criteria: str | Iterable[str],
     removal: str | Removal = "black",
     seed: Integer = 0,
-    watch: Watch | None = None,
+    watch: CellListener | None = None,
 ) -> Iterator[tuple[str, str, Verdict]]:
     """(method, criterion, verdict) for each pair, method by method; arguments as of :func:`check`."""
     methods, criteria = several("methods", methods), several("criteria", criteria)

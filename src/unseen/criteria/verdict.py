@@ -77,7 +77,7 @@ class Asked:
     Args:
         method: whose maps are judged.
         removal: how it hides, if it does.
-        seed: of everything random.
+        seed: random seed.
     """
 
     method: Method

@@ -30,7 +30,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """Two series of values, such as two removals or two methods, on the photographs that both have.
 
     Attributes:
@@ -100,12 +100,14 @@ def ratio_to_best(
     return Interval(float(one.mean() / best), float(low), float(high), len(one))
 
 
-def compare(first: Sequence[float] | Values, second: Sequence[float] | Values, seed: int = 0) -> Comparison:
+def paired_comparison(
+    first: Sequence[float] | Values, second: Sequence[float] | Values, seed: int = 0
+) -> PairedComparison:
     """A paired comparison, value by value."""
     differences = np.asarray(first, float) - np.asarray(second, float)
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
     ties = len(differences) - wins - losses
-    return Comparison(mean_interval(differences, seed), wins, ties, losses, signed_rank(differences))
+    return PairedComparison(mean_interval(differences, seed), wins, ties, losses, signed_rank(differences))
 
 
 def signed_rank(differences: Sequence[float] | Values) -> float:

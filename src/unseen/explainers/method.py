@@ -51,7 +51,7 @@ class Method(Protocol):
             masked: masks (N, H, W) → logits (N, K).
             target: class index.
             confidence: thresholds γ in [0, 1]; a part is wanted for each.
-            seed: of everything random.
+            seed: random seed.
             parts: how many disjoint parts are wanted per γ, at least 1.
             contrastive: whether hiding a part must also change the class.
         """

@@ -21,8 +21,7 @@ from unseen.system.pictures import png
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from unseen.explanation.storage import Part as StoredPart
-    from unseen.explanation.storage import Stored
+    from unseen.explanation.storage import PartRecord, Stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +155,7 @@ def _rebuilt(stored: Stored) -> Explanation:
     )
 
 
-def _part(mask: Tensor, about: StoredPart) -> Part:
+def _part(mask: Tensor, about: PartRecord) -> Part:
     return Part(
         mask=mask,
         role=about["role"],

@@ -42,7 +42,7 @@ class _Head(TypedDict):
     version: int
 
 
-class Target(TypedDict):
+class TargetRecord(TypedDict):
     """What was explained."""
 
     index: int
@@ -50,7 +50,7 @@ class Target(TypedDict):
     probability: float
 
 
-class Part(TypedDict):
+class PartRecord(TypedDict):
     """A part without its mask."""
 
     role: Role
@@ -63,7 +63,7 @@ class Part(TypedDict):
     rank: int
 
 
-class Curve(TypedDict):
+class CurveRecord(TypedDict):
     """Insertion and deletion along the ranking."""
 
     fractions: tuple[float, ...]
@@ -75,11 +75,11 @@ class Record(_Head):
     """What ``explanation.json`` holds."""
 
     files: dict[str, str]
-    target: Target
+    target: TargetRecord
     method: str
     removal: str
-    parts: list[Part]
-    curve: Curve | None
+    parts: list[PartRecord]
+    curve: CurveRecord | None
     notes: tuple[str, ...]
     provenance: dict[str, Any]
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, ParameterError, UnseenError
 from unseen.removal import MaskedClassifier
-from unseen.removal.batched import ask
+from unseen.removal.batched import evaluate_batched
 
 Explainer = Callable[[Classifier, Tensor, int], Tensor]
 """A method with its parameters, removal and seed.
@@ -39,7 +39,7 @@ class Case:
         annotation: the object's pixels, bool of shape (H, W); ``None`` if nobody drew it.
         others: gives photographs at the model's resolution, (3, H, W) in [0, 1], in an order of their own, for metrics
             that compose several; ``None`` if there are none.
-        seed: of everything random.
+        seed: random seed.
 
     Raises:
         ParameterError: a map or an annotation of another form, or a class that there is not.
@@ -131,7 +131,7 @@ class MaskMetric(ABC):
     def __call__(self, case: Case) -> float:
         """The value of one map; see :class:`Metric`."""
         masks = self.masks(case)
-        return self.value(case, masks, ask([(case.masked, masks)])[0])
+        return self.value(case, masks, evaluate_batched([(case.masked, masks)])[0])
 
 
 def judge(pairs: Sequence[tuple[Case, Metric]]) -> list[float | UnseenError]:
@@ -165,9 +165,9 @@ def judge(pairs: Sequence[tuple[Case, Metric]]) -> list[float | UnseenError]:
 
 
 def _answered(requests: Sequence[tuple[MaskedClassifier, Tensor]]) -> list[Tensor | UnseenError]:
-    """What :func:`ask` says, with the error in place of each answer that it cannot give; halves until it is found."""
+    """What :func:`evaluate_batched` gives, or the error in place of an answer; halves until it is found."""
     try:
-        return [*ask(requests)]
+        return [*evaluate_batched(requests)]
     except UnseenError as error:
         if len(requests) == 1:
             return [error]

@@ -23,10 +23,10 @@ from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
 from unseen.system.options import check
 
-Form = Literal["relative", "scaled", "literal"]
+InfidelityForm = Literal["relative", "scaled", "literal"]
 
 
-def infidelity(sums: Float[Tensor, " N"], drops: Float[Tensor, " N"], form: Form = "relative") -> float:
+def infidelity(sums: Float[Tensor, " N"], drops: Float[Tensor, " N"], form: InfidelityForm = "relative") -> float:
     """How far the sums of a map over hidden parts are from the drops of the score.
 
     Source: Yeh et al., *On the (In)fidelity and Sensitivity of Explanations*, NeurIPS 2019.
@@ -155,7 +155,7 @@ class Infidelity(_Drops):
 
     samples: int = 100
     side: float = 0.3
-    form: Form = "relative"
+    form: InfidelityForm = "relative"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -163,8 +163,8 @@ class Infidelity(_Drops):
             raise ParameterError(f"samples {self.samples} must be at least 3; two are always fitted fully")
         if not 0 < self.side < 1:
             raise ParameterError(f"side {self.side} must lie in (0, 1); it is a share of the shorter side")
-        if self.form not in get_args(Form):
-            raise ParameterError(f"form {self.form!r} must be one of {', '.join(get_args(Form))}")
+        if self.form not in get_args(InfidelityForm):
+            raise ParameterError(f"form {self.form!r} must be one of {', '.join(get_args(InfidelityForm))}")
 
     def masks(self, case: Case) -> Tensor:
         """See :meth:`MaskMetric.masks`: the photograph, then one mask for each square."""

@@ -30,7 +30,7 @@ SIZES: tuple[Size, ...] = ("shrunk", "tiled")
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class PhotographGrid:
     """Photographs side by side.
 
     Attributes:
@@ -44,7 +44,7 @@ class Grid:
     targets: tuple[int, ...]
 
 
-def compose(photos: Sequence[Float[Tensor, "3 H W"]], targets: Sequence[int], size: Size = "shrunk") -> Grid:
+def compose(photos: Sequence[Float[Tensor, "3 H W"]], targets: Sequence[int], size: Size = "shrunk") -> PhotographGrid:
     """A square grid of photographs of one size.
 
     Args:
@@ -70,7 +70,7 @@ def compose(photos: Sequence[Float[Tensor, "3 H W"]], targets: Sequence[int], si
         if shape != tuple(photo.shape[1:]):
             photo = interpolate(photo[None], shape, mode="bilinear", antialias=True)[0].clamp(0, 1)
         image[:, rows, columns] = photo
-    return Grid(image, regions, tuple(targets))
+    return PhotographGrid(image, regions, tuple(targets))
 
 
 def grids(
@@ -82,7 +82,7 @@ def grids(
     size: Size = "shrunk",
     confidence: float = 0.5,
     seed: int = 0,
-) -> Iterator[Grid]:
+) -> Iterator[PhotographGrid]:
     """Grids of photographs of which the classifier is sure, drawn at random, with distinct classes in each.
 
     Args:
@@ -114,7 +114,7 @@ def grids(
         yield compose(picked, chosen, size)
 
 
-def grid_pointing(explainer: Explainer, classifier: Classifier, grid: Grid) -> Float[Tensor, " C"]:
+def grid_pointing(explainer: Explainer, classifier: Classifier, grid: PhotographGrid) -> Float[Tensor, " C"]:
     """For every cell, the share of its class's positive saliency that lies on it; NaN where nothing is positive.
 
     A constant map scores 1/C. One explanation per cell.
@@ -177,7 +177,7 @@ class _OnGrid:
         if not 0 <= self.confidence < 1:
             raise ParameterError(f"confidence {self.confidence} must lie in [0, 1)")
 
-    def drawn(self, case: Case, size: Size) -> tuple[Grid, int]:
+    def drawn(self, case: Case, size: Size) -> tuple[PhotographGrid, int]:
         """The case's photograph among others, and its cell."""
         stream = stream_of(case.image, case.seed)
         others = _companions(case, self.cells**2 - 1, self.confidence)

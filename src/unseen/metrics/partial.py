@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.metrics.case import Case
-from unseen.removal.deactivation.masked_model import partly_sighted
+from unseen.removal.deactivation.masked_model import masked_model
 
 
 def partial_map(case: Case, visible: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"]:
@@ -23,4 +23,4 @@ def partial_map(case: Case, visible: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"
     masked = case.masked
     if not (masked.removal.inside and masked.removal.shared):
         return case.explained(masked.painted(visible[None])[0])
-    return case.explained(case.image, partly_sighted(masked, visible))
+    return case.explained(case.image, masked_model(masked, visible))

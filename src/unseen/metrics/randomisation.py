@@ -22,8 +22,8 @@ from unseen.metrics.case import Case
 from unseen.metrics.redrawing import Redrawn
 from unseen.metrics.similarity import Similarity, check_similarity, similar
 
-Order = Literal["top-down", "bottom-up", "independent"]
-ORDERS: tuple[Order, ...] = ("top-down", "bottom-up", "independent")
+LayerOrder = Literal["top-down", "bottom-up", "independent"]
+ORDERS: tuple[LayerOrder, ...] = ("top-down", "bottom-up", "independent")
 
 _WITHOUT_FORM = "empty or the same everywhere"
 
@@ -47,7 +47,7 @@ def randomisation_curve(
     saliency: Float[Tensor, "H W"],
     redrawn: Redrawn,
     *,
-    order: Order = "top-down",
+    order: LayerOrder = "top-down",
     layers: int | None = 8,
     similarity: Similarity = "spearman",
     absolute: bool = True,
@@ -109,7 +109,7 @@ class ParameterRandomisation:
         ModelError: (when called) the network cannot be copied, or has no finite answer in any stage.
     """
 
-    order: Order = "top-down"
+    order: LayerOrder = "top-down"
     layers: int | None = 8
     similarity: Similarity = "spearman"
     absolute: bool = True

@@ -16,8 +16,8 @@ from unseen.errors import ParameterError
 from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case, MaskMetric
 
-Order = Literal["combined", "morf", "lerf"]
-Outcome = Literal["kept", "probability"]
+RoadOrder = Literal["combined", "morf", "lerf"]
+RoadScore = Literal["kept", "probability"]
 
 
 def removals(saliency: Float[Tensor, "H W"], steps: int, *, least: bool, seed: int = 0) -> Bool[Tensor, "N H W"]:
@@ -35,7 +35,7 @@ def removals(saliency: Float[Tensor, "H W"], steps: int, *, least: bool, seed: i
     return torch.stack([ranking.prefix(total - count) if least else ~ranking.prefix(count) for count in counts])
 
 
-def outcomes(logits: Float[Tensor, "N K"], target: int, score: Outcome) -> Float[Tensor, " N"]:
+def outcomes(logits: Float[Tensor, "N K"], target: int, score: RoadScore) -> Float[Tensor, " N"]:
     """Whether the class is on top, 0 or 1, or its softmax probability; float64."""
     return (logits.argmax(1) == target).double() if score == "kept" else logits.double().softmax(1)[:, target]
 
@@ -59,12 +59,12 @@ class Road(MaskMetric):
         ParameterError: a parameter outside its range.
     """
 
-    order: Order = "combined"
+    order: RoadOrder = "combined"
     steps: int = 9
-    score: Outcome = "kept"
+    score: RoadScore = "kept"
 
     def __post_init__(self) -> None:
-        for name, value, choices in (("order", self.order, Order), ("score", self.score, Outcome)):
+        for name, value, choices in (("order", self.order, RoadOrder), ("score", self.score, RoadScore)):
             if value not in get_args(choices):
                 raise ParameterError(f"{name} {value!r} must be one of {', '.join(get_args(choices))}")
         if self.steps < 1:

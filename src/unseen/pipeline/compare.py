@@ -58,7 +58,7 @@ def compare(
         methods: objects or specs such as ``"rise:masks=1000"``, one or several.
         removals: objects or specs such as ``"ad:pooled"``, one or several.
         target: class index or label; by default the model's top class on the full photograph.
-        seed: of everything random, the same in every cell.
+        seed: random seed, the same in every cell.
         batch_size: masks per pass; chosen from the device by default.
         folder: where each cell is saved, with ``comparison.json``, as soon as it is there; ``sheet.png`` comes at
             the end, also if it is interrupted.
@@ -85,8 +85,8 @@ def compare(
     place = None if folder is None else Path(folder)
     folders = [None] * len(pairs) if place is None else _folders(place, pairs)
     decision = decide(photo, classifier_of(classifier), target, batch_size=request.batch_size)
-    unmoved = frozenset(name for name, search in searches.items() if not search.uses_removal)
-    comparison = Comparison(decision, tuple(searches), tuple(hides), unmoved)
+    removal_independent = frozenset(name for name, search in searches.items() if not search.uses_removal)
+    comparison = Comparison(decision, tuple(searches), tuple(hides), removal_independent)
     try:
         for number, ((method, removal), own) in enumerate(zip(pairs, folders, strict=True), 1):
             with watch(f"[{number}/{len(pairs)}] {method} × {removal}") if watch else nullcontext() as listener:
@@ -100,10 +100,12 @@ def compare(
                 else:
                     cell = _saved(replace(cell, explanation=explanation, folder=own), listener)
             comparison = replace(comparison, cells=(*comparison.cells, cell))
-            if finished is not None:
-                finished(cell)
-            if place is not None:
-                _write_record(comparison, place)
+            try:
+                if place is not None:
+                    _write_record(comparison, place)
+            finally:  # a full disk keeps nobody from being told of the cell
+                if finished is not None:
+                    finished(cell)
     finally:  # an interruption keeps what there is
         if place is not None and comparison.cells:
             replace_file(place / SHEET, png(comparison.plot()))

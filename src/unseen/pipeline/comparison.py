@@ -56,14 +56,14 @@ class Comparison:
         decision: what the model says of the photograph, decided once for all cells.
         methods: their specs, as they were asked for; the columns.
         removals: their specs, as they were asked for; the rows.
-        unmoved: those methods whose map does not depend on the removal.
+        removal_independent: those methods whose map does not depend on the removal.
         cells: row by row; those that are over.
     """
 
     decision: Decision
     methods: tuple[str, ...]
     removals: tuple[str, ...]
-    unmoved: frozenset[str] = frozenset()
+    removal_independent: frozenset[str] = frozenset()
     cells: tuple[Cell, ...] = ()
 
     @property

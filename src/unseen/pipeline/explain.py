@@ -32,7 +32,7 @@ class Request:
 
     Args:
         confidence: thresholds γ in [0, 1], at least one.
-        seed: of everything random, 0 … 2⁶³ − 1.
+        seed: random seed, 0 … 2⁶³ − 1.
         parts: how many disjoint parts are wanted per γ, at least 1.
         contrastive: whether hiding a part must also change the class.
         batch_size: masks per pass, at least 1; ``None`` lets the device decide.
@@ -93,7 +93,7 @@ def explain(
         target: class index or label; by default the model's top class on the full photograph.
         confidence: thresholds γ in [0, 1], one or several: a part suffices if the target stays on top with at least γ
             times its probability on the full photograph. One part is searched for each γ, from one shared search.
-        seed: of everything random.
+        seed: random seed.
         parts: how many disjoint parts to look for, at least 1.
         contrastive: ask also that hiding the part changes the class.
         batch_size: masks per pass; chosen from the device by default. Results do not depend on it beyond

@@ -41,7 +41,7 @@ _FAINT = 0.1
 
 
 @runtime_checkable
-class Cell(Protocol):
+class SheetCell(Protocol):
     """A cell as the sheet sees it: the map, or why there is none; see :class:`unseen.pipeline.comparison.Cell`."""
 
     @property
@@ -70,19 +70,19 @@ class Compared(Protocol):
         """The rows."""
 
     @property
-    def unmoved(self) -> Collection[str]:
+    def removal_independent(self) -> Collection[str]:
         """Methods whose map does not depend on the removal."""
 
     @property
-    def cells(self) -> Sequence[Cell]:
+    def cells(self) -> Sequence[SheetCell]:
         """Row by row."""
 
     @property
-    def rows(self) -> Sequence[Sequence[Cell]]:
+    def rows(self) -> Sequence[Sequence[SheetCell]]:
         """The cells of each removal."""
 
     @property
-    def failures(self) -> Sequence[Cell]:
+    def failures(self) -> Sequence[SheetCell]:
         """The cells without explanation."""
 
 
@@ -172,11 +172,11 @@ def _key(compared: Compared, column: int) -> str:
     span = _span(compared, column)
     if span is None:
         return "no map"
-    alike = "; the same map in every row" if compared.methods[column] in compared.unmoved else ""
+    alike = "; the same map in every row" if compared.methods[column] in compared.removal_independent else ""
     return columns.reading_of(span) + alike
 
 
-def _caption(cell: Cell, span: tuple[float, float] | None) -> list[tuple[str, str]]:
+def _caption(cell: SheetCell, span: tuple[float, float] | None) -> list[tuple[str, str]]:
     """Lines under a cell, each with its colour: how good the ranking is, what it cost, and whether it looks empty."""
     if cell.explanation is None or span is None:
         return []
@@ -192,7 +192,7 @@ def _caption(cell: Cell, span: tuple[float, float] | None) -> list[tuple[str, st
     return lines
 
 
-def _draw(page: Page, cell: Cell, span: tuple[float, float] | None, place: tuple[float, float, float]) -> None:
+def _draw(page: Page, cell: SheetCell, span: tuple[float, float] | None, place: tuple[float, float, float]) -> None:
     """One cell, its upper left corner and height given: the map, or why there is none."""
     x, y, tall = place
     axes = page.axes(x, y - tall, _SIDE, tall, bare=True)

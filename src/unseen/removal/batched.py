@@ -13,7 +13,7 @@ from torch import Tensor
 from unseen.removal.masked import MaskedClassifier
 
 
-def ask(requests: Sequence[tuple[MaskedClassifier, Tensor]]) -> list[Tensor]:
+def evaluate_batched(requests: Sequence[tuple[MaskedClassifier, Tensor]]) -> list[Tensor]:
     """Logits of each request's masks, shape (N, K); no mask of a photograph is evaluated twice.
 
     Requests on one photograph share what they ask in common. Those with the same classifier and removal fill their

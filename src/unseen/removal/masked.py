@@ -238,7 +238,7 @@ class MaskedClassifier:
         if self.classifier.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+    def cached(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What ``compute`` gives, computed only when it is first asked for, or after the network's weights changed.
 
         So methods that need the same of a photograph, such as its gradient, share it.
@@ -253,7 +253,7 @@ class MaskedClassifier:
         return cast(T, self._known[key][1])
 
     @contextmanager
-    def beside(self, image: Float[Tensor, "3 H W"]) -> Iterator[MaskedClassifier]:
+    def for_image(self, image: Float[Tensor, "3 H W"]) -> Iterator[MaskedClassifier]:
         """Another photograph under the same removal, whose evaluations, seconds and progress are counted here.
 
         Raises:

@@ -130,7 +130,7 @@ def test_a_fault_of_a_method_costs_its_cells_only(plan: Plan, tmp_path: Path, mo
     monkeypatch.setitem(METHODS.entries, "faulty", Entry(f"{__name__}:Faulty", "fails", "nobody", "1"))
     rows = run(replace(plan, methods=("faulty", "toy"), metrics=("size",)), tmp_path / "out")
     said = {row.detail for row in rows if row.method == "faulty"}
-    assert said == {"a fault of the program, ZeroDivisionError: nothing to divide by"}
+    assert said == {"internal error, ZeroDivisionError: nothing to divide by"}
     assert all(row.value is not None for row in rows if row.method == "toy")
 
 

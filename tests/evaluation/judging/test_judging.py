@@ -185,7 +185,7 @@ def test_a_value_that_is_none_has_a_reason_in_words(plan: Plan, tmp_path: Path) 
     said = {row.metric: row.detail for row in rows if row.method == "toy"}
     assert said["again:value=nan"].startswith("the metric is not defined for such a map")
     assert said["again:value=inf"] == "the value is infinite"
-    assert said["again:breaks=true"] == "a fault of the program, ZeroDivisionError: nothing to divide by"
+    assert said["again:breaks=true"] == "internal error, ZeroDivisionError: nothing to divide by"
     assert said["shown"] == ""
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from helpers.networks import CHANNELS, SIZE, Network, bound, logit, top
 from unseen import Classifier
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explainers.cam.cam import ActivationMap, Weights, activation_map, normalised
+from unseen.explainers.cam.cam import ActivationMap, ChannelWeights, activation_map, normalised
 from unseen.explainers.cam.masked_cam import OptiCam, ScoreCam, opti_cam, score_cam, unsettled
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.sufficient.evaluation import Evaluator
@@ -215,7 +215,7 @@ def test_opti_cam_needs_a_removal_that_blends() -> None:
 # ---- as methods -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weights", choices_of(Weights))
+@pytest.mark.parametrize("weights", choices_of(ChannelWeights))
 def test_maps_are_enlarged_signed_and_tell_their_layer(weights: Any) -> None:
     masked = bound(Network(lambda net, x: net.judge(F.max_pool2d(net.first(x), 4))))
     signed = ActivationMap(weights=weights).attribute(Evaluator(masked, 1), 0, None)
@@ -229,7 +229,7 @@ def test_a_map_of_one_channel_is_no_special_case() -> None:
     model = nn.Sequential(nn.Conv2d(3, 1, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2))
     masked = bound(model, removal="black")
     features = last_features(masked, 0)
-    for weights in choices_of(Weights):
+    for weights in choices_of(ChannelWeights):
         assert activation_map(features, weights).shape == (16, 16)
     (channel,) = F.interpolate(features.maps[0].activations[None], (16, 16), mode="bilinear")[0]
     assert torch.allclose(score_cam(masked, features), channel)

@@ -13,7 +13,7 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.gradients.derivatives import contrast
 from unseen.explainers.gradients.gradient import gradient
 from unseen.explainers.propagation.lrp import Lrp, relevance
-from unseen.explainers.propagation.lrp_pass import Shares
+from unseen.explainers.propagation.lrp_pass import RelevanceShares
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.removal import REMOVALS, MaskedClassifier
 
@@ -31,7 +31,7 @@ def pixel(*layers: nn.Module) -> MaskedClassifier:
 
 
 def literal(
-    shares: Shares, inputs: list[float], weights: list[list[float]], biases: list[float], handed: list[float]
+    shares: RelevanceShares, inputs: list[float], weights: list[list[float]], biases: list[float], handed: list[float]
 ) -> list[float]:
     """The papers' formulas for one layer, term by term."""
     received = [0.0] * len(inputs)
@@ -61,13 +61,13 @@ def literal(
 @pytest.mark.parametrize(
     "shares",
     [
-        Shares("epsilon", TINY),
-        Shares("gamma", TINY, 0.5),
-        Shares("alpha-beta", TINY),
-        Shares("alpha-beta", TINY, alpha=2.0),
+        RelevanceShares("epsilon", TINY),
+        RelevanceShares("gamma", TINY, 0.5),
+        RelevanceShares("alpha-beta", TINY),
+        RelevanceShares("alpha-beta", TINY, alpha=2.0),
     ],
 )
-def test_two_layers_by_the_papers_formulas(shares: Shares) -> None:
+def test_two_layers_by_the_papers_formulas(shares: RelevanceShares) -> None:
     masked = pixel(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 1))
     first, _, second = (layer for layer in masked.classifier.model if not isinstance(layer, nn.Flatten))
     x = masked.classifier.normalise(masked.image[None])
@@ -92,7 +92,7 @@ def test_deep_taylor_by_the_papers_formulas() -> None:
     target = top(masked)
     value = logit(masked, target)
     assert value > 0
-    shares = Shares("deep-taylor", TINY)
+    shares = RelevanceShares("deep-taylor", TINY)
     one = first(x.reshape(1, 3, 1, 1)).relu()
     two = second(one).relu()
     handed = literal(shares, two.flatten().tolist(), head.weight[target : target + 1].tolist(), [0.0], [value])
@@ -111,7 +111,7 @@ def test_of_a_linear_model_every_input_gets_its_term() -> None:
     masked = bound(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), size=4)
     weight = masked.classifier.model[1].weight[1].reshape(3, 4, 4).detach()
     terms = weight * masked.classifier.normalise(masked.image[None])[0]
-    found, record = relevance(masked, 1, Shares(epsilon=TINY))
+    found, record = relevance(masked, 1, RelevanceShares(epsilon=TINY))
     assert torch.allclose(found.double(), terms, atol=1e-6)
     assert record["absorbed"] == pytest.approx(float(masked.classifier.model[1].bias[1].detach()), abs=1e-9)
 
@@ -130,7 +130,7 @@ def test_with_a_tiny_epsilon_a_relu_network_gives_input_times_gradient(name: str
     """Ancona et al., 2018, proposition 1; batch norms and biases do not change it."""
     masked = bound(Network(JOINS[name]))
     for target in range(3):
-        found, _ = relevance(masked, target, Shares(epsilon=TINY))
+        found, _ = relevance(masked, target, RelevanceShares(epsilon=TINY))
         expected = contrast(masked) * gradient(masked, target)
         assert torch.allclose(found.double(), expected, atol=1e-5 * float(expected.abs().max()))
 
@@ -138,7 +138,7 @@ def test_with_a_tiny_epsilon_a_relu_network_gives_input_times_gradient(name: str
 def test_of_the_trained_network_nothing_is_lost(classifier: Classifier, photo: Tensor) -> None:
     masked = REMOVALS.create("grey").bind(classifier, photo)
     target = top(masked)
-    found, record = relevance(masked, target, Shares("gamma"))
+    found, record = relevance(masked, target, RelevanceShares("gamma"))
     assert record["logit"] == pytest.approx(logit(masked, target), rel=1e-4)
     assert float(found.double().sum()) + record["absorbed"] == pytest.approx(record["logit"], rel=1e-3)
     assert abs(record["gap"]) < 1e-3 * abs(record["logit"])
@@ -153,7 +153,7 @@ def test_folding_a_batch_norm_changes_nothing() -> None:
         folded.second.weight.mul_(scale[:, None, None, None])
         folded.second.bias.copy_((split.second.bias - split.norm.running_mean) * scale + split.norm.bias)
     for variant in ("gamma", "alpha-beta", "epsilon"):
-        one, other = (relevance(bound(model), 0, Shares(variant, alpha=2.0)) for model in (split, folded))
+        one, other = (relevance(bound(model), 0, RelevanceShares(variant, alpha=2.0)) for model in (split, folded))
         assert torch.allclose(one[0], other[0], atol=1e-5)
         assert one[1]["absorbed"] == pytest.approx(other[1]["absorbed"], abs=1e-5)
 
@@ -167,7 +167,7 @@ def test_a_batch_norm_is_not_folded_into_a_layer_that_was_added_to() -> None:
 
     for variant in ("gamma", "epsilon"):
         one, other = (
-            relevance(bound(Network(lambda net, x, place=place: added(net, x, place))), 0, Shares(variant))[0]
+            relevance(bound(Network(lambda net, x, place=place: added(net, x, place))), 0, RelevanceShares(variant))[0]
             for place in (True, False)
         )
         assert torch.allclose(one, other, atol=1e-6)
@@ -179,8 +179,8 @@ def test_a_gate_that_is_added_is_refused_and_one_that_multiplies_is_held() -> No
         return net.judge(how(values, net.dense(values.mean((2, 3))).sigmoid()[:, :, None, None]))
 
     with pytest.raises(NotApplicableError, match="add joins a signal with what only weighs signals"):
-        relevance(bound(Network(lambda net, x: gated(net, x, torch.add))), 0, Shares())
-    found, _ = relevance(bound(Network(lambda net, x: gated(net, x, torch.mul))), 0, Shares(epsilon=TINY))
+        relevance(bound(Network(lambda net, x: gated(net, x, torch.add))), 0, RelevanceShares())
+    found, _ = relevance(bound(Network(lambda net, x: gated(net, x, torch.mul))), 0, RelevanceShares(epsilon=TINY))
     held = bound(Network(lambda net, x: gated(net, x, lambda values, gate: values * gate.detach())))
     assert torch.allclose(found.double(), contrast(held) * gradient(held, 0), atol=1e-6)
 
@@ -189,7 +189,7 @@ def test_a_product_of_signals_is_halved() -> None:
     masked = bound(
         Network(lambda net, x: net.head(net.first(x).relu().mean((2, 3)) * net.second(net.first(x)).mean((2, 3))))
     )
-    found, record = relevance(masked, 0, Shares(epsilon=TINY))
+    found, record = relevance(masked, 0, RelevanceShares(epsilon=TINY))
     assert record["relevance"] + record["absorbed"] == pytest.approx(record["logit"])
     model = masked.classifier.model
     x = masked.classifier.normalise(masked.image[None]).requires_grad_()
@@ -208,14 +208,14 @@ GATES_ONLY: dict[str, Any] = {
 @pytest.mark.parametrize("name", GATES_ONLY)
 def test_a_network_of_what_only_weighs_is_refused(name: str) -> None:
     with pytest.raises(NotApplicableError, match="only through what weighs signals"):
-        relevance(bound(Network(GATES_ONLY[name])), 0, Shares())
+        relevance(bound(Network(GATES_ONLY[name])), 0, RelevanceShares())
 
 
 @pytest.mark.parametrize("activation", [F.gelu, F.silu, F.leaky_relu, F.hardswish, F.elu, torch.tanh])
 def test_deep_taylor_needs_rectifiers(activation: Any) -> None:
     masked = bound(Network(lambda net, x: net.judge(activation(net.first(x)))))
     with pytest.raises(NotApplicableError, match=r"deep-taylor cannot pass.*is no rectifier"):
-        relevance(masked, top(masked), Shares("deep-taylor"))
+        relevance(masked, top(masked), RelevanceShares("deep-taylor"))
 
 
 def test_deep_taylor_needs_a_positive_logit_and_a_layer_at_the_photograph() -> None:
@@ -223,9 +223,9 @@ def test_deep_taylor_needs_a_positive_logit_and_a_layer_at_the_photograph() -> N
     with torch.no_grad():
         masked.classifier.model.head.bias[1] = -99.0
     with pytest.raises(NotApplicableError, match="decomposes a positive logit, and this is -9"):
-        relevance(masked, 1, Shares("deep-taylor"))
+        relevance(masked, 1, RelevanceShares("deep-taylor"))
     with pytest.raises(NotApplicableError, match="is changed before the first layer with weights"):
-        relevance(bound(Network(lambda net, x: net.judge(net.first(x * 2).relu()))), 0, Shares("deep-taylor"))
+        relevance(bound(Network(lambda net, x: net.judge(net.first(x * 2).relu()))), 0, RelevanceShares("deep-taylor"))
 
 
 def test_the_photograph_may_be_padded_before_the_first_layer() -> None:
@@ -235,7 +235,7 @@ def test_the_photograph_may_be_padded_before_the_first_layer() -> None:
         lambda net, x: net.judge(F.conv2d(F.pad(x, (1, 1, 1, 1)), net.first.weight, net.first.bias).relu()),
     ))  # fmt: skip
     target = top(inside)
-    one, other = (relevance(masked, target, Shares("deep-taylor")) for masked in (inside, ahead))
+    one, other = (relevance(masked, target, RelevanceShares("deep-taylor")) for masked in (inside, ahead))
     torch.testing.assert_close(one[0], other[0])
     assert one[1] == pytest.approx(other[1])
 
@@ -262,7 +262,7 @@ def test_deep_taylor_of_rectifiers_is_positive_and_complete() -> None:
     )
     torch.manual_seed(0)
     masked = bound(model)
-    found, record = relevance(masked, top(masked), Shares("deep-taylor", TINY))
+    found, record = relevance(masked, top(masked), RelevanceShares("deep-taylor", TINY))
     assert record["relevance"] == pytest.approx(record["logit"], rel=1e-6)
     assert bool((found >= -1e-7).all())
 
@@ -270,7 +270,7 @@ def test_deep_taylor_of_rectifiers_is_positive_and_complete() -> None:
 def test_as_a_method_it_records_where_the_logit_went() -> None:
     masked = bound(Network())
     found = Lrp(variant="gamma", gamma=1.0).attribute(Evaluator(masked, 1), 0, None)
-    values, record = relevance(masked, 1, Shares("gamma", gamma=1.0))
+    values, record = relevance(masked, 1, RelevanceShares("gamma", gamma=1.0))
     assert torch.equal(found.saliency, values.sum(0))
     assert dict(found.record) == pytest.approx(record)
     assert len(values) == 3

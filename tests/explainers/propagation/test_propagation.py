@@ -15,7 +15,7 @@ from helpers.networks import CHANNELS, SIZE, Network, bound, logit, top
 from unseen.errors import NotApplicableError
 from unseen.explainers.propagation.deeplift import deeplift
 from unseen.explainers.propagation.lrp import relevance
-from unseen.explainers.propagation.lrp_pass import Shares, Variant
+from unseen.explainers.propagation.lrp_pass import LrpVariant, RelevanceShares
 from unseen.removal import MaskedClassifier
 from unseen.system.options import choices_of
 
@@ -137,7 +137,7 @@ def test_the_logit_is_handed_on_without_loss(name: str, variant: Any) -> None:
     masked = bound(Network(BOTH[name]))
     target = top(masked)
     found, record = relevance(
-        masked, target, Shares(variant, alpha=2.0 if variant == "alpha-beta" else 1.0, epsilon=1e-12)
+        masked, target, RelevanceShares(variant, alpha=2.0 if variant == "alpha-beta" else 1.0, epsilon=1e-12)
     )
     assert record["logit"] == pytest.approx(logit(masked, target), abs=1e-12)
     scale = max(1.0, abs(record["absorbed"]))
@@ -203,20 +203,20 @@ REFUSED: dict[str, Join] = {
 def test_what_has_no_rule_is_refused_by_name(reason: str, method: str) -> None:
     masked = bound(Network(REFUSED[reason]))
     with pytest.raises(NotApplicableError, match=f"cannot pass Network: .*({reason}).*choose another method"):
-        relevance(masked, 0, Shares()) if method == "lrp" else deeplift(masked, 0, black(masked))
+        relevance(masked, 0, RelevanceShares()) if method == "lrp" else deeplift(masked, 0, black(masked))
 
 
-@pytest.mark.parametrize("variant", choices_of(Variant))
+@pytest.mark.parametrize("variant", choices_of(LrpVariant))
 def test_the_module_is_named(variant: Any) -> None:
     masked = bound(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.LogSoftmax(1), torch.nn.Flatten()))
     with pytest.raises(NotApplicableError, match="log_softmax in module '1'"):
-        relevance(masked, 0, Shares(variant))
+        relevance(masked, 0, RelevanceShares(variant))
 
 
 def test_a_network_that_is_no_function_of_the_photograph_is_refused() -> None:
     masked = bound(Network(lambda net, x: net.judge(net.second.bias[:, None, None].expand(len(x), -1, 4, 4))))
     with pytest.raises(NotApplicableError, match="depends on the photograph only through"):
-        relevance(masked, 0, Shares())
+        relevance(masked, 0, RelevanceShares())
     with pytest.raises(NotApplicableError, match="the output does not depend on the photograph"):
         deeplift(masked, 0, black(masked))
 
@@ -246,7 +246,7 @@ def test_the_network_may_change_its_input_in_place(change: str, variant: Any) ->
     plain = bound(Network(lambda net, x: net.judge(net.first(IN_PLACE[change](x.clone())).relu())))
     masked = bound(Network(lambda net, x: net.judge(net.first(IN_PLACE[change](x)).relu())))
     before = masked.image.clone()
-    for ask in (lambda m: relevance(m, 0, Shares(variant))[0], lambda m: deeplift(m, 0, black(m)).values):
+    for ask in (lambda m: relevance(m, 0, RelevanceShares(variant))[0], lambda m: deeplift(m, 0, black(m)).values):
         torch.testing.assert_close(ask(masked), ask(plain))
     assert torch.equal(masked.image, before)
 
@@ -255,4 +255,4 @@ def test_the_network_may_change_its_input_in_place(change: str, variant: Any) ->
 def test_the_rule_for_pixels_notices_it(change: str) -> None:
     masked = bound(Network(lambda net, x: net.judge(net.first(IN_PLACE[change](x)).relu())))
     with pytest.raises(NotApplicableError, match=r"the input is changed before the first layer|positive logit"):
-        relevance(masked, top(masked), Shares("deep-taylor"))
+        relevance(masked, top(masked), RelevanceShares("deep-taylor"))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from helpers.cells import SIZE, Cells, Wavering, cell, conjunction, disjunction, graded, masked, show
 from helpers.processor import generator
-from unseen.explainers.sufficient.evaluation import Criterion, Evaluator, chunks
+from unseen.explainers.sufficient.evaluation import Evaluator, SufficiencyCriterion, chunks
 
 pytestmark = pytest.mark.numerics
 
@@ -51,7 +51,7 @@ def test_more_sets_than_one_chunk() -> None:
 def test_no_sets_no_verdicts() -> None:
     model = masked(graded(0))
     assert len(Evaluator(model, 0)([]).top) == 0
-    assert len(Criterion(Evaluator(model, 0), 0.0)([]).passes) == 0
+    assert len(SufficiencyCriterion(Evaluator(model, 0), 0.0)([]).passes) == 0
     assert model.evaluations == 0
 
 
@@ -67,12 +67,12 @@ def test_a_sufficient_set_needs_the_top_and_the_floor() -> None:
     evaluate = Evaluator(masked(graded(0, 1)), 0)
     one, two = evaluate([show(0), show(0, 1)]).probability.tolist()
     for floor, expected in ((0.0, [False, True, True]), ((one + two) / 2, [False, False, True]), (0.99, [False] * 3)):
-        assert Criterion(evaluate, floor)([show(), show(0), show(0, 1)]).passes.tolist() == expected
+        assert SufficiencyCriterion(evaluate, floor)([show(), show(0), show(0, 1)]).passes.tolist() == expected
 
 
 def test_a_contrastive_set_also_changes_the_class_when_hidden() -> None:
     model = masked(disjunction(0, 5))
-    trial = Criterion(Evaluator(model, 0), 0.0, contrastive=True)([show(0), show(5), show(0, 5), show(1)])
+    trial = SufficiencyCriterion(Evaluator(model, 0), 0.0, contrastive=True)([show(0), show(5), show(0, 5), show(1)])
     assert trial.passes.tolist() == [False, False, True, False]
     assert model.evaluations == 4 + 3  # the hidden side only of what passes when visible
 
@@ -85,9 +85,9 @@ def test_verification_is_of_the_set_alone_and_in_a_batch() -> None:
     for passes_alone in (True, False):
         moody = MoodyInBatches(conjunction(0))
         moody.passes_alone = passes_alone
-        criterion = Criterion(Evaluator(masked(moody.rule, model=moody), 0), 0.0)
+        criterion = SufficiencyCriterion(Evaluator(masked(moody.rule, model=moody), 0), 0.0)
         assert not bool(criterion.verify(cell(0)).passes)
-    calm = Criterion(Evaluator(masked(conjunction(0)), 0), 0.0)
+    calm = SufficiencyCriterion(Evaluator(masked(conjunction(0)), 0), 0.0)
     assert bool(calm.verify(cell(0)).passes)
     assert not bool(calm.verify(cell(1)).passes)
 
@@ -102,7 +102,7 @@ def test_verification_is_in_the_company_of_other_sets(contrastive: bool) -> None
 
     for model, passes in ((Leaking, False), (Cells, True)):
         network = model(conjunction(0))
-        criterion = Criterion(Evaluator(masked(network.rule, model=network), 0), 0.0, contrastive)
+        criterion = SufficiencyCriterion(Evaluator(masked(network.rule, model=network), 0), 0.0, contrastive)
         assert bool(criterion([cell(0)]).passes)
         assert bool(criterion.verify(cell(0)).passes) == passes
 
@@ -117,14 +117,14 @@ def test_verification_keeps_to_the_batch_size(batch_size: int, batches: list[int
     sizes: list[int] = []
     network = Counting(disjunction(0, 5))
     model = masked(network.rule, model=network, batch_size=batch_size)
-    assert bool(Criterion(Evaluator(model, 0), 0.0, contrastive=True).verify(show(0, 5)).passes)
+    assert bool(SufficiencyCriterion(Evaluator(model, 0), 0.0, contrastive=True).verify(show(0, 5)).passes)
     assert sizes == batches
-    assert not bool(Criterion(Evaluator(model, 0), 0.0, contrastive=True).verify(show(0)).passes)
-    assert not bool(Criterion(Evaluator(model, 0), 0.0).verify(show(1)).passes)
+    assert not bool(SufficiencyCriterion(Evaluator(model, 0), 0.0, contrastive=True).verify(show(0)).passes)
+    assert not bool(SufficiencyCriterion(Evaluator(model, 0), 0.0).verify(show(1)).passes)
 
 
 def test_verification_of_a_contrastive_set_looks_at_both_sides() -> None:
-    criterion = Criterion(Evaluator(masked(disjunction(0, 5)), 0), 0.0, contrastive=True)
+    criterion = SufficiencyCriterion(Evaluator(masked(disjunction(0, 5)), 0), 0.0, contrastive=True)
     assert bool(criterion.verify(show(0, 5)).passes)
     assert not bool(criterion.verify(show(0)).passes)
 
@@ -138,8 +138,8 @@ def test_the_hidden_side_is_verified_alone_and_in_a_batch(moody_alone: bool) -> 
 
     moody = Moody(conjunction(0))
     evaluate = Evaluator(masked(moody.rule, model=moody), 0)
-    assert bool(Criterion(evaluate, 0.0).verify(cell(0)).passes)
-    assert not bool(Criterion(evaluate, 0.0, contrastive=True).verify(cell(0)).passes)
+    assert bool(SufficiencyCriterion(evaluate, 0.0).verify(cell(0)).passes)
+    assert not bool(SufficiencyCriterion(evaluate, 0.0, contrastive=True).verify(cell(0)).passes)
 
 
 @pytest.mark.parametrize("contrastive", [False, True])
@@ -150,7 +150,7 @@ def test_rounding_that_depends_on_the_batch_is_no_reason_to_fail(contrastive: bo
         model = masked(rule, model=Wavering(rule), batch_size=batch_size)
         for full in (1, 2, 3, 4):
             floor = float(model(torch.ones(full, SIZE, SIZE)).softmax(1)[0, 0])
-            criterion = Criterion(Evaluator(model, 0), floor, contrastive)
+            criterion = SufficiencyCriterion(Evaluator(model, 0), floor, contrastive)
             assert bool(criterion([*random_masks(full), show(0, 5)]).passes[-1])
             assert bool(criterion.verify(show(0, 5)).passes)
             assert not bool(criterion([show(0)]).passes)

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from helpers.cells import SIZE, cell, disjunction, graded, masked
-from unseen.explainers.sufficient.evaluation import Criterion, Evaluator, Trial
+from unseen.explainers.sufficient.evaluation import Evaluator, SetVerdicts, SufficiencyCriterion
 from unseen.explainers.sufficient.extraction import boundary, curve, rank, shortest_prefix
 
 maps = st.lists(st.integers(0, 3), min_size=12, max_size=12).map(
@@ -90,10 +90,10 @@ def test_the_boundary_passes_next_to_a_failure(table: list[bool], upwards: bool,
 def by_size(table: Sequence[bool], seen: list[int]):  # type: ignore[no-untyped-def]
     """A test that looks up the number of visible pixels."""
 
-    def test(visible: Iterable[Tensor]) -> Trial:
+    def test(visible: Iterable[Tensor]) -> SetVerdicts:
         sizes = [int(mask.sum()) for mask in visible]
         seen.extend(sizes)
-        return Trial(torch.tensor([table[size] for size in sizes], dtype=torch.bool), torch.zeros(len(sizes)))
+        return SetVerdicts(torch.tensor([table[size] for size in sizes], dtype=torch.bool), torch.zeros(len(sizes)))
 
     return test
 
@@ -143,7 +143,7 @@ def test_the_curve_inserts_and_deletes_along_the_ranking() -> None:
 def test_any_saliency_map_serves() -> None:
     evaluate = Evaluator(masked(disjunction(9)), 0)
     ranking = rank(-torch.arange(SIZE * SIZE, dtype=torch.float32).reshape(SIZE, SIZE))
-    prefix = shortest_prefix(Criterion(evaluate, 0.0), ranking, ranking.grid(24), tolerance=1)
+    prefix = shortest_prefix(SufficiencyCriterion(evaluate, 0.0), ranking, ranking.grid(24), tolerance=1)
     assert prefix is not None
     # rows from the top; cell 9 lies in rows 16–23, columns 8–15: half of it is visible after 20 rows
     assert prefix.size == 20 * SIZE + 9

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unseen.explainers.sufficient.evaluation import Trial
+from unseen.explainers.sufficient.evaluation import SetVerdicts
 from unseen.explainers.sufficient.minimisation import minimise
 
 ALL = frozenset(range(9))
@@ -27,11 +27,11 @@ def blocks_of(mask: Tensor) -> frozenset[int]:
 
 
 def looked_up(passing: set[frozenset[int]], seen: list[frozenset[int]]):  # type: ignore[no-untyped-def]
-    def test(visible: Iterable[Tensor]) -> Trial:
+    def test(visible: Iterable[Tensor]) -> SetVerdicts:
         sets = [blocks_of(mask) for mask in visible]
         seen.extend(sets)
         confidence = torch.tensor([hash(tuple(sorted(s))) % 97 / 97 for s in sets])
-        return Trial(torch.tensor([s in passing for s in sets], dtype=torch.bool), confidence)
+        return SetVerdicts(torch.tensor([s in passing for s in sets], dtype=torch.bool), confidence)
 
     return test
 

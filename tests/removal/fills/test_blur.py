@@ -15,7 +15,7 @@ from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.inputs.smoothing import smoothing
 from unseen.removal import REMOVALS
-from unseen.removal.batched import ask
+from unseen.removal.batched import evaluate_batched
 from unseen.removal.fills.blur import Blur
 
 PREPROCESSING = Preprocessing(size=(10, 13), resize=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -78,7 +78,7 @@ def test_what_is_visible_stays_and_soft_masks_blend() -> None:
 def test_photographs_in_one_batch_are_each_blurred_on_their_own() -> None:
     several = [Blur(3).bind(SEEN, picture(seed)) for seed in (1, 2)]
     masks = torch.rand(2, 10, 13, generator=torch.Generator().manual_seed(2)) < 0.5
-    for one, together in zip(several, ask([(one, masks) for one in several]), strict=True):
+    for one, together in zip(several, evaluate_batched([(one, masks) for one in several]), strict=True):
         torch.testing.assert_close(together, one(masks), atol=1e-6, rtol=0)
 
 

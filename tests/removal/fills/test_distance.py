@@ -12,7 +12,7 @@ from helpers.networks import Network
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
-from unseen.removal.batched import ask
+from unseen.removal.batched import evaluate_batched
 from unseen.removal.fills.averaging import mean_score
 from unseen.removal.fills.distance import AveragedMaxDistance, MaxDistance, far, farthest
 
@@ -81,7 +81,7 @@ def test_the_draws_are_of_the_photograph_and_the_seed() -> None:
     classifier = Classifier(Network(), PLAIN)
     several = [AveragedMaxDistance(2).bind(classifier, picture(seed)) for seed in (1, 2)]
     state = torch.get_rng_state()
-    for one, together in zip(several, ask([(one, masks()) for one in several]), strict=True):
+    for one, together in zip(several, evaluate_batched([(one, masks()) for one in several]), strict=True):
         torch.testing.assert_close(together, one(masks()), atol=1e-6, rtol=0)
     again = AveragedMaxDistance(2).fills(SEEN, picture(1))
     assert torch.equal(again, AveragedMaxDistance(2).fills(SEEN, picture(1)))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from unseen import Classifier, Preprocessing
 from unseen.errors import ModelError, ParameterError
 from unseen.removal import REMOVALS
-from unseen.removal.batched import ask
+from unseen.removal.batched import evaluate_batched
 from unseen.removal.fills.inpainting import Inpainting
 
 SIZE = (7, 9)
@@ -74,7 +74,7 @@ def test_all_or_nothing_visible() -> None:
 @pytest.mark.usefixtures("opencv")
 def test_photographs_in_one_batch_are_each_on_their_own() -> None:
     several = [Inpainting("telea").bind(SEEN, picture(seed)) for seed in (1, 2)]
-    for one, together in zip(several, ask([(one, masks()) for one in several]), strict=True):
+    for one, together in zip(several, evaluate_batched([(one, masks()) for one in several]), strict=True):
         assert torch.equal(together, torch.cat([one(mask[None]) for mask in masks()]))
 
 

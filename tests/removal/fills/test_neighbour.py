@@ -14,7 +14,7 @@ from helpers.processor import generator
 from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.removal import REMOVALS
-from unseen.removal.batched import ask
+from unseen.removal.batched import evaluate_batched
 from unseen.removal.fills.neighbour import Neighbour, neighbours, widths
 
 SIZE = (9, 12)
@@ -95,7 +95,7 @@ def test_with_nothing_visible_it_is_the_mean_colour() -> None:
 def test_results_do_not_depend_on_the_batch_or_the_company() -> None:
     several = [Neighbour().bind(SEEN, picture(seed)) for seed in (1, 2)]
     masks = torch.stack([random_mask(share) for share in (0.0, 0.1, 0.9)])
-    for one, together in zip(several, ask([(one, masks) for one in several]), strict=True):
+    for one, together in zip(several, evaluate_batched([(one, masks) for one in several]), strict=True):
         torch.testing.assert_close(together, torch.cat([one(mask[None]) for mask in masks]), atol=1e-6, rtol=0)
 
 

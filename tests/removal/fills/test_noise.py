@@ -10,7 +10,7 @@ from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.inputs.streams import stream_of
 from unseen.removal import REMOVALS
-from unseen.removal.batched import ask
+from unseen.removal.batched import evaluate_batched
 from unseen.removal.fills.noise import AddedNoise, Noise
 
 SIZE = (40, 48)
@@ -68,7 +68,7 @@ def test_it_is_the_same_under_every_mask_and_visible_pixels_stay(spec: str) -> N
 def test_photographs_in_one_batch_have_each_their_own(spec: str) -> None:
     several = [REMOVALS.create(spec).bind(SEEN, picture(seed)) for seed in (1, 2)]
     masks = torch.zeros(1, *SIZE)
-    together = ask([(one, masks) for one in several])
+    together = evaluate_batched([(one, masks) for one in several])
     for one, shown in zip(several, together, strict=True):
         torch.testing.assert_close(shown, one(masks), atol=1e-6, rtol=0)
     assert not torch.allclose(*together, atol=0.1)

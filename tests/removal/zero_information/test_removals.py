@@ -10,7 +10,7 @@ from helpers.networks import Network, bound
 from unseen import explain
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
-from unseen.removal.batched import ask
+from unseen.removal.batched import evaluate_batched
 from unseen.removal.zero_information.removals import Addition, Decomposition
 
 SIDE = 6
@@ -41,7 +41,7 @@ def test_batches_and_company_do_not_matter(spec: str) -> None:
     one = bound(network, size=SIDE, removal=spec)
     other = type(one)(one.classifier, one.image.square(), one.removal)
     alone = [bound(network, size=SIDE, removal=spec, batch_size=1)(masks()), other(masks())]
-    for found, expected in zip(ask([(one, masks()), (other, masks())]), alone, strict=True):
+    for found, expected in zip(evaluate_batched([(one, masks()), (other, masks())]), alone, strict=True):
         torch.testing.assert_close(found, expected)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from unseen.evaluation.judging.identity import identity_of
-from unseen.evaluation.judging.judging import Cell, Judge, failed
+from unseen.evaluation.judging.judging import EvaluationCell, Judge, failed
 from unseen.evaluation.judging.ledger import Ledger, Outcome, Row
 from unseen.evaluation.judging.plan import Plan
 from unseen.system.parent import end_with_parent
@@ -44,14 +44,14 @@ def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None
     names = [(subject, m, r) for subject in plan.subjects for m in plan.explainers for r in plan.removals]
     done = 0
 
-    def told(cell: Cell, stage: str) -> None:
+    def told(cell: EvaluationCell, stage: str) -> None:
         if progress is not None:
             progress(f"{cell}: {stage}", done, len(names))
 
     judge = Judge(plan, folder, told)
     ledger = Ledger(folder, plan, identity_of(plan, judge.classifier, judge.annotations))
     try:
-        cells = (Cell(subject, m, r, ledger.outcome(subject, m, r)) for subject, m, r in names)
+        cells = (EvaluationCell(subject, m, r, ledger.outcome(subject, m, r)) for subject, m, r in names)
         waiting = [cell for cell in cells if cell.lacks(plan)]
         done = len(names) - len(waiting)
         if waiting and plan.backend == "onnxruntime":
@@ -73,15 +73,15 @@ _judge: Judge
 
 
 def _in_parallel(
-    plan: Plan, folder: Path, cells: list[Cell], workers: int, told: Callable[[Cell, str], None]
+    plan: Plan, folder: Path, cells: list[EvaluationCell], workers: int, told: Callable[[EvaluationCell, str], None]
 ) -> Iterator[Outcome]:
     """Outcomes as they come; a process that dies costs its cell, not the run.
 
     Which cell killed a process is not told, so those that were under way are repeated one at a time.
     """
     waiting = iter(cells)
-    suspects: list[Cell] = []
-    running: dict[Future[Outcome], Cell] = {}
+    suspects: list[EvaluationCell] = []
+    running: dict[Future[Outcome], EvaluationCell] = {}
     pool = _pool(plan, folder, workers)
     try:
         while True:
@@ -133,5 +133,5 @@ def _start(plan: Plan, folder: Path) -> None:
     _judge = Judge(plan, folder)
 
 
-def _work(cell: Cell) -> Outcome:
+def _work(cell: EvaluationCell) -> Outcome:
     return _judge(cell)

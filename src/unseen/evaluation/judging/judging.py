@@ -36,7 +36,7 @@ _NONE = Measurement(None, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class EvaluationCell:
     """One photograph × method × removal, and what is known of it."""
 
     subject: Subject
@@ -71,7 +71,7 @@ def lacks_parts(plan: Plan, known: Outcome) -> bool:
     return not measured or any(not names.issuperset(plan.of_parts) for names in measured)
 
 
-def failed(cell: Cell, plan: Plan, reason: str) -> Outcome:
+def failed(cell: EvaluationCell, plan: Plan, reason: str) -> Outcome:
     """The outcome of a cell of which nothing came: the reason is that of every metric, too."""
     parts = [
         JudgedPart(gamma, None, reason=reason, measurements=dict.fromkeys(plan.of_parts, _missing(reason)))
@@ -91,9 +91,9 @@ class Judge:
         watch: told what is under way within a cell.
     """
 
-    def __init__(self, plan: Plan, folder: Path, watch: Callable[[Cell, str], None] | None = None) -> None:
+    def __init__(self, plan: Plan, folder: Path, watch: Callable[[EvaluationCell, str], None] | None = None) -> None:
         self.plan, self.folder = plan, folder
-        self.watch: Callable[[Cell, str], None] = watch or (lambda _cell, _stage: None)
+        self.watch: Callable[[EvaluationCell, str], None] = watch or (lambda _cell, _stage: None)
         self._decision: tuple[Subject, Decision] | None = None
         self._last_map: tuple[tuple[Subject, str, str | None], tuple[Tensor, int, float]] | None = None
 
@@ -140,7 +140,7 @@ class Judge:
         found.categories_of(0, self.plain)
         return found
 
-    def __call__(self, cell: Cell) -> Outcome:
+    def __call__(self, cell: EvaluationCell) -> Outcome:
         """The outcome of a cell; a failure is an outcome with its reason."""
         try:
             return self._outcome(cell)
@@ -149,7 +149,7 @@ class Judge:
         except (Exception, SystemExit) as error:  # a fault of one method must not cost a run of days
             return failed(cell, self.plan, _fault(error))
 
-    def _outcome(self, cell: Cell) -> Outcome:
+    def _outcome(self, cell: EvaluationCell) -> Outcome:
         known = cell.known if cell.known is not None and not cell.known.reason else None
         outcome, saliency = known, None
         if known is None or lacks_parts(self.plan, known):
@@ -181,7 +181,7 @@ class Judge:
             return None
         return self.annotations.mask(subject.path, self._decided(subject).target, self.plain)
 
-    def _method(self, cell: Cell) -> Method:
+    def _method(self, cell: EvaluationCell) -> Method:
         if cell.method != DRAWN:
             return self.plan.method_of[cell.method]
         annotation = self._annotation(cell.subject)
@@ -189,7 +189,7 @@ class Judge:
             raise NotApplicableError("no object of the explained class is annotated on what the model sees of it")
         return AnnotationMap(annotation=annotation)
 
-    def _explained(self, cell: Cell) -> tuple[Outcome, Tensor]:
+    def _explained(self, cell: EvaluationCell) -> tuple[Outcome, Tensor]:
         """The outcome without measurements of the map, and the map; parts only if a metric asks for them."""
         method, removal = self._method(cell), self.plan.removal_of[cell.removal]
         decision = replace(self._decided(cell.subject), classifier=self._asked_by(method, removal))
@@ -215,7 +215,7 @@ class Judge:
         )
         return outcome, saliency
 
-    def _map(self, cell: Cell, method: Method, removal: Removal) -> tuple[Tensor, int, float]:
+    def _map(self, cell: EvaluationCell, method: Method, removal: Removal) -> tuple[Tensor, int, float]:
         """The map alone, the evaluations and the seconds that it took; made once for all removals if it can be."""
         key = (cell.subject, cell.method, None if not method.uses_removal else cell.removal)
         if self._last_map is None or self._last_map[0] != key:
@@ -231,7 +231,9 @@ class Judge:
 
     # ---- metrics ------------------------------------------------------------------------------------------------
 
-    def _judged(self, cell: Cell, saliency: Tensor | None, metrics: Sequence[MetricSpec]) -> dict[str, Measurement]:
+    def _judged(
+        self, cell: EvaluationCell, saliency: Tensor | None, metrics: Sequence[MetricSpec]
+    ) -> dict[str, Measurement]:
         """What metrics say of the map, which is made again if it is not known."""
         method, removal = self._method(cell), self.plan.removal_of[cell.removal]
         decision = self._decided(cell.subject)
@@ -273,7 +275,7 @@ class Judge:
         values = {name: _measured(float(measure(explanation, part))) for name, measure in free.items()}
         return JudgedPart(gamma, part.mask, part.verified, measurements=values)
 
-    def _planted(self, cell: Cell, outcome: Outcome) -> None:
+    def _planted(self, cell: EvaluationCell, outcome: Outcome) -> None:
         """Plant the parts on the contexts that they were not planted on before; equal parts once."""
         parts = [part for part in outcome.parts if part.mask is not None]
         if not parts:
@@ -312,7 +314,7 @@ def _measured(value: float | UnseenError) -> Measurement:
 
 def _fault(error: BaseException) -> str:
     """The reason where code fails in a way that nobody foresaw."""
-    return f"a fault of the program, {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}"
+    return f"internal error, {type(error).__name__}: {' '.join(str(error).split()) or 'without a message'}"
 
 
 def _carry_over(known: Sequence[JudgedPart], found: Sequence[JudgedPart]) -> None:

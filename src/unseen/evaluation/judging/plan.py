@@ -92,7 +92,7 @@ class Plan:
         annotation_classes: JSON file that gives the class indices of each of its categories.
         backgrounds: how many contexts of each kind a part is planted on.
         contexts: photographs to plant parts on.
-        seed: of everything random.
+        seed: random seed.
         device: where the network runs.
         labels: file with the class names of a model that brings none.
         backend: what runs the passes that need nothing but logits; Activation–Deactivation needs ``torch``.

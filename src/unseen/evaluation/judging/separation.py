@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from unseen.evaluation.judging.judgements import Judgements, sign_of
 from unseen.evaluation.judging.measurements import Key
-from unseen.evaluation.statistics import Comparison, compare, holm, photographs_needed
+from unseen.evaluation.statistics import PairedComparison, holm, paired_comparison, photographs_needed
 
 LEVEL = 0.05
 
@@ -33,7 +33,7 @@ class Separation:
     removal: str
     better: tuple[str, ...]
     compared: tuple[str, ...]
-    comparisons: dict[tuple[str, str], tuple[Comparison, float]]
+    comparisons: dict[tuple[str, str], tuple[PairedComparison, float]]
 
     @property
     def separates(self) -> bool:
@@ -63,12 +63,12 @@ def separation(judgements: Judgements, metric: str, removal: str) -> Separation 
     sign = sign_of(metric)
     if sign == 0:
         return None
-    found: dict[tuple[str, str], Comparison] = {}
+    found: dict[tuple[str, str], PairedComparison] = {}
     for method in judgements.explained:
         for control in judgements.controls:
             values = judgements.together([Key(method, removal, metric), Key(control, removal, metric)])
             if values.size:
-                found[method, control] = compare(sign * values[0], sign * values[1])
+                found[method, control] = paired_comparison(sign * values[0], sign * values[1])
     if not found:
         return None
     adjusted = holm([comparison.p for comparison in found.values()])

@@ -25,7 +25,7 @@ from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
 from unseen.evaluation.retraining.maps import maps_of
-from unseen.evaluation.retraining.spread import Verdict, spread, verdict
+from unseen.evaluation.retraining.spread import SpreadVerdict, spread, verdict
 from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.metrics.similarity import Similarity, similar
@@ -102,7 +102,7 @@ class Randomised:
         found = {row.repeat: row.value for row in self.rows if (row.method, row.other, row.measure) == wanted}
         return {repeat: value for repeat, value in sorted(found.items()) if value is not None}
 
-    def against_true(self, method: str, measure: Measure) -> Verdict:
+    def against_true(self, method: str, measure: Measure) -> SpreadVerdict:
         """Whether maps differ more when the labels were shuffled ("better") than between two true networks."""
         return verdict(self.values(method, "shuffled", measure), self.values(method, "true", measure), "lower")
 
@@ -129,7 +129,7 @@ class DataRandomisation:
         repeats: triples of networks.
         images: test photographs whose maps are compared.
         epochs: of the network that learns by heart, which takes longer.
-        seed: of everything random.
+        seed: random seed.
         removal: how methods that hide parts do so.
         training: how the others are trained.
 

@@ -16,7 +16,7 @@ from unseen.explainers.sufficient.search import map_of
 from unseen.removal import Removal
 from unseen.system.progress import ProgressListener
 
-Order = Literal["top", "bottom"]
+HidingOrder = Literal["top", "bottom"]
 
 
 def maps_of(
@@ -49,7 +49,7 @@ def rankings(maps: Float[Tensor, "N H W"], *, seed: int = 0) -> Int[Tensor, "N P
 
 
 def masks_without(
-    ranked: Int[Tensor, "N P"], share: float, order: Order, size: Sequence[int]
+    ranked: Int[Tensor, "N P"], share: float, order: HidingOrder, size: Sequence[int]
 ) -> Float[Tensor, "N H W"]:
     """Masks that hide a share of the pixels: the first of each ranking, or the last; 1 = visible.
 

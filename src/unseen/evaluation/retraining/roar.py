@@ -22,8 +22,8 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
-from unseen.evaluation.retraining.maps import Order, maps_of, masks_without, rankings
-from unseen.evaluation.retraining.spread import Spread, Verdict, spread, verdict
+from unseen.evaluation.retraining.maps import HidingOrder, maps_of, masks_without, rankings
+from unseen.evaluation.retraining.spread import Spread, SpreadVerdict, spread, verdict
 from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.explainers.method import Method
@@ -117,7 +117,7 @@ class Retrained:
         means = [spread(list(of_share.values())) for of_share in found if of_share]
         return max(means, key=lambda one: one.mean) if means else None
 
-    def against(self, method: str) -> dict[str, Verdict]:
+    def against(self, method: str) -> dict[str, SpreadVerdict]:
         """Control → whether the method does better, worse, or cannot be told from it."""
         better: Literal["higher", "lower"] = "lower" if self.metric.order == "top" else "higher"
         own = self.areas(method)
@@ -155,14 +155,14 @@ class RemoveAndRetrain:
         shares: of the pixels to hide, each in (0, 1), increasing.
         repeats: networks for each method and share; their seeds are the same for every method.
         leak: whether networks are also trained on nothing but the masks.
-        seed: of everything random.
+        seed: random seed.
         training: how networks are trained.
 
     Raises:
         ParameterError: a parameter outside its range.
     """
 
-    order: Order = "top"
+    order: HidingOrder = "top"
     removal: str = "mean"
     repeats: int = 3
     leak: bool = False

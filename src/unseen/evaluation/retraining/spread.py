@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-Verdict = Literal["better", "worse", "same"]
+SpreadVerdict = Literal["better", "worse", "same"]
 
 FEWEST = 3
 """Repeats that a verdict needs: two that agree by chance, as shares of few photographs do, have no spread."""
@@ -49,7 +49,9 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean, mean - half, mean + half, tuple(sample.tolist()))
 
 
-def verdict(first: Mapping[int, float], second: Mapping[int, float], better: Literal["higher", "lower"]) -> Verdict:
+def verdict(
+    first: Mapping[int, float], second: Mapping[int, float], better: Literal["higher", "lower"]
+) -> SpreadVerdict:
     """Whether ``first`` is better than ``second``, repeat by repeat; "same" where that cannot be told.
 
     Fewer than :data:`FEWEST` repeats tell nothing.

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.explainers.aggregation.assessment import HeldOut, fitting_strength, held_out, resampled
+from unseen.explainers.aggregation.assessment import HeldOutLosses, fitting_strength, held_out, resampled
 from unseen.explainers.aggregation.programs import Balance, Goal, Observed, Program, program
 from unseen.explainers.aggregation.quality import Hidings, changes, hidings, scale_of
 from unseen.explainers.hiding.segments import Segmentation, Segments, coalition_scores, segmentation
@@ -86,7 +86,7 @@ class Aggregate:
     observed: Observed
     program: Program
     strength: float
-    held: HeldOut
+    held: HeldOutLosses
     left_out: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
@@ -130,7 +130,7 @@ def aggregate(
         options: of the mixture.
         towards: where weights are drawn to: weights above 0, one for each of ``methods``; uniform by default. Those
             that are best on average over a set of photographs lend few observations what they lack.
-        seed: of everything random.
+        seed: random seed.
 
     Raises:
         ParameterError: no methods, or not one weight above 0 for each.
@@ -152,7 +152,7 @@ def aggregate(
     def around() -> Iterator[Tensor]:
         for number, image in enumerate(noisy(masked.image, options.radius, nearby, generator), 1):
             masked.announce(f"nearby photograph {number} of {nearby}", masked.expected)
-            with masked.beside(image) as other:
+            with masked.for_image(image) as other:
                 there = [_in_unit(map_of(methods[name], other, target, seed), scales[name]) for name in names]
                 yield torch.stack(there)
 

@@ -23,7 +23,7 @@ FOLDS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class HeldOut:
+class HeldOutLosses:
     """Losses of mixtures on observations held out: of the optimal one, of the mean, and of each method alone.
 
     Attributes:
@@ -91,13 +91,15 @@ def held_out(
     balance: float = 0.5,
     strength: float = 0.0,
     towards: Float[Tensor, " k"] | None = None,
-) -> HeldOut:
+) -> HeldOutLosses:
     """What the weights of a goal gain where they were not fitted, beside the mean and each method.
 
     A strength that :func:`fitting_strength` chose was chosen on the same folds: the best of five looks better by a bit.
     """
     optimal = program(observed, goal, balance, folds(observed)).drawn(strength, towards).weights()
-    return HeldOut(*_losses(observed, torch.cat([optimal[None], _fixed(observed)[:, None].expand(-1, FOLDS, -1)])))
+    return HeldOutLosses(
+        *_losses(observed, torch.cat([optimal[None], _fixed(observed)[:, None].expand(-1, FOLDS, -1)]))
+    )
 
 
 def _fixed(observed: Observed) -> Float[Tensor, "C k"]:

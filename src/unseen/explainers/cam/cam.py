@@ -32,13 +32,13 @@ from unseen.explanation import Findings
 from unseen.removal.deactivation.features import LITTLE, FeatureMap, Features, last_features
 from unseen.system.options import Meaning, check
 
-Weights = Annotated[
+ChannelWeights = Annotated[
     Literal["cam", "grad-cam", "grad-cam++", "xgrad-cam", "layer-cam", "eigen-cam", "ablation-cam"],
     Meaning("how channels are weighed; ``eigen-cam`` is of no class, ``ablation-cam`` takes an evaluation a channel"),
 ]
 
 
-def activation_map(features: Features, weights: Weights) -> Float[Tensor, "H W"]:
+def activation_map(features: Features, weights: ChannelWeights) -> Float[Tensor, "H W"]:
     """The weighted sum of the channels, enlarged and laid over the photograph; signed.
 
     Where several maps lead to the score, theirs are added up, each in its place. They may differ in size and in what
@@ -54,7 +54,7 @@ def activation_map(features: Features, weights: Weights) -> Float[Tensor, "H W"]
         ParameterError: other weights.
         NotApplicableError: ``cam``, of a head that is not an average over positions and one linear layer.
     """
-    check("weights", weights, Weights)
+    check("weights", weights, ChannelWeights)
     planes = _WEIGHTED[weights](features)
     last = features.maps[-1].cells
     if weights == "cam":
@@ -218,7 +218,7 @@ class ActivationMap(FromFeatures):
         ParameterError: an option outside its range.
     """
 
-    weights: Weights = "grad-cam"
+    weights: ChannelWeights = "grad-cam"
     uses_removal = False
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:

@@ -70,7 +70,7 @@ def gradient(masked: MaskedClassifier, target: int, *, score: Score = "logit") -
         ((found, _),) = derivatives(masked, lambda *_: masked.image[None], 1, target, score)
         return found[0]
 
-    return masked.once(("gradient", target, score), compute).clone()
+    return masked.cached(("gradient", target, score), compute).clone()
 
 
 @dataclass(frozen=True)

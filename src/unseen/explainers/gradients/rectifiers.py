@@ -28,7 +28,7 @@ from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Meaning
 
-Rule = Annotated[
+RectifierRule = Annotated[
     Literal["deconvnet", "guided"],
     Meaning("which signals pass back: all positive ones, or those of them where the rectifier was open"),
 ]
@@ -53,7 +53,7 @@ _OF_ONE_VALUE = _GATES | frozenset("Add Sub Rsub Mul Div Neg Pow Relu Reciprocal
 
 
 def rectified_gradient(
-    masked: MaskedClassifier, target: int, rule: Rule, *, score: Score = "logit"
+    masked: MaskedClassifier, target: int, rule: RectifierRule, *, score: Score = "logit"
 ) -> Float[Tensor, "3 H W"]:
     """The gradient with respect to the photograph's pixels where every rectifier is passed backwards by ``rule``.
 
@@ -103,7 +103,7 @@ def _positive_signals_where_open(inputs: tuple[Any, ...], outputs: tuple[Any, ..
 _PASSED = {"deconvnet": _positive_signals, "guided": _positive_signals_where_open}
 
 
-def _is_rectifier(node: Any, network: str, rule: Rule) -> bool:
+def _is_rectifier(node: Any, network: str, rule: RectifierRule) -> bool:
     kind = _kind(node)
     if kind in _BEGINNINGS and _begins_at_zero(node, _BEGINNINGS[kind]):
         return True
@@ -189,7 +189,7 @@ class RectifiedGradient(FromGradients):
         ParameterError: an option outside its range.
     """
 
-    rule: Rule = "guided"
+    rule: RectifierRule = "guided"
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """See :func:`rectified_gradient`."""

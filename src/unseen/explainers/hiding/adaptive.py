@@ -16,7 +16,7 @@ from torch import Tensor
 
 from unseen.classifier.scores import Score
 from unseen.explainers.hiding.rise import RandomMasks
-from unseen.explainers.hiding.windows import Pile, Window, hiding, sliding
+from unseen.explainers.hiding.windows import Square, WindowSums, hiding, sliding
 from unseen.explainers.scores import scored, still
 from unseen.removal import MaskedClassifier
 
@@ -79,7 +79,7 @@ class Budget:
             self.scores(lambda first, last: torch.ones(last - first, *self.masked.shape, dtype=torch.float32), 1)
         )
 
-    def under(self, windows: Sequence[Window]) -> Float[Tensor, " N"]:
+    def under(self, windows: Sequence[Square]) -> Float[Tensor, " N"]:
         """The scores with each window hidden, float64."""
         return self.scores(lambda first, last: hiding(windows[first:last], self.masked.shape), len(windows))
 
@@ -103,7 +103,7 @@ def literal(ask: Budget, adjust: Adjust, iterations: int) -> Iterator[Tensor]:
         windows = sliding(ask.masked.shape, *schedule(iteration, min(ask.masked.shape)))
         if len(windows) > ask.left:
             return
-        scores, pile = ask.under(windows), Pile(ask.masked.shape)
+        scores, pile = ask.under(windows), WindowSums(ask.masked.shape)
         pile.add(windows, scores.tolist())
         visible = 1 - float(pile.cover.mean()) / len(windows)
         yield adjust(((scores.sum() - pile.total) / (visible * len(windows))).float())
@@ -117,7 +117,7 @@ def windows(ask: Budget, adjust: Adjust, iterations: int, threshold: float, seed
     """
     generator = torch.Generator().manual_seed(seed)
     whole = ask.whole()
-    pile, region = Pile(ask.masked.shape), torch.ones(ask.masked.shape, dtype=torch.bool)
+    pile, region = WindowSums(ask.masked.shape), torch.ones(ask.masked.shape, dtype=torch.bool)
     for iteration in range(iterations):
         side, stride = schedule(iteration, min(ask.masked.shape))
         kept = [w for w in sliding(ask.masked.shape, side, stride) if bool(region[w[0] + side // 2, w[1] + side // 2])]

@@ -26,7 +26,7 @@ from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, Meaning, Share
 
-Form = Literal["halves", "windows", "literal"]
+IassaForm = Literal["halves", "windows", "literal"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def iassa(
         target: class index.
         options: of the method.
         look: the photograph's attention A; ``None`` does without. The pass that it took is one of the budget.
-        seed: of everything random.
+        seed: random seed.
 
     Raises:
         ParameterError: a budget that does not pay for a first map.
@@ -72,7 +72,7 @@ def iassa(
     def adjust(saliency: Tensor) -> Tensor:
         return saliency if look is None else beta * saliency + (1 - beta) * look(saliency)
 
-    samplers: dict[Form, Iterator[Tensor]] = {
+    samplers: dict[IassaForm, Iterator[Tensor]] = {
         "halves": halves(ask, adjust, iterations, options.grid, seed),
         "windows": windows(ask, adjust, iterations, options.threshold, seed),
         "literal": literal(ask, adjust, iterations),
@@ -112,7 +112,7 @@ class Iassa(FromMap):
         NotApplicableError: (on use) β is below 1 and positions cannot be followed through the network.
     """
 
-    form: Annotated[Form, Meaning("how masks are sampled")] = "halves"
+    form: Annotated[IassaForm, Meaning("how masks are sampled")] = "halves"
     budget: Annotated[int, Count("how many evaluations are never exceeded", 10)] = 1000
     iterations: Annotated[int, Count("how often masks are sampled at most")] = 15
     beta: Annotated[

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unseen.classifier.scores import Score
 from unseen.errors import ParameterError
-from unseen.explainers.hiding.windows import Pile, hiding, sliding
+from unseen.explainers.hiding.windows import WindowSums, hiding, sliding
 from unseen.explainers.scores import scored, still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
@@ -55,7 +55,7 @@ def occlusion(
     ((_, whole),) = scored(
         masked, lambda first, last: torch.ones(last - first, height, width, dtype=torch.float32), 1, [target], score
     )
-    pile, done, ends = Pile((height, width)), 0, [whole]
+    pile, done, ends = WindowSums((height, width)), 0, [whole]
     chunks = scored(
         masked, lambda first, last: hiding(windows[first:last], masked.shape), len(windows), [target], score
     )

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Window = tuple[int, int, int]
+Square = tuple[int, int, int]
 """(top, left, side) in pixels."""
 
 
-def sliding(shape: tuple[int, int], side: int, stride: int) -> list[Window]:
+def sliding(shape: tuple[int, int], side: int, stride: int) -> list[Square]:
     """Windows at every multiple of the stride, row by row; the last one of a row or column is moved inside."""
     return [(top, left, side) for top in starts(shape[0], side, stride) for left in starts(shape[1], side, stride)]
 
@@ -23,7 +23,7 @@ def starts(length: int, side: int, stride: int) -> list[int]:
     return found if found[-1] == length - side else [*found, length - side]
 
 
-def hiding(windows: Sequence[Window], shape: tuple[int, int]) -> Float[Tensor, "N H W"]:
+def hiding(windows: Sequence[Square], shape: tuple[int, int]) -> Float[Tensor, "N H W"]:
     """One mask for each window, 0 inside it."""
     masks = torch.ones(len(windows), *shape, dtype=torch.float32)
     for mask, (top, left, side) in zip(masks, windows, strict=True):
@@ -31,7 +31,7 @@ def hiding(windows: Sequence[Window], shape: tuple[int, int]) -> Float[Tensor, "
     return masks
 
 
-class Pile:
+class WindowSums:
     """Amounts laid over windows: their sum and their number over each pixel.
 
     Both are difference arrays in two directions: a window costs four corners and not its area.
@@ -44,7 +44,7 @@ class Pile:
         self._sum = torch.zeros(shape[0] + 1, shape[1] + 1, dtype=torch.float64)
         self._cover = torch.zeros_like(self._sum)
 
-    def add(self, windows: Iterable[Window], amounts: Iterable[float]) -> None:
+    def add(self, windows: Iterable[Square], amounts: Iterable[float]) -> None:
         """Lay an amount over each window."""
         for (top, left, side), amount in zip(windows, amounts, strict=True):
             for total, value in ((self._sum, amount), (self._cover, 1.0)):

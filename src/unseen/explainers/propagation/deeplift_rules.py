@@ -17,7 +17,7 @@ from unseen.explainers.propagation.propagation import (
     PRODUCTS,
     SHARED_RULES,
     Propagation,
-    Rule,
+    PropagationRule,
     arguments,
     attention_of,
     check_exact,
@@ -235,7 +235,7 @@ def weighted_layer(run: Propagation, func: Function, args: tuple[Any, ...], kwar
     return func(*args, **kwargs)
 
 
-RULES: Mapping[Function, Rule] = {
+RULES: Mapping[Function, PropagationRule] = {
     **SHARED_RULES,
     **dict.fromkeys(functions(_WEIGHTED), weighted_layer),
     F.batch_norm: batch_norm,

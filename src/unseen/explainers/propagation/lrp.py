@@ -21,7 +21,7 @@ from unseen.classifier.differentiation import differentiated
 from unseen.errors import NotApplicableError
 from unseen.explainers.gradients.derivatives import over_channels
 from unseen.explainers.gradients.gradient import FromGradients
-from unseen.explainers.propagation.lrp_pass import Relevance, Shares
+from unseen.explainers.propagation.lrp_pass import Relevance, RelevanceShares
 from unseen.explainers.propagation.lrp_rules import GATED, RULES
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
@@ -31,7 +31,9 @@ _LITTLE = 0.1
 """Share of the logit below which it is said that hardly anything reaches the pixels."""
 
 
-def relevance(masked: MaskedClassifier, target: int, shares: Shares) -> tuple[Float[Tensor, "3 H W"], dict[str, float]]:
+def relevance(
+    masked: MaskedClassifier, target: int, shares: RelevanceShares
+) -> tuple[Float[Tensor, "3 H W"], dict[str, float]]:
     """Relevance of every value of the network's normalised input for the logit of a class.
 
     Dense layers on vectors, as in a head, take the ε rule under every variant but ``deep-taylor``. Batch norms are
@@ -93,7 +95,7 @@ def _logit(run: Relevance, logit: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Lrp(FromGradients, Shares):
+class Lrp(FromGradients, RelevanceShares):
     """Layer-wise relevance propagation: the logit handed back from layer to layer.
 
     Raises:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.intercepting import Function
-from unseen.explainers.propagation.propagation import SHARED_RULES, Propagation, Rule
+from unseen.explainers.propagation.propagation import SHARED_RULES, Propagation, PropagationRule
 from unseen.removal.deactivation.tensor_table import TensorTable
 from unseen.system.options import Meaning, Number, Options, Positive
 
-Variant = Annotated[
+LrpVariant = Annotated[
     Literal["epsilon", "gamma", "alpha-beta", "deep-taylor"], Meaning("the rule by which relevance is shared")
 ]
 
@@ -24,7 +24,7 @@ Apply = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Shares(Options):
+class RelevanceShares(Options):
     """How a weighted layer hands relevance to its inputs.
 
     ``epsilon`` — in proportion to what each input contributes; ``gamma`` — positive contributions count 1 + γ times;
@@ -35,7 +35,7 @@ class Shares(Options):
         ParameterError: an option outside its range.
     """
 
-    variant: Variant = "epsilon"
+    variant: LrpVariant = "epsilon"
     epsilon: Annotated[float, Positive("what is added to a layer's output before it divides, away from 0")] = 1e-6
     gamma: Annotated[float, Number("γ, by which positive contributions count more", 0)] = 0.25
     alpha: Annotated[float, Number("α, the weight of the positive contributions; β is α − 1", 1)] = 2.0
@@ -94,9 +94,9 @@ class Relevance(Propagation):
 
     def __init__(
         self,
-        rules: Mapping[Function, Rule],
+        rules: Mapping[Function, PropagationRule],
         gated: frozenset[Function],
-        shares: Shares,
+        shares: RelevanceShares,
         classifier: Classifier,
         box: tuple[Tensor, Tensor],
     ) -> None:

@@ -19,7 +19,7 @@ from unseen.explainers.propagation.propagation import (
     RECTIFIERS,
     SHARED_RULES,
     Propagation,
-    Rule,
+    PropagationRule,
     arguments,
     attention_of,
     check_exact,
@@ -182,7 +182,7 @@ sigmoid hardsigmoid softmax exp sqrt rsqrt reciprocal square pow __pow__ var std
 """.split()
 _MAXIMA = "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax".split()
 
-RULES: Mapping[Function, Rule] = {
+RULES: Mapping[Function, PropagationRule] = {
     **SHARED_RULES,
     **dict.fromkeys(functions("linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d".split()), weighted_layer),
     F.batch_norm: batch_norm,

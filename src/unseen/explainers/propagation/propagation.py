@@ -28,12 +28,12 @@ from unseen.removal.deactivation.interception import ABOUT_TENSORS, OF_A_KIND, b
 from unseen.removal.deactivation.pointwise import functions
 from unseen.removal.deactivation.tensor_table import TensorTable
 
-Rule = Callable[["Propagation", Function, tuple[Any, ...], dict[str, Any]], Any]
+PropagationRule = Callable[["Propagation", Function, tuple[Any, ...], dict[str, Any]], Any]
 
 _OF_A_KIND = OF_A_KIND | {"zeros_like", "ones_like", "full_like", "empty_like"}
 
 
-class State(Enum):
+class SignalState(Enum):
     """What a tensor that depends on the photograph is to the rules."""
 
     SIGNAL = "signal"
@@ -55,26 +55,26 @@ class Propagation(Intercepting):
     """
 
     def __init__(
-        self, rules: Mapping[Function, Rule], gated: frozenset[Function], model: nn.Module, method: str
+        self, rules: Mapping[Function, PropagationRule], gated: frozenset[Function], model: nn.Module, method: str
     ) -> None:
         super().__init__()
         self.rules, self.gated, self.model, self.method = rules, gated, model, method
         self.absorbed = 0.0
-        self._states: TensorTable[State] = TensorTable()
+        self._states: TensorTable[SignalState] = TensorTable()
 
     def enter(self, tensor: Tensor) -> Tensor:
         """The network's input: a copy, for the network may change it in place, which autograd forbids of a leaf."""
         entered = tensor.clone()
-        self._states[entered] = State.SIGNAL
+        self._states[entered] = SignalState.SIGNAL
         return entered
 
     def gate(self, tensor: Tensor) -> Tensor:
         """Register a tensor that is held constant."""
         held = tensor.detach()
-        self._states[held] = State.GATE
+        self._states[held] = SignalState.GATE
         return held
 
-    def state(self, tensor: Tensor) -> State | None:
+    def state(self, tensor: Tensor) -> SignalState | None:
         """The state of a tensor, ``None`` of one that does not depend on the photograph."""
         state = self._states.get(tensor)
         if state is None and tensor.requires_grad:
@@ -85,7 +85,7 @@ class Propagation(Intercepting):
 
     def is_signal(self, value: object) -> bool:
         """Whether a value is a tensor that carries what is passed backwards."""
-        return isinstance(value, Tensor) and self.state(value) is State.SIGNAL
+        return isinstance(value, Tensor) and self.state(value) is SignalState.SIGNAL
 
     def through(self, value: Tensor, *terms: tuple[Tensor, Tensor | float]) -> Tensor:
         """``value`` with the derivative of Σ ratio · surrogate; what the surrogates lack to it is absorbed.
@@ -127,10 +127,10 @@ class Propagation(Intercepting):
         states = {self.state(tensor) for tensor in operands} - {None}
         if not states or func.__name__ in _OF_A_KIND:
             return self.as_asked(func, args, kwargs)
-        if states == {State.GATE}:
+        if states == {SignalState.GATE}:
             output = self.as_asked(func, args, kwargs)
             for tensor in tensors_in(output):
-                self._states[tensor] = State.GATE
+                self._states[tensor] = SignalState.GATE
             return output
         rule = self.rules.get(func)
         if rule is None and func.__name__ in ABOUT_TENSORS:
@@ -139,7 +139,7 @@ class Propagation(Intercepting):
                 return output
         if rule is None or kwargs.get("out") is not None:
             raise self.refusal(name_of(func), "is a function for which there is no rule")
-        if State.GATE in states and func not in self.gated:
+        if SignalState.GATE in states and func not in self.gated:
             raise self.refusal(
                 name_of(func), "joins a signal with what only weighs signals, for which there is no rule"
             )
@@ -148,7 +148,7 @@ class Propagation(Intercepting):
         output = rule(self, func, *(by_position(args, kwargs) if kwargs else (args, kwargs)))
         for tensor in tensors_in(args[0] if func is Tensor.__setitem__ else output):
             if tensor.requires_grad and self._states.get(tensor) is None:  # not a constant in the dtype of a signal
-                self._states[tensor] = State.SIGNAL
+                self._states[tensor] = SignalState.SIGNAL
         return output
 
 
@@ -238,7 +238,7 @@ def _parameters(func: Function) -> tuple[str, ...]:
 
 def pointwise(
     rule: Callable[[Propagation, Function, Callable[[Tensor], Tensor], Tensor], Tensor],
-) -> Rule:
+) -> PropagationRule:
     """The rule of a function of each value alone, whether or not it works in place."""
 
     def applied(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -252,7 +252,7 @@ def pointwise(
 
 
 @dataclass(frozen=True)
-class Norm:
+class NormLayout:
     """A layer, group or instance norm, laid out so that its statistics run over ``axes`` of the input in ``shape``.
 
     Attributes:
@@ -277,12 +277,12 @@ class Norm:
         return torch.float32 if self.inputs.dtype.itemsize < 4 else self.inputs.dtype
 
 
-def norm_of(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Norm:
+def norm_of(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NormLayout:
     """The norm that is called."""
     call = arguments(func, args, kwargs)
     inputs, affine_part, eps = call["input"], (call["weight"], call["bias"]), call["eps"]
     if func is F.layer_norm:
-        return Norm(
+        return NormLayout(
             inputs, tuple(inputs.shape), tuple(range(-len(tuple(call["normalized_shape"])), 0)), *affine_part, eps
         )
     if func is F.instance_norm and not call["use_input_stats"]:
@@ -290,7 +290,7 @@ def norm_of(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dic
     groups = call["num_groups"] if func is F.group_norm else inputs.shape[1]
     per_channel = (-1, *[1] * (inputs.ndim - 2))
     weight, bias = (None if part is None else part.reshape(per_channel) for part in affine_part)
-    return Norm(inputs, (len(inputs), groups, -1), (-1,), weight, bias, eps)
+    return NormLayout(inputs, (len(inputs), groups, -1), (-1,), weight, bias, eps)
 
 
 def attention_of(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -325,7 +325,7 @@ add sub subtract rsub __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ cat co
 masked_fill pad
 """.split()
 
-SHARED_RULES: Mapping[Function, Rule] = {
+SHARED_RULES: Mapping[Function, PropagationRule] = {
     **dict.fromkeys(functions(LINEAR, in_place=False), linear),
     **dict.fromkeys((vars(torch._C.TensorBase)[name].__get__ for name in ("mT", "T")), linear),
     torch.Tensor.__getitem__: linear,

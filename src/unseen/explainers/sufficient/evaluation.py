@@ -100,7 +100,7 @@ class Evaluator:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class SetVerdicts:
     """Whether each visible set is what was asked for, and how clearly.
 
     Attributes:
@@ -112,12 +112,12 @@ class Trial:
     confidence: Float[Tensor, " N"]
 
 
-Test = Callable[[Iterable[Tensor]], Trial]
-"""Visible sets, each bool (H, W) → a trial of each; usually a :class:`Criterion`."""
+Test = Callable[[Iterable[Tensor]], SetVerdicts]
+"""Visible sets, each bool (H, W) → a trial of each; usually a :class:`SufficiencyCriterion`."""
 
 
 @dataclass(frozen=True)
-class Criterion:
+class SufficiencyCriterion:
     """What is asked of a visible set.
 
     Args:
@@ -130,19 +130,19 @@ class Criterion:
     floor: float
     contrastive: bool = False
 
-    def __call__(self, visible: Iterable[Bool[Tensor, "H W"]]) -> Trial:
+    def __call__(self, visible: Iterable[Bool[Tensor, "H W"]]) -> SetVerdicts:
         """A trial of each set; the hidden side is evaluated only where the visible side passes."""
-        trials = [Trial(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.float32))]
+        trials = [SetVerdicts(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.float32))]
         for chunk in chunks(visible):
             shown = self.evaluator(chunk)
             passes = shown.reach(self.floor)
             if self.contrastive:
                 candidates = passes.nonzero().flatten()
                 passes[candidates] = ~self.evaluator(~chunk[index] for index in candidates.tolist()).top
-            trials.append(Trial(passes, shown.probability))
-        return Trial(torch.cat([t.passes for t in trials]), torch.cat([t.confidence for t in trials]))
+            trials.append(SetVerdicts(passes, shown.probability))
+        return SetVerdicts(torch.cat([t.passes for t in trials]), torch.cat([t.confidence for t in trials]))
 
-    def verify(self, visible: Bool[Tensor, "H W"]) -> Trial:
+    def verify(self, visible: Bool[Tensor, "H W"]) -> SetVerdicts:
         """One trial from fresh evaluations: passes only if it does alone *and* in a batch; confidence alone.
 
         Its company in the batch is its complement and shifted copies of it. A model that takes one set at a time
@@ -158,7 +158,7 @@ class Criterion:
         if len(company) > 1:
             together = fresh(company)
             passing &= bool(together.reach(self.floor)[0]) and not (self.contrastive and bool(together.top[1]))
-        return Trial(torch.tensor([passing]), shown.probability)
+        return SetVerdicts(torch.tensor([passing]), shown.probability)
 
 
 def chunks(items: Iterable[T], size: int = 512) -> Iterator[list[T]]:

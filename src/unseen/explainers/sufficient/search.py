@@ -15,7 +15,7 @@ from torch import Tensor
 from unseen.classifier.borrowing import own_precision
 from unseen.errors import NotApplicableError
 from unseen.explainers.method import Method
-from unseen.explainers.sufficient.evaluation import Criterion, Evaluator
+from unseen.explainers.sufficient.evaluation import Evaluator, SufficiencyCriterion
 from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank, shortest_prefix
 from unseen.explainers.sufficient.minimisation import minimise
 from unseen.explanation import Findings, Part
@@ -183,7 +183,7 @@ class _Search:
         larger: Sequence[Tensor],
     ) -> Iterator[Part]:
         """Disjoint parts that reach γ; each further one is searched where the photograph is left over."""
-        criterion = Criterion(self.evaluate, gamma * float(self.evaluate.full.probability), self.contrastive)
+        criterion = SufficiencyCriterion(self.evaluate, gamma * float(self.evaluate.full.probability), self.contrastive)
         rest = torch.ones(self.masked.shape, dtype=torch.bool)
         for number in range(count):
             ranking, sizes = ranked
@@ -211,7 +211,7 @@ class _Search:
 
     def _part(
         self,
-        criterion: Criterion,
+        criterion: SufficiencyCriterion,
         trail: Sequence[Tensor],
         prefix: Prefix,
         *,

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from unseen.classifier.intercepting import Function, name_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.grid import times
-from unseen.removal.deactivation.interception import Interception, Rule, State, operands_of
+from unseen.removal.deactivation.interception import Interception, MaskRule, State, operands_of
 from unseen.removal.deactivation.places import Positions, Scores
 from unseen.removal.deactivation.pointwise import ELEMENTWISE, PRODUCTS, SUMS, functions
 from unseen.removal.deactivation.rearranging import rearranging_pairs
@@ -271,7 +271,7 @@ def _multi_head(
     return dict(locals())
 
 
-MIXING_RULES: Mapping[Function, Rule] = {
+MIXING_RULES: Mapping[Function, MaskRule] = {
     **dict.fromkeys(functions(("matmul", "bmm", "__matmul__")), matrix_product),
     torch.einsum: einstein_sum,
     **dict.fromkeys(functions(("softmax",)), softmax),
@@ -279,7 +279,7 @@ MIXING_RULES: Mapping[Function, Rule] = {
     F.multi_head_attention_forward: multi_head_attention,
 }
 
-SCORE_RULES: Mapping[Function, Rule] = {
+SCORE_RULES: Mapping[Function, MaskRule] = {
     **MIXING_RULES,
     **dict.fromkeys(functions((*ELEMENTWISE, *SUMS, *PRODUCTS)), each_pair),
     **dict.fromkeys(functions(("linear",)), across_heads),

@@ -25,7 +25,7 @@ from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.cells import Cells, cells_of, copies
 from unseen.removal.deactivation.final_maps import Final, Recorder, final_maps
 from unseen.removal.deactivation.interception import Interception, Watch
-from unseen.removal.deactivation.masked_model import PartlySighted
+from unseen.removal.deactivation.masked_model import MaskedModel
 from unseen.removal.deactivation.pointwise import is_in_place
 from unseen.removal.masked import MaskedClassifier
 
@@ -165,7 +165,7 @@ def last_features(masked: MaskedClassifier, target: int, *, score: Score = "logi
         beside = _beside(masked, target, score, value, kept) if kept else 0.0
         return _Found(maps, value, beside)
 
-    found = masked.once(("last features", target, score), compute)
+    found = masked.cached(("last features", target, score), compute)
     return Features(found.maps, found.value, found.beside, masked, target, score)
 
 
@@ -337,7 +337,7 @@ def watched_passes(
         NotApplicableError: positions cannot be followed through the network.
     """
     try:
-        if isinstance(classifier.model, PartlySighted):
+        if isinstance(classifier.model, MaskedModel):
             return classifier.model.watched(image)
         return ActivationDeactivation().watched(classifier, image)
     except NotApplicableError as error:

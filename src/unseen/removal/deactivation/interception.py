@@ -28,7 +28,7 @@ from unseen.removal.deactivation.tensor_table import TensorTable
 Watch = Callable[["Interception", Function, Tensor], "Tensor | None"]
 """Shown a function and its output, which has positions; may give another tensor to go on with in its place."""
 
-Rule = Callable[["Interception", Function, tuple[Any, ...], dict[str, Any]], Any]
+MaskRule = Callable[["Interception", Function, tuple[Any, ...], dict[str, Any]], Any]
 
 ABOUT_TENSORS = frozenset(  # tell nothing of a tensor's values, unlike item, tolist or numpy
     [
@@ -104,8 +104,8 @@ class Interception(Intercepting):
 
     def __init__(
         self,
-        rules: Mapping[Function, Rule],
-        score_rules: Mapping[Function, Rule],
+        rules: Mapping[Function, MaskRule],
+        score_rules: Mapping[Function, MaskRule],
         traveller: Traveller,
         semantics: Semantics,
         model: nn.Module,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unseen.classifier.intercepting import Function, name_of
 from unseen.removal.deactivation.grid import Grid
-from unseen.removal.deactivation.interception import Interception, Rule, State
+from unseen.removal.deactivation.interception import Interception, MaskRule, State
 from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.pointwise import elementwise, functions
 from unseen.removal.deactivation.rearranging import rearranging
@@ -349,7 +349,7 @@ def _moving(names: str) -> Iterable[Function]:
     return functions(names.split(), in_place=False)
 
 
-LAYOUT_RULES: Mapping[Function, Rule] = {
+LAYOUT_RULES: Mapping[Function, MaskRule] = {
     **dict.fromkeys(_moving("view view_as reshape reshape_as flatten unflatten squeeze unsqueeze"), reshaping),
     **dict.fromkeys(_moving("permute transpose movedim moveaxis swapaxes swapdims"), permuting),
     **dict.fromkeys(functions(("cat", "concat", "concatenate")), concatenation),

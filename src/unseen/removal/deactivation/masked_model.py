@@ -16,7 +16,7 @@ from unseen.removal.deactivation.interception import Interception, Watch
 from unseen.removal.masked import MaskedClassifier
 
 
-class PartlySighted(nn.Module):
+class MaskedModel(nn.Module):
     """A network that sees only a part of any photograph.
 
     Args:
@@ -63,7 +63,7 @@ class PartlySighted(nn.Module):
         return removal.watched(self._masked.classifier, image, self._visible)
 
 
-def partly_sighted(masked: MaskedClassifier, visible: Bool[Tensor, "H W"]) -> Classifier:
-    """The classifier of :class:`PartlySighted`, with the preprocessing and labels of the original."""
+def masked_model(masked: MaskedClassifier, visible: Bool[Tensor, "H W"]) -> Classifier:
+    """The classifier of :class:`MaskedModel`, with the preprocessing and labels of the original."""
     original = masked.classifier
-    return Classifier(PartlySighted(masked, visible), original.preprocessing, original.labels, name=original.name)
+    return Classifier(MaskedModel(masked, visible), original.preprocessing, original.labels, name=original.name)

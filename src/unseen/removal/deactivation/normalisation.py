@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from unseen.classifier.intercepting import Function, name_of
 from unseen.removal.deactivation.grid import times
-from unseen.removal.deactivation.interception import Interception, Rule
+from unseen.removal.deactivation.interception import Interception, MaskRule
 from unseen.removal.deactivation.places import Positions
 from unseen.removal.deactivation.pointwise import over_axes
 from unseen.removal.deactivation.windows import accurate
@@ -151,7 +151,7 @@ def _layer_norm(
     return {"input": input, "shape": normalized_shape, "weight": weight, "bias": bias, "eps": eps}
 
 
-NORMALISATION_RULES: Mapping[Function, Rule] = {
+NORMALISATION_RULES: Mapping[Function, MaskRule] = {
     F.group_norm: group_normalisation,
     F.instance_norm: instance_normalisation,
     F.layer_norm: layer_normalisation,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen.classifier.intercepting import Function, name_of
-from unseen.removal.deactivation.interception import Interception, Rule, operands_of
+from unseen.removal.deactivation.interception import Interception, MaskRule, operands_of
 from unseen.removal.deactivation.merging import linear_over_positions
 from unseen.removal.deactivation.places import Positions, Scattered
 
@@ -170,7 +170,7 @@ def functions(names: Iterable[str], *, in_place: bool = True) -> Iterable[Functi
                     yield found
 
 
-POINTWISE_RULES: Mapping[Function, Rule] = {
+POINTWISE_RULES: Mapping[Function, MaskRule] = {
     **dict.fromkeys(functions(ELEMENTWISE), elementwise),
     **dict.fromkeys(functions(SUMS), addition),
     **dict.fromkeys(functions(PRODUCTS), multiplication),

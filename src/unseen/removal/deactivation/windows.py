@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from unseen.classifier.intercepting import Function
 from unseen.removal.deactivation.grid import Grid, Window
-from unseen.removal.deactivation.interception import Interception, Rule, State
+from unseen.removal.deactivation.interception import Interception, MaskRule, State
 from unseen.removal.deactivation.placement import ALWAYS
 from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.rearranging import padding_call, padding_tokens
@@ -330,7 +330,7 @@ def _interpolate(
     return {"input": input, "mode": mode}
 
 
-WINDOW_RULES: Mapping[Function, Rule] = {
+WINDOW_RULES: Mapping[Function, MaskRule] = {
     torch.conv2d: convolution,
     torch.conv_transpose2d: transposed_convolution,
     F.max_pool2d: max_pooling,

@@ -36,7 +36,7 @@ def squared_error(
     return float(difference[hidden].double().mean())
 
 
-class HeldOut:
+class HeldOutPhotographs:
     """Photographs with patches hidden once and for all.
 
     Args:

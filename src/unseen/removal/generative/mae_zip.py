@@ -32,7 +32,7 @@ from unseen.registry import spec
 from unseen.removal.batched import digest
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.features import Following, last_features
-from unseen.removal.deactivation.masked_model import partly_sighted
+from unseen.removal.deactivation.masked_model import masked_model
 from unseen.removal.fills.constant import ConstantFill
 from unseen.removal.fills.painting import Solving
 from unseen.removal.generative.autoencoder import Autoencoder, resampled
@@ -257,7 +257,7 @@ def deactivated_features(
     """
     hiding, found = ActivationDeactivation("pooled", fill="neighbour"), []
     for image, mask in zip(pixels.detach().float(), masks > 0, strict=True):
-        seeing = partly_sighted(hiding.bind(classifier, image), mask)
+        seeing = masked_model(hiding.bind(classifier, image), mask)
         found.append(followed.by(seeing, image)(image[None].to(classifier.device))[1].detach())
     return torch.cat(found).to(pixels)
 

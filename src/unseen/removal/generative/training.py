@@ -16,7 +16,7 @@ from torch import Tensor
 from unseen.errors import ModelError, OutputError, ParameterError, UnseenError
 from unseen.removal.generative.autoencoder import Autoencoder, quietly
 from unseen.removal.generative.design import Design
-from unseen.removal.generative.judging import HeldOut
+from unseen.removal.generative.judging import HeldOutPhotographs
 from unseen.removal.generative.photographs import Photographs, random_crops, read_photographs, split
 from unseen.system.arguments import conform
 from unseen.system.files import check_writable, contents_digest, exclusive, replace_file, scratch
@@ -84,7 +84,7 @@ class Trained:
         folder: where the autoencoder lies, as ``mae:FOLDER`` and transformers read it.
         losses: mean training loss of each epoch, in normalised pixels.
         errors: mean squared error on hidden pixels of the held-out photographs after each epoch.
-        plain: the same of what needs no training; see :class:`~unseen.removal.generative.judging.HeldOut`.
+        plain: the same of what needs no training; see :class:`~unseen.removal.generative.judging.HeldOutPhotographs`.
         photographs: how many were trained on, and held out.
     """
 
@@ -136,7 +136,7 @@ def train_autoencoder(
     read = read_photographs(
         photos, size=training.design.size, share=training.held_out, seed=training.seed, progress=progress
     )
-    held_out = HeldOut(autoencoder, read.held_out, training.seed)
+    held_out = HeldOutPhotographs(autoencoder, read.held_out, training.seed)
     with exclusive(out, "another training", wait=0):
         run = _Run(training, read, autoencoder, held_out, out, torch.device(device))
         run.resume(photos)
@@ -190,7 +190,7 @@ class _Run:
         training: MaeTraining,
         photos: Photographs,
         autoencoder: Autoencoder,
-        held_out: HeldOut,
+        held_out: HeldOutPhotographs,
         out: Path,
         device: torch.device,
     ) -> None:

@@ -13,11 +13,11 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.classifier.differentiation import differentiable_logits, differentiated
 
-Verdict = tuple[Tensor, Tensor, Tensor]
+Assessment = tuple[Tensor, Tensor, Tensor]
 """For each image: its loss, a probability that is watched, and whether it is done; each of shape (n,)."""
 
-Objective = Callable[[Tensor, Tensor], Verdict]
-"""(images (n, 3, H, W), their numbers (n,)) → :data:`Verdict`, differentiable in the images."""
+Objective = Callable[[Tensor, Tensor], Assessment]
+"""(images (n, 3, H, W), their numbers (n,)) → :data:`Assessment`, differentiable in the images."""
 
 Move = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(gradients (n, 3, H, W), losses (n,), numbers (n,)) → what is taken away from the images in one step."""

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.streams import Seed, stream_of
-from unseen.removal.zero_information.descent import Adam, Descent, Verdict, deficit, descend, wide_logits
+from unseen.removal.zero_information.descent import Adam, Assessment, Descent, deficit, descend, wide_logits
 from unseen.removal.zero_information.point import divergence
 from unseen.system.options import Count, Meaning, Number, Options, Share
 
-Criterion = Literal["probability", "logit"]
+ZeroCriterion = Literal["probability", "logit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class Decomposing(Options):
     """
 
     criterion: Annotated[
-        Criterion,
+        ZeroCriterion,
         Meaning(
             "what f is: the probability, where the residual is summed over classes, or the centred logit, where it is "
             "a share of the square of the photograph's"
@@ -224,7 +224,7 @@ def _solved(
     def met(residual: Tensor, maximum: Tensor, classes: int, numbers: Tensor) -> Tensor:
         return ((residual <= options.tolerance) & (maximum <= 1 / classes + options.excess)) | idle[numbers]
 
-    def objective(fills: Tensor, numbers: Tensor) -> Verdict:
+    def objective(fills: Tensor, numbers: Tensor) -> Assessment:
         logits = wide_logits(classifier, views(fills, numbers))
         residual, maximum, loss = criteria(logits, numbers)
         if smoothness:

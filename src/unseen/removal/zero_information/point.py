@@ -24,7 +24,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.inputs.smoothing import smoothing
 from unseen.inputs.streams import stream_of
-from unseen.removal.zero_information.descent import Bounded, Verdict, deficit, descend, wide_logits
+from unseen.removal.zero_information.descent import Assessment, Bounded, deficit, descend, wide_logits
 from unseen.system.options import Count, Options, Positive, Share
 
 
@@ -110,7 +110,7 @@ def zero_points(
         with torch.no_grad():
             wanted = others(classifier.forward(images), targets.to(classifier.device)[:, None])
 
-    def objective(points: Tensor, numbers: Tensor) -> Verdict:
+    def objective(points: Tensor, numbers: Tensor) -> Assessment:
         logs = wide_logits(classifier, points).log_softmax(1)
         bound = 1 / logs.shape[1] + options.excess
         if targets is None or wanted is None:

@@ -12,7 +12,7 @@ from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.report import report
 from unseen.evaluation.judging.report.figures import by_size, curves
-from unseen.evaluation.judging.report.values import Values
+from unseen.evaluation.judging.report.values import MethodValues
 
 SIZES = {"ad": (0.3, 0.2), "black": (0.1, 0.1), "white": (0.2, 0.05)}
 ROBUST = {"ad": (0.9, 0.8), "black": (0.3, 0.2), "white": (0.5, 0.6)}
@@ -171,8 +171,8 @@ def test_robustness_is_drawn_over_the_size_of_the_parts_too() -> None:
 
 
 def test_values_of_one_method_leave_the_others_out() -> None:
-    values = Values("b", Measurements(rows(2, "a") + rows(3, "b")))
+    values = MethodValues("b", Measurements(rows(2, "a") + rows(3, "b")))
     assert values.photos == 3
     assert values.thresholds == [0.9, 0.5]
     assert values.reference == "ad"
-    assert Values("c", Measurements([row for row in rows(2, "c") if row.removal != "ad"])).reference == "black"
+    assert MethodValues("c", Measurements([row for row in rows(2, "c") if row.removal != "ad"])).reference == "black"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from unseen.evaluation.judging.report.values import ROBUSTNESS, Values
+from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.explanation.plotting.palette import BLACK, COLOURS, GREY, MARKERS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _NAMES = {
 }
 
 
-def curves(values: Values, metric: str) -> Figure:
+def curves(values: MethodValues, metric: str) -> Figure:
     """Mean over photographs by γ with 95 % bootstrap intervals, one line for each removal."""
     gammas = values.thresholds[::-1]
     spread = 0.012 / max(1, len(values.removals) - 1)
@@ -42,7 +42,7 @@ def curves(values: Values, metric: str) -> Figure:
     return _finished(figure)
 
 
-def by_size(values: Values, metric: str) -> Figure:
+def by_size(values: MethodValues, metric: str) -> Figure:
     """The same over the mean size of the parts: whether a removal gives better parts, or larger ones."""
 
     def sizes(removal: str) -> list[float]:
@@ -54,7 +54,7 @@ def by_size(values: Values, metric: str) -> Figure:
     return _finished(figure)
 
 
-def _lines(values: Values, metric: str, places: Callable[[str], Sequence[float]]) -> tuple[Figure, Axes]:
+def _lines(values: MethodValues, metric: str, places: Callable[[str], Sequence[float]]) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")

@@ -14,7 +14,7 @@ from unseen.evaluation.judging.judgements import Judgements, entry_of, sign_of
 from unseen.evaluation.judging.plan import MetricSpec
 from unseen.evaluation.judging.report.maps import as_interval
 from unseen.evaluation.judging.report.tables import Table, probability
-from unseen.evaluation.statistics import compare, holm, mean_interval
+from unseen.evaluation.statistics import holm, mean_interval, paired_comparison
 
 _SHORT = {"attmask": "AM", "accuracy-preservation": "AP"}
 
@@ -80,7 +80,7 @@ def _in_order(judgements: Judgements, metric: str) -> Table:
     values = [of_all_maps(judgements, pair, metric) for pair in pairs]
     common = [[photo for photo in first if photo in second] for first, second in values]
     compared = [
-        compare([first[photo] for photo in both], [second[photo] for photo in both]) if both else None
+        paired_comparison([first[photo] for photo in both], [second[photo] for photo in both]) if both else None
         for (first, second), both in zip(values, common, strict=True)
     ]
     adjusted = iter(holm([found.p for found in compared if found is not None]))

@@ -13,7 +13,7 @@ from unseen.evaluation.judging.plan import JUDGED_BESIDE
 from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.judging.report.maps import tables_of_maps
 from unseen.evaluation.judging.report.tables import Table, costs_of, tables_of
-from unseen.evaluation.judging.report.values import ROBUSTNESS, Values
+from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.system.files import replace_file
 from unseen.system.names import distinct_names
 
@@ -77,7 +77,7 @@ def as_csv(measurements: Measurements) -> str:
     return text.getvalue()
 
 
-def per_method(measurements: Measurements) -> list[Values]:
+def per_method(measurements: Measurements) -> list[MethodValues]:
     """What was measured, by method, in their order, the controls last."""
     methods = sorted(measurements.photographs, key=lambda method: method in JUDGED_BESIDE)
-    return [Values(method, measurements) for method in methods]
+    return [MethodValues(method, measurements) for method in methods]

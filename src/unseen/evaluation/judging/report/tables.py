@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
-from unseen.evaluation.judging.report.values import ROBUSTNESS, Values
+from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.evaluation.statistics import Interval, holm
 from unseen.system.names import lines_of
 
@@ -66,7 +66,7 @@ class Table:
         return widths, blocks or [[]]
 
 
-def tables_of(values: Values) -> Iterator[Table]:
+def tables_of(values: MethodValues) -> Iterator[Table]:
     """Every table that the measurements of parts allow, for one method; of a control only its means."""
     for metric, title in _TITLES.items():
         if values.has(metric):
@@ -83,7 +83,7 @@ def tables_of(values: Values) -> Iterator[Table]:
             yield _tests(values, metric)
 
 
-def _means(values: Values, metric: str, title: str) -> Table:
+def _means(values: MethodValues, metric: str, title: str) -> Table:
     rows = [["hidden by", *_gammas(values)]]
     short: set[int] = set()
     for removal in values.removals:
@@ -97,7 +97,7 @@ def _means(values: Values, metric: str, title: str) -> Table:
     return Table(title, rows, f"Means over {counts} of {values.photos} photographs with 95 % bootstrap intervals.")
 
 
-def _differences(values: Values) -> Table:
+def _differences(values: MethodValues) -> Table:
     fill = values.best_fill
     assert fill is not None
     cells = []
@@ -112,7 +112,7 @@ def _differences(values: Values) -> Table:
     )
 
 
-def _ratios(values: Values, metric: str) -> Table:
+def _ratios(values: MethodValues, metric: str) -> Table:
     ratios = [values.ratio(metric, gamma) for gamma in values.thresholds]
     cells = [f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio else "–" for ratio in ratios]
     note = "The best other removal is chosen for each γ by its mean, and anew in every resample."
@@ -128,7 +128,7 @@ def _ratios(values: Values, metric: str) -> Table:
     )
 
 
-def _tests(values: Values, metric: str) -> Table:
+def _tests(values: MethodValues, metric: str) -> Table:
     rows = [[f"{values.reference} against", "γ", "difference, points", "larger / equal / smaller", "p (Holm)"]]
     for gamma in values.thresholds:
         found = [(removal, values.compared(removal, metric, gamma)) for removal in values.removals[1:]]
@@ -143,7 +143,7 @@ def _tests(values: Values, metric: str) -> Table:
     )
 
 
-def costs_of(found: Sequence[Values]) -> Table:
+def costs_of(found: Sequence[MethodValues]) -> Table:
     """What the explanations of every method cost."""
     searched = any(values.thresholds for values in found)
     rows = [["method", "hidden by", "evaluations a photograph", "seconds a photograph"]]
@@ -165,7 +165,7 @@ def labelled(method: str) -> str:
     return f"{method} (control)" if method in JUDGED_BESIDE else method
 
 
-def _gammas(values: Values) -> list[str]:
+def _gammas(values: MethodValues) -> list[str]:
     return [f"γ = {gamma:g}" for gamma in values.thresholds]
 
 

@@ -7,13 +7,13 @@ from functools import cached_property
 from math import nan
 
 from unseen.evaluation.judging.measurements import Key, Measurements
-from unseen.evaluation.statistics import Comparison, Interval, compare, mean_interval, ratio_to_best
+from unseen.evaluation.statistics import Interval, PairedComparison, mean_interval, paired_comparison, ratio_to_best
 
 ROBUSTNESS = ("robustness-colours", "robustness-photos")
 _DRAWN = (*ROBUSTNESS, "confidence", "size")
 
 
-class Values:
+class MethodValues:
     """What was measured for one method.
 
     Args:
@@ -72,10 +72,10 @@ class Values:
         common = [photo for photo in found[0] if all(photo in values for values in found[1:])]
         return [[values[photo] for photo in common] for values in found]
 
-    def compared(self, removal: str, metric: str, gamma: float) -> Comparison | None:
+    def compared(self, removal: str, metric: str, gamma: float) -> PairedComparison | None:
         """The reference against a removal; ``None`` without a common photograph."""
         first, second = self.together(metric, gamma, [self.reference, removal])
-        return compare(first, second) if first else None
+        return paired_comparison(first, second) if first else None
 
     def ratio(self, metric: str, gamma: float) -> Interval | None:
         """The reference's mean over that of the best other removal, on the photographs that all have.
