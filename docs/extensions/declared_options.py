@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import sys
+import typing
 from typing import Any
+
+import sphinx.util.typing
 
 from unseen.system.options import Options, declared, meaning
 
@@ -24,7 +29,24 @@ def add_options(_app: Any, what: str, _name: str, thing: Any, _options: Any, lin
         lines[place:place] = [*([] if place < len(lines) else [""]), "Args:", *rows, ""]
 
 
+def types_alone(function: Any) -> Any:
+    """Of Sphinx's writers of annotations: what else an option's annotation declares stands among the arguments."""
+
+    @functools.wraps(function)
+    def written(annotation: Any, *args: Any, **kwargs: Any) -> str:
+        while typing.get_origin(annotation) is typing.Annotated and meaning(annotation):
+            annotation = typing.get_args(annotation)[0]
+        return str(function(annotation, *args, **kwargs))
+
+    return written
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Before napoleon reads the sections."""
+    for name in ("stringify_annotation", "restify"):
+        function = getattr(sphinx.util.typing, name)
+        for module in [module for key, module in sys.modules.items() if key.startswith("sphinx.")]:
+            if getattr(module, name, None) is function:
+                setattr(module, name, types_alone(function))
     app.connect("autodoc-process-docstring", add_options, priority=400)
     return {"parallel_read_safe": True}
