@@ -48,14 +48,14 @@ api: .venv/.ready ## agree to a change of the public API: tests/project/public-a
 	.venv/bin/python scripts/public_api.py > tests/project/public-api.txt
 
 bench: .venv/.ready-test ## measurements of benchmarks/ on PHOTOS=file or folder
-	.venv/bin/python benchmarks/masked_forward.py
-	.venv/bin/python benchmarks/method_cost.py $(PHOTOS)
+	.venv/bin/python -m benchmarks.speed.masked_forward
+	.venv/bin/python -m benchmarks.speed.method_cost $(PHOTOS)
 
 matrix: .venv-zoo/.ready ## which architectures ad follows, and at what cost: docs/architectures.md
-	OMP_NUM_THREADS=1 .venv-zoo/bin/python benchmarks/architectures.py --out docs/architectures.md
+	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m benchmarks.tables.architectures --out docs/architectures.md
 
 attribution-matrix: .venv-zoo/.ready ## which attribution methods are right on which architectures
-	OMP_NUM_THREADS=1 .venv-zoo/bin/python benchmarks/attribution_by_architecture.py \
+	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m benchmarks.tables.attribution_by_architecture \
 		--out docs/attribution-by-architecture.md
 
 criteria: .venv/.ready ## which criteria hold for which attribution methods: docs/tables/criteria.md

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.explainers.cam.cam import activation_map
@@ -14,7 +15,6 @@ from unseen.explainers.propagation.lrp import relevance
 from unseen.explainers.propagation.lrp_pass import RelevanceShares
 from unseen.removal import REMOVALS, MaskedClassifier
 from unseen.removal.deactivation.features import last_features
-from zoo import build, randomise
 
 # The size they are tried at, the last feature map's side, and what guided backpropagation says.
 FOLLOWED = {

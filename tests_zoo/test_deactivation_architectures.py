@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
-from zoo import build, randomise
 
 SIZE = 64
 LARGE = 96

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.evaluation.distance.features import masked_features, photograph_features
 from unseen.evaluation.distance.random_parts import random_parts
 from unseen.removal import REMOVALS
-from zoo import build, randomise
 
 # The size they are tried at, and how many features their heads receive.
 HEADS = {

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from zennit.canonizers import SequentialMergeBatchNorm
 from zennit.torchvision import ResNetCanonizer
 
+from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.explainers.cam.cam import activation_map
 from unseen.explainers.cam.masked_cam import score_cam
@@ -29,7 +30,6 @@ from unseen.explainers.propagation.lrp import relevance
 from unseen.explainers.propagation.lrp_pass import RelevanceShares
 from unseen.removal import REMOVALS, MaskedClassifier
 from unseen.removal.deactivation.features import last_features
-from zoo import build, randomise
 
 SIZE = 64
 

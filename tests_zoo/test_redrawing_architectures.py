@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.metrics.redrawing import Redrawn
-from zoo import build, randomise
 
 SIZE = 64
 ARCHITECTURES = {

@@ -65,7 +65,7 @@ def weights_path() -> Path:
 
 
 def load_model() -> torch.nn.Module:
-    model = EfficientNet.from_name("efficientnet-lite0")
+    model: torch.nn.Module = EfficientNet.from_name("efficientnet-lite0")
     model.load_state_dict(torch.load(weights_path(), weights_only=True))
     return model.eval()
 
@@ -86,7 +86,7 @@ def normalise(crop: Image.Image) -> torch.Tensor:
     return ((pixels * 255 - 127) / 128).permute(2, 0, 1).unsqueeze(0).contiguous()
 
 
-def preprocess(path: str, shape: list, device: torch.device) -> Data:
+def preprocess(path: str, shape: list[Any], device: torch.device) -> Data:
     """The hook that rex-xai calls in place of its own loading."""
     crop = load_crop(Path(path))
     data = Data(crop, shape, device, mode="RGB", process=True)

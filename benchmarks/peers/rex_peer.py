@@ -4,8 +4,8 @@ The peer side of the comparison of causal explanations. It runs in an environmen
 of its own, because rex-xai pins an old numpy:
 
     uv venv --python 3.11 rexenv
-    uv pip install --python rexenv/bin/python -r requirements-rex.txt
-    rexenv/bin/python rex_peer.py PHOTO_OR_FOLDER --limit 10 --seed 0 \\
+    uv pip install --python rexenv/bin/python -r benchmarks/peers/requirements-rex.txt
+    rexenv/bin/python -m benchmarks.peers.rex_peer PHOTO_OR_FOLDER --limit 10 --seed 0 \\
         --confidence 0,0.9 --fill zero --out rex.json
 
 (uv does not read pip's find-links setting: where wheels lie in a local folder, name
@@ -49,7 +49,6 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # read when tqdm is imported
 
 import numpy as np
 import torch
-from rex_network import SIZE, CountedPrediction, load_model, preprocess, weights_path
 from rex_xai.explanation.explanation import Explanation
 from rex_xai.explanation.rex import (
     calculate_responsibility,
@@ -58,6 +57,8 @@ from rex_xai.explanation.rex import (
     validate_shape,
 )
 from rex_xai.input.config import CausalArgs
+
+from benchmarks.peers.rex_network import SIZE, CountedPrediction, load_model, preprocess, weights_path
 
 EXTENSIONS = {".jpg", ".jpeg", ".png"}
 FILLS = ("zero", "min", "max", "mean")

@@ -14,8 +14,9 @@ def tune_allocator() -> bool:
     """Keep freed memory in the process instead of handing every large block back to the system.
 
     glibc maps and unmaps each large activation, and the page faults cost a good part of a pass (the last two lines of
-    ``benchmarks/method_cost.py`` show how much). The price is that the process keeps its largest memory. Call it before
-    the first large tensor, once a process: the command line and the benchmarks do. Nothing calls it on import.
+    ``benchmarks/speed/method_cost.py`` show how much). The price is that the process keeps its largest memory.
+    Call it before the first large tensor, once a process: the command line and the benchmarks do. Nothing
+    calls it on import.
 
     Returns:
         Whether it took effect: true with glibc, false elsewhere, where nothing is changed.

@@ -1,6 +1,6 @@
 """What linear imputation costs and how exact it is: against a sparse factorisation, and beside the passes it feeds.
 
-    python benchmarks/imputation_cost.py PHOTO_OR_FOLDER [--limit 3] [--model efficientnet-lite0] [--device cpu]
+    python -m benchmarks.speed.imputation_cost PHOTO_OR_FOLDER [--limit 3] [--model efficientnet-lite0] [--device cpu]
 
 The masks are those that ROAD asks about two maps of each photograph: its edges (compact) and noise (scattered), 18 of
 each. All are imputed in one batch, then one by one by scipy's `spsolve`, then the bare network runs on as many images.
@@ -13,16 +13,17 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _shared import spread
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
+from benchmarks.shared import spread
 from unseen import load_classifier
 from unseen.explainers.controls.maps import Edges, RandomMap
 from unseen.metrics.road import removals
@@ -46,9 +47,9 @@ def main() -> None:
             pixels = image.to(classifier.device).expand(len(masks), -1, -1, -1)
             impute(pixels[:1], masks[:1].float())
             classifier.logits(pixels[:1])
-            ours, filled = timed(clock, lambda p=pixels, m=masks: impute(p, m.float()).cpu())
-            theirs, exact = timed(clock, lambda i=image, m=masks: torch.stack([direct(i, one) for one in m.cpu()]))
-            bare, _ = timed(clock, lambda p=pixels: classifier.logits(p))
+            ours, filled = timed(clock, partial(imputed, pixels, masks))
+            theirs, exact = timed(clock, partial(solved, image, masks))
+            bare, _ = timed(clock, partial(classifier.logits, pixels))
             error = (filled - exact).abs()
             print(
                 f"{path.name:24} {type(control).__name__:10} ours {ours:.2f} s, spsolve {theirs:.2f} s "
@@ -56,6 +57,14 @@ def main() -> None:
                 f"difference at most {error.max():.5f}, mean {error.mean():.6f}",
                 flush=True,
             )
+
+
+def imputed(pixels: Tensor, masks: Tensor) -> Tensor:
+    return impute(pixels, masks.float()).cpu()
+
+
+def solved(image: Tensor, masks: Tensor) -> Tensor:
+    return torch.stack([direct(image, mask) for mask in masks.cpu()])
 
 
 def timed(clock: Callable[[], float], work: Callable[[], Any]) -> tuple[float, Any]:

@@ -1,6 +1,6 @@
 """How often zero-information points and parts are found, in the ranges that the thesis states, and at what cost.
 
-    python benchmarks/zero_information.py FOLDER [--limit 30] [--model efficientnet-lite0] [--figure curves.png]
+    python -m benchmarks.studies.zero_information FOLDER [--limit 30] [--model efficientnet-lite0] [--figure curves.png]
 
 Points: all information (pixels free, and smooth), and that of the network's own class only. Parts: Algorithm 2 and the
 decomposition of section 9.7, under one mask for each photograph, drawn from the photograph itself: 7 × 7 cells, each
@@ -17,17 +17,18 @@ import argparse
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
-from _shared import spread, wilson
 from torch import Tensor
 
+from benchmarks.shared import spread, wilson
 from unseen import Classifier, load_classifier
 from unseen.inputs.streams import stream_of
-from unseen.removal.zero_information.parts import Adding, Decomposing, addition, decomposition
-from unseen.removal.zero_information.point import Descending, plain_baselines, zero_points
+from unseen.removal.zero_information.parts import Adding, Decomposing, ZeroParts, addition, decomposition
+from unseen.removal.zero_information.point import Descending, ZeroPoints, plain_baselines, zero_points
 from unseen.system.process import tune_allocator
 
 POINTS = {
@@ -35,9 +36,9 @@ POINTS = {
     "zipo:smooth=0.02,step=0.01": Descending(smooth=0.02, step=0.01),
     "zipo-class": Descending(),
 }
-PARTS = {
-    "zip": lambda *asked: addition(*asked, Adding()),
-    "zip-decomposition": lambda *asked: decomposition(*asked, Decomposing()),
+PARTS: dict[str, Callable[[Classifier, Tensor, Tensor], ZeroParts]] = {
+    "zip": partial(addition, options=Adding()),
+    "zip-decomposition": partial(decomposition, options=Decomposing()),
 }
 
 Rows = dict[str, dict[str, list[float]]]
@@ -81,9 +82,10 @@ Curves = list[tuple[Tensor, Tensor]]
 def judged(classifier: Classifier, images: Tensor, form: str, row: dict[str, list[float]]) -> Curves:
     """One batch under one form; the curves of the plain points."""
     curves: Curves = []
+    result: ZeroPoints | ZeroParts
     if form in POINTS:
         targets = classifier.logits(images).argmax(1) if form == "zipo-class" else None
-        found = zero_points(classifier, images, POINTS[form], targets=targets)
+        result = found = zero_points(classifier, images, POINTS[form], targets=targets)
         values = {
             "largest probability" if targets is None else "the class's probability": found.maxima[-1],
             "loss, nats": found.losses[-1],
@@ -92,13 +94,13 @@ def judged(classifier: Classifier, images: Tensor, form: str, row: dict[str, lis
         if form == "zipo":
             curves = list(zip(found.losses.unbind(1), found.maxima.unbind(1), strict=True))
     else:
-        found = PARTS[form](classifier, images.to(classifier.device), masks(images).to(classifier.device))
+        result = parts = PARTS[form](classifier, images.to(classifier.device), masks(images).to(classifier.device))
         values = {
-            "|y − y′|" if form == "zip" else "squared residual": found.residual,
-            "largest probability": found.maximum,
-            "change of the shown picture": found.change,
+            "|y − y′|" if form == "zip" else "squared residual": parts.residual,
+            "largest probability": parts.maximum,
+            "change of the shown picture": parts.change,
         }
-    for name, numbers in {"met": found.converged, "steps": found.steps, **values}.items():
+    for name, numbers in {"met": result.converged, "steps": result.steps, **values}.items():
         row[name] += numbers.double().tolist()
     return curves
 

@@ -1,7 +1,8 @@
 """Chapter 12 of Lymperopoulos 2023: its Tables 1 and 2 with intervals, and its Figure 29.
 
-    python benchmarks/chapter_twelve.py FOLDER --autoencoder FOLDER [--photographs 16] [--ablation 8] [--sheet 4]
-    python benchmarks/chapter_twelve.py digits|faces [--photographs 40] [--ablation 40] [--out FOLDER] [--sheet 4]
+    python -m benchmarks.tables.chapter_twelve FOLDER --autoencoder FOLDER [--photographs 16] [--ablation 8] [--sheet 4]
+    python -m benchmarks.tables.chapter_twelve digits|faces [--photographs 40] [--ablation 40] [--out FOLDER]
+        [--sheet 4]
 
 Grad-CAM, Grad-CAM++, XGrad-CAM and LayerCAM are each asked for the quarter of the photograph that matters most; the
 rest is hidden in every way of the thesis, and by neighbours, the decomposition of section 9.7 and
@@ -24,9 +25,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from _trained import trained
 from torch import Tensor
 
+from benchmarks.tables.trained import trained
 from unseen import Classifier, load_classifier
 from unseen.classifier.decision import decide
 from unseen.errors import NotApplicableError

@@ -1,6 +1,6 @@
 """What mixtures of maps are worth where they were not fitted: ours, simple joins, and the published algorithm.
 
-    python benchmarks/aggregation.py FOLDER [--limit 50] [--model efficientnet-lite0] [--methods …] [--nearby 8]
+    python -m benchmarks.tables.aggregation FOLDER [--limit 50] [--model efficientnet-lite0] [--methods …] [--nearby 8]
         [--hidden 128] [--held 4] [--wide 1] [--removals zero blur:20 ad:pooled,fill=neighbour] [--out DIR]
 
 Of each photograph six methods are asked, at it and at nearby photographs, and random segments are hidden (fill
@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from _shared import spread
-from mixing.candidates import ALONG_RANKINGS, CHOSEN, fitted
-from mixing.data import Photo, kept, observed, read
-from mixing.report import written
-from mixing.values import Judged
 from torch import Tensor
 
+from benchmarks.shared import spread
+from benchmarks.tables.mixing.candidates import ALONG_RANKINGS, CHOSEN, fitted
+from benchmarks.tables.mixing.data import Photo, kept, observed, read
+from benchmarks.tables.mixing.report import written
+from benchmarks.tables.mixing.values import Judged
 from unseen import Classifier, load_classifier
 from unseen.metrics.case import Case, judge
 from unseen.metrics.curves import Deletion, Insertion

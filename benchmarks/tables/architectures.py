@@ -1,6 +1,6 @@
 """Which architectures Activation–Deactivation follows: exact, blind to what is hidden, and at what cost.
 
-    python benchmarks/architectures.py [--names tv:resnet50 …] [--rounds 3] [--json rows.json]
+    python -m benchmarks.tables.architectures [--names tv:resnet50 …] [--rounds 3] [--json rows.json]
         [--out docs/architectures.md]
 
 Needs torchvision, timm and transformers (`make matrix` sets them up). Every architecture is built by its own library,
@@ -17,21 +17,17 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from masked_forward import seconds, split_masks
 
+from benchmarks.speed.masked_forward import seconds, split_masks
+from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.removal import REMOVALS
 from unseen.system.process import tune_allocator
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests_zoo"))
-import conftest  # noqa: F401  # makes torchvision importable
-from zoo import build, randomise
 
 NAMES = """
 tv:resnet50 tv:vgg16 tv:densenet121 tv:regnet_y_400mf tv:efficientnet_v2_s tv:mobilenet_v3_small tv:googlenet

@@ -1,6 +1,6 @@
 """Which attribution methods are right on which architectures, by identities that a wrong map breaks.
 
-    python benchmarks/attribution_by_architecture.py [--names tv:resnet50 …] [--json rows.json] [--out docs/….md]
+    python -m benchmarks.tables.attribution_by_architecture [--names tv:resnet50 …] [--json rows.json] [--out docs/….md]
 
 Needs torchvision, timm and transformers (`make attribution-matrix` sets them up). Every architecture is built by its
 own library, at its own size, with random weights whose activations keep their scale, in double precision. A cell is
@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from architectures import NAMES, SIZES
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from benchmarks.tables.architectures import NAMES, SIZES
+from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.explainers.cam.cam import activation_map
@@ -34,10 +35,6 @@ from unseen.explainers.propagation.lrp_pass import RelevanceShares
 from unseen.removal import REMOVALS, MaskedClassifier
 from unseen.removal.deactivation.features import last_features
 from unseen.system.process import tune_allocator
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests_zoo"))
-import conftest  # noqa: F401  # makes torchvision importable
-from zoo import build, randomise
 
 HEAD = """# Attribution methods by architecture
 
@@ -171,7 +168,9 @@ class Replaced(TorchFunctionMode):
         call = dict(zip(order, args, strict=False)) | kwargs
         if name == "hardtanh" and (call["min_val"], call["max_val"]) != (0.0, 6.0):
             return func(*args, **kwargs)
-        output = Rectifier.apply(call["input"], self.rule, float("inf") if name == "relu" else 6.0)
+        output: Tensor = Rectifier.apply(  # type: ignore[no-untyped-call]
+            call["input"], self.rule, float("inf") if name == "relu" else 6.0
+        )
         changes = func.__name__.endswith("_") or call.get("inplace")
         return call["input"].copy_(output) if changes else output
 

@@ -1,6 +1,6 @@
 """What hiding costs: a masked forward pass against the plain forward pass of the same batch.
 
-    python benchmarks/masked_forward.py [--models efficientnet-lite0 zoo] [--removals zero ad]
+    python -m benchmarks.speed.masked_forward [--models efficientnet-lite0 zoo] [--removals zero ad]
         [--batch 16] [--rounds 7] [--out masked_forward.json]
 
 For every model and removal it prints the ratio of processor time, masked over plain, measured pair by pair in
@@ -16,10 +16,13 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing, load_classifier
 from unseen.removal import REMOVALS
 from unseen.system.process import tune_allocator
@@ -67,25 +70,21 @@ def main() -> None:
 def model_named(name: str) -> Classifier:
     if name in BUNDLED:
         return load_classifier(name).optimised()
-    import torchvision
-
-    torch.nn.init.trunc_normal_ = lambda tensor, *_, **__: tensor  # slow, and speed does not depend on the weights
-    arguments = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    network = getattr(torchvision.models, name)(weights=None, **arguments).eval()
     side = 299 if name == "inception_v3" else 224
+    network = randomise(build(f"tv:{name}", side), side)
     return Classifier(network, Preprocessing((side, side), side), name=name).optimised()
 
 
 @torch.inference_mode()
-def measure(classifier: Classifier, removal: str, batch: int, rounds: int) -> dict[str, object]:
+def measure(classifier: Classifier, removal: str, batch: int, rounds: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     height, width = classifier.preprocessing.size
     image = torch.rand(3, height, width, generator=generator)
     masked = REMOVALS.create(removal).bind(classifier, image)
     pixels, masks = image.expand(batch, -1, -1, -1), split_masks(batch, height, width, generator)
-    plain_pass = lambda: classifier.forward(pixels)  # noqa: E731
-    masked_pass = lambda: masked.forward(pixels, masks)  # noqa: E731
-    plain_pass(), masked_pass()
+    plain_pass, masked_pass = partial(classifier.forward, pixels), partial(masked.forward, pixels, masks)
+    plain_pass()
+    masked_pass()
     ratios = [seconds(masked_pass) / seconds(plain_pass) for _ in range(rounds)]
     return {
         "removal": removal,

@@ -1,4 +1,4 @@
-"""The mixtures that ``aggregation.py`` compares: each is weights of the basis of ``mixing.data``."""
+"""The mixtures that ``tables/aggregation.py`` compares: each is weights of the basis of ``mixing.data``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from mixing.data import CONTROLS, JOINS, Photo
+from benchmarks.tables.mixing.data import CONTROLS, JOINS, Photo
 from unseen.explainers.aggregation.assessment import fitting_strength
 from unseen.explainers.aggregation.baselines import least_complex, official
 from unseen.explainers.aggregation.programs import Goal, Observed, program
@@ -25,6 +26,9 @@ OURS: dict[str, tuple[Goal, float]] = {
     "ours: both, λ = 0.25": ("both", 0.25),
     "ours: faithfulness": ("faithfulness", 0.0),
 }
+GOALS = cast("tuple[Goal, ...]", choices_of(Goal))
+BY_HIDING: tuple[Goal, ...] = ("faithfulness", "both")
+BY_NEARBY: tuple[Goal, ...] = ("robustness", "both")
 CHOSEN = ("best single where fitted: robustness", "best single where fitted: faithfulness")
 PRINTED = ("as printed: robustness", "as printed: both", "as printed: faithfulness")
 NEARBY, HIDDEN = (1, 2, 3, 4, 6, 8), (32, 64, 128)
@@ -163,15 +167,15 @@ def mixtures(photo: Photo) -> dict[str, Tensor]:
     sums, drops = photo.plain_sums("fit")
     absolute = torch.arange(k, 2 * k)
     grams = photo.near["fit"].plain[:, absolute][:, :, absolute]
-    for goal in choices_of(Goal):
+    for goal in GOALS:
         found[f"official: {goal}"] = pool.in_basis(official(sums[:, absolute], drops, grams, goal), absolute)
     found |= pool.chosen() | pool.printed()
     found |= {name: pool.ours(goal, balance)[0] for name, (goal, balance) in OURS.items()}
-    for goal in ("faithfulness", "both"):
+    for goal in BY_HIDING:
         found[f"ours: {goal}, strength 0"] = pool.ours(goal, 0.5, 0.0)[0]
     for control in ("edges", "random"):
         more = Pool(photo, added=(control,))
-        for goal in ("robustness", "both"):
+        for goal in BY_NEARBY:
             found[f"ours: {goal}, {control} in the pool"] = more.ours(goal, 0.5)[0]
     found |= {name: unit[control_place(photo, name)] for name in CONTROLS}
     return found
@@ -182,11 +186,12 @@ def budgets(
 ) -> dict[tuple[str, int | None, int | None], Tensor]:
     """Ours, fitted to fewer nearby photographs and masks; ``None`` where the goal needs none."""
     found: dict[tuple[str, int | None, int | None], Tensor] = {}
-    for name, pairs in {
+    asked: dict[str, list[tuple[int | None, int | None]]] = {
         "ours: robustness": [(near, None) for near in nearby],
         "ours: both": [(near, masks) for near in nearby for masks in hidden],
         "ours: faithfulness": [(None, masks) for masks in hidden],
-    }.items():
+    }
+    for name, pairs in asked.items():
         for near, masks in pairs:
             found[name, near, masks] = Pool(photo, near, masks).ours(*OURS[name])[0]
     return found
@@ -213,7 +218,5 @@ def constant_weights(photo: Photo) -> dict[str, float]:
     absolute = torch.cat([torch.arange(photo.k, 2 * photo.k), places[-1:]])
     sums, drops = photo.plain_sums("fit")
     gram = photo.near["fit"].plain[:, absolute][:, :, absolute]
-    found |= {
-        f"official: {goal}": float(official(sums[:, absolute], drops, gram, goal)[-1]) for goal in choices_of(Goal)
-    }
+    found |= {f"official: {goal}": float(official(sums[:, absolute], drops, gram, goal)[-1]) for goal in GOALS}
     return found

@@ -1,6 +1,6 @@
 """How much of a network's judgement each form of Activation–Deactivation keeps when parts are hidden.
 
-    python benchmarks/policies.py FOLDER --limit 150 [--models efficientnet-lite0 efficientnet-lite1]
+    python -m benchmarks.tables.policies FOLDER --limit 150 [--models efficientnet-lite0 efficientnet-lite1]
         [--out policies.jsonl] [--table docs/policies.md]
 
 Four families of masks at two visible fractions each, the same for every form: large rectangles, coarse (7 × 7) and fine
@@ -35,6 +35,7 @@ from unseen.inputs.photo import find_photos
 from unseen.removal import REMOVALS, Removal
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.grid import Grid, Traveller, Window
+from unseen.removal.deactivation.placement import Placement
 from unseen.system.process import tune_allocator
 
 FORMS = (
@@ -83,13 +84,13 @@ class EarlyTraveller(Traveller):
 class ConstantAreaTraveller(Traveller):
     """Of the positions that see something, those that see most are on, as many as keep the visible share."""
 
-    def spread(self, on: Tensor, valid: Tensor) -> Grid:
+    def spread(self, on: Tensor, valid: Tensor, placement: Placement | None = None) -> Grid:
         share = (on / valid.clamp(min=1)).flatten(1)
         wanted = (self.origin.active.float().mean((1, 2, 3)) * share.shape[1]).ceil().long().clamp(min=1)
         least = share.sort(dim=1, descending=True).values.gather(1, wanted[:, None] - 1)
         active = ((share >= least) & (share > 0)).reshape(on.shape)
         outside = valid == 0
-        return Grid(active.to(self.dtype), outside.to(self.dtype) if bool(outside.any()) else None)
+        return Grid(active.to(self.dtype), outside.to(self.dtype) if bool(outside.any()) else None, placement)
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from _shared import wilson
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mixing.candidates import CHOSEN, OURS, PRINTED, WITHOUT, Pool, control_place
-from mixing.data import FORWARD_ONLY
-from mixing.figure import drawn
-from mixing.values import INFIDELITY, SENSITIVITY, TIE, Array, Judged, Values, lengths, surely_worse
+from benchmarks.shared import wilson
+from benchmarks.tables.mixing.candidates import CHOSEN, OURS, PRINTED, WITHOUT, Pool, control_place
+from benchmarks.tables.mixing.data import FORWARD_ONLY
+from benchmarks.tables.mixing.figure import drawn
+from benchmarks.tables.mixing.values import INFIDELITY, SENSITIVITY, TIE, Array, Judged, Values, lengths, surely_worse
 from unseen.evaluation.statistics import Interval, interval, mean_interval, paired_comparison
 from unseen.explainers.aggregation.method import Aggregation
 from unseen.metrics.faithfulness import infidelity
@@ -110,7 +110,7 @@ def goals(values: Values) -> str:
             f"weights are fitted on {_share(values.as_good(ours, values.badness(CHOSEN[1], measure), measure))}, as "
             f"the best on average, {fixed}, on {_share(values.as_good(ours, values.badness(fixed, measure), measure))}"
         )
-    alone = [min(values.alone, key=lambda name, row=row: row[name][INFIDELITY]) for row in values.rows]
+    alone = [_least(values.alone, row) for row in values.rows]
     for name in (ours, "ours: faithfulness, strength 0", "mean", CHOSEN[1]):
         worse = [surely_worse(judged, name, best) for judged, best in zip(values.photos, alone, strict=True)]
         lines.append(
@@ -130,6 +130,11 @@ def goals(values: Values) -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
+def _least(names: Iterable[str], row: Mapping[str, Mapping[str, float]]) -> str:
+    """That of the least infidelity on one photograph."""
+    return min(names, key=lambda name: row[name][INFIDELITY])
+
+
 def dominance(values: Values, name: str) -> str:
     """Who is no worse in sensitivity and in infidelity, and better in one, on the means and on each photograph."""
     others = [*values.alone, "mean"]
@@ -140,7 +145,7 @@ def dominance(values: Values, name: str) -> str:
     own, them = own[:, usable], np.stack(rest)[:, :, usable]
 
     def above(mine: Array, theirs: Array) -> NDArray[np.bool_]:
-        return (theirs <= mine + TIE).all(1) & (theirs < mine - TIE).any(1)
+        return np.logical_and((theirs <= mine + TIE).all(1), (theirs < mine - TIE).any(1))
 
     n = own.shape[1]
     stream = np.random.default_rng(0)

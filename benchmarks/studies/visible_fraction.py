@@ -1,6 +1,7 @@
 """What a masked pass costs when little of the photograph is visible, over a plain pass of the same batch.
 
-    python benchmarks/visible_fraction.py [--models efficientnet-lite0] [--rounds 9] [--out visible_fraction.json]
+    python -m benchmarks.studies.visible_fraction [--models efficientnet-lite0] [--rounds 9]
+        [--out visible_fraction.json]
 
 Squares of growing size at random places, batches of 16, one thread: the median over the rounds of the ratio of
 processor times, measured pair by pair in alternation, for the form that dilates and for the cut-out, which runs on a
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from masked_forward import seconds
 
+from benchmarks.speed.masked_forward import seconds
 from unseen import load_classifier
 from unseen.removal import REMOVALS
 from unseen.system.process import tune_allocator

@@ -1,6 +1,6 @@
 """Can the answers to masks of a photograph stand for those of photographs near it, by their gradients?
 
-    python benchmarks/reuse_nearby.py PHOTO_OR_FOLDER [--limit 10] [--model efficientnet-lite0]
+    python -m benchmarks.studies.reuse_nearby PHOTO_OR_FOLDER [--limit 10] [--model efficientnet-lite0]
         [--radii 0.005 0.02 0.05]
 
 An aggregation asks every method again for photographs near the one that is explained. A method that hides parts would
@@ -16,9 +16,9 @@ import argparse
 from pathlib import Path
 
 import torch
-from _shared import spread
 from torch import Tensor
 
+from benchmarks.shared import spread
 from unseen import Classifier, load_classifier
 from unseen.evaluation.statistics import mean_interval
 from unseen.explainers.hiding.rise import RandomMasks

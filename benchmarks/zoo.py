@@ -10,6 +10,8 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
+from benchmarks.torchvision_import import import_torchvision
+
 _STAGES: dict[str, Any] = {"hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 2, 1]}
 _TOKENS: dict[str, Any] = {
     "hidden_size": 64,
@@ -47,33 +49,46 @@ def build(name: str, size: int, *, small: bool = True) -> nn.Module:
         small: transformers' models in the reduced sizes above, instead of their own.
     """
     source, _, model = name.partition(":")
+    import_torchvision()
     with _quickly_initialised():
-        if source == "timm":
-            import timm
+        network: nn.Module = _BUILDERS[source](model, size, small)
+    return network
 
-            try:
-                return timm.create_model(model, pretrained=False, img_size=size)
-            except TypeError:  # takes any size
-                return timm.create_model(model, pretrained=False)
-        if source == "hf":
-            import transformers
 
-            options = {**(_TRANSFORMERS[model] if small else {}), "num_labels": 10}
-            config = getattr(transformers, f"{model}Config")()
-            config = type(config)(**options, **({"image_size": size} if hasattr(config, "image_size") else {}))
-            return getattr(transformers, f"{model}ForImageClassification")(config)
-        import torchvision
+def _from_timm(model: str, size: int, _: bool) -> Any:
+    import timm
 
-        extra: dict[str, Any] = {"init_weights": False} if model in ("googlenet", "inception_v3", "vgg16") else {}
-        extra |= {"image_size": size} if model.startswith("vit") else {}
-        return getattr(torchvision.models, model)(weights=None, **extra)
+    try:
+        return timm.create_model(model, pretrained=False, img_size=size)
+    except TypeError:  # takes any size
+        return timm.create_model(model, pretrained=False)
+
+
+def _from_transformers(model: str, size: int, small: bool) -> Any:
+    import transformers
+
+    options = {**(_TRANSFORMERS[model] if small else {}), "num_labels": 10}
+    config = getattr(transformers, f"{model}Config")()
+    config = type(config)(**options, **({"image_size": size} if hasattr(config, "image_size") else {}))
+    return getattr(transformers, f"{model}ForImageClassification")(config)
+
+
+def _from_torchvision(model: str, size: int, _: bool) -> Any:
+    import torchvision
+
+    extra: dict[str, Any] = {"init_weights": False} if model in ("googlenet", "inception_v3", "vgg16") else {}
+    extra |= {"image_size": size} if model.startswith("vit") else {}
+    return getattr(torchvision.models, model)(weights=None, **extra)
+
+
+_BUILDERS = {"tv": _from_torchvision, "timm": _from_timm, "hf": _from_transformers}
 
 
 @contextmanager
 def _quickly_initialised() -> Iterator[None]:
     """Random weights are drawn once, by `randomise`."""
     slow = [name for name in vars(nn.init) if name.endswith("_") and name not in ("zeros_", "ones_", "constant_")]
-    with patch.multiple(nn.init, **dict.fromkeys(slow, _unchanged)):
+    with patch.dict(vars(nn.init), dict.fromkeys(slow, _unchanged)):
         yield
 
 
@@ -100,5 +115,8 @@ def randomise(model: nn.Module, size: int) -> nn.Module:
             module.momentum, module.training = 1.0, True
         model(normal(torch.empty(2, 3, size, size)))
         for module in norms:
-            module.running_mean.add_(0.3 * normal(module.running_mean) * module.running_var.sqrt())
+            mean, variance = module.running_mean, module.running_var
+            assert mean is not None
+            assert variance is not None
+            mean.add_(0.3 * normal(mean) * variance.sqrt())
     return model.eval()

@@ -1,6 +1,6 @@
 """What each fill costs beside the passes that it feeds.
 
-    python benchmarks/fills_cost.py PHOTO_OR_FOLDER [--limit 16] [--model efficientnet-lite0] [--rounds 5]
+    python -m benchmarks.speed.fills_cost PHOTO_OR_FOLDER [--limit 16] [--model efficientnet-lite0] [--rounds 5]
         [--device cpu] [--removals blur linear …] [--sheet FILE.png]
 
 Every removal that paints fills as many photographs, each under its own mask; then the bare network runs on them. The
@@ -16,17 +16,18 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import torch
-from _shared import spread
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from benchmarks.shared import spread
 from unseen import Classifier, load_classifier
 from unseen.errors import ModelError, ParameterError
-from unseen.removal import REMOVALS
+from unseen.removal import REMOVALS, Removal
 from unseen.removal.fills.averaging import Averaging
 from unseen.removal.fills.painting import Painting
 
@@ -47,8 +48,8 @@ def main() -> None:
     files = spread(options.photos, options.limit)
     pixels = torch.stack([classifier.prepare(path) for path in files]).to(classifier.device)
     masks = {kind: drawn(kind, len(pixels), *pixels.shape[2:]).to(pixels) for kind in KINDS}
-    removals = [made(spec, files[0].parent) for spec in options.removals]
-    removals = [removal for removal in removals if isinstance(removal, Painting | Averaging)]
+    asked = [made(spec, files[0].parent) for spec in options.removals]
+    removals = [removal for removal in asked if isinstance(removal, Painting | Averaging)]
     print("| removal | " + " | ".join(KINDS) + " |\n| --- |" + " --- |" * len(KINDS))
     for removal in list(removals):
         try:
@@ -62,7 +63,7 @@ def main() -> None:
         sheet(removals, classifier, pixels[0], masks).save(options.sheet)
 
 
-def made(spec: str, folder: Path) -> object:
+def made(spec: str, folder: Path) -> Removal:
     """The removal; those that need a folder get this one."""
     return REMOVALS.create(f"{spec}:{folder}" if spec in ("marginal", "dataset-mean") else spec)
 
@@ -93,7 +94,7 @@ def compared(
     found: list[list[float]] = []
     for _ in range(rounds):
         bare = timed(classifier, lambda: classifier.forward(pixels))
-        found.append([timed(classifier, lambda some=some: fill(some)) / bare for some in masks.values()])
+        found.append([timed(classifier, partial(fill, some)) / bare for some in masks.values()])
     return [median(ratios) for ratios in zip(*found, strict=True)]
 
 

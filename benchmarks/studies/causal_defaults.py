@@ -1,6 +1,7 @@
 """What the causal search spends and finds under several settings: the measurement behind its defaults.
 
-    python benchmarks/causal_defaults.py FOLDER --limit 10 --method causal causal:iterations=10 --out settings.json
+    python -m benchmarks.studies.causal_defaults FOLDER --limit 10 --method causal causal:iterations=10
+        --out settings.json
 
 For every photograph, setting and γ a search of its own, from nothing: model evaluations, size of the verified part in
 per cent of the pixels, seconds in and outside the model. Means with 95 % bootstrap intervals over the photographs.
@@ -17,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from _shared import spread
 
+from benchmarks.shared import spread
 from unseen import load_classifier, open_photo
 from unseen.evaluation.statistics import mean_interval
 from unseen.explainers.catalogue import METHODS

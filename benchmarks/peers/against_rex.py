@@ -1,9 +1,9 @@
 """The causal search against ReX (package rex-xai 0.4.1) on the same photographs, network and fill.
 
     # in an environment of its own, see benchmarks/peers/rex_peer.py
-    python benchmarks/peers/rex_peer.py FOLDER --limit 10 --seed 0 --confidence 0,0.9 --fill zero --out rex.json
+    python -m benchmarks.peers.rex_peer FOLDER --limit 10 --seed 0 --confidence 0,0.9 --fill zero --out rex.json
     # here
-    python benchmarks/against_rex.py rex.json [--out against_rex.json]
+    python -m benchmarks.peers.against_rex rex.json [--out against_rex.json]
 
 Both tools see the very same pixels: this script reads the crops that the peer's script saved. For every γ each tool
 makes a whole search (map and extraction). Printed for each: model evaluations, processor seconds, size of the part in

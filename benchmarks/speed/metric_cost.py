@@ -1,6 +1,6 @@
 """What the metrics along a ranking cost beyond the network, and against Quantus and torchcam on the same work.
 
-    python benchmarks/metric_cost.py PHOTO_OR_FOLDER [--limit 3] [--steps 56] [--model efficientnet-lite0]
+    python -m benchmarks.speed.metric_cost PHOTO_OR_FOLDER [--limit 3] [--steps 56] [--model efficientnet-lite0]
 
 First table: deletion and insertion together (`judge`), under each removal. Their processor time over that of the bare
 passes of the network on as many images in the same batches; the evaluations; and the passes that they were asked in.
@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -26,9 +24,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from _shared import spread
 from torch import Tensor
 
+from benchmarks.shared import spread
+from benchmarks.torchvision_import import import_torchvision
 from unseen import Classifier, load_classifier
 from unseen.metrics.case import Case, judge
 from unseen.metrics.curves import Deletion, Insertion
@@ -57,11 +56,14 @@ def main() -> None:
     print("\n| peer, deletion steps | time ours / peer | largest difference |\n| --- | --- | --- |")
     for name, peer in (("torchcam", torchcam), ("Quantus", quantus)):
         try:
-            rows = [peer(given(classifier, image, "zero"), options.steps) for image in images]
+            pairs = [peer(given(classifier, image, "zero"), options.steps) for image in images]
         except ImportError as error:
             print(f"| {name} | left out: {error} | – |")
         else:
-            print(f"| {name} | {said([row[0] for row in rows])} | {max(row[1] for row in rows):.1g} |", flush=True)
+            print(
+                f"| {name} | {said([row[0] for row in pairs])} | {max(row[1] for row in pairs):.1g} |",
+                flush=True,
+            )
 
 
 def said(ratios: list[float]) -> str:
@@ -141,8 +143,7 @@ def quantus(case: Case, steps: int) -> tuple[float, float]:
     del steps
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sys.path.insert(0, str(Path(__file__).parent.parent / "tests_zoo"))
-        importlib.import_module("conftest")  # makes torchvision importable, which Quantus needs
+        import_torchvision()  # which Quantus needs
         from quantus import PixelFlipping
 
     height, width = case.masked.shape

@@ -21,7 +21,7 @@ from unseen.removal.generative.training import MaeTraining, train_autoencoder
 EPOCHS = {"digits": 100, "faces": 600}
 """Of the autoencoder: there are 1,438 digits to train on, and 160 faces and other patches."""
 
-MODELS.entries["trained"] = Entry("_trained:load", "what this benchmark has trained: trained:FILE")  # type: ignore[index]
+MODELS.entries["trained"] = Entry("benchmarks.tables.trained:load", "what this benchmark has trained: trained:FILE")
 
 
 def trained(name: str, folder: Path) -> tuple[list[Path], str, Path]:

@@ -1,7 +1,7 @@
 """How much of what MAE-ZIP keeps is a leak: what the network says of an object that is hidden.
 
-    python benchmarks/leak.py FOLDER --autoencoder FOLDER [--photographs 12] [--out FILE]
-    python benchmarks/leak.py digits|faces [--photographs 12] [--out FILE]
+    python -m benchmarks.tables.leak FOLDER --autoencoder FOLDER [--photographs 12] [--out FILE]
+    python -m benchmarks.tables.leak digits|faces [--photographs 12] [--out FILE]
 
 Eq. 58 of Lymperopoulos 2023 takes its reference features from the photograph, whose features at visible
 places see beyond them: what is hidden comes back through the loss. Two masks of each photograph by its Grad-CAM map:
@@ -21,9 +21,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from chapter_twelve import folder_of, parser_of_sources, sources, title
 from torch import Tensor
 
+from benchmarks.tables.chapter_twelve import folder_of, parser_of_sources, sources, title
 from unseen import Classifier, load_classifier
 from unseen.classifier.decision import decide
 from unseen.evaluation.judging.report.maps import as_interval

@@ -1,6 +1,6 @@
 """What every attribution method costs beyond the network: its time over that of the bare passes it spends.
 
-    python benchmarks/attribution_cost.py PHOTO_OR_FOLDER [--limit 3] [--removal zero] [--methods saliency lime …]
+    python -m benchmarks.speed.attribution_cost PHOTO_OR_FOLDER [--limit 3] [--removal zero] [--methods saliency lime …]
 
 For every photograph and method the map alone is made, as the command line makes it (batch norms folded, channels last,
 the allocator kept from returning memory), and every pass of the network is noted: how many images, and whether with a
@@ -17,9 +17,10 @@ import time
 from pathlib import Path
 
 import torch
-from _shared import spread
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
+from benchmarks.shared import spread
 from unseen import Classifier, load_classifier
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.sufficient.evaluation import Evaluator
@@ -60,9 +61,9 @@ class Noting(Classifier):
         noting.memory_format, noting.passes = fast.memory_format, []
         return noting
 
-    def call(self, normalised: Tensor) -> object:
+    def call(self, normalised: Tensor, following: TorchFunctionMode | None = None) -> object:
         self.passes.append((len(normalised), normalised.requires_grad and torch.is_grad_enabled()))
-        return super().call(normalised)
+        return super().call(normalised, following)
 
 
 def ratio(classifier: Noting, path: Path, name: str, removal: str) -> float:
@@ -70,14 +71,21 @@ def ratio(classifier: Noting, path: Path, name: str, removal: str) -> float:
     target = int(classifier.logits(image[None]).argmax())
     method = METHODS.create(name)
     assert isinstance(method, FromMap)
-    masked = REMOVALS.create(removal).bind(classifier, image)
-    method.attribute(Evaluator(masked, target), 0, None)  # once for what is done once per process
-    spent = bare = 0.0
-    while bare < 1:  # seconds; a few passes alone are over too soon to be timed
+
+    def once() -> float:
+        """What is kept of a photograph is made anew, or the second map would cost nothing."""
+        masked = REMOVALS.create(removal).bind(classifier, image)
         classifier.passes.clear()
         began = time.process_time()
         method.attribute(Evaluator(masked, target), 0, None)
-        spent += time.process_time() - began
+        return time.process_time() - began
+
+    once()  # for what is done once per process
+    if not classifier.passes:
+        return float("nan")
+    spent = bare = 0.0
+    while bare < 1:  # seconds; a few passes alone are over too soon to be timed
+        spent += once()
         passes = list(classifier.passes)
         began = time.process_time()
         for size, sloped in passes:

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mixing.candidates import Fitted
-from mixing.data import JOINS, Photo
+from benchmarks.tables.mixing.candidates import Fitted
+from benchmarks.tables.mixing.data import JOINS, Photo
 from unseen.explainers.aggregation.quality import Changes
 from unseen.metrics.faithfulness import infidelity
 from unseen.metrics.similarity import correlation

@@ -1,6 +1,6 @@
 """What iterating, choosing windows and attending are worth: IASSA against occlusion and RISE at equal evaluations.
 
-    python benchmarks/iassa_levers.py FOLDER --masks COCO_FOLDER [--half held-out] [--limit 30] [--budget 400]
+    python -m benchmarks.studies.iassa_levers FOLDER --masks COCO_FOLDER [--half held-out] [--limit 30] [--budget 400]
         [--forms] [--levers] [--out iassa.jsonl] [--table docs/tables/iassa.md]
 
 Maps are made under grey; that of IASSA from the masks of centred RISE, as its last map is. Photographs of FOLDER judge
@@ -262,15 +262,16 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    lines = []
-    for key, measure, of in (
+    measures: tuple[tuple[str, str, Callable[[Any], float]], ...] = (
         ("areas", "insertion − deletion, grey", lambda map_: map_["grey"][0] - map_["grey"][1]),
         ("areas", "insertion, grey", lambda map_: map_["grey"][0]),
         ("areas", "deletion, grey (less is better)", lambda map_: map_["grey"][1]),
         ("areas", "insertion − deletion, blur", lambda map_: map_["blur"][0] - map_["blur"][1]),
         ("localisation", "positive energy inside", lambda map_: map_["coco"][0]),
         ("localisation", "maximum inside", lambda map_: map_["coco"][1]),
-    ):
+    )
+    lines = []
+    for key, measure, of in measures:
         here = [row["maps"] for row in rows if row["set"] == key]
         if not here:
             continue

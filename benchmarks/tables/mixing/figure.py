@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mixing.candidates import OURS
-from mixing.data import JOINS
-from mixing.values import INFIDELITY, SENSITIVITY, Values
+from benchmarks.tables.mixing.candidates import OURS
+from benchmarks.tables.mixing.data import JOINS
+from benchmarks.tables.mixing.values import INFIDELITY, SENSITIVITY, Values
 from unseen.evaluation.statistics import mean_interval
 
 NEAR = (0.08, 0.013)
@@ -31,7 +31,7 @@ def drawn(values: Values, path: Path) -> None:
     axes = figure.subplots()
     labels: list[tuple[float, float, str]] = []
     for label, (colour, marker, belongs) in groups.items():
-        points = []
+        points: list[tuple[float, float]] = []
         for name in filter(belongs, values.names):
             pair = np.stack([values.of(name, SENSITIVITY), values.of(name, INFIDELITY)])
             x, y = (mean_interval(row) for row in pair[:, ~np.isnan(pair).any(0)])

@@ -1,6 +1,7 @@
 """What a method costs beyond the model: its processor time over that of the bare forward passes it spends.
 
-    python benchmarks/method_cost.py PHOTO_OR_FOLDER [--method causal] [--limit 5] [--removal ad] [--out cost.json]
+    python -m benchmarks.speed.method_cost PHOTO_OR_FOLDER [--method causal] [--limit 5] [--removal ad]
+        [--out cost.json]
 
 Four configurations are measured, each in a process of its own: the network as it comes; with channels last; with batch
 norms folded into convolutions as well; and with the allocator kept from returning memory too, which is how the command
@@ -16,6 +17,7 @@ import json
 import multiprocessing
 import statistics
 import time
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -61,8 +63,8 @@ def measure(
     if "allocator" in configuration:
         tune_allocator()
     import torch
-    from _shared import spread
 
+    from benchmarks.shared import spread
     from unseen import load_classifier
     from unseen.explainers.catalogue import METHODS
     from unseen.removal import REMOVALS
@@ -71,16 +73,14 @@ def measure(
     if "folded" in configuration:
         classifier = classifier.optimised()
     elif "channels last" in configuration:
-        classifier.model.to(memory_format=torch.channels_last)
+        classifier.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         classifier.memory_format = torch.channels_last
     rows = []
     for path in spread(photos, limit):
         image = classifier.prepare(path)
         target = int(classifier.logits(image[None]).argmax())
         passes: list[int] = []
-        masked = REMOVALS.create(removal).bind(
-            classifier, image, progress=lambda _, done, __, seen=passes: seen.append(done)
-        )
+        masked = REMOVALS.create(removal).bind(classifier, image, progress=partial(note, passes))
         began = time.process_time()
         METHODS.create(method)(masked, target)
         spent = time.process_time() - began
@@ -88,6 +88,11 @@ def measure(
         seconds = {"method_seconds": spent, "bare_seconds": bare}
         rows.append({"photo": path.name, "evaluations": masked.evaluations, **seconds})
     return rows
+
+
+def note(passes: list[int], _: str, done: int, __: int | None) -> None:
+    """The listener that writes down how much is done."""
+    passes.append(done)
 
 
 def bare_seconds(classifier: Any, image: Any, batches: list[int]) -> float:

@@ -1,0 +1,1 @@
+"""What the manual shows: tables, figures and whole pages."""

@@ -1,0 +1,83 @@
+"""Measurements run on next to nothing and say what they found.
+
+Those that need torchvision, timm or transformers are tried in tests_zoo.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+PHOTO = str(ROOT / "examples" / "espresso.jpg")
+ELSEWHERE = {"architectures", "attribution_by_architecture", "chapter_twelve", "leak"}  # tests_zoo/test_benchmarks.py
+FOREIGN = {"rex_peer"}  # in an environment of its own
+ONE = [PHOTO, "--limit", "1"]
+RUNS = {
+    "speed.masked_forward": (
+        ["--models", "efficientnet-lite0", "--removals", "zero", "--batch", "1", "--rounds", "1"],
+        r"efficientnet-lite0 +zero +\d",
+    ),
+    "speed.metric_cost": ([*ONE, "--steps", "2", "--removals", "zero"], r"\| `zero` \| \d+ \| \d+ \| \d"),
+    "speed.attribution_cost": ([*ONE, "--methods", "saliency"], r"\| `saliency` \| 1 \| 1 \| \d"),
+    "speed.fills_cost": ([*ONE, "--rounds", "1", "--removals", "zero", "marginal"], r"\| `zero` \| \d.*\n\| `marginal"),
+    "speed.imputation_cost": (ONE, r"espresso.jpg +Edges +ours \d"),
+    "studies.causal_defaults": (
+        [str(ROOT / "examples"), "--limit", "1", "--method", "causal:iterations=1", "--confidence", "0.5"],
+        r"\d",
+    ),
+    "studies.reuse_nearby": ([*ONE, "--radii", "0.02"], r"\d"),
+    "studies.zero_information": ([*ONE, "--forms", "zipo"], r"zipo"),
+    "tables.policies": (
+        [*ONE, "--models", "efficientnet-lite0", "--forms", "zero", "early", "constant-area", "--out", "out"],
+        r"constant-area|prototype",
+    ),
+}
+LONG = ("speed.method_cost", "studies.iassa_levers", "studies.visible_fraction", "tables.aggregation")
+"""Too long for a trial: they are imported, and say what they take."""
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def run(name: str, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"benchmarks.{name}")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", [name, *words])
+    monkeypatch.setattr(module, "tune_allocator", lambda: False, raising=False)  # it lasts as long as the process
+    module.main()
+
+
+def test_every_measurement_is_tried() -> None:
+    folders = ("speed", "studies", "tables", "peers")
+    found = {path for folder in folders for path in (ROOT / "benchmarks" / folder).glob("*.py")}
+    scripts = {path.stem for path in found if '__name__ == "__main__"' in path.read_text(encoding="utf-8")}
+    assert scripts == {name.partition(".")[2] for name in (*RUNS, *LONG)} | ELSEWHERE | FOREIGN | {"against_rex"}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_it_says_what_it_found(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, expected = RUNS[name]
+    run(name, words, tmp_path, monkeypatch)
+    assert re.search(expected, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", [*LONG, "tables.chapter_twelve", "tables.leak", "peers.against_rex"])
+def test_it_says_what_it_takes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(name, ["--help"], tmp_path, monkeypatch)
+    assert ended.value.code == 0
+    assert f"python -m benchmarks.{name}" in capsys.readouterr().out

@@ -1,0 +1,34 @@
+"""The measurements that need torchvision, timm or transformers run on next to nothing; others in tests/project."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+
+def run(name: str, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"benchmarks.{name}")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", [name, *words])
+    monkeypatch.setattr(module, "tune_allocator", lambda: False)  # it lasts as long as the process
+    module.main()
+
+
+def test_the_matrix_of_architectures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--names", "tv:mobilenet_v3_small", "--rounds", "1", "--out", "table.md"]
+    run("tables.architectures", words, tmp_path, monkeypatch)
+    assert "mobilenet_v3_small" in capsys.readouterr().out
+    assert "| `tv:mobilenet_v3_small` |" in (tmp_path / "table.md").read_text()
+
+
+def test_the_matrix_of_attribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--names", "tv:mobilenet_v3_small", "--out", "table.md"]
+    run("tables.attribution_by_architecture", words, tmp_path, monkeypatch)
+    assert "gradients: right" in capsys.readouterr().out
+    assert "| `tv:mobilenet_v3_small` | right |" in (tmp_path / "table.md").read_text()
