@@ -10,6 +10,8 @@ SOURCE = Path(unseen.__file__).parent
 TESTS = Path(__file__).parent
 
 TESTED_BY = {
+    "system/contract": "test_registry.py",
+    "system/spelling": "test_registry.py",
     # what a command or a method prints, draws or shares is tested by what it prints, draws or shares
     "classifier/decision": "pipeline/test_explain.py",
     "classifier/differentiation": "explainers/gradients/test_gradient.py",
@@ -96,6 +98,8 @@ TESTED_BY = {
 """Modules that have no test file of their own, and the one that tests them."""
 
 OF_THE_WHOLE = {
+    "docs/test_declared_options.py": "the page of the API that shows what options declare",
+    "docs/test_extending.py": "the page that tells how to extend it, every example run",
     "cli/test_hostile.py": "every command: files and words that are meant to do harm",
     "explainers/cam/test_geometry.py": "every map of the family, against occlusion",
     "explainers/test_memory.py": "every method: no tensor outlives its result",

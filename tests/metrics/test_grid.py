@@ -150,16 +150,19 @@ def test_disconnected_logits_are_those_of_every_cell_alone() -> None:
     assert classifier.fingerprint == fingerprint
 
 
-def test_a_class_activation_map_has_no_place_in_disconnected_cells() -> None:
-    """Its features are of one cell; spread over the grid they would be wrong without anybody's noticing."""
-    case = bound(explainer=explainer(METHODS.create("grad-cam"), REMOVALS.create("black")))
+@pytest.mark.parametrize("cell", range(4))
+@pytest.mark.parametrize("method", ["grad-cam", "layer-cam", "score-cam"])
+def test_a_class_activation_map_lies_in_its_own_disconnected_cell(method: str, cell: int) -> None:
+    """Its features are of one cell among a batch of them; spread over the grid they would be wrong."""
     network = colours(Network())
-    own = int(network.logits(RED[None]).argmax())
-    masked = REMOVALS.create("black").bind(network, RED)
-    case = replace(case, masked=masked, target=own)
     grid = compose([RED, GREEN, BLUE, YELLOW], [0] * 4, "tiled")
-    with pytest.raises(NotApplicableError, match="no class activation map"):
-        case.explained(grid.image, disconnected(network, 2), own)
+    explained = explainer(METHODS.create(method), REMOVALS.create("black"))
+    classes = network.logits(RED[None]).shape[1]
+    target = classes * cell + int(network.logits(RED[None]).argmax())
+    saliency = explained(disconnected(network, 2), grid.image, target)
+    own = grid.regions[cell]
+    assert bool(saliency[own].any())
+    assert not bool(saliency[~own].any())
 
 
 @pytest.mark.parametrize("metric", [GridPointing(), DiFull()])

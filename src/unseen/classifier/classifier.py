@@ -175,7 +175,10 @@ class Classifier:
             self.model(normalised.detach().clone())
 
     def evaluating(self) -> AbstractContextManager[None]:
-        """The network for this thread alone and in evaluation mode; see :func:`~unseen.borrowing.borrowed`."""
+        """The network for this thread alone and in evaluation mode.
+
+        See :func:`~unseen.classifier.borrowing.borrowed`.
+        """
         return borrowed(self.model)
 
     def frozen(self) -> AbstractContextManager[None]:

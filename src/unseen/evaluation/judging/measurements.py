@@ -9,13 +9,9 @@ from unseen.evaluation.judging.ledger import Row
 
 
 class Key(NamedTuple):
-    """What was measured.
+    """What was measured: specs of method, removal and metric, or what an explanation cost.
 
-    Attributes:
-        method: its spec.
-        removal: its spec.
-        metric: its spec, or what an explanation cost.
-        confidence: γ of the part; ``None`` for what is measured of a map or of the explanation.
+    ``confidence`` is γ of the part; ``None`` for what is measured of a map or of the explanation.
     """
 
     method: str

@@ -120,7 +120,8 @@ class MaeZip(Solving, MaskedAutoencoder):
         return spec("mae-zip", self, bare=True)
 
     def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
-        """See :meth:`Removal.forward`; whether the network has a feature map is found now."""
+        """See :meth:`Removal.forward`; whether there is an autoencoder, and a feature map to keep, is found now."""
+        self.autoencoder(classifier.device)
         _followed(classifier, image)
         return super().forward(classifier, image)
 
