@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-core test-zoo test-numerics test-versions lint docs api bench matrix attribution-matrix \
+.PHONY: help demo test test-core test-zoo test-numerics numerics-short test-versions lint docs api bench matrix attribution-matrix \
 	criteria release constraints clean
 
 PHOTO = examples/espresso.jpg
@@ -18,7 +18,7 @@ demo: .venv/.ready ## explain a photograph with the bundled model; pictures in d
 	.venv/bin/unseen explain $(PHOTO) --out $(OUT)
 	@echo "The pictures are in $(abspath $(OUT))"
 
-test: test-core test-numerics test-zoo ## the whole test suite
+test: test-core numerics-short test-zoo ## the whole test suite
 
 # One thread a worker: spinning threads of two workers on the same cores slow each other down.
 test-core: .venv/.ready-test
@@ -29,7 +29,10 @@ test-zoo: .venv-zoo/.ready
 	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m pytest tests_zoo -n $(JOBS)
 
 test-numerics: .venv/.ready-test ## the numerically sensitive tests as other processors would compute them
-	.venv/bin/python scripts/numerics.py -n $(JOBS)
+	OMP_WAIT_POLICY=passive .venv/bin/python scripts/numerics.py -n $(JOBS)
+
+numerics-short: .venv/.ready-test
+	OMP_WAIT_POLICY=passive .venv/bin/python scripts/numerics.py --short -n $(JOBS)
 
 # Several GB and an hour: by hand, before a release. TOLD is for pytest, such as tests/removal.
 test-versions: ## the tests under the oldest and the newest versions of what is needed, on every Python here

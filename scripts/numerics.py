@@ -3,7 +3,7 @@
 PyTorch, oneDNN and MKL can be held to fewer instructions than the processor has: kernels change, and with them the last
 bits. A processor cannot be made another one in this way, so the last setting plays one on which bits depend on the
 batch, the place in it and the layout (``tests/helpers/unsteady.py``). Where a library does not know a variable, as on
-ARM, it ignores it. Arguments are for pytest.
+ARM, it ignores it. ``--short`` runs those of ``SHORT`` alone; other arguments are for pytest.
 """
 
 from __future__ import annotations
@@ -37,10 +37,18 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 
 
+SHORT = ("SSE4", "AVX2")
+"""What every change is tried under, beside the whole suite as the machine is: `--short`."""
+
+
 def main(told: list[str]) -> int:
-    """Run every setting; 1 if a test fails under any."""
+    """Run every setting, or those of ``SHORT``; 1 if a test fails under any."""
     failed = []
+    short = "--short" in told
+    told = [word for word in told if word != "--short"]
     for name, variables in SETTINGS.items():
+        if short and name not in SHORT:
+            continue
         print(f"== {name}: {' '.join(f'{key}={value}' for key, value in variables.items())}", flush=True)
         environment = {**os.environ, **variables, "OMP_NUM_THREADS": variables["UNSEEN_TEST_THREADS"]}
         began = time.perf_counter()
