@@ -14,7 +14,6 @@ TESTED_BY = {
     "system/spelling": "test_registry.py",
     # what a command or a method prints, draws or shares is tested by what it prints, draws or shares
     "classifier/decision": "pipeline/test_explain.py",
-    "classifier/differentiation": "explainers/gradients/test_gradient.py",
     "classifier/folding": "classifier/test_classifier.py",
     "classifier/scores": "explainers/test_scores.py",
     "cli/loading": "cli/test_explain.py",
