@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unseen.classifier import Classifier
 from unseen.classifier.decision import decide
@@ -25,9 +24,6 @@ from unseen.system.files import check_writable, replace_file
 from unseen.system.names import distinct_names
 from unseen.system.pictures import png
 from unseen.system.progress import ProgressListener
-
-if TYPE_CHECKING:
-    pass
 
 SHEET, RECORD = "sheet.png", "comparison.json"
 
