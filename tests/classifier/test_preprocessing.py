@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor, nn
 
 from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError, PhotoError
+from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import to_tensor
 
 SIZE = (24, 32)
@@ -107,7 +108,9 @@ def test_numbers_of_another_size_are_prepared_and_it_is_said(given: Any, kind: s
         f"the {kind} of {height} × {width} pixels (height × width) was {done}; a tensor, or an array of floats, of "
         "24 × 32 passes as it is",
     )
-    assert found.to_dict()["geometry"] == {
+    geometry = found.to_dict()["geometry"]
+    assert Affine.of(geometry.pop("photograph_to_input")) == found.geometry
+    assert geometry == {
         "given": [height, width],
         "resized": None if (height, width) == (40, 53) else [40, 53],
         "crop": [8, 10, 24, 32],
@@ -130,7 +133,9 @@ def test_pictures_are_scaled_and_cropped_as_ever_without_a_note(tmp_path: Path) 
         found = ENLARGING.prepared(given)
         assert torch.equal(found.pixels, expected)
         assert (found.notes, found.kind) == ((), "picture")
-        assert found.to_dict() == {
+        record = found.to_dict()
+        assert record["geometry"].pop("photograph_to_input")["source_size"] == [48, 64]
+        assert record == {
             "geometry": {"given": [48, 64], "resized": [40, 53], "crop": [8, 10, 24, 32]},
             "rounded_to_8_bits": False,
         }
@@ -156,6 +161,31 @@ def test_where_the_window_lies_is_where_it_is_cut() -> None:
         middle = [(rows.double().mean() + 0.5 + top) / resized[0], (columns.double().mean() + 0.5 + left) / resized[1]]
         assert float(middle[0]) * given[0] == pytest.approx(51, abs=2.5)
         assert float(middle[1]) * given[1] == pytest.approx(69, abs=2.5)
+        assert found.geometry is not None
+        seen = [[float(columns.double().mean()) + 0.5, float(rows.double().mean()) + 0.5]]
+        assert found.geometry.inverse().apply(seen) == pytest.approx(np.array([[69, 51]]), abs=2.5)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_geometry_leads_to_the_file_as_it_is_displayed(orientation: int, tmp_path: Path) -> None:
+    """A mark is found where an image viewer shows it, whichever way the file is stored, and if decoded at a quarter."""
+    for side, spot in ((120, 10), (8400, 700)):
+        pixels = Image.new("L", (side, side * 3 // 4))
+        pixels.paste(255, (spot * 6, spot * 2, spot * 7, spot * 3))
+        exif = pixels.getexif()
+        exif[ExifTags.Base.Orientation] = orientation
+        pixels.save(tmp_path / "marked.jpg", exif=exif)
+        displayed = ImageOps.exif_transpose(Image.open(tmp_path / "marked.jpg"))
+        rows, columns = np.nonzero(np.asarray(displayed) > 128)
+        found = Preprocessing((90, 120), resize=(92, 124)).prepared(tmp_path / "marked.jpg")
+        assert found.geometry is not None
+        assert (found.geometry.source_size, found.geometry.orientation) == (displayed.size[::-1], orientation)
+        weight = found.pixels[0].double()
+        y, x = (
+            float((weight.sum(axis) * (torch.arange(n) + 0.5)).sum() / weight.sum()) for axis, n in ((1, 90), (0, 120))
+        )
+        middle = np.array([columns.mean() + 0.5, rows.mean() + 0.5])
+        assert found.geometry.apply(middle) == pytest.approx(np.array([x, y]), abs=0.4)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 from unseen import open_photo
 from unseen.errors import PhotoError
 from unseen.inputs import photo
-from unseen.inputs.photo import MAX_PIXELS, PhotoSource, find_photos, to_tensor
+from unseen.inputs.photo import MAX_PIXELS, PhotoSource, find_photos, open_upright, to_tensor
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -170,7 +170,7 @@ def test_unusable_values_are_refused(source: PhotoSource, message: str) -> None:
 
 def test_other_types_are_refused() -> None:
     with pytest.raises(PhotoError, match="a NoneType is not a photograph"):
-        inspect.unwrap(open_photo)(None)  # without the type checker of the tests
+        inspect.unwrap(open_upright)(None)  # without the type checker of the tests
 
 
 def test_paths_are_refused_with_the_cause(tmp_path: Path) -> None:

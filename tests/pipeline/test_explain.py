@@ -365,6 +365,11 @@ def test_what_passes_untouched_is_explained_as_it_is() -> None:
             "given": [24, 32],
             "resized": None,
             "crop": [0, 0, 24, 32],
+            "photograph_to_input": {
+                "matrix": [[1, 0, 0], [0, 1, 0]],
+                "source_size": [24, 32],
+                "orientation": 1,
+            },
         }
     rounded = toy(Image.fromarray(np.asarray(pixels.permute(1, 2, 0).mul(255).round().byte())))
     assert rounded.label != "right"
@@ -373,7 +378,8 @@ def test_what_passes_untouched_is_explained_as_it_is() -> None:
 def test_numbers_that_are_prepared_are_told_and_recorded() -> None:
     found = toy(torch.full((3, 48, 96), 0.5))
     assert found.notes[0].startswith("the tensor of 48 × 96 pixels (height × width) was rounded to 8 bits and scaled")
+    place = {"matrix": [[1 / 3, 0, 0], [0, 0.5, 0]], "source_size": [48, 96], "orientation": 1}
     assert found.provenance["prepared"] == {
-        "geometry": {"given": [48, 96], "resized": [24, 32], "crop": [0, 0, 24, 32]},
+        "geometry": {"given": [48, 96], "resized": [24, 32], "crop": [0, 0, 24, 32], "photograph_to_input": place},
         "rounded_to_8_bits": True,
     }

@@ -1,6 +1,6 @@
 """The model under explanation: a network, how photographs are prepared for it, and its labels.
 
-Outside a :class:`Classifier` a photograph is float32 RGB in [0, 1], shape (3, H, W); normalisation happens
+Outside a :class:`Classifier` a photograph is float32 RGB in [0, 1], shape (C, H, W); normalisation happens
 inside. This is the only place that knows devices and dtypes: everything that comes out is float32 on the CPU
 unless a caller asks for the differentiable path.
 """
@@ -41,7 +41,7 @@ class Classifier:
     the caller is under ``torch.autocast``.
 
     Args:
-        model: maps normalised images, shape (N, 3, H, W), to logits, shape (N, K). ``DataParallel`` and
+        model: maps normalised images, shape (N, C, H, W), to logits, shape (N, K). ``DataParallel`` and
             ``DistributedDataParallel`` are taken off.
         preprocessing: how photographs are prepared; the default is the usual one of ImageNet models.
         labels: the K class names, in the order of the logits, or with their indices: ``{index: name}`` or
@@ -74,7 +74,7 @@ class Classifier:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ParameterError(
-                f"the model is a {type(model).__name__}; give a torch.nn.Module that maps images (N, 3, H, W) to "
+                f"the model is a {type(model).__name__}; give a torch.nn.Module that maps images (N, C, H, W) to "
                 "logits (N, K), one whose forward calls yours if need be"
             )
         if not isinstance(preprocessing, Preprocessing | None):
@@ -99,10 +99,10 @@ class Classifier:
 
     # ---- photographs in -------------------------------------------------------------------------------------
 
-    def prepare(self, photo: PhotoSource) -> Float[Tensor, "3 H W"]:
+    def prepare(self, photo: PhotoSource) -> Float[Tensor, "C H W"]:
         """The photograph as the network sees it, before normalisation: float32 RGB in [0, 1].
 
-        A tensor (3, H, W), or an array (H, W, 3) of floats, of exactly the network's input size is that already and
+        A tensor (C, H, W), or an array (H, W, 3) of floats, of exactly the network's input size is that already and
         passes untouched, not even rounded. Everything else is a picture, which the preprocessing scales and crops.
 
         Raises:
@@ -118,23 +118,23 @@ class Classifier:
         """
         return self.preprocessing.prepared(photo)
 
-    def normalise(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N 3 H W"]:
+    def normalise(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
         """(pixels − mean) / std, on the network's device and in its dtype; differentiable."""
         normal = (pixels.to(self.device) - self._mean) / self._std
         return normal.to(self.dtype).contiguous(memory_format=self.memory_format)
 
     # ---- the network ----------------------------------------------------------------------------------------
 
-    def forward(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+    def forward(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
         """Logits of a batch on the network's device, differentiable in ``pixels``; one pass, no batching."""
         return self.check(self.call(self.normalise(pixels)), len(pixels))
 
     @torch.no_grad()  # not inference_mode: what a network caches must stay usable for gradients
-    def logits(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+    def logits(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
         """Logits of a batch as float32 on the CPU, without gradients; one pass, no batching."""
         return self.forward(pixels).float().cpu()
 
-    def call(self, normalised: Float[Tensor, "N 3 H W"], following: TorchFunctionMode | None = None) -> object:
+    def call(self, normalised: Float[Tensor, "N C H W"], following: TorchFunctionMode | None = None) -> object:
         """What the network returns for a normalised batch, in evaluation mode and not yet checked.
 
         Args:

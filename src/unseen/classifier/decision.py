@@ -28,7 +28,7 @@ class Decision:
     Attributes:
         photo: the photograph as it was given.
         classifier: who decided.
-        image: the photograph as the model saw it, float32 in [0, 1], shape (3, H, W).
+        image: the photograph as the model saw it, float32 in [0, 1], shape (C, H, W).
         probabilities: of every class, shape (K,).
         target: index of the class to explain.
         asked: the target as it was asked for, ``None`` for the top class.
@@ -132,7 +132,7 @@ def _logits(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[T
     return alone, 3
 
 
-def check_company(model: Classifier, image: Float[Tensor, "3 H W"], alone: Float[Tensor, " K"]) -> float:
+def check_company(model: Classifier, image: Float[Tensor, "C H W"], alone: Float[Tensor, " K"]) -> float:
     """See that the model says the same of a photograph when a black one is in the batch; two evaluations.
 
     Args:

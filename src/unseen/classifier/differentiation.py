@@ -13,7 +13,7 @@ from unseen.classifier.failures import out_of_memory
 from unseen.errors import NotApplicableError
 
 
-def differentiable_logits(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+def differentiable_logits(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
     """The logits of one pass, with their graph; not counted.
 
     The classifier must be frozen, or scores that do not depend on the images could not be told from those that do,
@@ -60,7 +60,7 @@ def differentiated(
 
 
 def slope_found(
-    classifier: Classifier, image: Float[Tensor, "3 H W"], target: int, gradient: Float[Tensor, "3 H W"]
+    classifier: Classifier, image: Float[Tensor, "C H W"], target: int, gradient: Float[Tensor, "C H W"]
 ) -> float:
     """How steeply a logit rises along its gradient, as a share of the gradient's length: 1 if it is the gradient.
 

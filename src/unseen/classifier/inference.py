@@ -22,7 +22,7 @@ _SILENT = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 
 class OnnxNetwork(nn.Module):
-    """Runs an ONNX file as a module: float32 images (N, 3, H, W) on the CPU → its first output.
+    """Runs an ONNX file as a module: float32 images (N, C, H, W) on the CPU → its first output.
 
     Args:
         path: what :func:`export` wrote.

@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from unseen.errors import ParameterError, nearest
-from unseen.inputs.photo import PhotoSource, as_numbers, is_rounded, kind_of, open_photo, to_tensor
+from unseen.inputs.geometry import Affine
+from unseen.inputs.photo import PhotoSource, as_numbers, is_rounded, kind_of, open_upright, to_tensor
 from unseen.system.arguments import conform
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -29,20 +30,22 @@ class Prepared:
     """A photograph as the network sees it, before normalisation, and what was done to it.
 
     Attributes:
-        pixels: float32 RGB in [0, 1], shape (3, H, W).
+        pixels: float32 RGB in [0, 1], shape (C, H, W).
         kind: what was given, in words.
         given: (height, width) of it, upright.
         resized: (height, width) to which it was scaled, or ``None`` if it was not.
         corner: (top, left) of the network's window on what was scaled, in pixels.
         rounded: whether numbers were rounded to 8 bits.
+        geometry: from pixels of the photograph's file, as it is displayed, to pixels of the network's input.
     """
 
-    pixels: Float[Tensor, "3 H W"]
+    pixels: Float[Tensor, "C H W"]
     kind: str
     given: tuple[int, int]
     resized: tuple[int, int] | None = None
     corner: tuple[int, int] = (0, 0)
     rounded: bool = False
+    geometry: Affine | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -55,6 +58,7 @@ class Prepared:
             "given": list(self.given),
             "resized": list(self.resized) if self.resized else None,
             "crop": [*self.corner, *self.size],
+            "photograph_to_input": self.geometry.to_dict() if self.geometry else None,
         }
         return {"geometry": geometry, "rounded_to_8_bits": self.rounded}
 
@@ -130,14 +134,16 @@ class Preprocessing:
         """
         kind, numbers = kind_of(photo), as_numbers(photo, self.size)
         if numbers is not None:
-            return Prepared(numbers, kind, self.size)
-        picture = open_photo(photo)
+            return Prepared(numbers, kind, self.size, geometry=Affine.scaling(self.size, self.size))
+        opened = open_upright(photo)
+        picture = opened.image
         given = (picture.height, picture.width)
         resized = self._resized(given)
         scaled = None if resized == given else resized
-        return Prepared(
-            to_tensor(self.crop(picture)), kind, given, scaled, self._corner(resized), rounded=is_rounded(photo)
-        )
+        top, left = corner = self._corner(resized)
+        geometry = opened.geometry.compose(Affine.scaling(given, resized)).moved(-left, -top)
+        pixels = to_tensor(self.crop(picture))
+        return Prepared(pixels, kind, given, scaled, corner, rounded=is_rounded(photo), geometry=geometry)
 
     def crop(self, photo: Image.Image) -> Image.Image:
         """The part of ``photo`` that the network sees, at the network's resolution."""

@@ -46,7 +46,7 @@ _KNOWN: WeakKeyDictionary[Classifier, set[Hashable]] = WeakKeyDictionary()
 
 
 @own_precision()
-def check_repeatable(classifier: Classifier, image: Float[Tensor, "3 H W"], *, alone: bool = False) -> None:
+def check_repeatable(classifier: Classifier, image: Float[Tensor, "C H W"], *, alone: bool = False) -> None:
     """Refuse a model that answers the same images differently.
 
     It costs two passes for each classifier and size of photograph, which are not counted, and some more where something
@@ -79,7 +79,7 @@ def check_repeatable(classifier: Classifier, image: Float[Tensor, "3 H W"], *, a
         known.add(key)
 
 
-def accompanied(image: Float[Tensor, "3 H W"]) -> Float[Tensor, "2 3 H W"]:
+def accompanied(image: Float[Tensor, "C H W"]) -> Float[Tensor, "2 C H W"]:
     """A batch of the photograph and a black one."""
     return torch.stack([image, torch.zeros_like(image)])
 

@@ -29,7 +29,7 @@ class Explanation:
     """What one method found for one photograph and one class.
 
     Attributes:
-        image: the photograph as the model saw it, float32 in [0, 1], shape (3, H, W).
+        image: the photograph as the model saw it, float32 in [0, 1], shape (C, H, W).
         saliency: signed, unscaled, float32, shape (H, W); larger means more responsible.
         parts: visible parts, in the order in which they were asked for.
         target: class index.
@@ -58,7 +58,7 @@ class Explanation:
     def __post_init__(self) -> None:
         shape = self.image.shape[1:]
         if self.image.ndim != 3 or len(self.image) != 3 or self.image.dtype != torch.float32:
-            raise ParameterError(f"the image is {form_of(self.image)}; expected float32 of shape (3, H, W)")
+            raise ParameterError(f"the image is {form_of(self.image)}; expected float32 of shape (C, H, W)")
         if self.saliency.shape != shape or self.saliency.dtype != torch.float32:
             raise ParameterError(f"the saliency is {form_of(self.saliency)}; expected float32 of shape {tuple(shape)}")
         if not bool(self.saliency.isfinite().all()):

@@ -90,7 +90,7 @@ class Stored:
 
     Attributes:
         record: what ``explanation.json`` says.
-        image: the photograph as the model saw it, float32, shape (3, H, W).
+        image: the photograph as the model saw it, float32, shape (C, H, W).
         saliency: float32, shape (H, W).
         masks: of the parts, bool, shape (N, H, W).
     """
@@ -114,7 +114,7 @@ def write(
     Args:
         folder: where; what it holds of another explanation is replaced.
         record: ready for JSON; format, version and checksums are added.
-        image: shape (3, H, W).
+        image: shape (C, H, W).
         saliency: shape (H, W).
         masks: of the parts, bool, shape (N, H, W).
         pictures: PNG files by what they show: ``overlay``, ``part``, ``panel``.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from unseen.errors import PhotoError
+from unseen.inputs.geometry import Affine
 
 PhotoSource = str | PathLike[str] | Image.Image | NDArray[Any] | Tensor
 """What a photograph may be given as: a path, or pixels."""
@@ -55,6 +57,28 @@ _STRIP = 10_000_000  # pixels brought to 8 bits at a time
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "MPO", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 
 
+@dataclass(frozen=True, eq=False)
+class Upright:
+    """A photograph as it is displayed, and what its file holds.
+
+    Attributes:
+        image: upright 8-bit RGB.
+        source_size: (height, width) of the file as it is displayed, in pixels; larger than the image where it was
+            decoded at a smaller size.
+        orientation: the EXIF orientation of the file, 1 to 8.
+    """
+
+    image: Image.Image
+    source_size: tuple[int, int]
+    orientation: int = 1
+
+    @property
+    def geometry(self) -> Affine:
+        """From pixels of the file as it is displayed to pixels of the image."""
+        reduced = round(max(self.source_size) / max(self.image.size))  # a decoder's last pixel may be a part of one
+        return Affine(((1 / reduced, 0, 0), (0, 1 / reduced, 0)), self.source_size, self.orientation)
+
+
 def open_photo(source: PhotoSource) -> Image.Image:
     """The photograph as an upright 8-bit RGB image.
 
@@ -75,17 +99,28 @@ def open_photo(source: PhotoSource) -> Image.Image:
         >>> open_photo(np.full((20, 30), 0.5)).getpixel((0, 0))
         (128, 128, 128)
     """
-    if isinstance(source, Tensor):
-        return _from_tensor(source)
-    if isinstance(source, np.ndarray):
-        return _from_array(source, "the array")
+    return open_upright(source).image
+
+
+def open_upright(source: PhotoSource) -> Upright:
+    """The same, with the size and the orientation of what was given.
+
+    Raises:
+        PhotoError: as of :func:`open_photo`.
+    """
     if isinstance(source, Image.Image):
-        return _upright_rgb(source, "the image")
+        return _upright(source, source.size, "the image")
     if isinstance(source, str | PathLike):
         return _read(Path(source))
-    raise PhotoError(
-        f"a {type(source).__name__} is not a photograph; give a path, a Pillow image, an array or a tensor"
-    )
+    if isinstance(source, Tensor):
+        image = _from_tensor(source)
+    elif isinstance(source, np.ndarray):
+        image = _from_array(source, "the array")
+    else:
+        raise PhotoError(
+            f"a {type(source).__name__} is not a photograph; give a path, a Pillow image, an array or a tensor"
+        )
+    return Upright(image, (image.height, image.width))
 
 
 def to_tensor(image: Image.Image) -> Float[Tensor, "3 H W"]:
@@ -186,7 +221,7 @@ def _photos_inside(folder: Path) -> list[Path]:
     return photos
 
 
-def _read(path: Path) -> Image.Image:
+def _read(path: Path) -> Upright:
     try:
         size = path.stat().st_size
     except (OSError, ValueError) as error:
@@ -203,7 +238,8 @@ def _read(path: Path) -> Image.Image:
         warnings.simplefilter("ignore")
         try:
             with Image.open(path, formats=[f for f in _FORMATS if f in Image.OPEN]) as image:
-                return _upright_rgb(_decoded(image, str(path)), str(path))
+                stored = image.size
+                return _upright(_decoded(image, str(path)), stored, str(path))
         except PhotoError:
             raise
         except PermissionError:
@@ -248,11 +284,20 @@ def _factor(size: tuple[int, int]) -> int:
     return fitting[0] if fitting and size[0] * size[1] > LARGE else 1
 
 
-def _upright_rgb(image: Image.Image, where: str) -> Image.Image:
+def _upright(image: Image.Image, stored: tuple[int, int], where: str) -> Upright:
+    """The image, whose file holds (width, height) ``stored`` pixels, turned as its EXIF data say."""
     _check_size(image.size, where)
     try:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        image = ImageOps.exif_transpose(image) if turned else image
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        turned = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
+    except Exception as error:  # decoders of damaged data raise whatever they stumble over
+        raise PhotoError(_damaged(where, error)) from None
+    width, height = stored[::-1] if orientation in range(5, 9) else stored
+    return Upright(_rgb(turned, where), (height, width), orientation if orientation in range(1, 9) else 1)
+
+
+def _rgb(image: Image.Image, where: str) -> Image.Image:
+    try:
         if image.mode == "F" or image.mode.startswith("I"):
             return _from_array(_sixteen_bit(np.asarray(image), where), where)
         if image.has_transparency_data:
@@ -291,7 +336,7 @@ def _from_array(array: NDArray[Any], where: str) -> Image.Image:
         raise PhotoError(f"{where} has shape {array.shape}; expected (H, W) or (H, W, C) with C = 1, 3 or 4")
     _check_size((array.shape[1], array.shape[0]), where)
     pixels = _eight_bit(array, where)
-    return _upright_rgb(Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels), where)
+    return _rgb(Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels), where)
 
 
 def _eight_bit(array: NDArray[Any], where: str) -> NDArray[Any]:

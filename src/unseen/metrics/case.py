@@ -23,7 +23,7 @@ from unseen.removal.batched import evaluate_batched
 Explainer = Callable[[Classifier, Tensor, int], Tensor]
 """A method with its parameters, removal and seed.
 
-It takes a classifier, an image of shape (3, H, W) in [0, 1] and a class, and gives the saliency, (H, W).
+It takes a classifier, an image of shape (C, H, W) in [0, 1] and a class, and gives the saliency, (H, W).
 """
 
 
@@ -37,7 +37,7 @@ class Case:
         masked: the photograph, hidden by the removal that judges; it need not be the one that the map was made with.
         explainer: who made the map, for metrics that ask again; ``None`` if the map is all there is.
         annotation: the object's pixels, bool of shape (H, W); ``None`` if nobody drew it.
-        others: gives photographs at the model's resolution, (3, H, W) in [0, 1], in an order of their own, for metrics
+        others: gives photographs at the model's resolution, (C, H, W) in [0, 1], in an order of their own, for metrics
             that compose several; ``None`` if there are none.
         seed: random seed.
 
@@ -71,7 +71,7 @@ class Case:
         return self.masked.classifier
 
     @property
-    def image(self) -> Float[Tensor, "3 H W"]:
+    def image(self) -> Float[Tensor, "C H W"]:
         """The photograph, in [0, 1]."""
         return self.masked.image
 
@@ -80,7 +80,7 @@ class Case:
         return torch.Generator().manual_seed(self.seed)
 
     def explained(
-        self, image: Float[Tensor, "3 H W"], classifier: Classifier | None = None, target: int | None = None
+        self, image: Float[Tensor, "C H W"], classifier: Classifier | None = None, target: int | None = None
     ) -> Float[Tensor, "H W"]:
         """The method's map of another image, or of another classifier; for the same class unless another is named.
 

@@ -34,7 +34,7 @@ class PhotographGrid:
     """Photographs side by side.
 
     Attributes:
-        image: RGB in [0, 1], shape (3, H, W).
+        image: RGB in [0, 1], shape (C, H, W).
         regions: the pixels of each cell, bool of shape (C, H, W), in order of rows.
         targets: the class of each cell.
     """
@@ -44,7 +44,7 @@ class PhotographGrid:
     targets: tuple[int, ...]
 
 
-def compose(photos: Sequence[Float[Tensor, "3 H W"]], targets: Sequence[int], size: Size = "shrunk") -> PhotographGrid:
+def compose(photos: Sequence[Float[Tensor, "C H W"]], targets: Sequence[int], size: Size = "shrunk") -> PhotographGrid:
     """A square grid of photographs of one size.
 
     Args:
@@ -140,7 +140,7 @@ class Disconnected(nn.Module):
     outside. Class c of cell i is output i·K + c. It is Rao et al.'s DiFull with the whole network in every cell.
 
     Args:
-        network: maps images (N, 3, H, W) to logits (N, K); it is used, not copied.
+        network: maps images (N, C, H, W) to logits (N, K); it is used, not copied.
         cells: in a row and in a column of the input, shape (N, 3, cells·H, cells·W).
     """
 

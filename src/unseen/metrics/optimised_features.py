@@ -42,7 +42,7 @@ class Composite:
     """A background with patches of known effect.
 
     Attributes:
-        image: background with both patches (``single``: with m only), in [0, 1], shape (3, H, W).
+        image: background with both patches (``single``: with m only), in [0, 1], shape (C, H, W).
         regions: the pixels of m and n, bool of shape (2, H, W); under ``single`` nothing was done to those of n.
         classes: a and b.
         raised: by how much m alone raises a's logit over the background, and n alone b's (not under ``single``).
@@ -192,13 +192,13 @@ class OptimisedFeatures:
 
 def _optimised(
     masked: MaskedClassifier,
-    background: Float[Tensor, "3 H W"],
+    background: Float[Tensor, "C H W"],
     logits: Float[Tensor, " K"],
     shown: Bool[Tensor, "N H W"],
     loss: Callable[[Tensor], Tensor],
     steps: int,
     rate: float,
-) -> Float[Tensor, "N 3 H W"]:
+) -> Float[Tensor, "N C H W"]:
     """The background, whose logits are given, with those pixels that each image shows optimised for one loss of all.
 
     Images that the loss ties together may come in different batches, so its slopes are those at the step before.
@@ -230,7 +230,7 @@ def _optimised(
     return torch.where(shown[:, None], patch, background)
 
 
-def _logits(masked: MaskedClassifier, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+def _logits(masked: MaskedClassifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
     return torch.cat(
         list(masked.in_batches(len(images), lambda first, last: masked.classifier.logits(images[first:last])))
     )

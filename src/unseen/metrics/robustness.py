@@ -22,7 +22,7 @@ from unseen.classifier import Classifier
 from unseen.errors import PhotoError
 
 Context = Tensor
-"""What a part is planted on: a picture in [0, 1] of shape (3, H, W), or (3, 1, 1) for one colour."""
+"""What a part is planted on: a picture in [0, 1] of shape (C, H, W), or (C, 1, 1) for one colour."""
 
 
 @runtime_checkable
@@ -73,7 +73,7 @@ class OtherPhotographs:
     _known: dict[Path, tuple[Tensor, int] | None] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, photo: str, target: int) -> Iterator[Context]:
-        """At most one per file; each of shape (3, H, W)."""
+        """At most one per file; each of shape (C, H, W)."""
         name = int.from_bytes(hashlib.sha256(photo.encode("utf-8", "surrogateescape")).digest()[:8], "big")
         for index in np.random.default_rng([self.seed, name]).permutation(len(self.photos)).tolist():
             found = self._seen(self.photos[index])
@@ -94,15 +94,15 @@ class OtherPhotographs:
 
 
 def plant(
-    image: Float[Tensor, "3 H W"], part: Bool[Tensor, "H W"], context: Float[Tensor, "3 _ _"]
-) -> Float[Tensor, "3 H W"]:
+    image: Float[Tensor, "C H W"], part: Bool[Tensor, "H W"], context: Float[Tensor, "C _ _"]
+) -> Float[Tensor, "C H W"]:
     """The part's pixels on the context."""
     return torch.where(part, image, context)
 
 
 def robustness(
     classifier: Classifier,
-    image: Float[Tensor, "3 H W"],
+    image: Float[Tensor, "C H W"],
     parts: Bool[Tensor, "P H W"],
     contexts: Iterable[Context],
     target: int,

@@ -36,12 +36,12 @@ class Change:
 
     Attributes:
         epsilon: its norm, in units of pixels in [0, 1]; infinite if none was found.
-        delta: the change itself, shape (3, H, W), 0 outside the region; ``None`` if none was found.
+        delta: the change itself, shape (C, H, W), 0 outside the region; ``None`` if none was found.
         evaluations: passes spent; all but the last few went forward and backward.
     """
 
     epsilon: float
-    delta: Float[Tensor, "3 H W"] | None
+    delta: Float[Tensor, "C H W"] | None
     evaluations: int
 
     @property
@@ -112,7 +112,7 @@ def smallest_change(
 
 @dataclass(frozen=True, eq=False)
 class _Attack:
-    """Changes of the photograph inside the region, shape (N, 3, H, W), and what the network says of them."""
+    """Changes of the photograph inside the region, shape (N, C, H, W), and what the network says of them."""
 
     masked: MaskedClassifier
     target: int
@@ -120,7 +120,7 @@ class _Attack:
     norm: Norm
 
     def __call__(self, radii: Tensor, towards: Tensor, steps: int) -> tuple[Tensor | None, int]:
-        """The change of the smallest radius that works, shape (1, 3, H, W), if any does; how many before it do not."""
+        """The change of the smallest radius that works, shape (1, C, H, W), if any does; how many before it do not."""
         radius = radii.to(towards)[:, None, None, None]
         changes = self.projected(towards / self.size(towards) * radius, radius)
         found, failing = None, len(radii)

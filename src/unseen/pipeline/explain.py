@@ -173,7 +173,7 @@ def explain_decision(
 
 
 def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Classifier, Tensor, int], Tensor]:
-    """(classifier, image (3, H, W), class) → the map (H, W): what metrics call to ask a method again.
+    """(classifier, image (C, H, W), class) → the map (H, W): what metrics call to ask a method again.
 
     A method whose map does not depend on the removal is asked under a plain fill, which every network takes.
     """

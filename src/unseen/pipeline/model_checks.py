@@ -55,7 +55,7 @@ class Subject:
         return as_found(self.classifier)
 
     @property
-    def image(self) -> Float[Tensor, "3 H W"]:
+    def image(self) -> Float[Tensor, "C H W"]:
         """Its pixels."""
         return self.prepared.pixels
 

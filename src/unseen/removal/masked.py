@@ -27,7 +27,7 @@ from unseen.system.options import Options
 from unseen.system.progress import ProgressListener
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
-"""One differentiable pass on the network's device, from pixels (N, 3, H, W) and masks (N, H, W) to logits (N, K).
+"""One differentiable pass on the network's device, from pixels (N, C, H, W) and masks (N, H, W) to logits (N, K).
 
 It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth:`Classifier.check`. One that may fall
 short has ``notes``, plain sentences that the reader of what came of it must know.
@@ -65,7 +65,7 @@ class Removal(Options, ABC):
         return ""
 
     @abstractmethod
-    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
         """The masked pass of ``classifier`` for this photograph.
 
         Raises:
@@ -73,8 +73,8 @@ class Removal(Options, ABC):
         """
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """The pictures that stand for photographs under masks, in pixel units, where a removal paints at all.
 
         Statistics of the normalised photograph may lie outside [0, 1].
@@ -89,7 +89,7 @@ class Removal(Options, ABC):
     def bind(
         self,
         classifier: Classifier,
-        image: Float[Tensor, "3 H W"],
+        image: Float[Tensor, "C H W"],
         *,
         batch_size: Integer | None = None,
         progress: ProgressListener | None = None,
@@ -97,7 +97,7 @@ class Removal(Options, ABC):
         """Masks (N, H, W) → logits (N, K) for this photograph; see :class:`MaskedClassifier`.
 
         Raises:
-            ParameterError: the image is not (3, H, W), float, finite and in [0, 1].
+            ParameterError: the image is not (C, H, W), float, finite and in [0, 1].
             NotApplicableError: the model has an operation for which this removal has no sound rule.
         """
         check_image(image)
@@ -119,11 +119,11 @@ class MaskedClassifier:
 
     Attributes:
         classifier: the model under explanation.
-        image: the photograph at the model's input resolution, shape (3, H, W), in [0, 1].
+        image: the photograph at the model's input resolution, shape (C, H, W), in [0, 1].
         removal: how hidden parts are taken away.
         batch_size: masks per pass as asked for; ``None`` lets the device decide.
         batch: masks per pass now; halved whenever memory runs out.
-        pixels: the photograph on the network's device, shape (1, 3, H, W).
+        pixels: the photograph on the network's device, shape (1, C, H, W).
         progress: told of every batch.
         evaluations: masked images evaluated so far; not the few of a removal's own check when it is bound.
         seconds: wall-clock seconds spent inside the model so far.
@@ -185,7 +185,7 @@ class MaskedClassifier:
         return torch.cat(list(self.in_batches(len(masks), evaluate)))
 
     @torch.no_grad()
-    def painted(self, masks: Masks) -> Float[Tensor, "N 3 H W"]:
+    def painted(self, masks: Masks) -> Float[Tensor, "N C H W"]:
         """The photograph under each mask as a picture like it: same device and dtype, clamped to [0, 1].
 
         Raises:
@@ -253,7 +253,7 @@ class MaskedClassifier:
         return cast(T, self._known[key][1])
 
     @contextmanager
-    def for_image(self, image: Float[Tensor, "3 H W"]) -> Iterator[MaskedClassifier]:
+    def for_image(self, image: Float[Tensor, "C H W"]) -> Iterator[MaskedClassifier]:
         """Another photograph under the same removal, whose evaluations, seconds and progress are counted here.
 
         Raises:
@@ -306,10 +306,10 @@ class MaskedClassifier:
 
 
 def check_image(image: Tensor) -> None:
-    """Refuse what is not a photograph at the model's resolution: (3, H, W), floating, finite, in [0, 1]."""
+    """Refuse what is not a photograph at the model's resolution: (C, H, W), floating, finite, in [0, 1]."""
     if image.ndim != 3 or image.shape[0] != 3:
         raise ParameterError(
-            f"the image has shape {tuple(image.shape)}; expected (3, H, W), e.g. from Classifier.prepare"
+            f"the image has shape {tuple(image.shape)}; expected (C, H, W), e.g. from Classifier.prepare"
         )
     if not image.is_floating_point():
         raise ParameterError(f"the image has dtype {image.dtype}; expected float32 in [0, 1] (divide bytes by 255)")

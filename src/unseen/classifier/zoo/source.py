@@ -53,7 +53,7 @@ def verified(preprocessing: Preprocessing, reference: Callable[[Image.Image], Te
 
     Args:
         preprocessing: read from the source's metadata.
-        reference: the source's transform, RGB image → normalised tensor of shape (3, H, W).
+        reference: the source's transform, RGB image → normalised tensor of shape (C, H, W).
         name: the model's, for the message.
 
     Raises:

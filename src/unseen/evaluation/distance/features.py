@@ -22,7 +22,7 @@ from unseen.errors import NotApplicableError
 from unseen.removal import MaskedClassifier
 
 
-def photograph_features(classifier: Classifier, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N C"]:
+def photograph_features(classifier: Classifier, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N F"]:
     """What the head receives of photographs with nothing hidden, float32 on the CPU; one pass, no batching.
 
     Raises:

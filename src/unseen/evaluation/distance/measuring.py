@@ -201,7 +201,7 @@ class DistributionShift:
         finally:
             memory.close()
 
-    def parts(self, image: Float[Tensor, "3 H W"]) -> Tensor:
+    def parts(self, image: Float[Tensor, "C H W"]) -> Tensor:
         """What stays visible of a photograph, one mask for each fraction, shape (F, H, W)."""
         height, width = image.shape[1:]
         stream = stream_of(image, self.seed)

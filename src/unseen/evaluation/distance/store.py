@@ -100,7 +100,7 @@ def _vector(row: tuple[object, ...]) -> Tensor:
     return vector
 
 
-def key_of(classifier: Classifier, image: Float[Tensor, "3 H W"], removal: str = "", mask: Tensor | None = None) -> str:
+def key_of(classifier: Classifier, image: Float[Tensor, "C H W"], removal: str = "", mask: Tensor | None = None) -> str:
     """What a feature vector follows from: network, preprocessing, photograph, removal and mask, as one short text.
 
     Args:

@@ -40,7 +40,7 @@ class Control(FromMap):
         return Findings(self.drawn(evaluate.masked.image, seed).float())
 
     @abstractmethod
-    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
         """The map of a photograph."""
 
 
@@ -48,7 +48,7 @@ class Control(FromMap):
 class RandomMap(Control):
     """Independent uniform noise in [0, 1); the stream belongs to the photograph, so that another has another map."""
 
-    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
         return torch.rand(image.shape[1:], generator=stream_of(image, seed), dtype=torch.float32)
 
@@ -57,7 +57,7 @@ class RandomMap(Control):
 class UniformMap(Control):
     """One everywhere; what ranks it breaks the ties at random."""
 
-    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
         del seed
         return torch.ones(image.shape[1:], dtype=torch.float32)
@@ -67,7 +67,7 @@ class UniformMap(Control):
 class Edges(Control):
     """The magnitude of the Sobel gradient of the photograph's luminance."""
 
-    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
         from skimage import color, filters
 
@@ -85,7 +85,7 @@ class AnnotationMap(Control):
 
     annotation: Tensor
 
-    def drawn(self, image: Float[Tensor, "3 H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
         del image, seed
         return self.annotation.float()

@@ -23,11 +23,11 @@ Channels = Annotated[
 
 def derivatives(
     masked: MaskedClassifier,
-    pixels: Callable[[int, int], Float[Tensor, "N 3 H W"]],
+    pixels: Callable[[int, int], Float[Tensor, "N C H W"]],
     count: int,
     target: int,
     score: Score = "logit",
-) -> Iterator[tuple[Float[Tensor, "N 3 H W"], Float[Tensor, " N"]]]:
+) -> Iterator[tuple[Float[Tensor, "N C H W"], Float[Tensor, " N"]]]:
     """Gradients of the score with respect to pixels, and the scores, a batch at a time.
 
     The plain network is asked, with nothing hidden. Its parameters receive no gradients.
@@ -54,13 +54,13 @@ def derivatives(
 
 
 def differentiable_scores(
-    masked: MaskedClassifier, images: Float[Tensor, "N 3 H W"], target: int, score: Score
+    masked: MaskedClassifier, images: Float[Tensor, "N C H W"], target: int, score: Score
 ) -> Float[Tensor, " N"]:
     """The scores of one pass; see :func:`differentiable_logits`."""
     return score_of(differentiable_logits(masked.classifier, images), score)[:, target]
 
 
-def over_channels(values: Float[Tensor, "3 H W"], how: Channels) -> Float[Tensor, "H W"]:
+def over_channels(values: Float[Tensor, "C H W"], how: Channels) -> Float[Tensor, "H W"]:
     """One value a pixel: the signed sum over its channels, or the largest absolute value among them.
 
     Raises:
@@ -70,7 +70,7 @@ def over_channels(values: Float[Tensor, "3 H W"], how: Channels) -> Float[Tensor
     return values.sum(0) if how == "sum" else values.abs().amax(0)
 
 
-def contrast(masked: MaskedClassifier) -> Float[Tensor, "3 H W"]:
+def contrast(masked: MaskedClassifier) -> Float[Tensor, "C H W"]:
     """The photograph minus the training data's mean colour: the network's normalised input in units of pixels."""
     mean = torch.tensor(masked.classifier.preprocessing.mean, dtype=torch.float32)
     return masked.image - mean[:, None, None]

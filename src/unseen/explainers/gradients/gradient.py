@@ -51,7 +51,7 @@ class FromGradients(FromMap):
     uses_removal = False
 
 
-def gradient(masked: MaskedClassifier, target: int, *, score: Score = "logit") -> Float[Tensor, "3 H W"]:
+def gradient(masked: MaskedClassifier, target: int, *, score: Score = "logit") -> Float[Tensor, "C H W"]:
     """The gradient of the score with respect to the photograph's pixels.
 
     Args:
@@ -108,7 +108,7 @@ def noisy_gradients(
     options: NoisyGradients,
     *,
     seed: int = 0,
-) -> Float[Tensor, "3 H W"]:
+) -> Float[Tensor, "C H W"]:
     """A statistic of the gradients at noisy copies of the photograph.
 
     Args:

@@ -37,7 +37,7 @@ class Path:
     """An attribution that should add up to the difference of two scores.
 
     Attributes:
-        values: what each pixel value adds, float32, shape (3, H, W).
+        values: what each pixel value adds, float32, shape (C, H, W).
         difference: the score of the photograph minus that of the baseline (their mean, where there are several).
         evaluations: passes with a gradient.
         converged: whether the gap came below the tolerance.
@@ -57,7 +57,7 @@ class Path:
 def integrated_gradients(
     masked: MaskedClassifier,
     target: int,
-    baseline: Float[Tensor, "3 H W"],
+    baseline: Float[Tensor, "C H W"],
     options: IntegratedGradients,
 ) -> Path:
     """Integrated gradients on the straight line from a baseline, with steps where they are needed.
@@ -115,7 +115,7 @@ def integrated_gradients(
 def expected_gradients(
     masked: MaskedClassifier,
     target: int,
-    background: Callable[[int], Float[Tensor, "3 H W"]],
+    background: Callable[[int], Float[Tensor, "C H W"]],
     options: ExpectedGradients,
     *,
     seed: int = 0,

@@ -54,7 +54,7 @@ _OF_ONE_VALUE = _GATES | frozenset("Add Sub Rsub Mul Div Neg Pow Relu Reciprocal
 
 def rectified_gradient(
     masked: MaskedClassifier, target: int, rule: RectifierRule, *, score: Score = "logit"
-) -> Float[Tensor, "3 H W"]:
+) -> Float[Tensor, "C H W"]:
     """The gradient with respect to the photograph's pixels where every rectifier is passed backwards by ``rule``.
 
     ``deconvnet`` lets positive signals pass, wherever the rectifier was open; ``guided`` lets positive signals pass

@@ -53,7 +53,7 @@ class Segmentation:
         return int(self.numbers.max()) + 1
 
 
-def segmentation(image: Float[Tensor, "3 H W"], count: int) -> Segmentation:
+def segmentation(image: Float[Tensor, "C H W"], count: int) -> Segmentation:
     """Compact segments of one colour, by SLIC; the same photograph has the same ones every time.
 
     SLIC breaks down where there is noise. If it finds less than most of the segments, noise is taken away first: by a
@@ -102,7 +102,7 @@ def segmentation(image: Float[Tensor, "3 H W"], count: int) -> Segmentation:
     return Segmentation(numbers, tuple(notes))
 
 
-def superpixels(image: Float[Tensor, "3 H W"], count: int) -> Int[Tensor, "H W"]:
+def superpixels(image: Float[Tensor, "C H W"], count: int) -> Int[Tensor, "H W"]:
     """The numbers of :func:`segmentation`, without its notes."""
     return segmentation(image, count).numbers
 

@@ -66,7 +66,7 @@ class Attention:
 
 def attention(
     classifier: Classifier,
-    image: Float[Tensor, "3 H W"],
+    image: Float[Tensor, "C H W"],
     *,
     temperature: float = 0.1,
     perplexity: float | None = None,

@@ -35,17 +35,17 @@ class Contributions:
     """Contributions that add up to the difference of two logits.
 
     Attributes:
-        values: of every value of the network's input, float32, shape (3, H, W).
+        values: of every value of the network's input, float32, shape (C, H, W).
         difference: the logit of the photograph minus that of the baseline.
         gap: the difference minus the sum of the values; by rounding.
     """
 
-    values: Float[Tensor, "3 H W"]
+    values: Float[Tensor, "C H W"]
     difference: float
     gap: float
 
 
-def deeplift(masked: MaskedClassifier, target: int, baseline: Float[Tensor, "3 H W"]) -> Contributions:
+def deeplift(masked: MaskedClassifier, target: int, baseline: Float[Tensor, "C H W"]) -> Contributions:
     """DeepLIFT contributions by the rescale rule; two passes.
 
     Args:

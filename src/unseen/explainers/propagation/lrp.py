@@ -33,7 +33,7 @@ _LITTLE = 0.1
 
 def relevance(
     masked: MaskedClassifier, target: int, shares: RelevanceShares
-) -> tuple[Float[Tensor, "3 H W"], dict[str, float]]:
+) -> tuple[Float[Tensor, "C H W"], dict[str, float]]:
     """Relevance of every value of the network's normalised input for the logit of a class.
 
     Dense layers on vectors, as in a head, take the ε rule under every variant but ``deep-taylor``. Batch norms are

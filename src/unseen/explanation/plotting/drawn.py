@@ -16,7 +16,7 @@ class Drawn(Protocol):
 
     @property
     def image(self) -> Tensor:
-        """float32 in [0, 1], shape (3, H, W)."""
+        """float32 in [0, 1], shape (C, H, W)."""
 
     @property
     def saliency(self) -> Tensor:

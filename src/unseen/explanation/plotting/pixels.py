@@ -21,7 +21,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def photograph(image: Tensor) -> Pixels:
-    """The image, shape (3, H, W), as rows of RGB pixels, shape (H, W, 3)."""
+    """The image, shape (C, H, W), as rows of RGB pixels, shape (H, W, 3)."""
     return np.asarray(image.detach().permute(1, 2, 0), dtype=np.float32)
 
 
@@ -65,7 +65,7 @@ def overlay(image: Tensor, saliency: Tensor, span: tuple[float, float] | None = 
     """The map over the faded photograph, shape (H, W, 3): the further from 0, the darker and the more opaque.
 
     Args:
-        image: the photograph, shape (3, H, W).
+        image: the photograph, shape (C, H, W).
         saliency: the map, shape (H, W).
         span: the range that the colours span, one of :func:`limits`; by default that of this map alone.
     """

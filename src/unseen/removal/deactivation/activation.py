@@ -96,7 +96,7 @@ class ActivationDeactivation(Removal):
         """What carries masks (N, H, W) from layer to layer in one pass."""
         return Traveller(masks, self.travel, self.threshold, dtype)
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
         """One intercepted pass; verified on this photograph when the classifier is new."""
         _refuse_compiled(classifier.model)
         semantics = Semantics(self.pooling, self.join, self.fill)
@@ -151,7 +151,7 @@ class ActivationDeactivation(Removal):
         return passed
 
     def watched(
-        self, classifier: Classifier, image: Float[Tensor, "3 H W"], visible: Float[Tensor, "1 H W"] | None = None
+        self, classifier: Classifier, image: Float[Tensor, "C H W"], visible: Float[Tensor, "1 H W"] | None = None
     ) -> Callable[[Tensor, Watch], Tensor]:
         """Differentiable passes of photographs like ``image``, in which every feature map of the whole grid is shown.
 
@@ -161,7 +161,7 @@ class ActivationDeactivation(Removal):
             visible: the mask of all of them; by default nothing is hidden, and the logits are the plain network's.
 
         Returns:
-            (pixels (N, 3, H, W), what to show them to) → logits (N, K). What is switched off may hold any values.
+            (pixels (N, C, H, W), what to show them to) → logits (N, K). What is switched off may hold any values.
 
         Raises:
             NotApplicableError: the network has an operation in which positions cannot be followed.

@@ -272,15 +272,15 @@ class Following:
         NotApplicableError: positions cannot be followed through the network.
     """
 
-    def __init__(self, classifier: Classifier, image: Float[Tensor, "3 H W"], maps: Sequence[FeatureMap]) -> None:
+    def __init__(self, classifier: Classifier, image: Float[Tensor, "C H W"], maps: Sequence[FeatureMap]) -> None:
         self._watched = watched_passes(classifier, image, NO_MAP)
         self._maps, self._name = maps, classifier.name
 
-    def by(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Following:
+    def by(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> Following:
         """The same features as another view of the network has them, such as one that sees a part."""
         return Following(classifier, image, self._maps)
 
-    def __call__(self, pixels: Float[Tensor, "N 3 H W"]) -> tuple[Float[Tensor, "N K"], Float[Tensor, "N F"]]:
+    def __call__(self, pixels: Float[Tensor, "N C H W"]) -> tuple[Float[Tensor, "N K"], Float[Tensor, "N F"]]:
         """The logits, and all features of each photograph in a row, 0 where they are switched off."""
         made = 0
         kept: dict[tuple[int, int], Tensor] = {}
@@ -324,7 +324,7 @@ class Following:
 
 
 def watched_passes(
-    classifier: Classifier, image: Float[Tensor, "3 H W"], otherwise: tuple[str, str]
+    classifier: Classifier, image: Float[Tensor, "C H W"], otherwise: tuple[str, str]
 ) -> Callable[[Tensor, Watch], Tensor]:
     """Passes of photographs like one, in which every tensor with positions is shown.
 

@@ -135,7 +135,7 @@ class Interception(Intercepting):
     # ---- tensors and their states -----------------------------------------------------------------------------
 
     def enter(self, normalised: Tensor) -> Tensor:
-        """Register the normalised photographs (N, 3, H, W) as a feature map with the masks' positions."""
+        """Register the normalised photographs (N, C, H, W) as a feature map with the masks' positions."""
         entered = normalised.view_as(normalised)
         return self.mark(entered, State.GLOBAL if self.learning else Positions(self.traveller.origin))
 

@@ -39,7 +39,7 @@ class _Level:
 
 
 def feature_levels(
-    classifier: Classifier, image: Float[Tensor, "3 H W"], *, most: int = 4
+    classifier: Classifier, image: Float[Tensor, "C H W"], *, most: int = 4
 ) -> list[Float[Tensor, "_ _ _"]]:
     """Feature maps of several resolutions or depths, finest first, each of shape (C, h, w), float32; one pass.
 

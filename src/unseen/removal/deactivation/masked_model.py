@@ -35,7 +35,7 @@ class MaskedModel(nn.Module):
         )
         self._mean, self._std = statistics.to(masked.classifier.dtype).reshape(2, 3, 1, 1).unbind()
 
-    def forward(self, normalised: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+    def forward(self, normalised: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
         """Logits of a normalised batch.
 
         Raises:
@@ -49,7 +49,7 @@ class MaskedModel(nn.Module):
         pixels = normalised * self._std + self._mean
         return self._masked.forward(pixels, self._visible.expand(len(pixels), -1, -1))
 
-    def watched(self, image: Float[Tensor, "3 H W"]) -> Callable[[Tensor, Watch], Tensor]:
+    def watched(self, image: Float[Tensor, "C H W"]) -> Callable[[Tensor, Watch], Tensor]:
         """Passes in which every feature map is shown, the hidden part switched off; see there.
 
         :meth:`ActivationDeactivation.watched <unseen.removal.deactivation.activation.ActivationDeactivation.watched>`

@@ -30,10 +30,10 @@ class Averaging(Removal):
     soft = True
 
     @abstractmethod
-    def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
+    def fills(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> Float[Tensor, "D C H W"]:
         """What the hidden part of this photograph is replaced with, in turn; in pixel units."""
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
         """See :meth:`Removal.forward`."""
         fills = self.fills(classifier, image).to(classifier.device)
 

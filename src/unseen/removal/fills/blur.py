@@ -41,8 +41,8 @@ class Blur(Painting):
         return f"blur:{compact(float(self.width))}"
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         del classifier
         down, across = (smoothing(side, self.width).to(pixels) for side in pixels.shape[2:])

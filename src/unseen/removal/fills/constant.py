@@ -50,20 +50,20 @@ class ConstantFill(Painting):
         return self.colour
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         return blended(fill_colour(self.colour, classifier, distinct(pixels)).to(pixels), pixels, masks)
 
 
 def blended(
-    fill: Float[Tensor, "_ _ _ _"], pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-) -> Float[Tensor, "N 3 H W"]:
+    fill: Float[Tensor, "_ _ _ _"], pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+) -> Float[Tensor, "N C H W"]:
     """The photographs where masks are 1, the fill where they are 0, linear in between; all-ones is bit-equal."""
     return torch.lerp(fill.expand_as(pixels), pixels, masks[:, None].to(pixels.dtype))
 
 
-def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "_ _ 1 1"]:
+def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "_ _ 1 1"]:
     """The colour in pixel units: shape (1, 1, 1, 1) if it is the same for all, else one a photograph.
 
     The normalised statistics may lie outside [0, 1].

@@ -55,15 +55,15 @@ class DatasetMean(Painting):
         return contents_digest(_chosen(self.folder, self.limit))
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         mean = mean_image(self.folder, self.limit, classifier.preprocessing)
         check_alike(mean, pixels)
         return blended(mean[None].to(pixels), pixels, masks)
 
 
-def mean_image(folder: str | None, limit: int, preprocessing: Preprocessing) -> Float[Tensor, "3 H W"]:
+def mean_image(folder: str | None, limit: int, preprocessing: Preprocessing) -> Float[Tensor, "C H W"]:
     """The mean over at most ``limit`` photographs of a folder; kept until one of them is written again.
 
     Raises:
@@ -83,7 +83,7 @@ def _chosen(folder: str | None, limit: int) -> tuple[Path, ...]:
 @lru_cache(maxsize=8)
 def _mean(
     files: tuple[Path, ...], preprocessing: Preprocessing, stamps: tuple[tuple[int, int, int], ...]
-) -> Float[Tensor, "3 H W"]:
+) -> Float[Tensor, "C H W"]:
     del stamps
     total = torch.zeros(3, *preprocessing.size, dtype=torch.float64)
     for file in files:

@@ -38,8 +38,8 @@ class MaxDistance(Painting):
         return "max-distance"
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         del classifier
         return blended(farthest(distinct(pixels)), pixels, masks)
@@ -66,7 +66,7 @@ class AveragedMaxDistance(Averaging):
         """``averaged-max-distance``, and what differs from the default."""
         return spec("averaged-max-distance", self, bare=True)
 
-    def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
+    def fills(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> Float[Tensor, "D C H W"]:
         """See :meth:`Averaging.fills`."""
         del classifier
         draws = torch.rand(self.count, *image.shape, generator=stream_of(image, self.seed), dtype=torch.float32)
@@ -78,6 +78,6 @@ def farthest(pixels: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return (pixels < 0.5).to(pixels.dtype)
 
 
-def far(image: Float[Tensor, "3 H W"], draws: Float[Tensor, "D 3 H W"]) -> Float[Tensor, "D 3 H W"]:
+def far(image: Float[Tensor, "C H W"], draws: Float[Tensor, "D C H W"]) -> Float[Tensor, "D C H W"]:
     """Values at least half the range away from the image's: of [x + 1/2, 1] or [0, x − 1/2] the share that is drawn."""
     return farthest(image) * (image + 0.5) + draws * (image - 0.5).abs()

@@ -50,8 +50,8 @@ class Inpainting(Painting):
         return spec(self.algorithm, self, bare=True, preset=("algorithm",))
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`; not differentiable where it paints."""
         del classifier
         hidden = masks == 0
@@ -60,8 +60,8 @@ class Inpainting(Painting):
 
 
 def inpainted(
-    pixels: Float[Tensor, "N 3 H W"], hidden: Tensor, algorithm: Algorithm, radius: float
-) -> Float[Tensor, "N 3 H W"]:
+    pixels: Float[Tensor, "N C H W"], hidden: Tensor, algorithm: Algorithm, radius: float
+) -> Float[Tensor, "N C H W"]:
     """The photographs in 8 bits with their hidden parts (bool, shape (N, H, W)) inpainted, on the same device."""
     opencv = require("cv2", "inpainting")
     flag = getattr(opencv, _FLAGS[algorithm])

@@ -58,8 +58,8 @@ class LinearImputation(Painting):
         return spec("linear", self)
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         del classifier
         generator = torch.Generator().manual_seed(self.seed)

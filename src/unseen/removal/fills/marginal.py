@@ -62,7 +62,7 @@ class Marginal(Averaging):
         """Of the folder's photographs."""
         return contents_digest(files_of(self.donors, "marginal"))
 
-    def fills(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "D 3 H W"]:
+    def fills(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> Float[Tensor, "D C H W"]:
         """See :meth:`Averaging.fills`."""
         files = files_of(self.donors, "marginal")
         found: list[Tensor] = []
@@ -105,7 +105,7 @@ def check_alike(other: Tensor, image: Tensor) -> None:
 
 
 @lru_cache(maxsize=64)  # 38 MB at 224 × 224
-def prepared(file: Path, preprocessing: Preprocessing, stamped: tuple[int, int, int]) -> Float[Tensor, "3 H W"]:
+def prepared(file: Path, preprocessing: Preprocessing, stamped: tuple[int, int, int]) -> Float[Tensor, "C H W"]:
     """A photograph as a network with this preprocessing sees it; those used last are kept, not to be read anew.
 
     Args:

@@ -46,16 +46,16 @@ class Neighbour(Painting):
         return spec("neighbour", self, bare=True)
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         del classifier
         return blended(neighbours(pixels, masks.to(pixels.dtype), self.width), pixels, masks)
 
 
 def neighbours(
-    pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"], width: float
-) -> Float[Tensor, "N 3 H W"]:
+    pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"], width: float
+) -> Float[Tensor, "N C H W"]:
     """The mean of what is visible around every place, hidden or not; differentiable in pixels and masks.
 
     It begins with the mean of all that is visible. Then, from the widest Gaussian (the first that is as wide as half
@@ -80,7 +80,7 @@ def neighbours(
     return filled
 
 
-def visible_mean(pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]) -> Float[Tensor, "N 3 1 1"]:
+def visible_mean(pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]) -> Float[Tensor, "N C 1 1"]:
     """The mean colour of what is visible; that of the whole photograph where nothing is."""
     certain = masks[:, None]
     total, count = ((values * certain).sum((2, 3), keepdim=True) for values in (pixels, torch.ones_like(certain)))

@@ -45,8 +45,8 @@ class Noise(Painting):
         return spec("noise", self, bare=True)
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         del classifier
         photos = distinct(pixels)
@@ -77,22 +77,22 @@ class AddedNoise(Painting):
         return spec("add-noise", self, bare=True)
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         del classifier
         photos = distinct(pixels)
         return blended((photos + self.deviation * normal_of(photos, self.seed)).clamp(0, 1), pixels, masks)
 
 
-def uniform_of(photos: Float[Tensor, "N 3 H W"], seed: int) -> Float[Tensor, "N 3 H W"]:
+def uniform_of(photos: Float[Tensor, "N C H W"], seed: int) -> Float[Tensor, "N C H W"]:
     """Numbers in [0, 1) that follow from each photograph and the seed alone."""
     return torch.stack(
         [torch.rand(p.shape, generator=stream_of(p.detach(), seed), dtype=torch.float32) for p in photos]
     ).to(photos)
 
 
-def normal_of(photos: Float[Tensor, "N 3 H W"], seed: int) -> Float[Tensor, "N 3 H W"]:
+def normal_of(photos: Float[Tensor, "N C H W"], seed: int) -> Float[Tensor, "N C H W"]:
     """Standard normal numbers that follow from each photograph and the seed alone."""
     return torch.stack(
         [torch.randn(p.shape, generator=stream_of(p.detach(), seed), dtype=torch.float32) for p in photos]

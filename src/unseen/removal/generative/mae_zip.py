@@ -119,7 +119,7 @@ class MaeZip(Solving, MaskedAutoencoder):
         """``mae-zip:``, the model, and what is set otherwise than by default."""
         return spec("mae-zip", self, bare=True)
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
         """See :meth:`Removal.forward`; whether there is an autoencoder, and a feature map to keep, is found now."""
         self.autoencoder(classifier.device)
         _followed(classifier, image)
@@ -131,8 +131,8 @@ class MaeZip(Solving, MaskedAutoencoder):
         return "the loss of mae-zip was still falling when its steps were over; raise steps"
 
     def filled(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> tuple[Float[Tensor, "N 3 H W"], Bool[Tensor, " N"]]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> tuple[Float[Tensor, "N C H W"], Bool[Tensor, " N"]]:
         """See :meth:`Solving.filled`; what was painted is remembered, and where nothing is hidden nothing is."""
         autoencoder = self.autoencoder(classifier.device)
         with classifier.evaluating():  # what is remembered of a classifier belongs to one thread at a time, too
@@ -246,7 +246,7 @@ def mae_zip(
 
 
 def deactivated_features(
-    followed: Following, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
+    followed: Following, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
 ) -> Float[Tensor, "N F"]:
     """The features of the visible parts, by Activation–Deactivation: no hidden pixel reaches them.
 

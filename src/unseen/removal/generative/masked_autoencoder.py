@@ -62,14 +62,14 @@ class MaskedAutoencoder(Painting):
         """On a device; read once."""
         return load_autoencoder(self.model, device)
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "3 H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
         """See :meth:`Removal.forward`; what is wrong with the model is told now."""
         self.autoencoder(classifier.device)
         return super().forward(classifier, image)
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N 3 H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N 3 H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+    ) -> Float[Tensor, "N C H W"]:
         """See :meth:`Painting.painted`."""
         autoencoder = self.autoencoder(classifier.device)
         hidden = autoencoder.hidden(masks, self.threshold)

@@ -17,10 +17,10 @@ Assessment = tuple[Tensor, Tensor, Tensor]
 """For each image: its loss, a probability that is watched, and whether it is done; each of shape (n,)."""
 
 Objective = Callable[[Tensor, Tensor], Assessment]
-"""(images (n, 3, H, W), their numbers (n,)) → :data:`Assessment`, differentiable in the images."""
+"""(images (n, C, H, W), their numbers (n,)) → :data:`Assessment`, differentiable in the images."""
 
 Move = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(gradients (n, 3, H, W), losses (n,), numbers (n,)) → what is taken away from the images in one step."""
+"""(gradients (n, C, H, W), losses (n,), numbers (n,)) → what is taken away from the images in one step."""
 
 _RELAXATION = 2
 
@@ -30,14 +30,14 @@ class Descent:
     """Where images came to.
 
     Attributes:
-        images: of each the one that was done, else the one of the lowest loss, shape (N, 3, H, W), in [0, 1].
+        images: of each the one that was done, else the one of the lowest loss, shape (N, C, H, W), in [0, 1].
         losses: before the first step and after each, shape (steps + 1, N); once an image is done, its value stays.
         watched: the same of the probability that is watched.
         steps: taken by each image, shape (N,).
         converged: whether it was done before the steps ran out, shape (N,).
     """
 
-    images: Float[Tensor, "N 3 H W"]
+    images: Float[Tensor, "N C H W"]
     losses: Float[Tensor, "T N"]
     watched: Float[Tensor, "T N"]
     steps: Int[Tensor, " N"]
@@ -45,7 +45,7 @@ class Descent:
 
 
 def descend(
-    classifier: Classifier, start: Float[Tensor, "N 3 H W"], objective: Objective, move: Move, *, most: int
+    classifier: Classifier, start: Float[Tensor, "N C H W"], objective: Objective, move: Move, *, most: int
 ) -> Descent:
     """Descend from ``start``, projected to [0, 1] after each step; an image that is done takes no further part.
 
@@ -99,8 +99,8 @@ class Bounded:
         self.length, self.smoothing = length, smoothing
 
     def __call__(
-        self, gradients: Float[Tensor, "n 3 H W"], losses: Float[Tensor, " n"], numbers: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n 3 H W"]:
+        self, gradients: Float[Tensor, "n C H W"], losses: Float[Tensor, " n"], numbers: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n C H W"]:
         """See :data:`Move`."""
         del numbers
         towards = gradients
@@ -121,16 +121,16 @@ class Adam:
 
     Args:
         rate: of a step, in pixels of [0, 1].
-        like: images of the shape (N, 3, H, W).
+        like: images of the shape (N, C, H, W).
     """
 
-    def __init__(self, rate: float, like: Float[Tensor, "N 3 H W"]) -> None:
+    def __init__(self, rate: float, like: Float[Tensor, "N C H W"]) -> None:
         self.rate, self.number = rate, 0
         self.mean, self.square = torch.zeros_like(like), torch.zeros_like(like)
 
     def __call__(
-        self, gradients: Float[Tensor, "n 3 H W"], losses: Float[Tensor, " n"], numbers: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n 3 H W"]:
+        self, gradients: Float[Tensor, "n C H W"], losses: Float[Tensor, " n"], numbers: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n C H W"]:
         """See :data:`Move`."""
         del losses
         self.number += 1
@@ -140,7 +140,7 @@ class Adam:
         return self.rate * mean / (1 - 0.9**self.number) / ((square / (1 - 0.999**self.number)).sqrt() + 1e-8)
 
 
-def wide_logits(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+def wide_logits(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
     """Logits with their graph, in float32 at least, so that small probabilities are not lost."""
     logits = differentiable_logits(classifier, images)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))

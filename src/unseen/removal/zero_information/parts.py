@@ -31,7 +31,7 @@ class ZeroParts:
     """Fillings of hidden parts, and how far they are from what they should be.
 
     Attributes:
-        fills: an image whose hidden pixels are the filling, in [0, 1], shape (N, 3, H, W).
+        fills: an image whose hidden pixels are the filling, in [0, 1], shape (N, C, H, W).
         residual: what is missing to the first criterion, shape (N,): of :func:`addition` the largest difference of y
             and y′, of :func:`decomposition` the squared residual.
         maximum: the largest probability of the image that should say nothing, shape (N,).
@@ -42,7 +42,7 @@ class ZeroParts:
         converged: whether both criteria were met, shape (N,); so they are where nothing is hidden.
     """
 
-    fills: Float[Tensor, "N 3 H W"]
+    fills: Float[Tensor, "N C H W"]
     residual: Float[Tensor, " N"]
     maximum: Float[Tensor, " N"]
     change: Float[Tensor, " N"]
@@ -101,7 +101,7 @@ class Decomposing(Options):
 
 def addition(
     classifier: Classifier,
-    images: Float[Tensor, "N 3 H W"],
+    images: Float[Tensor, "N C H W"],
     masks: Float[Tensor, "N H W"],
     options: Adding,
 ) -> ZeroParts:
@@ -154,7 +154,7 @@ def addition(
 
 def decomposition(
     classifier: Classifier,
-    images: Float[Tensor, "N 3 H W"],
+    images: Float[Tensor, "N C H W"],
     masks: Float[Tensor, "N H W"],
     options: Decomposing,
 ) -> ZeroParts:
@@ -196,14 +196,14 @@ def decomposition(
     return _solved(classifier, images, hidden, start, views, criteria, options, options.smoothness)
 
 
-def variation(images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, " N"]:
+def variation(images: Float[Tensor, "N C H W"]) -> Float[Tensor, " N"]:
     """Total variation: the mean absolute difference of neighbours down plus that across."""
     down, across = images.diff(dim=2).abs(), images.diff(dim=3).abs()
     return down.mean((1, 2, 3)).nan_to_num() + across.mean((1, 2, 3)).nan_to_num()
 
 
 Views = Callable[[Tensor, Tensor], Tensor]
-"""(fillings (n, 3, H, W), their numbers (n,)) → the images that the criteria are about, some for each."""
+"""(fillings (n, C, H, W), their numbers (n,)) → the images that the criteria are about, some for each."""
 
 Criteria = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """(logits of the views, numbers) → residual, largest probability of what should say nothing, loss; each (n,)."""
@@ -211,9 +211,9 @@ Criteria = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 def _solved(
     classifier: Classifier,
-    images: Float[Tensor, "N 3 H W"],
+    images: Float[Tensor, "N C H W"],
     hidden: Float[Tensor, "N 1 H W"],
-    start: Float[Tensor, "N 3 H W"],
+    start: Float[Tensor, "N C H W"],
     views: Views,
     criteria: Criteria,
     options: Adding | Decomposing,
@@ -241,13 +241,13 @@ def _solved(
     return ZeroParts(found.images, residual, maximum, change, found.losses, found.steps, found.converged)
 
 
-def _distinct(images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "M 3 H W"]:
+def _distinct(images: Float[Tensor, "N C H W"]) -> Float[Tensor, "M C H W"]:
     """One image where it is the same throughout, as under many masks; else all."""
     return images[:1] if images.stride(0) == 0 else images
 
 
 @torch.no_grad()
-def _probabilities(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N K"]:
+def _probabilities(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
     """Their logarithms."""
     logits = classifier.forward(_distinct(images))
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -68,7 +68,7 @@ class ZeroPoints:
     """The zero-information points of photographs.
 
     Attributes:
-        points: x′, in [0, 1], shape (N, 3, H, W); of a photograph that did not converge the one of the lowest loss.
+        points: x′, in [0, 1], shape (N, C, H, W); of a photograph that did not converge the one of the lowest loss.
         losses: before the first step and after each, in nats, shape (steps + 1, N); a photograph that has converged
             keeps its last value (Figure 17a).
         maxima: the same of the largest probability, of one class's point of that class's (Figure 17b).
@@ -76,7 +76,7 @@ class ZeroPoints:
         converged: whether the point was reached, shape (N,).
     """
 
-    points: Float[Tensor, "N 3 H W"]
+    points: Float[Tensor, "N C H W"]
     losses: Float[Tensor, "T N"]
     maxima: Float[Tensor, "T N"]
     steps: Int[Tensor, " N"]
@@ -85,7 +85,7 @@ class ZeroPoints:
 
 def zero_points(
     classifier: Classifier,
-    images: Float[Tensor, "N 3 H W"],
+    images: Float[Tensor, "N C H W"],
     options: Descending,
     *,
     targets: Int[Tensor, " N"] | None = None,
@@ -146,7 +146,7 @@ def divergence(before: Float[Tensor, "N K"], after: Float[Tensor, "N K"]) -> Flo
 
 
 def plain_baselines(
-    classifier: Classifier, image: Float[Tensor, "3 H W"], seed: int = 0
+    classifier: Classifier, image: Float[Tensor, "C H W"], seed: int = 0
 ) -> Mapping[str, dict[str, float]]:
     """How much the network makes of the baselines that others take: black, grey, white, and uniform noise.
 
@@ -163,7 +163,7 @@ def plain_baselines(
     return dict(zip(shown, information(classifier, torch.stack(list(shown.values()))), strict=True))
 
 
-def information(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> list[dict[str, float]]:
+def information(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> list[dict[str, float]]:
     """Of each image the network's largest probability and log K − H in nats."""
     logs = classifier.logits(images).double().log_softmax(1)
     pairs = zip(logs.exp().amax(1).tolist(), deficit(logs).clamp(min=0).tolist(), strict=True)
