@@ -22,11 +22,11 @@ test: test-core numerics-short test-zoo ## the whole test suite
 
 # One thread a worker: spinning threads of two workers on the same cores slow each other down.
 test-core: .venv/.ready-test
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist worksteal
 
 # torchvision has an environment of its own, so that the other tests prove it is not needed.
 test-zoo: .venv-zoo/.ready
-	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m pytest tests_zoo -n $(JOBS)
+	OMP_NUM_THREADS=1 .venv-zoo/bin/python -m pytest tests_zoo -n $(JOBS) --dist worksteal
 
 test-numerics: .venv/.ready-test ## the numerically sensitive tests as other processors would compute them
 	OMP_WAIT_POLICY=passive .venv/bin/python scripts/numerics.py -n $(JOBS)

@@ -52,7 +52,7 @@ def main(told: list[str]) -> int:
         print(f"== {name}: {' '.join(f'{key}={value}' for key, value in variables.items())}", flush=True)
         environment = {**os.environ, **variables, "OMP_NUM_THREADS": variables["UNSEEN_TEST_THREADS"]}
         began = time.perf_counter()
-        asked = [sys.executable, "-m", "pytest", "-q", "-m", "numerics", *told]
+        asked = [sys.executable, "-m", "pytest", "-q", "-m", "numerics", "--dist", "worksteal", *told]
         if subprocess.run(asked, cwd=ROOT, env=environment).returncode:
             failed.append(name)
         print(f"   {time.perf_counter() - began:.0f} s", flush=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from helpers.memory import tensors, uncollected
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.explainers.catalogue import METHODS
@@ -39,22 +35,6 @@ def small() -> Classifier:
     return Classifier(network.eval(), Preprocessing(size=(SIDE, SIDE), resize=None))
 
 
-def tensors() -> dict[int, Tensor]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # looking at every object touches what is deprecated
-        return {id(one): one for one in gc.get_objects() if isinstance(one, Tensor)}
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def held(explanation: Explanation) -> set[int]:
     own = [explanation.image, explanation.saliency, *(part.mask for part in explanation.parts)]
     return {id(one) for tensor in own for one in (tensor, tensor._base) if one is not None}
@@ -70,7 +50,5 @@ def test_nothing_stays_alive_but_the_result(small: Classifier, method: str, remo
     except NotApplicableError as error:
         pytest.skip(str(error))
     with uncollected():
-        before = set(tensors())
         explanation = explain(photo, small, method=spec, removal=removal)
-        left = {key: one for key, one in tensors().items() if key not in before and key not in held(explanation)}
-        assert [tuple(one.shape) for one in left.values()] == []
+        assert [tuple(one.shape) for one in tensors() if id(one) not in held(explanation)] == []
