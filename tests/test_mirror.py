@@ -15,6 +15,7 @@ TESTED_BY = {
     # what a command or a method prints, draws or shares is tested by what it prints, draws or shares
     "classifier/decision": "pipeline/test_explain.py",
     "classifier/folding": "classifier/test_classifier.py",
+    "classifier/outputs/base": "classifier/outputs/test_catalogue.py",
     "classifier/scores": "explainers/test_scores.py",
     "cli/loading": "cli/test_explain.py",
     "cli/messages": "cli/test_app.py",

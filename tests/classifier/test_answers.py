@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from unseen.classifier.answers import are_probabilities, check_finite, check_labels, logits_of
+from unseen.classifier.answers import are_probabilities, check_finite, check_labels, numbers_of
 from unseen.errors import ModelError
 
 
 def test_logits_are_found_in_a_tensor_and_in_what_transformers_return() -> None:
     logits = torch.rand(2, 3)
-    assert logits_of(logits, 2, "Net") is logits
-    assert logits_of(SimpleNamespace(logits=logits), 2, "Net") is logits
+    assert numbers_of(logits, 2, "Net") is logits
+    assert numbers_of(SimpleNamespace(logits=logits), 2, "Net") is logits
 
 
 @pytest.mark.parametrize(
@@ -21,19 +21,29 @@ def test_logits_are_found_in_a_tensor_and_in_what_transformers_return() -> None:
         ((torch.rand(2, 3),), "returned tuple, not a tensor of logits"),
         (torch.rand(3), r"returned shape \(3,\) for 2 images"),
         (torch.rand(3, 3), r"returned shape \(3, 3\) for 2 images"),
-        (torch.rand(2, 1), "a single output"),
+        ((torch.rand(2, 3),), r"say which of its entries they are, as in outputs='logits:key=0'"),
+        ({"aux": 1}, "returned dict, not a tensor of logits; wrap it"),
     ],
 )
 def test_what_holds_no_logits_is_refused(output: object, told: str) -> None:
     with pytest.raises(ModelError, match=told):
-        logits_of(output, 2, "Net")
+        numbers_of(output, 2, "Net")
+
+
+def test_a_key_leads_into_what_a_network_returned() -> None:
+    logits, other = torch.rand(2, 3), torch.rand(2, 5)
+    assert numbers_of({"out": logits, "aux": other}, 2, "Net", "out") is logits
+    assert numbers_of((other, logits), 2, "Net", 1) is logits
+    assert numbers_of([other, logits], 2, "Net", "1") is logits
+    assert numbers_of(SimpleNamespace(logits=other, pooled=logits), 2, "Net", "pooled") is logits
+    with pytest.raises(ModelError, match="returned dict without an entry 'main'; it has out, aux"):
+        numbers_of({"out": logits, "aux": other}, 2, "Net", "main")
 
 
 def test_labels_must_be_as_many_as_classes() -> None:
-    check_labels(torch.rand(2, 3), None, "Net")
-    check_labels(torch.rand(2, 3), ["a", "b", "c"], "Net")
+    check_labels(3, 3, "Net")
     with pytest.raises(ModelError, match="3 outputs but 2 labels"):
-        check_labels(torch.rand(2, 3), ["a", "b"], "Net")
+        check_labels(3, 2, "Net")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from helpers.cells import SIZE, graded, masked
 from helpers.networks import bound
+from unseen.classifier.outputs import Logits
 from unseen.classifier.scores import score_of
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
@@ -15,7 +16,7 @@ from unseen.explainers.scores import scored, still
 @pytest.mark.usefixtures("unchecked_types")
 def test_a_score_that_there_is_not_is_refused() -> None:
     with pytest.raises(ParameterError, match="score must be 'logit' or 'probability', got 'odds'"):
-        score_of(torch.zeros(1, 2), "odds")  # type: ignore[arg-type]
+        score_of(Logits(), torch.zeros(1, 2), "odds")  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="odds"):
         METHODS.create("occlusion:score=odds")
 

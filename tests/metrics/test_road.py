@@ -11,6 +11,7 @@ from torch import Tensor
 from helpers.cells import conjunction
 from helpers.judged import case, spread
 from helpers.networks import Network, bound
+from unseen.classifier.outputs import Logits
 from unseen.errors import ParameterError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, judge
@@ -87,8 +88,8 @@ def test_alone_as_in_company_and_in_any_batch() -> None:
 
 def test_outcomes() -> None:
     logits = torch.tensor([[0.0, 1.0], [3.0, 1.0]])
-    assert outcomes(logits, 1, "kept").tolist() == [1, 0]
-    torch.testing.assert_close(outcomes(logits, 1, "probability"), logits.softmax(1)[:, 1].double())
+    assert outcomes(Logits(), logits, 1, "kept").tolist() == [1, 0]
+    torch.testing.assert_close(outcomes(Logits(), logits, 1, "probability"), logits.softmax(1)[:, 1].double())
 
 
 def test_wrong_parameters_are_refused() -> None:
@@ -113,4 +114,4 @@ def test_on_the_real_network_a_map_of_hiding_is_told_from_its_opposite(classifie
 
 def test_probabilities_are_in_double_precision() -> None:
     logits = torch.tensor([[20.0, 0.0]])
-    assert float(1 - outcomes(logits, 0, "probability")) == pytest.approx(1 / (1 + math.exp(20)), rel=1e-6)
+    assert float(1 - outcomes(Logits(), logits, 0, "probability")) == pytest.approx(1 / (1 + math.exp(20)), rel=1e-6)

@@ -26,7 +26,7 @@ def make_comparison(*cells: Cell, target: int = 0, removal_independent: frozense
     loaded = toys.load("sides", None)
     classifier = Classifier(loaded.model, loaded.preprocessing, loaded.labels, name="toy:sides")
     image = make_explanation().image
-    decision = Decision("a.jpg", classifier, image, torch.tensor([0.7, 0.2, 0.1]), target, None, 3, 0.1)
+    decision = Decision("a.jpg", classifier, image, torch.tensor([0.7, 0.2, 0.1]).log(), target, None, 3, 0.1)
     methods = tuple(dict.fromkeys(cell.method for cell in cells))
     removals = tuple(dict.fromkeys(cell.removal for cell in cells))
     return Comparison(decision, methods, removals, removal_independent, cells)

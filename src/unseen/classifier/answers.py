@@ -1,8 +1,8 @@
-"""What a network returned, and whether it is what a classifier returns: one finite logit per class and image."""
+"""What a model returned: where its numbers lie, and whether they are finite and as many as the labels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
@@ -11,45 +11,69 @@ from torch import Tensor
 from unseen.errors import ModelError
 
 
-def logits_of(output: object, count: int, name: str) -> Float[Tensor, "N K"]:
-    """The logits in what a network returned for so many images.
+def numbers_of(answer: object, count: int, name: str, key: str | int | None = None) -> Float[Tensor, "N K"]:
+    """The numbers in what a model returned for so many images, at least one for each.
 
     Args:
-        output: a tensor, or an object with ``logits``, as the networks of transformers return.
+        answer: a tensor, an object with ``logits``, as the networks of transformers return, or what ``key`` leads into.
         count: of images.
-        name: of the network, for messages.
+        name: of the model, for messages.
+        key: of a dictionary, index of a tuple or list, or name of an attribute.
 
     Raises:
-        ModelError: it holds no tensor of shape (N, K) with at least two classes.
+        ModelError: it holds no tensor of shape (N, K).
     """
-    logits = getattr(output, "logits", output)
-    if not isinstance(logits, Tensor):
+    numbers = entry_of(answer, name, key)
+    if not isinstance(numbers, Tensor):
+        raise ModelError(f"{name} returned {type(numbers).__name__}, not a tensor of logits; {_remedy(numbers)}")
+    if numbers.ndim != 2 or len(numbers) != count or not numbers.shape[1]:
         raise ModelError(
-            f"{name} returned {type(output).__name__}, not a tensor of logits; "
-            "wrap it in a module that returns logits of shape (N, K)"
-        )
-    if logits.ndim != 2 or len(logits) != count:
-        raise ModelError(
-            f"{name} returned shape {tuple(logits.shape)} for {count} images; "
+            f"{name} returned shape {tuple(numbers.shape)} for {count} images; "
             f"a classifier returns logits of shape ({count}, K)"
         )
-    if logits.shape[1] < 2:
-        raise ModelError(
-            f"{name} has a single output, which is always on top; wrap it so that it returns one logit per "
-            "class (for a binary score z: 0 and z)"
-        )
-    return logits
+    return numbers
 
 
-def check_labels(logits: Float[Tensor, "N K"], labels: Sequence[str] | None, name: str) -> None:
-    """Refuse labels that are not as many as the classes.
+def entry_of(answer: object, name: str, key: str | int | None = None) -> object:
+    """What the key leads to in what a model returned; without one its ``logits`` if it has any, or itself.
+
+    Raises:
+        ModelError: there is no such entry.
+    """
+    if key is None:
+        return getattr(answer, "logits", answer)
+    entries = _entries(answer)
+    for found in (key, str(key)):
+        if found in entries:
+            return entries[found]
+    if isinstance(key, str) and hasattr(answer, key):
+        return getattr(answer, key)
+    has = f"; it has {', '.join(map(str, entries))}" if entries else ""
+    raise ModelError(f"{name} returned {type(answer).__name__} without an entry {key!r}{has}")
+
+
+def _entries(answer: object) -> Mapping[object, object]:
+    """Of a dictionary by key, of a tuple or list by place."""
+    if isinstance(answer, Mapping):
+        return answer
+    return {str(place): one for place, one in enumerate(answer)} if isinstance(answer, (tuple, list)) else {}
+
+
+def _remedy(answer: object) -> str:
+    wrap = "wrap it in a module that returns logits of shape (N, K)"
+    tensors = [key for key, value in _entries(answer).items() if isinstance(value, Tensor)]
+    return f"say which of its entries they are, as in outputs='logits:key={tensors[0]}', or {wrap}" if tensors else wrap
+
+
+def check_labels(outputs: int, labels: int, name: str) -> None:
+    """Refuse labels that are not as many as the outputs.
 
     Raises:
         ModelError: they are more or fewer.
     """
-    if labels is not None and logits.shape[1] != len(labels):
+    if outputs != labels:
         raise ModelError(
-            f"{name} has {logits.shape[1]} outputs but {len(labels)} labels were given; "
+            f"{name} has {outputs} outputs but {labels} labels were given; "
             "pass one label per output, in the order of the logits"
         )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import re
 from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
@@ -27,10 +26,13 @@ from unseen.classifier.failures import blamed, out_of_memory
 from unseen.classifier.fingerprint import fingerprint, revision, structure
 from unseen.classifier.folding import fold_batch_norms
 from unseen.classifier.inference import OnnxNetwork, export
+from unseen.classifier.outputs.base import Outputs
+from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.preprocessing import Prepared, Preprocessing
-from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, nearest
+from unseen.classifier.targets import target_index
+from unseen.errors import ModelError, ParameterError, UnseenError
 from unseen.inputs.photo import PhotoSource
-from unseen.system.arguments import Integer, Labels, integer, label_names
+from unseen.system.arguments import Integer, Labels, label_names
 
 
 class Classifier:
@@ -41,15 +43,20 @@ class Classifier:
     the caller is under ``torch.autocast``.
 
     Args:
-        model: maps normalised images, shape (N, C, H, W), to logits, shape (N, K). ``DataParallel`` and
+        model: maps normalised images, shape (N, C, H, W), to numbers, as a rule of shape (N, K). ``DataParallel`` and
             ``DistributedDataParallel`` are taken off.
         preprocessing: how photographs are prepared; the default is the usual one of ImageNet models.
-        labels: the K class names, in the order of the logits, or with their indices: ``{index: name}`` or
+        labels: the K names, in the order of the model's outputs, or with their indices: ``{index: name}`` or
             ``{name: index}``; ``None`` names them "class 0" and so on.
+        outputs: what the model's numbers mean, as a spec of ``unseen list outputs`` or an object of
+            :class:`unseen.classifier.outputs.Outputs`: ``"logits"`` (one class of K is on top), ``"sigmoid"`` (K
+            independent findings), ``"binary"`` (one logit, two classes), ``"probabilities"``, ``"value"``.
         name: what records call the model; the class name of the network by default.
 
     Attributes:
         is_optimised: whether :meth:`optimised` or :meth:`accelerated` made this classifier.
+        labels: the names of the targets, one per column of the scores: the K classes; of K findings their names, then
+            "no " before each.
         labels_file: where the labels were read from, if they were; for records.
 
     Raises:
@@ -70,6 +77,7 @@ class Classifier:
         preprocessing: Preprocessing | None = None,
         labels: Labels | None = None,
         *,
+        outputs: str | Outputs = "logits",
         name: str | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
@@ -83,7 +91,10 @@ class Classifier:
             )
         self.model = model = unwrapped(model)
         self.preprocessing = preprocessing or Preprocessing()
-        self.labels = label_names(labels) if labels is not None else None
+        self.outputs = OUTPUTS.resolve(outputs)
+        self._names = label_names(labels) if labels is not None else None
+        self.labels = self.outputs.labels(self._names)
+        self._targets = len(self.labels or ())
         self.name = name or type(model).__name__
         parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
         self.device = parameter.device if parameter is not None else torch.device("cpu")
@@ -125,13 +136,13 @@ class Classifier:
 
     # ---- the network ----------------------------------------------------------------------------------------
 
-    def forward(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
-        """Logits of a batch on the network's device, differentiable in ``pixels``; one pass, no batching."""
+    def forward(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N T"]:
+        """Scores of a batch on the network's device, differentiable in ``pixels``; one pass, no batching."""
         return self.check(self.call(self.normalise(pixels)), len(pixels))
 
     @torch.no_grad()  # not inference_mode: what a network caches must stay usable for gradients
-    def logits(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
-        """Logits of a batch as float32 on the CPU, without gradients; one pass, no batching."""
+    def logits(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N T"]:
+        """Scores of a batch as float32 on the CPU, without gradients; one pass, no batching."""
         return self.forward(pixels).float().cpu()
 
     def call(self, normalised: Float[Tensor, "N C H W"], following: TorchFunctionMode | None = None) -> object:
@@ -147,27 +158,55 @@ class Classifier:
         """
         try:
             with self.evaluating(), following or nullcontext():
-                output = self.model(normalised)
+                output: object = self.model(normalised)
+                return output
         except Exception as error:
             if isinstance(error, UnseenError) or out_of_memory(error):
                 raise
             shape, within = tuple(normalised.shape), Classifier.call.__code__
             raise blamed(error, self.name, shape, lambda: self._plainly(normalised), within) from error
-        logits = getattr(output, "logits", output)
-        if self.device.type == "cpu" and isinstance(logits, Tensor) and logits.requires_grad:
-            mend_batch_norms(logits)
-        return output
 
-    def check(self, output: object, count: int) -> Float[Tensor, "N K"]:
-        """``output`` if it is a batch of ``count`` finite logit vectors.
+    def check(self, output: object, count: int) -> Float[Tensor, "N T"]:
+        """The scores of ``count`` images in what the network returned for them.
 
         Raises:
-            ModelError: it is not; see :mod:`unseen.classifier.answers`.
+            ModelError: they are not what :attr:`outputs` says, not finite, or not as many as the labels.
         """
-        logits = answers.logits_of(output, count, self.name)
-        answers.check_labels(logits, self.labels, self.name)
-        answers.check_finite(logits, self.name)
-        return logits
+        scores = self.outputs.scores(output, count, self.name)
+        self._targets = scores.shape[1]
+        if self.labels is not None and self._names is not None:
+            each = len(self.labels) // len(self._names) or 1  # targets a label
+            answers.check_labels(self._targets // each, len(self.labels) // each, self.name)
+        answers.check_finite(scores, self.name)
+        if self.device.type == "cpu" and scores.requires_grad:
+            mend_batch_norms(scores)
+        return scores
+
+    def reading(self, outputs: Outputs) -> Classifier:
+        """The same classifier where its numbers mean something else; the network is shared."""
+        if outputs is self.outputs:
+            return self
+        other = copy.copy(self)
+        other.outputs = outputs
+        other.labels = outputs.labels(self._names)
+        return other
+
+    def deciding(self, image: Float[Tensor, "3 H W"]) -> Classifier:
+        """The same classifier where decisions are about this image, as those on values must be."""
+        return self.reading(self.outputs.bound(self.logits(image[None])[0]))
+
+    def running(
+        self, network: nn.Module, outputs: Outputs | None = None, preprocessing: Preprocessing | None = None
+    ) -> Classifier:
+        """Another network in the place of this one; labels, and what is not given, are those of this one.
+
+        Args:
+            network: the other one.
+            outputs: what its numbers mean.
+            preprocessing: how it is fed.
+        """
+        fed = preprocessing or self.preprocessing
+        return Classifier(network, fed, self._names, outputs=outputs or self.outputs, name=self.name)
 
     @torch.no_grad()
     def _plainly(self, normalised: Tensor) -> None:
@@ -194,47 +233,17 @@ class Classifier:
     # ---- labels ---------------------------------------------------------------------------------------------
 
     def label(self, index: int) -> str:
-        """The name of class ``index``."""
-        return self.labels[index] if self.labels is not None else f"class {index}"
+        """The name of target ``index``."""
+        return self.labels[index] if self.labels is not None else self.outputs.unnamed(index, self._targets)
 
     def target_index(self, target: str | Integer) -> int:
-        """The class index that a user means by a name or a number.
-
-        Case, hyphens and underscores do not matter unless two names differ in nothing else; of a label that lists
-        synonyms ("tabby, tabby cat") any one will do.
+        """The index of the target that a user means by a name or a number.
 
         Raises:
-            UnknownNameError: no label of that name (the nearest are offered), or an ambiguous one, such as the text of
-                an index that is also the label of another class.
-            ParameterError: an index outside the model's classes, or neither text nor a whole number.
+            UnknownNameError: see :func:`unseen.classifier.targets.target_index`.
+            ParameterError: likewise.
         """
-        target = target if isinstance(target, str) else integer("target", target)
-        text = str(target).strip()
-        if re.fullmatch(r"-?[0-9]+", text):
-            index = int(text)
-            namesakes = [i for i, label in enumerate(self.labels or ()) if label == text and isinstance(target, str)]
-            outside = index < 0 or (self.labels is not None and index >= len(self.labels))
-            if outside and len(namesakes) == 1:
-                return namesakes[0]
-            if any(other != index for other in namesakes):
-                raise UnknownNameError(
-                    f"{text!r} may be an index or the label of {namesakes}; give an int in Python, or other labels"
-                )
-            if outside:
-                last = len(self.labels) - 1 if self.labels is not None else "the number of classes − 1"
-                raise ParameterError(f"target {index} is outside 0 … {last}")
-            return index
-        if self.labels is None:
-            raise UnknownNameError(f"{self.name} has no labels; give the target's index instead of {text!r}")
-        found = [i for i, label in enumerate(self.labels) if label == text]
-        wanted = _plain(text)
-        found = found or [i for i, label in enumerate(self.labels) if _plain(label) == wanted]
-        found = found or [i for i, label in enumerate(self.labels) if wanted in map(_plain, label.split(","))]
-        if len(found) > 1:
-            raise UnknownNameError(f"{text!r} names the classes {found}; give the index of the one you mean")
-        if not found:
-            raise UnknownNameError(f"{self.name} has no class {text!r}: {nearest(text, self.labels)}")
-        return found[0]
+        return target_index(target, self.labels, self.name)
 
     # ---- speed ----------------------------------------------------------------------------------------------
 
@@ -313,14 +322,10 @@ class Classifier:
         return fast
 
     def _copy(self, network: nn.Module) -> Classifier:
-        copied = Classifier(network, self.preprocessing, self.labels, name=self.name)
+        copied = self.running(network)
         copied.is_optimised, copied.labels_file = True, self.labels_file
         copied._fingerprint = (None, self.fingerprint)
         return copied
-
-
-def _plain(label: str) -> str:
-    return " ".join(label.lower().replace("_", " ").replace("-", " ").split())
 
 
 def resolve_device(device: str | torch.device | None = "auto") -> torch.device:

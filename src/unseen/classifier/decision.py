@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from jaxtyping import Float
@@ -29,7 +30,7 @@ class Decision:
         photo: the photograph as it was given.
         classifier: who decided.
         image: the photograph as the model saw it, float32 in [0, 1], shape (C, H, W).
-        probabilities: of every class, shape (K,).
+        scores: of every target, shape (T,).
         target: index of the class to explain.
         asked: the target as it was asked for, ``None`` for the top class.
         evaluations: what the decision cost.
@@ -40,7 +41,7 @@ class Decision:
     photo: PhotoSource
     classifier: Classifier
     image: Tensor
-    probabilities: Tensor
+    scores: Tensor
     target: int
     asked: str | int | None
     evaluations: int
@@ -52,15 +53,26 @@ class Decision:
         """Name of the target."""
         return self.classifier.label(self.target)
 
+    @cached_property
+    def probabilities(self) -> Float[Tensor, " T"]:
+        """The reading of every target: its probability, or its value."""
+        return self.classifier.outputs.readings(self.scores[None])[0]
+
     @property
     def probability(self) -> float:
         """Of the target on the full photograph."""
         return float(self.probabilities[self.target])
 
     @property
+    def holds(self) -> bool:
+        """Whether the model decides for the target on the full photograph."""
+        return bool(self.classifier.outputs.holds(self.scores[None], self.target))
+
+    @property
     def top(self) -> list[dict[str, Any]]:
-        """The five likeliest classes, ready for JSON: index, label, probability."""
-        best = self.probabilities.topk(min(5, len(self.probabilities)))
+        """The five likeliest classes or findings, ready for JSON: index, label, probability."""
+        listed = self.classifier.outputs.listed(len(self.probabilities))
+        best = self.probabilities[listed.start : listed.stop].topk(min(5, len(listed)))
         return [
             {"index": int(i), "label": self.classifier.label(int(i)), "probability": float(p)}
             for p, i in zip(best.values, best.indices, strict=True)
@@ -76,13 +88,18 @@ class Decision:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was done to numbers that are not the network's input as they are; that the target is not on top."""
-        top, done = self.top[0], self.prepared.notes if self.prepared else ()
-        if int(self.probabilities.argmax()) == self.target:
-            return done
+        done = self.prepared.notes if self.prepared else ()
+        return done if self.holds else (*done, self._otherwise)
+
+    @property
+    def _otherwise(self) -> str:
+        """What the model decides for instead of the target."""
+        outputs = self.classifier.outputs
+        top = outputs.top(self.scores)
+        said = f"{self.classifier.label(top)} ({outputs.told(float(self.probabilities[top]))})"
         return (
-            *done,
-            f"on the full photograph the model's top class is {top['label']} ({100 * top['probability']:.1f} %), "
-            f"not {self.label} ({100 * self.probability:.1f} %), which this explanation is about",
+            f"on the full photograph the model's top class is {said}, not {self.label} "
+            f"({outputs.told(self.probability)}), which this explanation is about"
         )
 
 
@@ -109,17 +126,17 @@ def decide(
     index = None if asked is None else classifier.target_index(asked)
     prepared = classifier.prepared(photo)
     check_repeatable(classifier, prepared.pixels, alone=batch_size == 1)
-    logits, spent = _logits(classifier, prepared.pixels, batch_size)
-    probabilities = logits.softmax(0)
-    index = int(probabilities.argmax()) if index is None else index
-    if index >= len(probabilities):
-        raise ParameterError(f"target {index} is outside 0 … {len(probabilities) - 1}")
+    scores, spent = _scores(classifier, prepared.pixels, batch_size)
+    classifier = classifier.reading(classifier.outputs.bound(scores))
+    index = classifier.outputs.top(scores) if index is None else index
+    if index >= len(scores):
+        raise ParameterError(f"target {index} is outside 0 … {len(scores) - 1}")
     seconds = time.perf_counter() - began
-    return Decision(photo, classifier, prepared.pixels, probabilities, index, asked, spent, seconds, prepared)
+    return Decision(photo, classifier, prepared.pixels, scores, index, asked, spent, seconds, prepared)
 
 
-def _logits(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[Tensor, int]:
-    """Logits of the photograph alone, and the evaluations spent on them and on seeing that company changes nothing."""
+def _scores(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[Tensor, int]:
+    """Scores of the photograph alone, and the evaluations spent on them and on seeing that company changes nothing."""
     alone = model.logits(image[None])[0]
     if batch_size == 1:  # nothing is ever in company
         return alone, 1

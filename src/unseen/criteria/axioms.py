@@ -14,6 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from unseen.classifier.scores import score_of
 from unseen.criteria.networks import SIDE, block, built, explaining, halves, mirrored, painted, random_network, texture
 from unseen.criteria.verdict import ERRORS, NOTHING, TOLERANCE, Asked, Scene, Trial, Verdict, judged
 from unseen.errors import ModelError, NotApplicableError
@@ -175,7 +176,7 @@ def _due(ask: Asked, scene: Scene, drawn: bool) -> dict[str, tuple[float, float]
     score = float(ask.scores(scene, image[None])[0])
     masked = ask.removal.bind(scene.classifier, image)
     hidden = masked(torch.zeros(1, *masked.shape, dtype=torch.bool)).double()
-    hidden = (hidden.softmax(1) if ask.explains == "probability" else hidden)[0, scene.target]
+    hidden = score_of(scene.classifier.outputs, hidden, ask.explains)[0, scene.target]
     due = {"f(x)": (score, 0.0), "f(x) − f(hidden)": (score - float(hidden), 0.0)}
     colour = ask.method.baseline
     if colour is not None:

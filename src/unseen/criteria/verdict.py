@@ -97,7 +97,7 @@ class Asked:
     def scores(self, scene: Scene, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, " N"]:
         """What the method explains, of several images: the logit, or the probability if it says so."""
         logits = scene.classifier.forward(images)
-        return score_of(logits.double(), self.explains)[:, scene.target]
+        return score_of(scene.classifier.outputs, logits.double(), self.explains)[:, scene.target]
 
     @property
     def explains(self) -> Score:

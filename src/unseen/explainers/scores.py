@@ -37,10 +37,10 @@ def scored(
         masks: the masks from one number up to another.
         count: how many there are.
         targets: class indices.
-        score: the logit, or the softmax probability in float32.
+        score: the logit, or the probability in float32.
     """
     start = 0
     while start < count:
         some = masks(start, min(count, start + masked.batch))
-        yield some, score_of(masked(some), score)[:, torch.as_tensor(list(targets))]
+        yield some, score_of(masked.classifier.outputs, masked(some), score)[:, torch.as_tensor(list(targets))]
         start += len(some)

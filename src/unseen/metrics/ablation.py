@@ -46,8 +46,8 @@ class TopKAblation(MaskMetric):
 
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "1 K"]) -> float:
         """See :class:`TopKAblation`."""
-        del case, masks
-        return float(logits[0].argmax())
+        del masks
+        return float(case.classifier.outputs.top(logits[0]))
 
 
 def macro_f1(predicted: Sequence[float], targets: Sequence[int]) -> float:

@@ -60,7 +60,7 @@ class AlongRanking(MaskMetric):
 
     def scores(self, case: Case, logits: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
         """The class's score after each step, float64."""
-        return score_of(logits.double(), self.score)[:, case.target]
+        return score_of(case.classifier.outputs, logits.double(), self.score)[:, case.target]
 
 
 def sizes(pixels: int, steps: int) -> list[int]:

@@ -72,7 +72,7 @@ class SoftlyShown(MaskMetric):
         del masks
         if bool(case.saliency.max() == case.saliency.min()):
             return float("nan")
-        probabilities = logits.double().softmax(1)[:, case.target]
+        probabilities = case.classifier.outputs.readings(logits.double())[:, case.target]
         return float(self.compare(probabilities[:1], probabilities[1:].mean(0, keepdim=True)))
 
 

@@ -75,7 +75,7 @@ class _Drops(MaskMetric):
         """The sum of the map over what each mask hides, and the drop of the score, float64; 0 if logits only round."""
         saliency = case.saliency.double().cpu().flatten()
         sums = torch.stack([saliency[~mask.flatten()].sum() for mask in masks[1:].bool().cpu()])
-        scores = score_of(logits.double(), self.score)[:, case.target]
+        scores = score_of(case.classifier.outputs, logits.double(), self.score)[:, case.target]
         return sums, (scores[0] - scores[1:]) * (~still(logits).all())
 
 

@@ -14,11 +14,14 @@ from itertools import islice
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from unseen.classifier import Classifier
+from unseen.classifier.outputs.base import Outputs
+from unseen.classifier.outputs.derived import Scored
+from unseen.classifier.outputs.logits import Logits
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.inputs.photo import PhotoSource
 from unseen.inputs.streams import stream_of
@@ -99,7 +102,7 @@ def grids(
     """
     sure: dict[int, list[Tensor]] = {}
     for image in map(classifier.prepare, photos):
-        target, probability = _top(classifier.logits(image[None]))[0]
+        target, probability = _top(classifier, classifier.logits(image[None]))[0]
         if probability >= confidence:
             sure.setdefault(target, []).append(image)
     if len(sure) < cells**2:
@@ -134,36 +137,75 @@ def grid_pointing(explainer: Explainer, classifier: Classifier, grid: Photograph
 
 
 class Disconnected(nn.Module):
-    """A network that sees each cell of a grid by itself, and gives the logits of all cells one after the other.
+    """A network that sees each cell of a grid by itself, and gives the scores of all cells one after the other.
 
-    So a cell's logits depend on its pixels alone, and an explanation of one of them is wrong wherever it is not 0
-    outside. Class c of cell i is output i·K + c. It is Rao et al.'s DiFull with the whole network in every cell.
+    So a cell's scores depend on its pixels alone, and an explanation of one of them is wrong wherever it is not 0
+    outside. Target t of cell i is output i·T + t. It is Rao et al.'s DiFull with the whole network in every cell.
 
     Args:
-        network: maps images (N, C, H, W) to logits (N, K); it is used, not copied.
+        network: maps images (N, C, H, W) to numbers; it is used, not copied.
         cells: in a row and in a column of the input, shape (N, 3, cells·H, cells·W).
+        outputs: what the numbers mean.
     """
 
-    def __init__(self, network: nn.Module, cells: int) -> None:
+    def __init__(self, network: nn.Module, cells: int, outputs: Outputs | None = None) -> None:
         super().__init__()
         self.network = network
+        self.outputs = outputs or Logits()
         self.cells = cells
 
     def forward(self, grid: Tensor) -> Tensor:
-        """Logits of shape (N, cells²·K)."""
+        """Scores of shape (N, cells²·T)."""
         places = _places(grid.shape[2], grid.shape[3], self.cells)
-        apart = torch.stack([grid[:, :, rows, columns] for rows, columns in places], dim=1)
-        output = self.network(apart.flatten(0, 1))
-        logits: Tensor = getattr(output, "logits", output)
-        return logits.reshape(len(grid), -1)
+        apart = torch.stack([grid[:, :, rows, columns] for rows, columns in places], dim=1).flatten(0, 1)
+        return self.outputs.scores(self.network(apart), len(apart), type(self.network).__name__).reshape(len(grid), -1)
+
+
+@dataclass(frozen=True)
+class ByCell(Scored):
+    """The outputs of :class:`Disconnected`: each cell is read and decided by itself.
+
+    Args:
+        of: the outputs of one cell.
+        count: of cells.
+    """
+
+    count: int = 4
+
+    def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
+        """See :meth:`Outputs.readings`."""
+        return self.of.readings(self._apart(scores)).reshape(scores.shape)
+
+    def holds(self, scores: Float[Tensor, "N T"], target: int) -> Bool[Tensor, " N"]:
+        """See :meth:`Outputs.holds`."""
+        cell, target = divmod(target, scores.shape[1] // self.count)
+        return self.of.holds(self._apart(scores)[cell :: self.count], target)
+
+    def labels(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Those of a cell, once for each."""
+        return None if (own := self.of.labels(names)) is None else own * self.count
+
+    def top(self, scores: Float[Tensor, " T"]) -> int:
+        """That of the first cell."""
+        return self.of.top(self._apart(scores[None])[0])
+
+    def mean(self, scores: Float[Tensor, "D N T"]) -> Float[Tensor, "N T"]:
+        """See :meth:`Outputs.mean`."""
+        cells = scores.reshape(len(scores), scores.shape[1] * self.count, -1)
+        return self.of.mean(cells).reshape(scores.shape[1:])
+
+    def _apart(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "M t"]:
+        return scores.reshape(len(scores) * self.count, -1)
 
 
 def disconnected(classifier: Classifier, cells: int) -> Classifier:
     """The classifier of tiled grids that sees each cell by itself; see :class:`Disconnected`."""
     height, width = classifier.preprocessing.size
     preprocessing = replace(classifier.preprocessing, size=(cells * height, cells * width), resize=None)
-    labels = None if classifier.labels is None else classifier.labels * cells**2
-    return Classifier(Disconnected(classifier.model, cells), preprocessing, labels, name=f"{classifier.name} by cells")
+    network, outputs = Disconnected(classifier.model, cells, classifier.outputs), ByCell(classifier.outputs, cells**2)
+    grids = classifier.running(network, outputs, preprocessing)
+    grids.name = f"{classifier.name} by cells"
+    return grids
 
 
 @dataclass(frozen=True)
@@ -279,12 +321,13 @@ def _judged(case: Case, photos: Sequence[Tensor]) -> list[tuple[int, float]]:
     def look(first: int, last: int) -> Tensor:
         return case.classifier.logits(torch.stack([*photos[first:last]]))
 
-    return _top(torch.cat(list(case.masked.in_batches(len(photos), look))))
+    return _top(case.classifier, torch.cat(list(case.masked.in_batches(len(photos), look))))
 
 
-def _top(logits: Float[Tensor, "N K"]) -> list[tuple[int, float]]:
-    best = logits.softmax(1).max(1)
-    return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+def _top(classifier: Classifier, scores: Float[Tensor, "N T"]) -> list[tuple[int, float]]:
+    tops = [classifier.outputs.top(row) for row in scores]
+    readings = classifier.outputs.readings(scores)
+    return [(top, float(row[top])) for top, row in zip(tops, readings, strict=True)]
 
 
 def _check_takes(case: Case, image: Tensor) -> None:

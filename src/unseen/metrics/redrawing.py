@@ -59,7 +59,7 @@ class Redrawn:
     def classifier(self) -> Classifier:
         """The network as it is now, as a new classifier with the original's preprocessing and labels."""
         original = self._original
-        copied = Classifier(self._network, original.preprocessing, original.labels, name=original.name)
+        copied = original.running(self._network)
         copied.memory_format, copied.is_optimised = original.memory_format, original.is_optimised
         return copied
 

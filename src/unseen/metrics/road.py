@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.outputs.base import Outputs
 from unseen.errors import ParameterError
 from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case, MaskMetric
@@ -35,9 +36,9 @@ def removals(saliency: Float[Tensor, "H W"], steps: int, *, least: bool, seed: i
     return torch.stack([ranking.prefix(total - count) if least else ~ranking.prefix(count) for count in counts])
 
 
-def outcomes(logits: Float[Tensor, "N K"], target: int, score: RoadScore) -> Float[Tensor, " N"]:
-    """Whether the class is on top, 0 or 1, or its softmax probability; float64."""
-    return (logits.argmax(1) == target).double() if score == "kept" else logits.double().softmax(1)[:, target]
+def outcomes(outputs: Outputs, scores: Float[Tensor, "N T"], target: int, score: RoadScore) -> Float[Tensor, " N"]:
+    """Whether the decision for the target holds, 0 or 1, or its probability; float64."""
+    return outputs.holds(scores, target).double() if score == "kept" else outputs.readings(scores.double())[:, target]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Road(MaskMetric):
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
         """The mean of :func:`outcomes`, or half the difference of the two means."""
         del masks
-        found = outcomes(logits, case.target, self.score)
+        found = outcomes(case.classifier.outputs, logits, case.target, self.score)
         if self.order != "combined":
             return float(found.mean())
         least, most = found.reshape(2, -1).mean(1)

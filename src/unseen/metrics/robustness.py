@@ -88,7 +88,7 @@ class OtherPhotographs:
             except PhotoError:
                 self._known[path] = None
             else:
-                top = int(self.classifier.logits(image[None]).argmax())
+                top = self.classifier.outputs.top(self.classifier.logits(image[None])[0])
                 self._known[path] = ((image * 255).round().to(torch.uint8), top)
         return self._known[path]
 
@@ -135,6 +135,6 @@ def robustness(
     waiting = pictures()
     while batch := list(islice(waiting, batch_size)):
         indices, planted = zip(*batch, strict=True)
-        named = classifier.logits(torch.stack(planted)).argmax(1) == target
+        named = classifier.outputs.holds(classifier.logits(torch.stack(planted)), target)
         hits.index_add_(0, torch.tensor(indices), named.long())
     return hits, used

@@ -94,8 +94,9 @@ class AccuracyPreservation(MaskMetric):
 
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "2 K"]) -> float:
         """1 where the most probable class is the same."""
-        del case, masks
-        return float(logits[0].argmax() == logits[1].argmax())
+        del masks
+        outputs = case.classifier.outputs
+        return float(outputs.holds(logits[1:], outputs.top(logits[0])))
 
 
 def check_share(keep: float) -> None:

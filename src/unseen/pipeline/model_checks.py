@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.classifier.answers import are_probabilities, check_finite, check_labels, logits_of
+from unseen.classifier.answers import are_probabilities, check_finite, check_labels
 from unseen.classifier.decision import check_company
 from unseen.classifier.differentiation import differentiable_logits, differentiated, slope_found
 from unseen.classifier.preprocessing import Prepared
@@ -68,12 +68,13 @@ class Subject:
     @cached_property
     def logits(self) -> Float[Tensor, " K"]:
         """Of the photograph alone."""
-        return logits_of(self.output, 1, self.classifier.name)[0].detach().float().cpu()
+        scores = self.classifier.outputs.scores(self.output, 1, self.classifier.name)
+        return scores[0].detach().float().cpu()
 
     @property
     def target(self) -> int:
         """The class on top."""
-        return int(self.logits.argmax())
+        return self.classifier.outputs.top(self.logits)
 
     @cached_property
     def masked(self) -> MaskedClassifier:
@@ -82,8 +83,9 @@ class Subject:
 
     def named(self, logits: Float[Tensor, " K"]) -> str:
         """The class on top of logits, and its probability."""
-        index = int(logits.argmax())
-        return f"{self.classifier.label(index)} ({100 * float(logits.softmax(0)[index]):.1f} %)"
+        outputs = self.classifier.outputs
+        index = outputs.top(logits)
+        return f"{self.classifier.label(index)} ({outputs.told(float(outputs.readings(logits[None])[0, index]))})"
 
 
 def as_found(classifier: Classifier) -> dict[str, Hashable]:
@@ -130,14 +132,14 @@ def check_precision(subject: Subject) -> Found:
 
 def check_form(subject: Subject) -> Found:
     """Whether the network returns one logit per class."""
-    logits = logits_of(subject.output, 1, subject.classifier.name)
-    return "holds", f"{logits.shape[1]} classes"
+    return "holds", f"{len(subject.logits)} classes"
 
 
 def check_names(subject: Subject) -> Found:
     """Whether there are as many labels as classes."""
     labels = subject.classifier.labels
-    check_labels(subject.logits[None], labels, subject.classifier.name)
+    if labels is not None:
+        check_labels(len(subject.logits), len(labels), subject.classifier.name)
     return "holds", f"{len(labels)} labels" if labels else 'none were given; classes are called "class 0" and so on'
 
 
@@ -189,7 +191,7 @@ def check_nothing(subject: Subject) -> Found:
 
 def _of_nothing(subject: Subject, logits: Tensor, what: str) -> Found:
     told = f"{what} is {subject.named(logits)}"
-    if int(logits.argmax()) == subject.target:
+    if bool(subject.classifier.outputs.holds(logits[None], subject.target)):
         return (
             "noted",
             f"{told}, as the photograph is: the smallest sufficient part may be empty; explain another class",

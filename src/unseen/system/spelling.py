@@ -11,6 +11,9 @@ from typing import Any
 from unseen.errors import ParameterError, nearest
 from unseen.system.options import meaning
 
+SEVERAL = "/"
+"""Stands between the values of an option that takes several, as in ``threshold=0.3/0.5``."""
+
 _SAID = {int: "an integer", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
 
 
@@ -49,6 +52,8 @@ def _in_words(kind: Any) -> str:
         return " or ".join(map(_in_words, typing.get_args(kind)))
     if typing.get_origin(kind) is typing.Literal:
         return "|".join(map(str, typing.get_args(kind)))
+    if typing.get_origin(kind) is tuple:
+        return f"several, {_in_words(typing.get_args(kind)[0])} each, as in 1{SEVERAL}2"
     return _SAID.get(kind, getattr(kind, "__name__", str(kind)))
 
 
@@ -64,6 +69,9 @@ def converted(text: str, kind: Any, where: str) -> Any:
     if members:
         if text == "none" and types.NoneType in members:
             return None
+        several = next((member for member in members if typing.get_origin(member) is tuple), None)
+        if several is not None and SEVERAL in text:
+            return tuple(converted(one, typing.get_args(several)[0], where) for one in text.split(SEVERAL))
         kind = next(member for member in members if member is not types.NoneType)
     choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
     if choices:
@@ -82,4 +90,6 @@ def converted(text: str, kind: Any, where: str) -> Any:
 
 def written(value: object) -> str:
     """An option's value as a spec writes it."""
+    if isinstance(value, tuple):
+        return SEVERAL.join(map(written, value))
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unseen import Preprocessing, load_classifier
-from unseen.classifier.classifier import _plain
 from unseen.classifier.preprocessing import Interpolation
+from unseen.classifier.targets import _plain
 from unseen.classifier.zoo import MODELS
 from unseen.classifier.zoo.efficientnet_lite import VARIANTS, EfficientNetLite, bundled_weights
 from unseen.classifier.zoo.source import imagenet_labels, verified

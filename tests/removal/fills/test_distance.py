@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from helpers.networks import Network
 from unseen import Classifier, Preprocessing
+from unseen.classifier.outputs import Logits
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal import REMOVALS
 from unseen.removal.batched import evaluate_batched
-from unseen.removal.fills.averaging import mean_score
 from unseen.removal.fills.distance import AveragedMaxDistance, MaxDistance, far, farthest
 
 SIZE = (8, 10)
@@ -54,11 +54,11 @@ def test_the_mean_score_is_that_of_a_loop_and_of_one_pass_is_its_own() -> None:
     expected = torch.zeros(4, 5)
     for one in logits:
         expected += one.softmax(1) / 6
-    torch.testing.assert_close(mean_score(logits).softmax(1), expected)
-    torch.testing.assert_close(mean_score(logits[:1]), logits[0])
-    torch.testing.assert_close(mean_score(logits[:1].expand(3, -1, -1)), logits[0])
-    assert bool(torch.isfinite(mean_score(logits * 1e4)).all())
-    assert mean_score(logits.half()).dtype == torch.float32
+    torch.testing.assert_close(Logits().mean(logits).softmax(1), expected)
+    torch.testing.assert_close(Logits().mean(logits[:1]), logits[0])
+    torch.testing.assert_close(Logits().mean(logits[:1].expand(3, -1, -1)), logits[0])
+    assert bool(torch.isfinite(Logits().mean(logits * 1e4)).all())
+    assert Logits().mean(logits.half()).dtype == torch.float32
 
 
 def test_scores_are_averaged_over_the_passes_of_the_fills() -> None:

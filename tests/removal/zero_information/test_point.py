@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from helpers.networks import Network, bound
 from unseen import Classifier, Preprocessing
+from unseen.classifier.outputs import Logits
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.removal.zero_information.descent import Bounded
 from unseen.removal.zero_information.point import (
     Descending,
     divergence,
     information,
-    others,
     plain_baselines,
     zero_points,
 )
@@ -115,7 +115,7 @@ def test_a_class_of_which_little_is_known_is_left_alone() -> None:
 def test_the_divergence_of_the_others_is_a_sum_over_them() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.5, -1.0], [0.3, 0.1, 0.2, 0.9]], dtype=torch.float64)
     column = torch.tensor([[1], [1]])
-    before, after = others(logits, column)
+    before, after = Logits().others(logits, column)
     keep = [0, 2, 3]
     expected = sum(float(before[k].exp() * (before[k] - after[k])) for k in keep)
     assert float(before.exp().sum()) == pytest.approx(1)

@@ -116,7 +116,7 @@ def opti_cam(
             planes = [torch.einsum("c,chw->hw", *pair) for pair in zip(weights, activations, strict=True)]
             found = features.on_photograph(planes)
             logits = masked.forward(pixels, normalised(found[None]))
-            score = score_of(logits, features.score)[0, features.target]
+            score = score_of(masked.classifier.outputs, logits, features.score)[0, features.target]
             (slope,) = differentiated(masked.classifier, score, [numbers])
         return score.detach(), found.detach(), slope
 

@@ -57,7 +57,8 @@ def differentiable_scores(
     masked: MaskedClassifier, images: Float[Tensor, "N C H W"], target: int, score: Score
 ) -> Float[Tensor, " N"]:
     """The scores of one pass; see :func:`differentiable_logits`."""
-    return score_of(differentiable_logits(masked.classifier, images), score)[:, target]
+    logits = differentiable_logits(masked.classifier, images)
+    return score_of(masked.classifier.outputs, logits, score)[:, target]
 
 
 def over_channels(values: Float[Tensor, "C H W"], how: Channels) -> Float[Tensor, "H W"]:

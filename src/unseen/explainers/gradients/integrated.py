@@ -158,7 +158,7 @@ def expected_gradients(
     def evaluate(first: int, last: int) -> Tensor:
         images = torch.stack([image if i == samples else background(i) for i in range(first, last)])
         logits = masked.classifier.logits(images)
-        return score_of(logits, options.score)[:, target]
+        return score_of(masked.classifier.outputs, logits, options.score)[:, target]
 
     scores = torch.cat(list(masked.in_batches(samples + 1, evaluate))).double()
     difference = float(scores[-1] - scores[:-1].mean())

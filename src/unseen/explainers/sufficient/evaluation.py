@@ -30,8 +30,8 @@ class Verdicts:
     """One verdict per visible set.
 
     Attributes:
-        probability: softmax probability of the target, shape (N,).
-        top: whether the target is the most probable class, shape (N,).
+        probability: the reading of the target, as a rule its probability, shape (N,).
+        top: whether the decision for the target holds, shape (N,).
     """
 
     probability: Float[Tensor, " N"]
@@ -86,8 +86,8 @@ class Evaluator:
 
     def fresh(self, masks: Bool[Tensor, "N H W"]) -> Verdicts:
         """Verdicts straight from the model, in the batches that it forms, neither looked up nor remembered."""
-        probabilities = self.masked(masks).softmax(dim=1)
-        return Verdicts(probabilities[:, self.target], probabilities.argmax(dim=1) == self.target)
+        scores, outputs = self.masked(masks), self.masked.classifier.outputs
+        return Verdicts(outputs.readings(scores)[:, self.target], outputs.holds(scores, self.target))
 
     def _unseen(self, visible: Iterable[Tensor], keys: list[bytes]) -> Iterator[tuple[bytes, Tensor]]:
         queued: set[bytes] = set()
@@ -105,7 +105,7 @@ class SetVerdicts:
 
     Attributes:
         passes: shape (N,).
-        confidence: softmax probability of the target with only the set visible, shape (N,).
+        confidence: the reading of the target with only the set visible, shape (N,).
     """
 
     passes: Bool[Tensor, " N"]

@@ -136,7 +136,7 @@ class Features:
                 return _instead(func, output, _scaled(run, output, number, some, channels))
 
             logits = watched(image.expand(last - first, -1, -1, -1), watch).cpu()
-            return score_of(logits, self.score)[:, self.target]
+            return score_of(self.masked.classifier.outputs, logits, self.score)[:, self.target]
 
         yield from self.masked.in_batches(count, evaluate)
 
@@ -179,7 +179,7 @@ def _captured(
     recorder = Recorder(names_of(classifier.model))
     try:
         with classifier.frozen(), torch.enable_grad():
-            value = score_of(watched(image, recorder), score)[0, target]
+            value = score_of(classifier.outputs, watched(image, recorder), score)[0, target]
             final, beside = final_maps(classifier, value, image, recorder)
         maps = tuple(found for one in final for found in _maps(recorder, one))
     finally:
@@ -229,7 +229,7 @@ def _beside(masked: MaskedClassifier, target: int, score: Score, value: float, k
             there = positions.index(output.ndim) >= 0
             return _instead(func, output, torch.where(there, kept[number].to(output), output))
 
-        return float(score_of(watched(empty, watch), score)[0, target])
+        return float(score_of(classifier.outputs, watched(empty, watch), score)[0, target])
 
     batches = masked.in_batches(2, lambda first, last: [asked(number > 0) for number in range(first, last)])
     alone, beneath = (found for batch in batches for found in batch)

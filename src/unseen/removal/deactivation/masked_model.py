@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 
 from unseen.classifier import Classifier
+from unseen.classifier.outputs.derived import Scored
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.interception import Interception, Watch
@@ -35,8 +36,8 @@ class MaskedModel(nn.Module):
         )
         self._mean, self._std = statistics.to(masked.classifier.dtype).reshape(2, 3, 1, 1).unbind()
 
-    def forward(self, normalised: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
-        """Logits of a normalised batch.
+    def forward(self, normalised: Float[Tensor, "N C H W"]) -> Float[Tensor, "N T"]:
+        """Scores of a normalised batch.
 
         Raises:
             NotApplicableError: a removal of the same kind follows this pass already.
@@ -66,4 +67,4 @@ class MaskedModel(nn.Module):
 def masked_model(masked: MaskedClassifier, visible: Bool[Tensor, "H W"]) -> Classifier:
     """The classifier of :class:`MaskedModel`, with the preprocessing and labels of the original."""
     original = masked.classifier
-    return Classifier(MaskedModel(masked, visible), original.preprocessing, original.labels, name=original.name)
+    return original.running(MaskedModel(masked, visible), Scored(original.outputs))

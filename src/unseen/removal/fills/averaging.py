@@ -8,7 +8,6 @@ one.
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import log
 
 import torch
 from jaxtyping import Float
@@ -39,16 +38,6 @@ class Averaging(Removal):
 
         def masked(pixels: Tensor, masks: Tensor) -> Tensor:
             passes = [classifier.forward(blended(fill[None].to(pixels), pixels, masks)) for fill in fills]
-            return mean_score(torch.stack(passes))
+            return classifier.outputs.mean(torch.stack(passes))
 
         return masked
-
-
-def mean_score(logits: Float[Tensor, "D N K"]) -> Float[Tensor, "N K"]:
-    """Logits whose softmax is the mean of the passes' probabilities.
-
-    Probabilities leave one number open: it is such that passes which agree give their own logits back.
-    """
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    height = logits.logsumexp(2, keepdim=True)
-    return (logits - height).logsumexp(0) - log(len(logits)) + height.mean(0)

@@ -213,7 +213,7 @@ def mae_zip(
         features, logits = features[: len(z)], logits[len(z) :]
         if removal.foreground_only:
             features = features * kept
-        logarithms = logits.float().log_softmax(1)
+        logarithms = classifier.outputs.logs(logits.float())
         return torch.stack(
             [
                 (features - reference).float().square().mean(1),
@@ -271,5 +271,5 @@ def latent_mask(followed: Following, masks: Float[Tensor, "N H W"], threshold: f
 def _followed(classifier: Classifier, image: Float[Tensor, "3 H W"]) -> Following:
     """Passes that give logits and the last features on which the network's answer to this photograph depends."""
     masked = ConstantFill("grey").bind(classifier, image.detach().float())
-    top = int(classifier.logits(image[None]).argmax())
+    top = classifier.outputs.top(classifier.logits(image[None])[0])
     return Following(classifier, image, last_features(masked, top).maps)

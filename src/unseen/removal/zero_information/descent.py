@@ -146,10 +146,13 @@ def wide_logits(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Flo
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def deficit(logs: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
+def deficit(logs: Float[Tensor, "N T"], alternatives: int) -> Float[Tensor, " N"]:
     """Log K − H: what is missing to the highest entropy, in nats; 0 where all classes are as probable, at most log K.
+
+    Of findings it is the sum over them, each with K = 2.
 
     Args:
         logs: logarithms of probabilities.
+        alternatives: of how many targets one holds, K.
     """
-    return math.log(logs.shape[1]) + (logs.exp() * logs).sum(1)
+    return logs.shape[1] // alternatives * math.log(alternatives) + (logs.exp() * logs).sum(1)

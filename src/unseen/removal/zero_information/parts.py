@@ -125,16 +125,17 @@ def addition(
         NotApplicableError: the network cannot be differentiated.
     """
     hidden = 1 - masks[:, None].to(images)
-    full = _probabilities(classifier, images)
+    full, outputs = _probabilities(classifier, images), classifier.outputs
 
     def views(fills: Tensor, numbers: Tensor) -> Tensor:
         return torch.cat([images[numbers] + hidden[numbers] * fills, hidden[numbers] * fills])
 
     def criteria(logits: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        added, alone = logits.log_softmax(1).chunk(2)
+        added, alone = outputs.logs(logits).chunk(2)
         before = full[numbers]
         residual = (before.exp() - added.exp()).abs().amax(1)
-        return residual, alone.exp().amax(1), divergence(before, added) + deficit(alone)
+        missing = deficit(alone, outputs.alternatives(alone.shape[1]))
+        return residual, alone.exp().amax(1), divergence(before, added) + missing
 
     noise = [
         torch.rand(image.shape, generator=stream_of(image, options.seed), dtype=torch.float32)
@@ -175,7 +176,7 @@ def decomposition(
         NotApplicableError: the network cannot be differentiated.
     """
     hidden = 1 - masks[:, None].to(images)
-    full = _probabilities(classifier, images)
+    full, outputs = _probabilities(classifier, images), classifier.outputs
 
     def read(logs: Tensor) -> Tensor:
         return logs.exp() if options.criterion == "probability" else logs - logs.mean(1, keepdim=True)
@@ -185,12 +186,12 @@ def decomposition(
         return torch.cat([some + part * (fills - some), fills + part * (some - fills), fills])
 
     def criteria(logits: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        shown, rest, nothing = logits.log_softmax(1).chunk(3)
+        shown, rest, nothing = outputs.logs(logits).chunk(3)
         whole = read(full[numbers])
         residual = (read(shown) + read(rest) - read(nothing) - whole).square().sum(1)
         if options.criterion == "logit":
             residual = residual / whole.square().sum(1).clamp(min=torch.finfo(whole.dtype).tiny)
-        return residual, nothing.exp().amax(1), residual + deficit(nothing)
+        return residual, nothing.exp().amax(1), residual + deficit(nothing, outputs.alternatives(nothing.shape[1]))
 
     start = torch.full_like(images, 0.5)
     return _solved(classifier, images, hidden, start, views, criteria, options, options.smoothness)
@@ -221,15 +222,15 @@ def _solved(
 ) -> ZeroParts:
     idle = ~(hidden > 0).any(3).any(2).any(1)
 
-    def met(residual: Tensor, maximum: Tensor, classes: int, numbers: Tensor) -> Tensor:
-        return ((residual <= options.tolerance) & (maximum <= 1 / classes + options.excess)) | idle[numbers]
+    def met(residual: Tensor, maximum: Tensor, alternatives: int, numbers: Tensor) -> Tensor:
+        return ((residual <= options.tolerance) & (maximum <= 1 / alternatives + options.excess)) | idle[numbers]
 
     def objective(fills: Tensor, numbers: Tensor) -> Assessment:
         logits = wide_logits(classifier, views(fills, numbers))
         residual, maximum, loss = criteria(logits, numbers)
         if smoothness:
             loss = loss + smoothness * variation(fills)
-        return loss, maximum, met(residual, maximum, logits.shape[1], numbers)
+        return loss, maximum, met(residual, maximum, classifier.outputs.alternatives(logits.shape[1]), numbers)
 
     found: Descent = descend(classifier, start, objective, Adam(options.rate, start), most=options.most)
     every = torch.arange(len(images), device=images.device)
@@ -251,4 +252,4 @@ def _probabilities(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> 
     """Their logarithms."""
     logits = classifier.forward(_distinct(images))
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return logits.log_softmax(1).expand(len(images), -1)
+    return classifier.outputs.logs(logits).expand(len(images), -1)

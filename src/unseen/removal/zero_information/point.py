@@ -105,22 +105,23 @@ def zero_points(
         NotApplicableError: the network cannot be differentiated.
     """
     images = images.to(classifier.device)
-    wanted = None
+    wanted, outputs = None, classifier.outputs
     if targets is not None:
         with torch.no_grad():
-            wanted = others(classifier.forward(images), targets.to(classifier.device)[:, None])
+            wanted = outputs.others(classifier.forward(images), targets.to(classifier.device)[:, None])
 
     def objective(points: Tensor, numbers: Tensor) -> Assessment:
-        logs = wide_logits(classifier, points).log_softmax(1)
-        bound = 1 / logs.shape[1] + options.excess
+        scores = wide_logits(classifier, points)
+        logs, chance = outputs.logs(scores), 1 / outputs.alternatives(scores.shape[1])
+        bound = chance + options.excess
         if targets is None or wanted is None:
             largest = logs.exp().amax(1)
-            return deficit(logs), largest, largest <= bound
+            return deficit(logs, outputs.alternatives(logs.shape[1])), largest, largest <= bound
         column = targets.to(logs.device)[numbers, None]
         left = logs.gather(1, column)[:, 0]
-        moved = divergence(wanted[numbers], others(logs, column))
+        moved = divergence(wanted[numbers], outputs.others(scores, column))
         return (
-            (left + math.log(logs.shape[1])).relu() + moved,
+            (left - math.log(chance)).relu() + moved,
             left.exp(),
             (left.exp() <= bound) & (moved <= options.drift),
         )
@@ -133,11 +134,6 @@ def zero_points(
         matrices = height, width
     found = descend(classifier, images, objective, Bounded(options.step, matrices), most=options.most)
     return ZeroPoints(found.images, found.losses, found.watched, found.steps, found.converged)
-
-
-def others(scores: Float[Tensor, "N K"], column: Int[Tensor, "N 1"]) -> Float[Tensor, "N K"]:
-    """Logarithms of the probabilities of the other classes among themselves; −∞ for the class of each column."""
-    return scores.to(torch.promote_types(scores.dtype, torch.float32)).scatter(1, column, -math.inf).log_softmax(1)
 
 
 def divergence(before: Float[Tensor, "N K"], after: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
@@ -165,6 +161,7 @@ def plain_baselines(
 
 def information(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> list[dict[str, float]]:
     """Of each image the network's largest probability and log K − H in nats."""
-    logs = classifier.logits(images).double().log_softmax(1)
-    pairs = zip(logs.exp().amax(1).tolist(), deficit(logs).clamp(min=0).tolist(), strict=True)
-    return [{"max_probability": largest, "deficit": missing} for largest, missing in pairs]
+    logs = classifier.outputs.logs(classifier.logits(images).double())
+    missing = deficit(logs, classifier.outputs.alternatives(logs.shape[1])).clamp(min=0)
+    pairs = zip(logs.exp().amax(1).tolist(), missing.tolist(), strict=True)
+    return [{"max_probability": largest, "deficit": nats} for largest, nats in pairs]

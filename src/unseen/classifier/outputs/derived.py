@@ -1,0 +1,95 @@
+"""Outputs that read their scores as others do."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from unseen.classifier.answers import numbers_of
+from unseen.classifier.outputs.base import Outputs
+
+
+class Derived(Outputs):
+    """What is told and decided by scores is what :attr:`like` says of them."""
+
+    @property
+    @abstractmethod
+    def like(self) -> Outputs:
+        """Outputs whose scores mean the same."""
+
+    @property
+    def are_probabilities(self) -> bool:  # type: ignore[override]
+        """See :attr:`Outputs.are_probabilities`."""
+        return self.like.are_probabilities
+
+    def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
+        """See :meth:`Outputs.readings`."""
+        return self.like.readings(scores)
+
+    def holds(self, scores: Float[Tensor, "N T"], target: int) -> Bool[Tensor, " N"]:
+        """See :meth:`Outputs.holds`."""
+        return self.like.holds(scores, target)
+
+    def labels(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """See :meth:`Outputs.labels`."""
+        return self.like.labels(names)
+
+    def unnamed(self, target: int, targets: int) -> str:
+        """See :meth:`Outputs.unnamed`."""
+        return self.like.unnamed(target, targets)
+
+    def listed(self, targets: int) -> range:
+        """See :meth:`Outputs.listed`."""
+        return self.like.listed(targets)
+
+    def top(self, scores: Float[Tensor, " T"]) -> int:
+        """See :meth:`Outputs.top`."""
+        return self.like.top(scores)
+
+    def told(self, reading: float) -> str:
+        """See :meth:`Outputs.told`."""
+        return self.like.told(reading)
+
+    def logs(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
+        """See :meth:`Outputs.logs`."""
+        return self.like.logs(scores)
+
+    def others(self, scores: Float[Tensor, "N T"], column: Int[Tensor, "N 1"]) -> Float[Tensor, "N T"]:
+        """See :meth:`Outputs.others`."""
+        return self.like.others(scores, column)
+
+    def alternatives(self, targets: int) -> int:
+        """See :meth:`Outputs.alternatives`."""
+        return self.like.alternatives(targets)
+
+    def mean(self, scores: Float[Tensor, "D N T"]) -> Float[Tensor, "N T"]:
+        """See :meth:`Outputs.mean`."""
+        return self.like.mean(scores)
+
+
+@dataclass(frozen=True)
+class Scored(Derived):
+    """Of a module that returns scores already, as one does that asks another classifier.
+
+    Args:
+        of: the outputs whose scores they are.
+    """
+
+    of: Outputs
+
+    @property
+    def like(self) -> Outputs:
+        """See :class:`Scored`."""
+        return self.of
+
+    def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
+        """The answer as it is."""
+        return numbers_of(answer, count, name)
+
+    def bound(self, full: Float[Tensor, " T"]) -> Outputs:
+        """See :meth:`Outputs.bound`."""
+        bound = self.of.bound(full)
+        return self if bound is self.of else Scored(bound)

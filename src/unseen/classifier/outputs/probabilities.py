@@ -1,0 +1,92 @@
+"""Models whose last layer made probabilities of what they had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unseen.classifier.outputs.base import Key, Outputs
+from unseen.classifier.outputs.binary import Binary
+from unseen.classifier.outputs.derived import Derived
+from unseen.classifier.outputs.logits import Logits
+from unseen.classifier.outputs.sigmoid import Sigmoid, Thresholds
+from unseen.errors import ModelError, ParameterError
+from unseen.system.options import Meaning
+
+Kind = Annotated[
+    Literal["exclusive", "independent", "binary"],
+    Meaning(
+        "whether one class of several is true (rows sum to 1), each finding by itself, or one number tells the second "
+        "of two classes from the first"
+    ),
+]
+
+_BELOW_ONE = 1 - 2.0**-24  # the largest number below 1 in float32: log-odds of 16.6
+
+
+@dataclass(frozen=True)
+class Probabilities(Derived):
+    """Probabilities; their logarithms, or log-odds, are the logits.
+
+    Args:
+        kind: ``exclusive`` rows sum to 1; ``independent`` ones are findings; ``binary`` is one number, of the second
+            of two classes.
+        threshold: of findings, or of the second class; see there.
+        key: which entry of what the model returns holds its numbers.
+    """
+
+    kind: Kind = "exclusive"
+    threshold: Thresholds = 0.5
+    key: Key = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kind != "independent" and isinstance(self.threshold, tuple):
+            raise ParameterError("several thresholds are of several findings; say 'probabilities:independent'")
+        if self.kind == "exclusive" and self.threshold != 0.5:
+            raise ParameterError("of classes that exclude each other the likeliest is decided for, by no threshold")
+
+    @property
+    def like(self) -> Outputs:
+        """What the logits mean that stand before the probabilities."""
+        if self.kind == "exclusive":
+            return Logits()
+        if isinstance(self.threshold, tuple) or self.kind == "independent":
+            return Sigmoid(self.threshold)
+        return Binary(self.threshold)
+
+    def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
+        """Logarithms of probabilities that exclude each other; log-odds of others, by the rules of their targets.
+
+        A probability of 0 counts as the smallest number that float32 tells from it, and log-odds end at ±16.6 where
+        float32 no longer tells a probability from 1.
+
+        Raises:
+            ModelError: they are no probabilities of the kind.
+        """
+        given = self._numbers(answer, count, name)
+        probabilities = given.to(torch.promote_types(given.dtype, torch.float32))
+        self._check(probabilities.detach(), name)
+        low = torch.finfo(probabilities.dtype).tiny
+        if self.kind == "exclusive":
+            return self.like.scores(probabilities.clamp(min=low).log(), count, name)
+        inside = probabilities.clamp(low, _BELOW_ONE)
+        return self.like.scores(inside.log() - torch.log1p(-inside), count, name)
+
+    def _check(self, probabilities: Float[Tensor, "N K"], name: str) -> None:
+        low, high = float(probabilities.min()), float(probabilities.max())
+        if low < 0 or high > 1 + 1e-2:
+            raise ModelError(
+                f"{name} returned numbers from {low:.3g} to {high:.3g}, which are no probabilities; say "
+                "outputs='logits', 'sigmoid', 'binary' or 'value'"
+            )
+        if self.kind == "exclusive" and not bool(((probabilities.sum(1) - 1).abs() < 1e-2).all()):
+            raise ModelError(
+                f"the probabilities of {name} sum to {float(probabilities[0].sum()):.3g}, not to 1; if they are of "
+                "findings independent of each other, say outputs='probabilities:independent', and of one number for "
+                "two classes 'probabilities:binary'"
+            )

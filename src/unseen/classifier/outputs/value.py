@@ -1,0 +1,84 @@
+"""Numbers that are no probabilities: regression."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.classifier.outputs.base import Key, Outputs
+from unseen.errors import ParameterError
+from unseen.system.options import Meaning, Positive
+
+_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Value(Outputs):
+    """One or several numbers that mean what they are; a part keeps one that stays where it is on the whole image.
+
+    Args:
+        tolerance: by how much a value may differ from that of the whole image and still be the same, in its unit; a
+            tenth of the value by default.
+        unit: of the values, for people.
+        key: which entry of what the model returns holds its numbers.
+    """
+
+    tolerance: Annotated[
+        float | None,
+        Positive("by how much a value may differ from the whole image's; by default a tenth of that"),
+    ] = None
+    unit: Annotated[str, Meaning("the unit of the values, for people")] = ""
+    key: Key = None
+
+    are_probabilities: ClassVar[bool] = False
+
+    def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N K"]:
+        """The numbers as they are.
+
+        Raises:
+            ModelError: they are not (N, K).
+        """
+        return self._numbers(answer, count, name)
+
+    def readings(self, scores: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
+        """The same."""
+        return scores
+
+    def holds(self, scores: Float[Tensor, "N K"], target: int) -> Bool[Tensor, " N"]:
+        """Where the value is that of the whole image, to the tolerance.
+
+        Raises:
+            ParameterError: of which image is not known; see :meth:`bound`.
+        """
+        full: Tensor | None = getattr(self, "_full", None)
+        if full is None:
+            raise ParameterError(
+                "whether a value holds is known only of an image; ask the classifier of a decision, or of "
+                "Classifier.deciding(image)"
+            )
+        whole = float(full[target])
+        tolerance = _SHARE * abs(whole) if self.tolerance is None else self.tolerance
+        return (scores[:, target] - whole).abs() <= tolerance
+
+    def bound(self, full: Float[Tensor, " T"]) -> Value:
+        """See :meth:`Outputs.bound`."""
+        bound = copy.copy(self)
+        object.__setattr__(bound, "_full", full.detach().cpu())
+        return bound
+
+    def unnamed(self, target: int, targets: int) -> str:
+        """See :meth:`Outputs.unnamed`."""
+        return "the value" if targets == 1 else f"value {target}"
+
+    def top(self, scores: Float[Tensor, " T"]) -> int:
+        """The first."""
+        del scores
+        return 0
+
+    def told(self, reading: float) -> str:
+        """The number and its unit."""
+        return f"{reading:.4g} {self.unit}".rstrip()

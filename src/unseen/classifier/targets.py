@@ -1,0 +1,61 @@
+"""From the name or number that a user gives to the index of a target."""
+
+from __future__ import annotations
+
+import re
+
+from unseen.errors import ParameterError, UnknownNameError, nearest
+from unseen.system.arguments import Integer, integer
+
+
+def target_index(target: str | Integer, labels: tuple[str, ...] | None, name: str) -> int:
+    """The index of the target that a user means by a name or a number.
+
+    Case, hyphens and underscores do not matter unless two names differ in nothing else; of a label that lists
+    synonyms ("tabby, tabby cat") any one will do.
+
+    Args:
+        target: name or index.
+        labels: the targets' names, where they have any.
+        name: of the model, for messages.
+
+    Raises:
+        UnknownNameError: no label of that name (the nearest are offered), or an ambiguous one, such as the text of
+            an index that is also the label of another target.
+        ParameterError: an index outside the model's targets, or neither text nor a whole number.
+    """
+    target = target if isinstance(target, str) else integer("target", target)
+    text = str(target).strip()
+    if re.fullmatch(r"-?[0-9]+", text):
+        return _by_number(int(text), text if isinstance(target, str) else None, labels)
+    if labels is None:
+        raise UnknownNameError(f"{name} has no labels; give the target's index instead of {text!r}")
+    found = [i for i, label in enumerate(labels) if label == text]
+    wanted = _plain(text)
+    found = found or [i for i, label in enumerate(labels) if _plain(label) == wanted]
+    found = found or [i for i, label in enumerate(labels) if wanted in map(_plain, label.split(","))]
+    if len(found) > 1:
+        raise UnknownNameError(f"{text!r} names the classes {found}; give the index of the one you mean")
+    if not found:
+        raise UnknownNameError(f"{name} has no class {text!r}: {nearest(text, labels)}")
+    return found[0]
+
+
+def _by_number(index: int, text: str | None, labels: tuple[str, ...] | None) -> int:
+    """The index, or where a text may be meant as a label, the target of that label."""
+    namesakes = [] if text is None else [i for i, label in enumerate(labels or ()) if label == text]
+    outside = index < 0 or (labels is not None and index >= len(labels))
+    if outside and len(namesakes) == 1:
+        return namesakes[0]
+    if any(other != index for other in namesakes):
+        raise UnknownNameError(
+            f"{text!r} may be an index or the label of {namesakes}; give an int in Python, or other labels"
+        )
+    if outside:
+        last = len(labels) - 1 if labels is not None else "the number of classes − 1"
+        raise ParameterError(f"target {index} is outside 0 … {last}")
+    return index
+
+
+def _plain(label: str) -> str:
+    return " ".join(label.lower().replace("_", " ").replace("-", " ").split())

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from unseen.classifier.outputs import OUTPUTS, Logits
+from unseen.classifier.outputs.catalogue import spec_of
+from unseen.errors import ParameterError, UnknownNameError
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "logits",
+        "logits:key=out",
+        "sigmoid",
+        "sigmoid:threshold=0.3",
+        "sigmoid:threshold=0.3/0.5",
+        "binary",
+        "probabilities",
+        "probabilities:kind=independent",
+        "value:tolerance=5.0,unit=years",
+    ],
+)
+def test_a_spec_makes_outputs_and_outputs_their_spec(spec: str) -> None:
+    made = OUTPUTS.create(spec)
+    assert spec_of(made) == spec
+    assert OUTPUTS.create(spec_of(made)) == made
+
+
+def test_what_is_no_outputs_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="unknown output 'softmax'"):
+        OUTPUTS.resolve("softmax")
+    with pytest.raises(ParameterError, match="output Logits is a class; give an object of it"):
+        OUTPUTS.resolve(Logits)  # type: ignore[arg-type]
+    with pytest.raises(
+        ParameterError, match=r"has no key, .*no scores, .*derive the class from unseen\.classifier\.outputs\.Outputs"
+    ):
+        OUTPUTS.resolve(object())  # type: ignore[arg-type]
