@@ -191,7 +191,7 @@ class Classifier:
         other.labels = outputs.labels(self._names)
         return other
 
-    def deciding(self, image: Float[Tensor, "3 H W"]) -> Classifier:
+    def deciding(self, image: Float[Tensor, "C H W"]) -> Classifier:
         """The same classifier where decisions are about this image, as those on values must be."""
         return self.reading(self.outputs.bound(self.logits(image[None])[0]))
 
