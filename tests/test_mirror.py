@@ -99,6 +99,7 @@ TESTED_BY = {
 
 OF_THE_WHOLE = {
     "docs/test_declared_options.py": "the page of the API that shows what options declare",
+    "docs/test_examples.py": "every docstring: its examples, run",
     "docs/test_extending.py": "the page that tells how to extend it, every example run",
     "cli/test_hostile.py": "every command: files and words that are meant to do harm",
     "explainers/cam/test_geometry.py": "every map of the family, against occlusion",

@@ -68,7 +68,7 @@ def face(package: str) -> list[str]:
 
 def page(package: str, title: str) -> str:
     """A page of the reference, as MyST Markdown."""
-    lines = [f"# {title}: `{package}`", ""]
+    lines = [f"# {title}: `{package}`", "", "Examples begin with [these lines](#examples).", ""]
     handed = face(package)
     if handed:
         lines += [f"From `{package}` itself:", "", *(f"- {{py:obj}}`{name}`" for name in handed), ""]

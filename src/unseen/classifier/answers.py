@@ -95,6 +95,7 @@ def are_probabilities(logits: Float[Tensor, "N K"]) -> bool:
     """Whether every row is non-negative and sums to 1, up to rounding in half precision: softmax was taken already.
 
     Example:
+        >>> from unseen.classifier.answers import are_probabilities
         >>> are_probabilities(torch.tensor([[0.2, 0.8]])), are_probabilities(torch.tensor([[-1.0, 2.0]]))
         (True, False)
     """

@@ -65,8 +65,10 @@ class Classifier:
             number of labels.
 
     Example:
-        >>> classifier = Classifier(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2)),
-        ...                         Preprocessing(size=(2, 2), resize=None), ["cat", "dog"])
+        >>> import torch
+        >>> from unseen import Classifier, Preprocessing
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
+        >>> classifier = Classifier(network, Preprocessing(size=(2, 2), resize=None), ["cat", "dog"])
         >>> classifier.logits(torch.rand(5, 3, 2, 2)).shape
         torch.Size([5, 2])
     """

@@ -94,6 +94,12 @@ class Preprocessing:
     Raises:
         ParameterError: a size or a standard deviation that is not positive, a crop larger than the resize, or a value
             of another type.
+
+    Example:
+        >>> from PIL import Image
+        >>> from unseen import Preprocessing
+        >>> Preprocessing(size=(224, 224), resize=256).crop(Image.new("RGB", (640, 480))).size
+        (224, 224)
     """
 
     size: tuple[int, int] = (224, 224)

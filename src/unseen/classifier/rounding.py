@@ -20,6 +20,7 @@ def rounding(dtype: torch.dtype, device: torch.device) -> float:
     """Share of the largest logit by which the same pass of a network may differ.
 
     Example:
+        >>> from unseen.classifier.rounding import rounding
         >>> rounding(torch.float32, torch.device("cpu"))
         1e-05
     """

@@ -30,6 +30,7 @@ def mixed(method: str, of: Sequence[str] | None, goal: str | None, balance: floa
         UnknownNameError: a method that is not registered.
 
     Example:
+        >>> from unseen.cli.mixing import mixed
         >>> mixed("aggregate:hidden=64", ["grad-cam,rise:masks=500,grid=7"], "both", None)
         'aggregate:hidden=64,of=grad-cam/rise:masks=500;grid=7,goal=both'
     """

@@ -64,7 +64,13 @@ def saturating(gain: float, height: float = 1.0, slope: float = 1.0) -> nn.Seque
 
 
 def sensitivity_a(ask: Asked) -> Verdict:
-    """Photograph and baseline differ in one feature, and so do their scores: the feature must be credited."""
+    """Photograph and baseline differ in one feature, and so do their scores: the feature must be credited.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("occlusion", "sensitivity-a").status, check("saliency", "sensitivity-a").status
+        ('holds', 'fails')
+    """
     feature = block(12, 12).bool()
 
     def trial(scene: Scene, name: str) -> Trial:
@@ -82,7 +88,13 @@ def sensitivity_a(ask: Asked) -> Verdict:
 
 
 def saturation(ask: Asked) -> Verdict:
-    """The score is flat because there is more of a feature than it needs: the feature must be credited all the same."""
+    """The score is flat because there is more of a feature than it needs: the feature must be credited all the same.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("integrated-gradients", "saturation").status, check("saliency", "saturation").status
+        ('holds', 'fails')
+    """
     feature = block(0, 0, SIDE // 2, SIDE)
     scene = Scene(saturating(4.0), painted((feature, _RED)))
 
@@ -98,7 +110,13 @@ def saturation(ask: Asked) -> Verdict:
 
 
 def sensitivity_b(ask: Asked) -> Verdict:
-    """A region on which the network does not depend at all must be given nothing (dummy)."""
+    """A region on which the network does not depend at all must be given nothing (dummy).
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("saliency", "sensitivity-b").status, check("grad-cam", "sensitivity-b").status
+        ('holds', 'fails')
+    """
     shown = block(0, 0, SIDE, SIDE // 2)
     unseen = ~shown.bool()
 
@@ -133,6 +151,11 @@ def conservation(ask: Asked) -> Verdict:
     Held against f(x), and f(x) minus the score of the photograph hidden, of the method's own baseline, or of the mean
     over solid colours if the method draws at random. The same of them must fit two networks with biases and one
     without.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("integrated-gradients", "conservation").status, check("saliency", "conservation").status
+        ('holds', 'fails')
     """
     scenes = {
         "": explaining(random_network(3), halves(3)),
@@ -191,7 +214,13 @@ def _due(ask: Asked, scene: Scene, drawn: bool) -> dict[str, tuple[float, float]
 
 
 def positivity(ask: Asked) -> Verdict:
-    """No value of any map may be negative."""
+    """No value of any map may be negative.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("saliency", "positivity").status, check("input-x-gradient", "positivity").status
+        ('holds', 'fails')
+    """
 
     def trials() -> Iterator[Callable[[], Trial]]:
         for seed in (6, 7):
@@ -215,6 +244,11 @@ def symmetry(ask: Asked) -> Verdict:
     """Two features that the network treats alike, and that have the same value, must be given the same.
 
     They are mirror images of each other, for the network's filters as for the photograph.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("saliency", "symmetry").status
+        'holds'
     """
     one, other = block(12, 4, 8, 8), block(12, 20, 8, 8)
     image = painted((one + other, (0.9, 0.4, 0.3)))

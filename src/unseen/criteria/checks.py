@@ -36,6 +36,7 @@ def check(method: str | Method, criterion: str, removal: str | Removal = "black"
         ParameterError: an option that the method or the removal does not take, or a negative seed.
 
     Example:
+        >>> from unseen.criteria import check
         >>> check("saliency", "sensitivity-a").status
         'fails'
     """
@@ -57,7 +58,17 @@ def table(
     seed: Integer = 0,
     watch: CellListener | None = None,
 ) -> Iterator[tuple[str, str, Verdict]]:
-    """(method, criterion, verdict) for each pair, method by method; arguments as of :func:`check`."""
+    """(method, criterion, verdict) for each pair, method by method; arguments as of :func:`check`.
+
+    Example:
+        >>> from unseen.criteria import table
+        >>> for method, criterion, verdict in table(["saliency", "edges"], ["symmetry", "sensitivity-b"]):
+        ...     print(method, criterion, verdict.status)
+        saliency symmetry holds
+        saliency sensitivity-b holds
+        edges symmetry holds
+        edges sensitivity-b fails
+    """
     methods, criteria = several("methods", methods), several("criteria", criteria)
     count = len(methods) * len(criteria)
     for row, method in enumerate(methods):

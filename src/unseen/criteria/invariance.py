@@ -27,7 +27,13 @@ Integrals that are taken in 16 intervals weigh the gradient at the photograph it
 
 
 def implementation_invariance(ask: Asked) -> Verdict:
-    """Two networks with the same logits for every input must have the same map."""
+    """Two networks with the same logits for every input must have the same map.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> [check(method, "implementation-invariance").status for method in ("saliency", "lrp-epsilon")]
+        ['holds', 'fails']
+    """
 
     def trial(pair: Rewrite) -> Trial:
         return same(f"after {pair.name}", ask.map(pair.one), ask.map(pair.other))
@@ -36,7 +42,13 @@ def implementation_invariance(ask: Asked) -> Verdict:
 
 
 def input_shift(ask: Asked) -> Verdict:
-    """A constant added to every pixel, which the first bias takes back, must not change the map."""
+    """A constant added to every pixel, which the first bias takes back, must not change the map.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("saliency", "input-shift").status, check("input-x-gradient", "input-shift").status
+        ('holds', 'fails')
+    """
     shift = torch.tensor([0.3, 0.1, 0.2], dtype=torch.float64)
 
     def trial(seed: int) -> Trial:
@@ -54,7 +66,13 @@ def input_shift(ask: Asked) -> Verdict:
 
 
 def determinism(ask: Asked) -> Verdict:
-    """The same seed must give the same map, to the last bit, whatever else has drawn random numbers."""
+    """The same seed must give the same map, to the last bit, whatever else has drawn random numbers.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("saliency", "determinism").status
+        'holds'
+    """
 
     def trial() -> Trial:
         scene = explaining(random_network(13), texture(13))
@@ -75,7 +93,13 @@ def determinism(ask: Asked) -> Verdict:
 
 
 def weak_dependence(ask: Asked) -> Verdict:
-    """Within one linear piece of a piecewise linear network the map must not depend on the photograph."""
+    """Within one linear piece of a piecewise linear network the map must not depend on the photograph.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("saliency", "weak-dependence").status, check("input-x-gradient", "weak-dependence").status
+        ('holds', 'fails')
+    """
 
     def trial(seed: int) -> Trial:
         one = explaining(random_network(seed), quarters(seed))
@@ -123,6 +147,11 @@ def continuity(ask: Asked) -> Verdict:
     """As two photographs approach each other across the kink of a rectifier, so must their maps.
 
     The score is continuous there and its gradient is not.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("uniform", "continuity").status, check("saliency", "continuity").status
+        ('holds', 'fails')
     """
 
     def trial(dense: bool) -> Trial:

@@ -44,7 +44,13 @@ def added(one: nn.Sequential, other: nn.Sequential, a: float, b: float) -> nn.Se
 
 
 def linearity(ask: Asked) -> Verdict:
-    """The map of a · f + b · g must be a · (map of f) + b · (map of g)."""
+    """The map of a · f + b · g must be a · (map of f) + b · (map of g).
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("input-x-gradient", "linearity").status, check("saliency", "linearity").status
+        ('holds', 'fails')
+    """
     image = texture(9)
     scenes = [explaining(random_network(seed), image) for seed in (9, 10)]
     networks = [scene.model for scene in scenes]
@@ -69,6 +75,11 @@ def consistency(ask: Asked) -> Verdict:
     """A feature that adds more to one network than to another, whatever else is shown, must not be given less.
 
     The premise is checked on every subset of the features, for the score that the method explains.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("edges", "consistency").status, check("saliency", "consistency").status
+        ('holds', 'fails')
     """
     check_baseline(ask)
     feature, rest = block(12, 4), block(12, 20)

@@ -41,6 +41,11 @@ class Verdict:
         reason: the witness, in a sentence.
         numbers: what was measured.
         maps: the maps that were compared, where they are the witness.
+
+    Example:
+        >>> from unseen.criteria import Verdict
+        >>> Verdict("fails", "a feature that is not there is given 0.5", {"given": 0.5}).status
+        'fails'
     """
 
     status: Status
@@ -78,6 +83,12 @@ class Asked:
         method: whose maps are judged.
         removal: how it hides, if it does.
         seed: random seed.
+
+    Example:
+        >>> from unseen.criteria import Asked
+        >>> from unseen.explainers.gradients.gradient import Saliency
+        >>> Asked(Saliency(), ConstantFill("black")).explains
+        'logit'
     """
 
     method: Method

@@ -38,7 +38,14 @@ CONTROLS = tuple(controls.ENTRIES)
 
 
 def spec_of(method: object) -> str:
-    """The spec that makes ``METHODS.create`` build ``method`` again; its class's name if it is not registered."""
+    """The spec that makes ``METHODS.create`` build ``method`` again; its class's name if it is not registered.
+
+    Example:
+        >>> from unseen.explainers import spec_of
+        >>> from unseen.explainers.hiding.rise import Rise
+        >>> spec_of(Rise(masks=500))
+        'rise:masks=500'
+    """
     kind = type(method)
     for name, entry in METHODS.entries.items():
         preset = entry.arguments

@@ -41,6 +41,16 @@ class Explanation:
         notes: plain sentences that the reader must know (the photograph is not of the target class; no part found …).
         provenance: all that is needed to run it again and to judge it: versions, parameters, seed, evaluations,
             seconds, convergence.
+
+    Example:
+        >>> from unseen import Explanation, explain
+        >>> explanation = explain(photo, classifier, method="occlusion", removal="black")
+        >>> explanation.label, round(explanation.probability, 2)
+        ('red', 0.7)
+        >>> explanation.save("red")["record"].name
+        'explanation.json'
+        >>> Explanation.load("red") == explanation
+        True
     """
 
     image: Tensor

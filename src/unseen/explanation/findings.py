@@ -33,6 +33,12 @@ class Part:
         first_passing: fraction of pixels of the shortest prefix of the ranking that was seen to pass.
         stable: fraction of pixels from which every evaluated longer prefix passes too.
         rank: 0 for the first explanation, 1, 2, … for further ones that are disjoint from those before.
+
+    Example:
+        >>> from unseen import Part
+        >>> part = Part(square, "sufficient", confidence_threshold=0.5, confidence=0.7, verified=True)
+        >>> part.fraction
+        0.0625
     """
 
     mask: Tensor
@@ -75,6 +81,12 @@ class Curve:
         fractions: shares of the pixels, ascending from 0 to 1.
         insertion: probability with only the top share visible.
         deletion: probability with the top share hidden.
+
+    Example:
+        >>> from unseen import Curve
+        >>> curve = Curve(fractions=(0.0, 0.5, 1.0), insertion=(0.1, 0.9, 0.9), deletion=(0.9, 0.1, 0.1))
+        >>> round(curve.insertion_area, 3), round(curve.deletion_area, 3)
+        (0.7, 0.3)
     """
 
     fractions: tuple[float, ...]
@@ -114,6 +126,11 @@ class Findings:
         curve: insertion and deletion along the ranking, or ``None``.
         notes: plain sentences that the reader must know.
         record: parameters, convergence and spending of the search, ready for JSON.
+
+    Example:
+        >>> from unseen.explanation import Findings
+        >>> Findings(square.float(), notes=("drawn by hand",)).saliency.sum()
+        tensor(64.)
     """
 
     saliency: Tensor

@@ -96,6 +96,8 @@ def open_photo(source: PhotoSource) -> Image.Image:
             not finite, out of range or of another type.
 
     Example:
+        >>> import numpy as np
+        >>> from unseen import open_photo
         >>> open_photo(np.full((20, 30), 0.5)).getpixel((0, 0))
         (128, 128, 128)
     """
@@ -128,6 +130,12 @@ def to_tensor(image: Image.Image) -> Float[Tensor, "3 H W"]:
 
     Raises:
         PhotoError: the image is not RGB; :func:`open_photo` makes it so.
+
+    Example:
+        >>> from PIL import Image
+        >>> from unseen.inputs import to_tensor
+        >>> to_tensor(Image.new("RGB", (64, 48), "red")).shape
+        torch.Size([3, 48, 64])
     """
     if image.mode != "RGB":
         raise PhotoError(f"the image has mode {image.mode}, not RGB; pass it through open_photo first")
@@ -191,6 +199,13 @@ def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
 
     Raises:
         PhotoError: nothing was given, or a folder cannot be read or holds no photograph.
+
+    Example:
+        >>> from PIL import Image
+        >>> from unseen.inputs import find_photos
+        >>> Image.new("RGB", (64, 64)).save("black.png")
+        >>> [path.name for path in find_photos(["."])]
+        ['black.png']
     """
     found: list[Path] = []
     given = list(paths)

@@ -32,6 +32,11 @@ class TopKAblation(MaskMetric):
 
     Raises:
         ParameterError: a share outside its range.
+
+    Example:
+        >>> from unseen.metrics.ablation import TopKAblation
+        >>> TopKAblation(share=0.1)(case)  # the class that is named
+        0.0
     """
 
     share: float = 0.3

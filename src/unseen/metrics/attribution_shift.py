@@ -73,6 +73,13 @@ class AttributionShift:
         ParameterError: a value outside its range.
         NotApplicableError: (when called) fewer than three squares stay, or nobody can be asked for maps of what is seen
             in part (see :func:`~unseen.metrics.partial.partial_map`).
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from unseen.metrics.attribution_shift import AttributionShift
+        >>> shift = AttributionShift(side=8)
+        >>> shift(replace(case, explainer=lambda classifier, image, target: image[target])) < 0.01
+        True
     """
 
     visible: Literal["top", "random"] = "top"

@@ -55,6 +55,12 @@ class Coherency:
 
     Raises:
         NotApplicableError: nobody can be asked for maps, or the removal takes no soft masks or paints nothing.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from unseen.metrics.coherency import Coherency
+        >>> round(Coherency()(replace(case, explainer=lambda classifier, image, target: image[target])), 3)
+        1.0
     """
 
     def __call__(self, case: Case) -> float:
@@ -67,7 +73,13 @@ class Coherency:
 
 @dataclass(frozen=True)
 class Complexity:
-    """How much of the photograph the map claims (:func:`complexity`); asks the model nothing."""
+    """How much of the photograph the map claims (:func:`complexity`); asks the model nothing.
+
+    Example:
+        >>> from unseen.metrics.coherency import Complexity
+        >>> Complexity()(case)  # the share of the photograph that the square is
+        0.0625
+    """
 
     def __call__(self, case: Case) -> float:
         """The value; NaN if the map is constant."""
@@ -80,6 +92,12 @@ class Adcc:
 
     Raises:
         NotApplicableError: see :class:`Coherency`.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from unseen.metrics.coherency import Adcc
+        >>> round(Adcc()(replace(case, explainer=lambda classifier, image, target: image[target])), 3)
+        0.978
     """
 
     def __call__(self, case: Case) -> float:

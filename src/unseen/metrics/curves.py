@@ -108,6 +108,11 @@ class Deletion(Area):
         steps: see :class:`AlongRanking`, as is the next.
         score: ``probability`` or ``logit``.
         normalised: see :class:`Area`.
+
+    Example:
+        >>> from unseen.metrics.curves import Deletion
+        >>> Deletion(steps=16)(case) < 0.4  # without the square all three are as likely: 0.33
+        True
     """
 
     hides = True
@@ -123,6 +128,11 @@ class Insertion(Area):
         steps: see :class:`AlongRanking`, as is the next.
         score: ``probability`` or ``logit``.
         normalised: see :class:`Area`.
+
+    Example:
+        >>> from unseen.metrics.curves import Insertion
+        >>> Insertion(steps=16)(case) > 0.6
+        True
     """
 
     hides = False
@@ -161,6 +171,11 @@ class DeletionCorrelation(Correlation):
     Args:
         steps: see :class:`AlongRanking`, as is the next; at least 3, for two points always correlate.
         score: ``probability`` or ``logit``.
+
+    Example:
+        >>> from unseen.metrics.curves import DeletionCorrelation
+        >>> DeletionCorrelation(steps=16)(case) > 0.9
+        True
     """
 
     hides = True
@@ -175,6 +190,11 @@ class InsertionCorrelation(Correlation):
     Args:
         steps: see :class:`AlongRanking`, as is the next; at least 3, for two points always correlate.
         score: ``probability`` or ``logit``.
+
+    Example:
+        >>> from unseen.metrics.curves import InsertionCorrelation
+        >>> InsertionCorrelation(steps=16)(case) > 0.9
+        True
     """
 
     hides = False

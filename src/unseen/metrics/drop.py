@@ -82,6 +82,11 @@ class AverageDrop(SoftlyShown):
 
     Args:
         levels: see :class:`SoftlyShown`.
+
+    Example:
+        >>> from unseen.metrics.drop import AverageDrop
+        >>> AverageDrop()(case)
+        0.0
     """
 
     def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
@@ -95,6 +100,11 @@ class IncreaseInConfidence(SoftlyShown):
 
     Args:
         levels: see :class:`SoftlyShown`.
+
+    Example:
+        >>> from unseen.metrics.drop import IncreaseInConfidence
+        >>> IncreaseInConfidence()(case) in (0, 1)
+        True
     """
 
     def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
@@ -109,6 +119,11 @@ class AverageGain(SoftlyShown):
 
     Args:
         levels: see :class:`SoftlyShown`.
+
+    Example:
+        >>> from unseen.metrics.drop import AverageGain
+        >>> 0 <= AverageGain()(case) <= 1
+        True
     """
 
     def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:

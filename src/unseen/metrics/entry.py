@@ -27,6 +27,11 @@ class MetricEntry(Entry):
         weakness: what it is known to get wrong.
         over: for a metric whose values are classes that the model names: ``module:function`` that makes one number of
             those of a set and of the explained classes, (N,) each; empty where the set's number is the mean.
+
+    Example:
+        >>> from unseen.metrics import METRICS
+        >>> METRICS["deletion"].better, METRICS["deletion"].range
+        ('lower', '0 to 1 for probabilities, more if normalised')
     """
 
     judges: Literal["map", "part", "training"] = "map"

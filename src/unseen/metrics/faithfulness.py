@@ -102,6 +102,11 @@ class SensitivityN(_Drops):
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.metrics.faithfulness import SensitivityN
+        >>> SensitivityN(subsets=20)(case) > 0.9
+        True
     """
 
     n: float = 0.05
@@ -151,6 +156,11 @@ class Infidelity(_Drops):
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.metrics.faithfulness import Infidelity
+        >>> 0 <= Infidelity(samples=20)(case) <= 1
+        True
     """
 
     samples: int = 100

@@ -239,6 +239,26 @@ class GridPointing(_OnGrid):
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from unseen.metrics.grid import GridPointing
+        >>> pooled = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 4))
+        >>> pooled[2].weight.data = 20 * torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.8, 0.8, 0]])
+        >>> four = Classifier(pooled, preprocessing, labels=["red", "green", "blue", "yellow"])
+        >>> red, *others = (
+        ...     torch.tensor(one).reshape(3, 1, 1).expand(3, 32, 32)
+        ...     for one in ([1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0], [1.0, 1.0, 0])
+        ... )
+        >>> asked = Case(
+        ...     red[0],
+        ...     target=0,
+        ...     masked=ConstantFill("black").bind(four, red),
+        ...     explainer=lambda classifier, image, target: image[0] * (1 - image[1]),
+        ...     others=lambda: others,
+        ... )
+        >>> GridPointing()(asked)
+        1.0
     """
 
     size: Size = "shrunk"
@@ -273,6 +293,13 @@ class DiFull(_OnGrid):
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.metrics.grid import DiFull
+        >>> DiFull(cells=2)(case)  # a grid needs other photographs
+        Traceback (most recent call last):
+            ...
+        unseen.errors.NotApplicableError: this metric composes several photographs, but only one was given; give others
     """
 
     def __call__(self, case: Case) -> float:

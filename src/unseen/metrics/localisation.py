@@ -116,6 +116,11 @@ class PointingGame:
 
     Raises:
         ParameterError: it is negative.
+
+    Example:
+        >>> from unseen.metrics.localisation import PointingGame
+        >>> PointingGame(tolerance=0)(case)
+        1.0
     """
 
     tolerance: float = 15.0
@@ -131,7 +136,14 @@ class PointingGame:
 
 @dataclass(frozen=True)
 class LocalisationEnergy:
-    """See :func:`localisation_energy`: the energy-based pointing game, and relevance mass accuracy."""
+    """See :func:`localisation_energy`: the energy-based pointing game, and relevance mass accuracy.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from unseen.metrics.localisation import LocalisationEnergy
+        >>> LocalisationEnergy()(replace(case, saliency=torch.ones(32, 32)))  # a map that is the same everywhere
+        0.0625
+    """
 
     def __call__(self, case: Case) -> float:
         """In [0, 1]; NaN where nothing of the map is positive."""
@@ -147,6 +159,11 @@ class RankAccuracy:
 
     Raises:
         ParameterError: less than one.
+
+    Example:
+        >>> from unseen.metrics.localisation import RankAccuracy
+        >>> RankAccuracy()(case)
+        1.0
     """
 
     pixels: int | None = None
@@ -179,6 +196,11 @@ class IoU(_Thresholded):
 
     Raises:
         ParameterError: it lies outside.
+
+    Example:
+        >>> from unseen.metrics.localisation import IoU
+        >>> IoU()(case)
+        1.0
     """
 
     def __call__(self, case: Case) -> float:
@@ -195,6 +217,11 @@ class F1(_Thresholded):
 
     Raises:
         ParameterError: it lies outside.
+
+    Example:
+        >>> from unseen.metrics.localisation import F1
+        >>> F1()(case)
+        1.0
     """
 
     def __call__(self, case: Case) -> float:

@@ -137,6 +137,13 @@ class OptimisedFeatures:
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from unseen.metrics.optimised_features import OptimisedFeatures
+        >>> flat = replace(case, explainer=lambda classifier, image, target: torch.ones(32, 32))
+        >>> round(OptimisedFeatures("null", steps=5)(flat), 3)  # half on each of the two patches
+        0.5
     """
 
     scenario: Scenario = "null"

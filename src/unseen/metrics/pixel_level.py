@@ -34,6 +34,11 @@ class PixelLevel(MaskMetric):
     Raises:
         UnknownNameError: there is no such metric.
         ParameterError: one that does not judge maps or whose values are classes, or a threshold outside its range.
+
+    Example:
+        >>> from unseen.metrics.pixel_level import PixelLevel
+        >>> PixelLevel("localisation-energy")(case) * 64  # the map marks 64 pixels
+        1.0
     """
 
     of: str = "deletion"

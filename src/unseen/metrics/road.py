@@ -58,6 +58,11 @@ class Road(MaskMetric):
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.metrics.road import Road
+        >>> Road("morf", steps=3)(case)
+        1.0
     """
 
     order: RoadOrder = "combined"

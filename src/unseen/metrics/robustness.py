@@ -44,6 +44,14 @@ class SolidColours:
 
     Args:
         seed: of the colours.
+
+    Example:
+        >>> from itertools import islice
+        >>> from unseen.metrics.robustness import SolidColours, robustness
+        >>> colours = islice(SolidColours(seed=1).of("photo", target=0), 20)
+        >>> hits, count = robustness(classifier, photo, square[None], colours, target=0)
+        >>> count
+        20
     """
 
     seed: int = 0
@@ -65,6 +73,14 @@ class OtherPhotographs:
         photos: files to draw from, without replacement and in an order of its own for every photograph; one that cannot
             be opened is left out.
         seed: of the order.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> from unseen.metrics.robustness import OtherPhotographs
+        >>> Image.new("RGB", (32, 32), "blue").save("blue.png")
+        >>> [picture.shape for picture in OtherPhotographs(classifier, [Path("blue.png")]).of("photo", target=0)]
+        [torch.Size([3, 32, 32])]
     """
 
     classifier: Classifier

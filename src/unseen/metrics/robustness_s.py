@@ -208,6 +208,11 @@ class RobustnessS:
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.metrics.robustness_s import RobustnessS
+        >>> RobustnessS(share=0.1, rounds=1)(case) > 0
+        True
     """
 
     region: Region = "balance"

@@ -65,6 +65,13 @@ class Sensitivity:
         ParameterError: a value outside its range.
         NotApplicableError: (when called) nobody can be asked for maps; for ``removal`` see
             :func:`~unseen.metrics.partial.partial_map`.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from unseen.metrics.sensitivity import Sensitivity
+        >>> unmoved = replace(case, explainer=lambda classifier, image, target: square.float())
+        >>> Sensitivity("mean", samples=3)(unmoved)
+        0.0
     """
 
     statistic: Literal["mean", "max"] = "mean"

@@ -53,6 +53,12 @@ class AttMask:
         ParameterError: a value outside its range.
         NotApplicableError: (when called) nobody can be asked for maps of what is seen in part (see
             :func:`~unseen.metrics.partial.partial_map`), or no object is annotated where one is needed.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from unseen.metrics.zero_information import AttMask
+        >>> AttMask(keep=0.25)(replace(case, explainer=lambda classifier, image, target: image[target])) < 0.01
+        True
     """
 
     visible: Literal["top", "object"] = "top"
@@ -81,6 +87,11 @@ class AccuracyPreservation(MaskMetric):
 
     Raises:
         ParameterError: a share outside its range.
+
+    Example:
+        >>> from unseen.metrics.zero_information import AccuracyPreservation
+        >>> AccuracyPreservation(keep=0.1)(case)
+        1.0
     """
 
     keep: float = 0.25

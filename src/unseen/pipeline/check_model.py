@@ -32,6 +32,11 @@ class ModelCheck:
         measured: what was measured, or why it fails and what helps, in one line.
         passes: images that the network saw for it.
         seconds: how long it took.
+
+    Example:
+        >>> from unseen import ModelCheck
+        >>> ModelCheck("photograph", "holds", "named red with 0.70", passes=1, seconds=0.01).status
+        'holds'
     """
 
     name: str
@@ -62,8 +67,9 @@ def check_model(
         UnseenError: there is no such model.
 
     Example:
-        >>> found = unseen.check_model("efficientnet-lite0", "coffee.png")  # doctest: +SKIP
-        >>> [one.name for one in found if one.status != "holds"]  # doctest: +SKIP
+        >>> from unseen import check_model
+        >>> found = check_model(classifier, photo)
+        >>> [one.name for one in found if one.status == "fails"]
         []
     """
     subject = Subject(classifier_of(classifier), photo)

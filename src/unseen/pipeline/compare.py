@@ -67,8 +67,9 @@ def compare(
             a folder that cannot be written.
 
     Example:
-        >>> comparison = compare("coffee.png", methods=["occlusion"], removals=["ad", "grey"])  # doctest: +SKIP
-        >>> comparison.plot().savefig("sheet.png")  # doctest: +SKIP
+        >>> from unseen import compare
+        >>> comparison = compare(photo, classifier, methods=["occlusion"], removals=["ad", "grey"])
+        >>> comparison.plot().savefig("sheet.png")
     """
     request = Request.of(seed=seed, batch_size=batch_size)
     made = [(given, METHODS.resolve(given)) for given in several("methods", methods)]

@@ -107,8 +107,10 @@ def explain(
         UnseenError: one of its kinds, for every input that cannot be explained.
 
     Example:
-        >>> explanation = unseen.explain("coffee.png", confidence=[0.9])  # doctest: +SKIP
-        >>> explanation.save("explanations/coffee")  # doctest: +SKIP
+        >>> from unseen import explain
+        >>> explanation = explain(photo, classifier, confidence=0.9)
+        >>> explanation.label, explanation.parts[0].verified
+        ('red', True)
     """
     request = Request.of(confidence=confidence, seed=seed, parts=parts, contrastive=contrastive, batch_size=batch_size)
     search, hide = METHODS.resolve(method), REMOVALS.resolve(removal)

@@ -43,6 +43,17 @@ class Removal(Options, ABC):
 
     A removal is a frozen dataclass whose fields are its parameters. It defines :meth:`forward`; :meth:`bind`
     turns it into the masked classifier that explainers and metrics use.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from unseen.removal import Removal
+        >>> @dataclass(frozen=True)
+        ... class Dim(Removal):
+        ...     name = "dim"
+        ...     def forward(self, classifier, image):
+        ...         return lambda pixels, masks: classifier.forward(pixels * (0.5 + 0.5 * masks[:, None]))
+        >>> Dim().bind(classifier, photo)(torch.zeros(1, 32, 32))
+        tensor([[3.1250, 2.3438, 2.3438]])
     """
 
     soft: ClassVar[bool] = False
@@ -127,6 +138,13 @@ class MaskedClassifier:
         progress: told of every batch.
         evaluations: masked images evaluated so far; not the few of a removal's own check when it is bound.
         seconds: wall-clock seconds spent inside the model so far.
+
+    Example:
+        >>> masked = ConstantFill("black").bind(classifier, photo)
+        >>> masked(torch.stack([square, ~square])).argmax(1)  # all is red to whom the square alone is shown
+        tensor([0, 0])
+        >>> masked.evaluations
+        2
     """
 
     classifier: Classifier

@@ -45,6 +45,7 @@ def integer(name: str, value: object) -> int:
 
     Example:
         >>> import numpy as np
+        >>> from unseen.system.arguments import integer
         >>> integer("target", np.array([3]))
         3
     """
@@ -82,6 +83,7 @@ def reals(name: str, value: object) -> tuple[float, ...]:
         ParameterError: anything else.
 
     Example:
+        >>> from unseen.system.arguments import reals
         >>> reals("confidence", 0.5)
         (0.5,)
     """
@@ -143,6 +145,7 @@ def label_names(value: object) -> tuple[str, ...]:
             are not 0 … K − 1, each once.
 
     Example:
+        >>> from unseen.system.arguments import label_names
         >>> label_names({1: "dog", 0: "cat"}), label_names({"dog": 1, "cat": 0})
         (('cat', 'dog'), ('cat', 'dog'))
     """

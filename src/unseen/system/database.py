@@ -59,6 +59,7 @@ def check_row(row: Sequence[object], kinds: str) -> None:
         MalformedError: a value is of another type.
 
     Example:
+        >>> from unseen.system.database import check_row
         >>> check_row(("cat", None, 0.5), "tIf")
     """
     for place, (value, kind) in enumerate(zip(row, kinds, strict=True)):

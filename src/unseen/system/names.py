@@ -20,6 +20,7 @@ def file_name(text: str) -> str:
     taken off, the names of devices get a ``_``, and the end of a very long name is cut. A usual name stays as it is.
 
     Example:
+        >>> from unseen.system.names import file_name
         >>> file_name("cat"), file_name(".."), file_name("a/b"), file_name("nul.txt")
         ('cat', '_', 'a_b', 'nul_.txt')
     """
@@ -58,6 +59,7 @@ def printable(text: str, *, keep: str = "") -> str:
         keep: characters that pass, such as the line breaks of a table that is ready.
 
     Example:
+        >>> from unseen.system.names import printable
         >>> printable("cat\x1b[2J\n")
         'cat\\x1b[2J\\n'
     """

@@ -104,6 +104,9 @@ class Options:
     ``__post_init__`` after calling this one.
 
     Example:
+        >>> from dataclasses import dataclass
+        >>> from typing import Annotated
+        >>> from unseen.system.options import Options, Share
         >>> @dataclass(frozen=True)
         ... class Masks(Options):
         ...     visible: Annotated[float, Share("the probability that a cell is shown", ends="()")] = 0.5

@@ -59,6 +59,7 @@ def parse_json(text: str | bytes, kind: Any) -> Any:
         MalformedError: it is no JSON, or of another form.
 
     Example:
+        >>> from unseen.system.schema import parse_json
         >>> parse_json('{"sizes": [1, 2]}', dict[str, list[int]])
         {'sizes': [1, 2]}
         >>> parse_json('{"sizes": [1, "2"]}', dict[str, list[int]])

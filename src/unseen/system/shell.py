@@ -13,6 +13,7 @@ def command_line(words: Iterable[str]) -> str:
     """The words as one line that this system's shell takes apart again: POSIX's, or on Windows ``cmd`` and PowerShell.
 
     Example:
+        >>> from unseen.system.shell import command_line
         >>> command_line(["unseen", "explain", "my photo.jpg"]).replace('"', "'")
         "unseen explain 'my photo.jpg'"
     """

@@ -17,6 +17,11 @@ def load(name: str, weights: Path | None) -> Loaded:
     Raises:
         ParameterError: no bundled network of that name.
         ModelError: the weights are missing, damaged or of another network.
+
+    Example:
+        >>> from unseen.classifier.zoo.bundled import load
+        >>> load("efficientnet-lite0", None).preprocessing.size
+        (224, 224)
     """
     if name not in VARIANTS:
         raise ParameterError(f"{name!r} is not bundled; write one of {', '.join(VARIANTS)} alone")

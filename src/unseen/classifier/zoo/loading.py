@@ -43,6 +43,7 @@ def load_classifier(
         ModelError: an optional package is missing, or weights cannot be had, are damaged, unsafe or do not fit.
 
     Example:
+        >>> from unseen import load_classifier
         >>> load_classifier("efficientnet-lite0").label(281)
         'tabby'
     """

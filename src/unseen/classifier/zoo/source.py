@@ -26,6 +26,15 @@ class Loaded:
         model: maps normalised images to logits.
         preprocessing: as the source describes it.
         labels: class names in the order of the logits, or ``None`` when the source knows none.
+
+    Example:
+        >>> from unseen.classifier.zoo import MODELS, Loaded
+        >>> def colours(name, weights):
+        ...     return Loaded(network, preprocessing, labels=("red", "green", "blue"))
+        >>> MODELS.register("colours", colours, "names the colour")
+        >>> from unseen import load_classifier
+        >>> load_classifier("colours:any").label(0)
+        'red'
     """
 
     model: nn.Module

@@ -135,6 +135,17 @@ class DataRandomisation:
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.evaluation.retraining.datasets import Dataset
+        >>> from unseen.evaluation.retraining.labels import DataRandomisation
+        >>> from unseen.evaluation.retraining.training import Training
+        >>> labels = torch.arange(20) % 2  # ten red photographs, ten blue ones
+        >>> images = torch.eye(3)[2 * labels].reshape(20, 3, 1, 1).expand(20, 3, 16, 16).contiguous()
+        >>> dataset = Dataset("colours", images, labels, ("red", "blue"), torch.arange(12), torch.arange(12, 20))
+        >>> metric = DataRandomisation(repeats=1, images=2, epochs=2, training=Training(epochs=2))
+        >>> metric.run(dataset, ["saliency"]).methods
+        ('saliency', 'random', 'uniform', 'edges')
     """
 
     repeats: int = 3

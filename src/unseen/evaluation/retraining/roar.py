@@ -160,6 +160,17 @@ class RemoveAndRetrain:
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.evaluation.retraining.datasets import Dataset
+        >>> from unseen.evaluation.retraining.roar import RemoveAndRetrain
+        >>> from unseen.evaluation.retraining.training import Training
+        >>> labels = torch.arange(20) % 2  # ten red photographs, ten blue ones
+        >>> images = torch.eye(3)[2 * labels].reshape(20, 3, 1, 1).expand(20, 3, 8, 8).contiguous()
+        >>> dataset = Dataset("colours", images, labels, ("red", "blue"), torch.arange(12), torch.arange(12, 20))
+        >>> metric = RemoveAndRetrain(repeats=2, shares=(0.5,), training=Training(epochs=2))
+        >>> metric.run(dataset, ["edges"]).counts  # photographs trained on and tested on
+        (12, 8)
     """
 
     order: HidingOrder = "top"

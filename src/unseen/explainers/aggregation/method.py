@@ -43,6 +43,13 @@ class Aggregation(FromMap, Mixing):
 
     Raises:
         ParameterError: an option outside its range, an unknown method, or an aggregation of aggregations.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.aggregation.method import Aggregation
+        >>> saliency = map_of(Aggregation(of="occlusion/input-x-gradient"), masked, target=0)
+        >>> saliency[square].mean() > saliency[~square].mean()
+        tensor(True)
     """
 
     of: Annotated[

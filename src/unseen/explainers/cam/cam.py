@@ -216,6 +216,13 @@ class ActivationMap(FromFeatures):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.cam.cam import ActivationMap
+        >>> saliency = map_of(ActivationMap("grad-cam"), masked, target=0)
+        >>> saliency[square].mean() / saliency[~square].mean()  # as red 1.0 to red 0.2
+        tensor(5.)
     """
 
     weights: ChannelWeights = "grad-cam"

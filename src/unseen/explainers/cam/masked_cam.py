@@ -150,6 +150,12 @@ class ScoreCam(FromFeatures):
 
     Source: Wang et al., CVPRW 2020. One evaluation per channel, under the removal.
 
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.cam.masked_cam import ScoreCam
+        >>> map_of(ScoreCam(), masked, target=0).shape
+        torch.Size([32, 32])
     """
 
     hide: Annotated[
@@ -177,6 +183,13 @@ class OptiCam(FromFeatures):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.cam.masked_cam import OptiCam
+        >>> saliency = map_of(OptiCam(rounds=20), masked, target=0)
+        >>> saliency[square].mean() > saliency[~square].mean()
+        tensor(True)
     """
 
     rounds: Annotated[int, Count("how many steps of Adam are taken, one pass with a gradient each")] = 100

@@ -46,7 +46,14 @@ class Control(FromMap):
 
 @dataclass(frozen=True, kw_only=True)
 class RandomMap(Control):
-    """Independent uniform noise in [0, 1); the stream belongs to the photograph, so that another has another map."""
+    """Independent uniform noise in [0, 1); the stream belongs to the photograph, so that another has another map.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.controls.maps import RandomMap
+        >>> map_of(RandomMap(), masked, target=0, seed=1).shape
+        torch.Size([32, 32])
+    """
 
     def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
@@ -55,7 +62,14 @@ class RandomMap(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class UniformMap(Control):
-    """One everywhere; what ranks it breaks the ties at random."""
+    """One everywhere; what ranks it breaks the ties at random.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.controls.maps import UniformMap
+        >>> map_of(UniformMap(), masked, target=0).unique()
+        tensor([1.])
+    """
 
     def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""
@@ -65,7 +79,14 @@ class UniformMap(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Edges(Control):
-    """The magnitude of the Sobel gradient of the photograph's luminance."""
+    """The magnitude of the Sobel gradient of the photograph's luminance.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.controls.maps import Edges
+        >>> map_of(Edges(), masked, target=0)[10:14, 10:14].max() < 1e-6  # none inside the square
+        tensor(True)
+    """
 
     def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
         """See :meth:`Control.drawn`."""

@@ -78,6 +78,12 @@ class Saliency(FromGradients):
     """The absolute gradient of the score with respect to each pixel: how sensitive the score is, not for or against.
 
     Source: Simonyan, Vedaldi & Zisserman, 2014, section 3.1.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.gradients.gradient import Saliency
+        >>> map_of(Saliency(), masked, target=0).unique()  # 25 for the mean is as much for each of 32 × 32 pixels
+        tensor([0.0244])
     """
 
     channels: Channels = field(default="max-abs", kw_only=True)
@@ -93,6 +99,12 @@ class InputXGradient(FromGradients):
     """Gradient times the network's normalised input: what each pixel adds, to first order, to the mean colour.
 
     Source: Shrikumar, Greenside & Kundaje, 2017, section 3.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.gradients.gradient import InputXGradient
+        >>> map_of(InputXGradient(), masked, target=0).sum()  # the logit, for nothing has a bias
+        tensor(6.2500)
     """
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
@@ -152,6 +164,12 @@ class NoisyGradients(FromGradients):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.gradients.gradient import NoisyGradients
+        >>> map_of(NoisyGradients("square", samples=5), masked, target=0).min() >= 0
+        tensor(True)
     """
 
     statistic: Statistic = "mean"

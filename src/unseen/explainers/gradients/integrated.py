@@ -176,6 +176,13 @@ class IntegratedGradients(FromGradients):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.gradients.integrated import IntegratedGradients
+        >>> saliency = map_of(IntegratedGradients(baseline="black"), masked, target=0)
+        >>> 6.18 < saliency.sum() < 6.32  # what the photograph adds to black, within the tolerance of 1 %
+        tensor(True)
     """
 
     baseline: Baseline = "black"
@@ -206,6 +213,13 @@ class ExpectedGradients(FromGradients):
     Raises:
         ParameterError: an option outside its range.
         PhotoError: (from a call) no photographs in the folder.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.gradients.integrated import ExpectedGradients
+        >>> saliency = map_of(ExpectedGradients(samples=50), masked, target=0)
+        >>> saliency[square].mean() > saliency[~square].mean()
+        tensor(True)
     """
 
     photos: Annotated[

@@ -187,6 +187,12 @@ class RectifiedGradient(FromGradients):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.gradients.rectifiers import RectifiedGradient
+        >>> map_of(RectifiedGradient("guided"), masked, target=0).min() >= 0
+        tensor(True)
     """
 
     rule: RectifierRule = "guided"

@@ -38,6 +38,12 @@ class ZeroPoint(FromGradients, Descending):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.gradients.zero_point import ZeroPoint
+        >>> map_of(ZeroPoint("class"), masked, target=0).shape
+        torch.Size([32, 32])
     """
 
     information: Information = "all"

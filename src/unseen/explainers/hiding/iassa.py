@@ -110,6 +110,13 @@ class Iassa(FromMap):
     Raises:
         ParameterError: an option outside its range.
         NotApplicableError: (on use) β is below 1 and positions cannot be followed through the network.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.hiding.iassa import Iassa
+        >>> saliency = map_of(Iassa(budget=200, beta=1), masked, target=0)
+        >>> saliency[square].mean() > saliency[~square].mean()
+        tensor(True)
     """
 
     form: Annotated[IassaForm, Meaning("how masks are sampled")] = "halves"

@@ -127,6 +127,13 @@ class Lime(FromMap):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.hiding.lime import Lime
+        >>> saliency = map_of(Lime(segments=10, samples=200), masked, target=0)
+        >>> saliency[square].mean() > saliency[~square].mean()
+        tensor(True)
     """
 
     segments: Segments = 50

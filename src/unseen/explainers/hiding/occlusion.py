@@ -74,6 +74,13 @@ class Occlusion(FromMap):
 
     Raises:
         ParameterError: an option outside its range, or a stride that would leave pixels out.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.hiding.occlusion import Occlusion
+        >>> saliency = map_of(Occlusion(window=0.25, stride=0.25), masked, target=0)
+        >>> saliency[square].unique(), saliency[~square].unique()  # what hiding takes from the logit
+        (tensor([1.5625]), tensor([0.3125]))
     """
 
     window: Annotated[

@@ -112,6 +112,13 @@ class Rise(FromMap):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.hiding.rise import Rise
+        >>> saliency = map_of(Rise(masks=500), masked, target=0)
+        >>> saliency[square].mean() > saliency[~square].mean()
+        tensor(True)
     """
 
     masks: Annotated[int, Count("how many masks are evaluated")] = 2000

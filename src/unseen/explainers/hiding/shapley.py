@@ -113,6 +113,12 @@ class Shapley(FromMap):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.hiding.shapley import Shapley
+        >>> map_of(Shapley(segments=10), masked, target=0).sum()  # what all that is hidden takes from the logit
+        tensor(6.2500)
     """
 
     segments: Segments = 50

@@ -97,6 +97,12 @@ class DeepLift(FromGradients):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.propagation.deeplift import DeepLift
+        >>> map_of(DeepLift(baseline="black"), masked, target=0).sum()  # the logit less that of black
+        tensor(6.2500)
     """
 
     baseline: Baseline = "black"

@@ -100,6 +100,13 @@ class Lrp(FromGradients, RelevanceShares):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.propagation.lrp import Lrp
+        >>> saliency = map_of(Lrp("epsilon"), masked, target=0)
+        >>> saliency.sum()  # the logit: without biases nothing is lost on the way
+        tensor(6.2500)
     """
 
     score: Literal["logit"] = field(default="logit", init=False)

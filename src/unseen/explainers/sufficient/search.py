@@ -56,6 +56,18 @@ class FromMap(Options, Method, ABC):
 
     Raises:
         ParameterError: an option outside its range.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from unseen import explain
+        >>> from unseen.explainers import FromMap
+        >>> from unseen.explanation import Findings
+        >>> @dataclass(frozen=True)
+        ... class Redness(FromMap):
+        ...     def attribute(self, evaluate, seed, domain):
+        ...         return Findings(evaluate.masked.image[0])
+        >>> explain(photo, classifier, method=Redness(), removal="black").saliency.max()
+        tensor(1.)
     """
 
     blur: Blur = 0.0
@@ -93,7 +105,13 @@ class FromMap(Options, Method, ABC):
 
 @own_precision()
 def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Float[Tensor, "H W"]:
-    """The method's map alone, without parts and curves where it can do without."""
+    """The method's map alone, without parts and curves where it can do without.
+
+    Example:
+        >>> from unseen.explainers import METHODS, map_of
+        >>> map_of(METHODS.create("input-x-gradient"), masked, target=0).sum()  # the logit, for nothing has a bias
+        tensor(6.2500)
+    """
     if isinstance(method, FromMap):
         return method.attribute(Evaluator(masked, target), seed, None).saliency
     return method(masked, target, seed=seed).saliency

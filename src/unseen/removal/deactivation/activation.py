@@ -57,11 +57,9 @@ class ActivationDeactivation(Removal):
         NotApplicableError: (from :meth:`bind`) the network has an operation for which there is no sound rule.
 
     Example:
-        >>> from unseen import load_classifier
-        >>> classifier = load_classifier("efficientnet-lite0")
-        >>> masked = ActivationDeactivation().bind(classifier, torch.rand(3, 224, 224))
-        >>> masked(torch.ones(1, 224, 224)).shape
-        torch.Size([1, 1000])
+        >>> from unseen.removal.deactivation.activation import ActivationDeactivation
+        >>> ActivationDeactivation().bind(classifier, photo)(square[None])  # as if there were nothing but red
+        tensor([[25.,  0.,  0.]])
     """
 
     travel: Annotated[Travel, Meaning("how masks travel from layer to layer")] = "dilating"

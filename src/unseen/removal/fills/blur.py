@@ -30,6 +30,12 @@ class Blur(Painting):
 
     Raises:
         ParameterError: a width that is not positive and finite.
+
+    Example:
+        >>> from unseen.removal.fills.blur import Blur
+        >>> inside = Blur(width=4.0).bind(classifier, photo).painted(~square[None])[0, :, 12, 12]
+        >>> inside[0] < 1, inside[1] > 0  # less red, and not red alone
+        (tensor(True), tensor(True))
     """
 
     width: Width = 20.0

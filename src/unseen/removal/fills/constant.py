@@ -33,12 +33,9 @@ class ConstantFill(Painting):
         ParameterError: none of these colours.
 
     Example:
-        >>> from unseen import Classifier, Preprocessing
-        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
-        >>> classifier = Classifier(model, Preprocessing(size=(2, 2), resize=None))
-        >>> masked = ConstantFill("grey").bind(classifier, torch.rand(3, 2, 2))
-        >>> masked(torch.tensor([[[True, False], [True, True]]])).shape
-        torch.Size([1, 2])
+        >>> from unseen.removal.fills.constant import ConstantFill
+        >>> ConstantFill("grey").bind(classifier, photo).painted(~square[None])[0, :, 12, 12]
+        tensor([0.5000, 0.5000, 0.5000])
     """
 
     colour: Annotated[Colour, Meaning("the colour that hidden pixels get")]

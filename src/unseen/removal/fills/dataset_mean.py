@@ -36,6 +36,16 @@ class DatasetMean(Painting):
     Raises:
         ParameterError: a limit below 1; (when used) no folder, or a photograph not at the classifier's resolution.
         PhotoError: (when used) the folder, or a photograph in it, cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> from unseen.removal.fills.dataset_mean import DatasetMean
+        >>> Path("photos").mkdir()
+        >>> for colour in ("red", "blue"):
+        ...     Image.new("RGB", (32, 32), colour).save(f"photos/{colour}.png")
+        >>> DatasetMean("photos").bind(classifier, photo).painted(~square[None])[0, :, 12, 12]
+        tensor([0.5000, 0.0000, 0.5000])
     """
 
     folder: Annotated[

@@ -28,6 +28,11 @@ class MaxDistance(Painting):
     """Every hidden value becomes 0 or 1, whichever is farther; soft masks blend linearly.
 
     No value comes near what it was, so that no feature is favoured for its brightness. The shapes stay, in negative.
+
+    Example:
+        >>> from unseen.removal.fills.distance import MaxDistance
+        >>> MaxDistance().bind(classifier, photo).painted(~square[None])[0, :, 12, 12]  # red becomes cyan
+        tensor([0., 1., 1.])
     """
 
     soft = True
@@ -56,6 +61,11 @@ class AveragedMaxDistance(Averaging):
 
     Raises:
         ParameterError: a count below 1, or a seed outside 0 … 2⁶³ − 1.
+
+    Example:
+        >>> from unseen.removal.fills.distance import AveragedMaxDistance
+        >>> AveragedMaxDistance(count=4).bind(classifier, photo)(~square[None]).shape
+        torch.Size([1, 3])
     """
 
     count: Annotated[int, Count("how many images the score is averaged over")] = 8

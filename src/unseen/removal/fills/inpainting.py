@@ -39,6 +39,12 @@ class Inpainting(Painting):
     Raises:
         ParameterError: another algorithm, or a radius below 1.
         ModelError: (when used) the extra ``inpainting`` is not installed.
+
+    Example:
+        >>> from unseen.removal.fills.inpainting import Inpainting
+        >>> inpainting = Inpainting("telea", radius=3.0)
+        >>> inpainting.bind(classifier, photo).painted(~square[None])[0, :, 12, 12]  # doctest: +SKIP
+        tensor([0.2000, 0.2000, 0.2000])
     """
 
     algorithm: Annotated[Algorithm, Meaning("OpenCV's algorithm")]

@@ -45,6 +45,11 @@ class LinearImputation(Painting):
 
     Raises:
         ParameterError: negative noise, or a negative seed.
+
+    Example:
+        >>> from unseen.removal.fills.linear import LinearImputation
+        >>> LinearImputation(noise=0).bind(classifier, photo).painted(~square[None])[0, :, 12, 12]
+        tensor([0.2000, 0.2000, 0.2000])
     """
 
     noise: Annotated[

@@ -41,6 +41,16 @@ class Marginal(Averaging):
         ParameterError: a count below 1, a seed outside 0 … 2⁶³ − 1; (when bound) no folder, or too few photographs in
             it, or a photograph that is not at the classifier's resolution.
         PhotoError: (when bound) the folder, or a photograph in it, cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> from unseen.removal.fills.marginal import Marginal
+        >>> Path("photos").mkdir()
+        >>> for colour in ("red", "blue"):
+        ...     Image.new("RGB", (32, 32), colour).save(f"photos/{colour}.png")
+        >>> Marginal("photos", count=2).bind(classifier, photo)(~square[None]).shape
+        torch.Size([1, 3])
     """
 
     donors: Annotated[

@@ -35,6 +35,11 @@ class Neighbour(Painting):
 
     Raises:
         ParameterError: a width that is not positive and finite.
+
+    Example:
+        >>> from unseen.removal.fills.neighbour import Neighbour
+        >>> Neighbour().bind(classifier, photo).painted(~square[None])[0, :, 12, 12]
+        tensor([0.2000, 0.2000, 0.2000])
     """
 
     width: Width = 2.0

@@ -33,6 +33,11 @@ class Noise(Painting):
 
     Raises:
         ParameterError: another kind, or a seed outside 0 … 2⁶³ − 1.
+
+    Example:
+        >>> from unseen.removal.fills.noise import Noise
+        >>> Noise("normal", seed=1).bind(classifier, photo)(square[None]).shape
+        torch.Size([1, 3])
     """
 
     kind: Annotated[Literal["uniform", "normal"], Meaning("how the noise is distributed")] = "uniform"
@@ -65,6 +70,11 @@ class AddedNoise(Painting):
 
     Raises:
         ParameterError: a deviation that is not positive and finite, or a seed outside 0 … 2⁶³ − 1.
+
+    Example:
+        >>> from unseen.removal.fills.noise import AddedNoise
+        >>> AddedNoise(deviation=0.1).bind(classifier, photo)(~square[None]).argmax(1)
+        tensor([0])
     """
 
     deviation: Annotated[float, Positive("the standard deviation of the noise, in units of pixels in [0, 1]")] = 0.3

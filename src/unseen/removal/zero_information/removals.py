@@ -76,6 +76,11 @@ class Addition(Solved, Adding):
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.removal.zero_information.removals import Addition
+        >>> Addition(most=20).bind(classifier, photo)(~square[None]).shape
+        torch.Size([1, 3])
     """
 
     entry = "zip"
@@ -93,6 +98,11 @@ class Decomposition(Solved, Decomposing):
 
     Raises:
         ParameterError: a parameter outside its range.
+
+    Example:
+        >>> from unseen.removal.zero_information.removals import Decomposition
+        >>> Decomposition(most=20).bind(classifier, photo)(~square[None]).shape
+        torch.Size([1, 3])
     """
 
     entry = "zip-decomposition"
