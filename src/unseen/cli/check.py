@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from unseen.cli.messages import print_json, say
 from unseen.cli.options import Flag, Listed
-from unseen.cli.progress import progress
 from unseen.system.process import wait_passively
+from unseen.system.progress import progress_bar
 
 HELP = """Hold criteria against methods: what holds, what fails and on which witness.
 
@@ -66,7 +66,7 @@ def check(
     REMOVALS.create(removal)
     Request(seed=seed)
     cells = {}
-    with progress("checking", unit="verdicts") as watch:
+    with progress_bar("checking", unit="verdicts") as watch:
         for method, criterion, verdict in table(specs, names, removal, seed, watch):
             cells[method, criterion] = verdict
             if json:

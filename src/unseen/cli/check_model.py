@@ -11,9 +11,9 @@ from cyclopts import Parameter
 
 from unseen.cli.messages import print_json, say
 from unseen.cli.options import Flag
-from unseen.cli.progress import progress
 from unseen.system.names import lines_of
 from unseen.system.process import tune_allocator, wait_passively
+from unseen.system.progress import progress_bar
 
 if TYPE_CHECKING:
     from unseen.pipeline.check_model import ModelCheck
@@ -71,10 +71,9 @@ def check_model(
     from unseen.pipeline.check_model import check_model as check
 
     tune_allocator()
-    with progress(f"loading {model}"):
+    with progress_bar(f"loading {model}"):
         classifier = load_classifier(model, device=device, labels=labels)
-    with progress("checking", unit="checks") as watch:
-        found = check(classifier, photo, onnx=onnx, progress=watch)
+    found = check(classifier, photo, onnx=onnx, progress=True)
     if json:
         for one in found:
             print_json({"model": model, "photo": str(photo), **asdict(one)})

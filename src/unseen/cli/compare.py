@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.options import Flag, Listed
-from unseen.cli.progress import progress
 from unseen.errors import OutputError
 from unseen.system.process import wait_passively
 
@@ -110,7 +109,7 @@ def compare(
             seed=seed,
             batch_size=batch_size,
             folder=out,
-            watch=progress,
+            progress=True,
             finished=finished,
         )
     except OutputError as error:  # of the record or the sheet; the cells are saved by themselves

@@ -12,9 +12,9 @@ from unseen.cli.evaluate import chosen
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.options import Flag, Listed, numbers
-from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
 from unseen.system.process import wait_passively
+from unseen.system.progress import progress_bar
 
 HELP = """Measure how far photographs with a part hidden are from photographs.
 
@@ -112,7 +112,7 @@ def distance(
         raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER or a smaller --limit")
     check_writable(out)
     classifier = ready(model, device, labels, None)
-    with progress("distance", unit="pictures") as listener:
+    with progress_bar("distance", unit="pictures") as listener:
         located = asked.run(judged, known, classifier, store=out / FILE, progress=listener)
     for what, reason in located.failed:
         complain(UnseenError(reason), what)

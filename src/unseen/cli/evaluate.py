@@ -12,9 +12,9 @@ from cyclopts import Parameter
 
 from unseen.cli.messages import complain, note, print_json, say
 from unseen.cli.options import Flag, Listed, numbers
-from unseen.cli.progress import progress
 from unseen.errors import OutputError, ParameterError, UnseenError
 from unseen.system.process import tune_allocator, wait_passively
+from unseen.system.progress import progress_bar
 
 if TYPE_CHECKING:
     from unseen.evaluation.judging.ledger import Row
@@ -172,7 +172,7 @@ def _run(plan: Plan, out: Path, workers: int, counts: set[int]) -> list[Row]:
     """All measurements; ``counts`` receives how many explanations were done, each time that their number changed."""
     from unseen.evaluation.judging import engine
 
-    with progress("evaluating", unit="explanations") as listener:
+    with progress_bar("evaluating", unit="explanations") as listener:
 
         def listen(stage: str, done: int, expected: int | None) -> None:
             counts.add(done)

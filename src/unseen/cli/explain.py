@@ -13,9 +13,9 @@ from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.mixing import mixed
 from unseen.cli.options import Flag, Listed
-from unseen.cli.progress import Listener, progress
 from unseen.errors import UnseenError
 from unseen.system.process import wait_passively
+from unseen.system.progress import ProgressListener, progress_bar
 
 if TYPE_CHECKING:
     from unseen.classifier import Classifier
@@ -147,7 +147,7 @@ def explain(
     for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):
         label = photo.name if len(found) == 1 else f"[{number}/{len(found)}] {photo.name}"
         try:
-            with progress(label) as listener:
+            with progress_bar(label) as listener:
                 explanation, files = _explain_one(photo, folder, classifier, request, listener)
         except UnseenError as error:
             failed += 1
@@ -174,7 +174,7 @@ def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], int]:
 
 
 def _explain_one(
-    photo: Path, folder: Path, classifier: Classifier, request: Wanted, listener: Listener
+    photo: Path, folder: Path, classifier: Classifier, request: Wanted, listener: ProgressListener
 ) -> tuple[Explanation, dict[str, Path]]:
     from unseen.pipeline.explain import explain as explain_photo
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unseen.cli.messages import note
-from unseen.cli.progress import progress
 from unseen.errors import ModelError
 from unseen.system.process import tune_allocator
+from unseen.system.progress import progress_bar
 
 if TYPE_CHECKING:
     from unseen.classifier import Classifier
@@ -19,7 +19,7 @@ def ready(model: str, device: str, labels: Path | None, target: str | None) -> C
     from unseen.classifier.zoo import load_classifier
 
     tune_allocator()
-    with progress(f"loading {model}"):
+    with progress_bar(f"loading {model}"):
         classifier = load_classifier(model, device=device, labels=labels)
         if target is not None:
             classifier.target_index(target)

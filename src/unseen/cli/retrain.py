@@ -9,9 +9,9 @@ from cyclopts import Parameter
 
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.options import Flag, Listed, numbers
-from unseen.cli.progress import progress
 from unseen.errors import ParameterError, UnseenError
 from unseen.system.process import tune_allocator, wait_passively
+from unseen.system.progress import progress_bar
 
 HELP = """Judge methods by networks that are trained anew, on a small data set.
 
@@ -118,7 +118,7 @@ def retrain(
     check_writable(out)
     tune_allocator()
     file = out / f"{metric}.json"
-    with progress(metric, unit="networks") as listener:
+    with progress_bar(metric, unit="networks") as listener:
         found = judge.run(dataset, specs, device=where, out=file, progress=listener)
     for method, reason in found.failed:
         complain(UnseenError(reason), method)

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from unseen.cli.messages import print_json, say
 from unseen.cli.options import Flag
-from unseen.cli.progress import progress
 from unseen.system.process import tune_allocator, wait_passively
+from unseen.system.progress import progress_bar
 
 HELP = """Train a masked autoencoder, which paints hidden parts, on your photographs.
 
@@ -79,7 +79,7 @@ def train_mae(
     training = MaeTraining(Design(size, patch, width, depth), epochs=epochs, batch=batch, seed=seed)
     where = resolve_device(device)
     tune_allocator()
-    with progress("train-mae", unit="photographs") as listener:
+    with progress_bar("train-mae", unit="photographs") as listener:
         found = train_autoencoder(folder, out, training, device=where, progress=listener)
     if json:
         print_json(found.to_dict())

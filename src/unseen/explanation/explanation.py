@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,8 +13,10 @@ from torch import Tensor
 
 from unseen.errors import ParameterError
 from unseen.explanation.findings import Curve, Part, check_share, form_of, same
+from unseen.explanation.words import effort, headline, parts_found
 from unseen.system.files import check_writable
-from unseen.system.pictures import png
+from unseen.system.names import lines_of
+from unseen.system.pictures import inline, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from unseen.explanation.storage import PartRecord, Stored
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """What one method found for one photograph and one class.
 
@@ -81,6 +81,13 @@ class Explanation:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Explanation) and same(self, other)
+
+    def __repr__(self) -> str:
+        return f"<Explanation: {headline(self)}; {parts_found(self)}>"
+
+    def __str__(self) -> str:
+        """Three lines: what was explained, what was found, and what it took."""
+        return lines_of([headline(self), parts_found(self), effort(self)])
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -143,9 +150,7 @@ class Explanation:
         return png(self.plot())
 
     def _repr_html_(self) -> str:
-        alt = html.escape(f"{self.label}: {self.method} explanation under removal {self.removal}", quote=True)
-        picture = base64.b64encode(self._repr_png_()).decode()
-        return f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{picture}">'
+        return inline(self._repr_png_(), f"{self.label}: {self.method} explanation under removal {self.removal}")
 
 
 def _rebuilt(stored: Stored) -> Explanation:

@@ -16,7 +16,7 @@ Role = Literal["sufficient", "contrastive"]
 """What a part does: it suffices, or it suffices and is needed."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Part:
     """A set of pixels that was shown to the model alone, and what the model said.
 
@@ -61,6 +61,10 @@ class Part:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Part) and same(self, other)
+
+    def __repr__(self) -> str:
+        about = ", ".join(f"{name}={value!r}" for name, value in self.to_dict().items() if value is not None)
+        return f"Part({about})"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the mask, and the share of pixels that it shows, ready for JSON."""
@@ -116,7 +120,7 @@ def area(fractions: Sequence[float], heights: Sequence[float]) -> float:
     return sum((right - left) * (before + after) / 2 for (left, right), (before, after) in zip(x, y, strict=True))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Findings:
     """What a method returns; :func:`unseen.explain` adds photograph, target and provenance.
 
@@ -138,6 +142,10 @@ class Findings:
     curve: Curve | None = None
     notes: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        height, width = self.saliency.shape
+        return f"<Findings: a map of {height} × {width}, {len(self.parts)} parts, {len(self.notes)} notes>"
 
 
 def same(one: Any, other: Any) -> bool:

@@ -18,7 +18,7 @@ from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import UnseenError
 from unseen.inputs.photo import PhotoSource
 from unseen.pipeline.model_checks import CHECKS, Check, Status, Subject
-from unseen.system.progress import ProgressListener
+from unseen.system.progress import Listening, listening
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ModelCheck:
 
 
 def check_model(
-    classifier: str | Classifier, photo: PhotoSource, *, onnx: bool = False, progress: ProgressListener | None = None
+    classifier: str | Classifier, photo: PhotoSource, *, onnx: bool = False, progress: Listening = None
 ) -> list[ModelCheck]:
     """Make all checks of a model that methods make when it is first used, and some that they cannot afford.
 
@@ -57,7 +57,7 @@ def check_model(
         classifier: the model, or a name for :func:`unseen.load_classifier`.
         photo: any photograph of the kind that the model is for: path, PIL image, array or tensor.
         onnx: compare it also with its copy on ONNX Runtime, which takes some ten seconds.
-        progress: told of every check: (name, checks done, checks in all).
+        progress: ``True`` draws a bar; a function is told of every check: (name, checks done, checks in all).
 
     Returns:
         What each found, in the order in which they were made.
@@ -76,10 +76,10 @@ def check_model(
     checks = [check for check in CHECKS if onnx or not check.slow]
     _ = subject.prepared, subject.before  # a photograph that cannot be read is no fault of the model
     found: list[ModelCheck] = []
-    with _counting(subject.classifier.model) as count:
+    with _counting(subject.classifier.model) as count, listening(progress, "checking", unit="checks") as listener:
         for number, check in enumerate(checks):
-            if progress is not None:
-                progress(check.name, number, len(checks))
+            if listener is not None:
+                listener(check.name, number, len(checks))
             passes, began = count[0], time.perf_counter()
             status, measured = _asked(check, subject, {one.name for one in found if one.status == "fails"})
             seconds = time.perf_counter() - began

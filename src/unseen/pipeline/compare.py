@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from unseen.system.arguments import Integer, several
 from unseen.system.files import check_writable, replace_file
 from unseen.system.names import distinct_names
 from unseen.system.pictures import png
-from unseen.system.progress import ProgressListener
+from unseen.system.progress import Listening, ProgressListener, listening
 
 SHEET, RECORD = "sheet.png", "comparison.json"
 
@@ -41,7 +40,7 @@ def compare(
     seed: Integer = 0,
     batch_size: Integer | None = None,
     folder: str | Path | None = None,
-    watch: Callable[[str], AbstractContextManager[ProgressListener | None]] | None = None,
+    progress: Listening = None,
     finished: Callable[[Cell], None] | None = None,
 ) -> Comparison:
     """Explain one decision by every method under every removal.
@@ -58,8 +57,8 @@ def compare(
         batch_size: masks per pass; chosen from the device by default.
         folder: where each cell is saved, with ``comparison.json``, as soon as it is there; ``sheet.png`` comes at
             the end, also if it is interrupted.
-        watch: is opened for each cell with its name, such as ``"[3/8] rise × grey"``, and gives what listens to its
-            progress; see :func:`unseen.explain`.
+        progress: ``True`` draws a bar for each cell; a function is told of every batch, with the cell's name in the
+            stage: ``"[3/8] rise × grey: masks"``; see :func:`unseen.explain`.
         finished: told of every cell when it is over.
 
     Raises:
@@ -86,7 +85,7 @@ def compare(
     comparison = Comparison(decision, tuple(searches), tuple(hides), removal_independent)
     try:
         for number, ((method, removal), own) in enumerate(zip(pairs, folders, strict=True), 1):
-            with watch(f"[{number}/{len(pairs)}] {method} × {removal}") if watch else nullcontext() as listener:
+            with listening(progress, f"[{number}/{len(pairs)}] {method} × {removal}", named=True) as listener:
                 cell = Cell(method, removal)
                 try:
                     explanation = explain_decision(

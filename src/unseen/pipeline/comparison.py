@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from unseen.classifier.decision import Decision
 from unseen.errors import UnseenError
 from unseen.explanation import Explanation
+from unseen.explanation.plotting.columns import percent
 from unseen.pipeline.sheet import sheet
+from unseen.system.pictures import inline, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cell:
     """One method under one removal.
 
@@ -33,6 +35,10 @@ class Cell:
     error: UnseenError | None = None
     folder: Path | None = None
 
+    def __repr__(self) -> str:
+        found = repr(self.explanation) if self.error is None else str(self.error)
+        return f"<Cell: {self.method} × {self.removal}: {found}>"
+
     def to_dict(self) -> dict[str, Any]:
         """What it cost and reached, ready for JSON; without explanation, why there is none."""
         about = self.explanation.provenance if self.explanation else {}
@@ -48,7 +54,7 @@ class Cell:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Every method under every removal, for one decision.
 
@@ -65,6 +71,11 @@ class Comparison:
     removals: tuple[str, ...]
     removal_independent: frozenset[str] = frozenset()
     cells: tuple[Cell, ...] = ()
+
+    def __repr__(self) -> str:
+        said = f"{self.decision.label} {percent(self.decision.probability)}"
+        lost = f", {len(self.failures)} failed" if self.failures else ""
+        return f"<Comparison: {said}, {len(self.methods)} methods × {len(self.removals)} removals{lost}>"
 
     @property
     def rows(self) -> tuple[tuple[Cell, ...], ...]:
@@ -94,3 +105,9 @@ class Comparison:
     def plot(self) -> Figure:
         """The maps as one sheet: columns are methods, rows are removals."""
         return sheet(self)
+
+    def _repr_png_(self) -> bytes:
+        return png(self.plot())
+
+    def _repr_html_(self) -> str:
+        return inline(self._repr_png_(), f"{self.decision.label}: {', '.join(self.methods)} compared")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -23,7 +25,7 @@ from unseen.inputs.streams import check_seed
 from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
 from unseen.removal import REMOVALS, Removal
 from unseen.system.arguments import Integer, Reals, conform
-from unseen.system.progress import ProgressListener
+from unseen.system.progress import Listening, ProgressListener, listening
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def explain(
     parts: Integer = 1,
     contrastive: bool = False,
     batch_size: Integer | None = None,
-    progress: ProgressListener | None = None,
+    progress: Listening = None,
 ) -> Explanation:
     """Explain why a classifier sees ``target`` in a photograph.
 
@@ -98,7 +100,8 @@ def explain(
         contrastive: ask also that hiding the part changes the class.
         batch_size: masks per pass; chosen from the device by default. Results do not depend on it beyond
             floating-point rounding.
-        progress: told of every batch: (stage, evaluations done, evaluations expected or ``None``).
+        progress: ``True`` draws a bar, in a terminal or a notebook; a function is told of every batch: (stage,
+            evaluations done, evaluations in all when the stage is over, or ``None`` where they cannot be counted).
 
     Returns:
         Saliency map, parts, curve, notes and the provenance to run it again.
@@ -115,7 +118,8 @@ def explain(
     request = Request.of(confidence=confidence, seed=seed, parts=parts, contrastive=contrastive, batch_size=batch_size)
     search, hide = METHODS.resolve(method), REMOVALS.resolve(removal)
     decision = decide(photo, classifier_of(classifier), target, batch_size=request.batch_size)
-    return explain_decision(decision, search, hide, request, progress=progress)
+    with listening(progress, Path(photo).name if isinstance(photo, (str, PathLike)) else "photograph") as listener:
+        return explain_decision(decision, search, hide, request, progress=listener)
 
 
 @own_precision()

@@ -179,7 +179,13 @@ class MaskedClassifier:
         return tuple(getattr(self.forward, "notes", ()))
 
     def announce(self, stage: str, expected: int | None = None) -> None:
-        """Name the work that follows and how many evaluations (in all) it is expected to reach."""
+        """Name the work that follows, and the evaluations that are done when it is over, where they can be counted.
+
+        Args:
+            stage: what the work is called.
+            expected: evaluations of this masked classifier in all, those before it included, at most; ``None`` where
+                the work decides. A number that turns out too small is withdrawn.
+        """
         self.stage, self.expected = stage, expected
         self._report()
 
@@ -320,7 +326,8 @@ class MaskedClassifier:
 
     def _report(self) -> None:
         if self.progress is not None:
-            self.progress(self.stage, self.evaluations, self.expected)
+            exceeded = self.expected is not None and self.evaluations > self.expected
+            self.progress(self.stage, self.evaluations, None if exceeded else self.expected)
 
 
 def check_image(image: Tensor) -> None:

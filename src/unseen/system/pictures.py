@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 import warnings
 from typing import TYPE_CHECKING
@@ -20,3 +22,9 @@ def png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # each release words it
         figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def inline(picture: bytes, alt: str) -> str:
+    """A PNG file as an HTML image for a notebook, no wider than its page; ``alt`` is what is read in its place."""
+    source = base64.b64encode(picture).decode()
+    return f'<img alt="{html.escape(alt, quote=True)}" style="max-width: 100%" src="data:image/png;base64,{source}">'

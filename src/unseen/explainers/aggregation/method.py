@@ -80,10 +80,14 @@ class Aggregation(FromMap, Mixing):
         found = aggregate(evaluate.masked, evaluate.target, self.methods, self, seed=seed)
         return Findings(found.saliency, notes=tuple(_notes(found)), record=_record(found, self))
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, int]) -> int | None:
         """See :meth:`FromMap.cost`."""
-        once = sum(method.cost(shape) if isinstance(method, FromMap) else 0 for method in self.methods.values())
-        return once * (1 + (self.nearby if self.goal != "faithfulness" else 0)) + self.hidden
+        each = [method.cost(shape) if isinstance(method, FromMap) else None for method in self.methods.values()]
+        once = [most for most in each if most is not None]
+        if len(once) < len(each):
+            return None
+        near = self.nearby if self.goal != "faithfulness" else 0
+        return sum(once) * (1 + near) + (1 + self.hidden if self.goal != "robustness" else 0)
 
 
 def _notes(found: Aggregate) -> list[str]:

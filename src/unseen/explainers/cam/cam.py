@@ -236,3 +236,8 @@ class ActivationMap(FromFeatures):
         if self.weights == "ablation-cam":
             masked.announce("channels", masked.evaluations + features.channels)
         return self.findings(features, activation_map(features, self.weights))
+
+    def cost(self, shape: tuple[int, int]) -> int | None:
+        """See :meth:`FromMap.cost`; passes for each channel, or map, are announced when the network has been seen."""
+        del shape
+        return None if self.weights in ("cam", "ablation-cam") else 1

@@ -174,6 +174,9 @@ class ScoreCam(FromFeatures):
         masked.announce("channels as masks", masked.evaluations + features.channels)
         return self.findings(features, score_cam(masked, features, hide=self.hide))
 
+    def cost(self, shape: tuple[int, int]) -> None:
+        """See :meth:`FromMap.cost`; one for each channel, which is announced when the network has been seen."""
+
 
 @dataclass(frozen=True)
 class OptiCam(FromFeatures):

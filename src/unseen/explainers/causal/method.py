@@ -14,8 +14,6 @@ from unseen.explainers.sufficient.search import Block, Blur, FromMap
 from unseen.explanation import Findings
 from unseen.system.options import Count, Share
 
-_EVALUATIONS_OF_ITERATION = {"minimal": 12, "rex": 28, "definition": 28}
-
 
 @dataclass(frozen=True)
 class Causal(FromMap):
@@ -64,7 +62,5 @@ class Causal(FromMap):
         )
         return Findings(found)
 
-    def cost(self, shape: tuple[int, int]) -> int:
-        """See :meth:`FromMap.cost`."""
-        del shape
-        return self.iterations * _EVALUATIONS_OF_ITERATION[self.credit]
+    def cost(self, shape: tuple[int, int]) -> None:
+        """Not known before the search: which boxes keep the class decides which are split further."""

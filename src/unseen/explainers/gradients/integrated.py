@@ -201,7 +201,7 @@ class IntegratedGradients(FromGradients):
     def cost(self, shape: tuple[int, int]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
-        return min(self.most, 64)
+        return self.most
 
 
 @dataclass(frozen=True)

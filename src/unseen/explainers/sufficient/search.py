@@ -20,6 +20,7 @@ from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank
 from unseen.explainers.sufficient.minimisation import minimise
 from unseen.explanation import Findings, Part
 from unseen.removal import MaskedClassifier
+from unseen.system.arguments import Reals, reals
 from unseen.system.options import Count, Options, Share
 
 Blur = Annotated[
@@ -41,8 +42,6 @@ Block = Annotated[
 
 _FLAT = 1e-6
 """Share of a map's largest value that float32 makes by rounding."""
-
-_EVALUATIONS_OF_PART = {False: 40, True: 130}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +83,11 @@ class FromMap(Options, Method, ABC):
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
         """The map with its notes and its own evidence, no parts yet; pixels outside ``domain`` are not ranked."""
 
-    def cost(self, shape: tuple[int, int]) -> int:
-        """Evaluations that a map is expected to take, passes with a gradient among them; 1 unless a method says so."""
+    def cost(self, shape: tuple[int, int]) -> int | None:
+        """Evaluations that a map takes at most, passes with a gradient among them; 1 unless a method says so.
+
+        ``None`` where what is found on the way decides how many follow; progress then has no total.
+        """
         del shape
         return 1
 
@@ -94,13 +96,14 @@ class FromMap(Options, Method, ABC):
         masked: MaskedClassifier,
         target: int,
         *,
-        confidence: Sequence[float] = (0.5,),
+        confidence: Reals = (0.5,),
         seed: int = 0,
         parts: int = 1,
         contrastive: bool = False,
     ) -> Findings:
         """Explain why the model says class ``target``; see :class:`unseen.explainers.catalogue.Method`."""
-        return _Search(self, Evaluator(masked, target), seed, contrastive).findings(confidence, parts)
+        wanted = reals("confidence", confidence)
+        return _Search(self, Evaluator(masked, target), seed, contrastive).findings(wanted, parts)
 
 
 @own_precision()
@@ -139,7 +142,7 @@ class _Search:
     def findings(self, confidence: Sequence[float], count: int) -> Findings:
         """The map with its curve, and for each γ, in the order asked, ``count`` disjoint parts or a note."""
         wanted = sorted(set(confidence), reverse=True)
-        with self._stage(self.method.stage, maps=1, parts=count * len(wanted)):
+        with self._stage(self.method.stage, self.method.cost(self.masked.shape)):
             made = self._made(None)
             saliency = made.saliency
             self.notes += made.notes
@@ -151,15 +154,14 @@ class _Search:
                     f"the map of {self.label} is the same everywhere: it ranks no pixel before another, and curves and "
                     "parts follow a random order"
                 )
-            with self._stage("curves", parts=count * len(wanted)):
+            with self._stage("curves", 2 * len(sizes)):
                 line = curve(self.evaluate, ranking, sizes)
         else:
             self.notes.append(self.method.empty.format(label=self.label))
         found: dict[float, list[Part]] = {}
         costs: dict[str, int] = {}
-        for index, gamma in enumerate(wanted):
-            maps = count - 1 if self.method.renewed else 0
-            with self._stage("parts", maps=maps, parts=count * (len(wanted) - index)):
+        for gamma in wanted:
+            with self._stage("parts"):
                 before = self.masked.evaluations
                 larger = [parts[0].mask for parts in found.values() if parts]
                 found[gamma] = list(self._parts(gamma, count, made, (ranking, sizes), larger[-1:]))
@@ -270,11 +272,9 @@ class _Search:
         return f"keep {self.label} on top with γ = {gamma:g}{hidden}"
 
     @contextmanager
-    def _stage(self, name: str, *, maps: int = 0, parts: int = 0) -> Iterator[None]:
-        """Tell progress what is ahead, and keep account of what the stage spent."""
-        curves_ahead = 0 if name == "parts" else 2 * self.method.steps
-        parts_ahead = parts * _EVALUATIONS_OF_PART[self.method.block > 0]
+    def _stage(self, name: str, most: int | None = None) -> Iterator[None]:
+        """Tell progress what the stage takes at most, if that is known, and keep account of what it spent."""
         before = self.masked.evaluations
-        self.masked.announce(name, before + maps * self.method.cost(self.masked.shape) + curves_ahead + parts_ahead)
+        self.masked.announce(name, None if most is None else before + most)
         yield
         self.spent[name] = self.spent.get(name, 0) + self.masked.evaluations - before

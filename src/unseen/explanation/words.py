@@ -1,0 +1,41 @@
+"""An explanation in words: what was explained, what was found, and what it took; a line each."""
+
+from __future__ import annotations
+
+from unseen.explanation.findings import Role
+from unseen.explanation.plotting.columns import percent
+from unseen.explanation.plotting.drawn import Drawn
+
+_DO: dict[Role, str] = {"sufficient": "suffice", "contrastive": "suffice and are needed"}
+
+_SAID = 3
+"""Parts of which the size is said."""
+
+
+def headline(explanation: Drawn) -> str:
+    """The class, how sure the model is of it, and who says so: "espresso 95.3 %, causal under ad"."""
+    return f"{explanation.label} {percent(explanation.probability)}, {explanation.method} under {explanation.removal}"
+
+
+def parts_found(explanation: Drawn) -> str:
+    """How much suffices, and what the model says of it alone; of many parts the first."""
+    if not explanation.parts:
+        return "no part was found"
+    told = [
+        f"{percent(part.fraction)} of the pixels {_DO[part.role]} (γ = {part.confidence_threshold:g}): "
+        f"{percent(part.confidence)}{'' if part.verified else ', NOT verified'}"
+        for part in explanation.parts[:_SAID]
+    ]
+    more = len(explanation.parts) - len(told)
+    return "; ".join([*told, *([f"{more} more parts"] if more else [])])
+
+
+def effort(explanation: Drawn) -> str:
+    """Evaluations, seconds, and how many notes there are to read."""
+    about, notes = explanation.provenance, len(explanation.notes)
+    facts = [
+        f"{about['evaluations']:,} evaluations" if "evaluations" in about else None,
+        f"{about['seconds']:.1f} s" if "seconds" in about else None,
+        f"{notes} note{'' if notes == 1 else 's'}: {explanation.notes[0]}" if notes else None,
+    ]
+    return ", ".join(fact for fact in facts if fact) or "nothing is recorded of what it took"
