@@ -33,6 +33,7 @@ class Affine:
             orientation outside 1 to 8.
 
     Example:
+        >>> from unseen.inputs.geometry import Affine
         >>> halved = Affine(((0.5, 0, 0), (0, 0.5, -8)), source_size=(200, 100))
         >>> halved.apply([[10, 20]]).tolist()
         [[5.0, 2.0]]

@@ -23,6 +23,14 @@ class Binary(Exclusive):
     Args:
         threshold: the probability of the second class from which on it is decided for, in (0, 1).
         key: which entry of what the model returns holds its number.
+
+    Example:
+        >>> from unseen.classifier.outputs import Binary
+        >>> difference = torch.nn.Linear(3, 1, bias=False)
+        >>> difference.weight.data = torch.tensor([[16.0, -16.0, 0.0]])
+        >>> redness = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), difference)
+        >>> Classifier(redness, preprocessing, ["not red", "red"], outputs=Binary()).logits(photo[None])
+        tensor([[-0.5000,  0.5000]])
     """
 
     threshold: Threshold = 0.5

@@ -48,6 +48,11 @@ class Logits(Exclusive):
 
     Args:
         key: which entry of what the model returns holds its numbers.
+
+    Example:
+        >>> from unseen.classifier.outputs import Logits
+        >>> Logits().readings(torch.tensor([[0.0, 0.0, 0.0, 0.0]]))  # their softmax
+        tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
 
     key: Key = None

@@ -37,6 +37,13 @@ class Probabilities(Derived):
             of two classes.
         threshold: of findings, or of the second class; see there.
         key: which entry of what the model returns holds its numbers.
+
+    Example:
+        >>> from unseen.classifier.outputs import Probabilities
+        >>> softmax = torch.nn.Sequential(network, torch.nn.Softmax(1))
+        >>> certain = Classifier(softmax, preprocessing, ["red", "green", "blue"], outputs=Probabilities())
+        >>> certain.outputs.readings(certain.logits(photo[None])).argmax(1)
+        tensor([0])
     """
 
     kind: Kind = "exclusive"

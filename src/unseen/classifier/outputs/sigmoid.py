@@ -36,6 +36,14 @@ class Sigmoid(Outputs):
     Args:
         threshold: the probability from which on a finding is present, one for all or one per finding, in (0, 1).
         key: which entry of what the model returns holds its numbers.
+
+    Example:
+        >>> findings = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        >>> several = Classifier(findings, preprocessing, ["red", "green", "blue"], outputs="sigmoid:threshold=0.56")
+        >>> several.labels
+        ('red', 'green', 'blue', 'no red', 'no green', 'no blue')
+        >>> several.outputs.holds(several.logits(photo[None]), 0), several.outputs.holds(several.logits(photo[None]), 1)
+        (tensor([True]), tensor([False]))
     """
 
     threshold: Thresholds = 0.5

@@ -25,6 +25,12 @@ class Value(Outputs):
             tenth of the value by default.
         unit: of the values, for people.
         key: which entry of what the model returns holds its numbers.
+
+    Example:
+        >>> from unseen.classifier.outputs import Value
+        >>> mean = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        >>> Classifier(mean, preprocessing, outputs=Value(tolerance=0.1, unit="of full red")).logits(photo[None])
+        tensor([[0.2500, 0.1875, 0.1875]])
     """
 
     tolerance: Annotated[
