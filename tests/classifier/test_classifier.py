@@ -317,11 +317,11 @@ def test_a_network_that_cannot_be_copied_is_not_optimised() -> None:
 
 def test_optimised_copies_keep_what_records_say() -> None:
     classifier = Classifier(convolutional(), TINY, list("abcd"), name="mine")
-    classifier.labels_file = "letters.txt"
+    classifier.options["labels"] = "letters.txt"
     fast = classifier.optimised()
     assert (classifier.is_optimised, fast.is_optimised) == (False, True)
     assert fast.fingerprint == classifier.fingerprint
-    assert (fast.name, fast.labels, fast.labels_file) == ("mine", tuple("abcd"), "letters.txt")
+    assert (fast.name, fast.labels, fast.options) == ("mine", tuple("abcd"), {"labels": "letters.txt"})
     assert fast.optimised().fingerprint == classifier.fingerprint
 
 

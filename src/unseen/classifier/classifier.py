@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -21,10 +22,12 @@ from torch.overrides import TorchFunctionMode
 
 from unseen.classifier import answers
 from unseen.classifier.autograd_graph import mend_batch_norms
+from unseen.classifier.black_box import METHODS_THAT_ASK, box_in, probed, refuse_black_box
 from unseen.classifier.borrowing import borrowed, unwrapped
 from unseen.classifier.failures import blamed, out_of_memory
 from unseen.classifier.fingerprint import fingerprint, revision, structure
 from unseen.classifier.folding import fold_batch_norms
+from unseen.classifier.functions import PlainFunction
 from unseen.classifier.inference import OnnxNetwork, export
 from unseen.classifier.outputs.base import Outputs
 from unseen.classifier.outputs.catalogue import OUTPUTS
@@ -44,8 +47,10 @@ class Classifier:
 
     Args:
         model: maps normalised images, shape (N, C, H, W), to numbers, as a rule of shape (N, K). ``DataParallel`` and
-            ``DistributedDataParallel`` are taken off.
-        preprocessing: how photographs are prepared; the default is the usual one of ImageNet models.
+            ``DistributedDataParallel`` are taken off. A plain function of a batch is a model, too: see
+            :class:`~unseen.classifier.functions.PlainFunction`; whatever looks inside a network refuses it.
+        preprocessing: how photographs are prepared; the default is the usual one of ImageNet models. A function has no
+            usual one.
         labels: the K names, in the order of the model's outputs, or with their indices: ``{index: name}`` or
             ``{name: index}``; ``None`` names them "class 0" and so on.
         outputs: what the model's numbers mean, as a spec of ``unseen list outputs`` or an object of
@@ -54,10 +59,12 @@ class Classifier:
         name: what records call the model; the class name of the network by default.
 
     Attributes:
+        box: the model, or the part of it, of which only the answers are known, if there is one.
         is_optimised: whether :meth:`optimised` or :meth:`accelerated` made this classifier.
         labels: the names of the targets, one per column of the scores: the K classes; of K findings their names, then
             "no " before each.
-        labels_file: where the labels were read from, if they were; for records.
+        notes: what a reader of its explanations must know of where it comes from, in plain sentences.
+        options: of the command line that made it, by name, such as the file of its labels; for records.
 
     Raises:
         ParameterError: a model, preprocessing or labels of another kind.
@@ -75,29 +82,36 @@ class Classifier:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: nn.Module | Callable[[Any], Any],
         preprocessing: Preprocessing | None = None,
         labels: Labels | None = None,
         *,
         outputs: str | Outputs = "logits",
         name: str | None = None,
     ) -> None:
-        if not isinstance(model, nn.Module):
+        if not callable(model):
             raise ParameterError(
                 f"the model is a {type(model).__name__}; give a torch.nn.Module that maps images (N, C, H, W) to "
-                "logits (N, K), one whose forward calls yours if need be"
+                "logits (N, K), or a function that does"
             )
         if not isinstance(preprocessing, Preprocessing | None):
             raise ParameterError(
                 f"the preprocessing is a {type(preprocessing).__name__}; give unseen.Preprocessing(size, resize, …)"
             )
-        self.model = model = unwrapped(model)
+        network = model if isinstance(model, nn.Module) else PlainFunction(model)
+        if network is not model and preprocessing is None:
+            raise ParameterError(
+                f"the function {network.title} needs a preprocessing; give unseen.Preprocessing(size, resize, mean=…, "
+                "std=…), with mean (0, 0, 0) and std (1, 1, 1) if it takes pixels in [0, 1]"
+            )
+        self.model = model = unwrapped(network)
         self.preprocessing = preprocessing or Preprocessing()
         self.outputs = OUTPUTS.resolve(outputs)
         self._names = label_names(labels) if labels is not None else None
         self.labels = self.outputs.labels(self._names)
         self._targets = len(self.labels or ())
-        self.name = name or type(model).__name__
+        self.box = box_in(model)
+        self.name = name or (self.box.title if self.box is model else type(model).__name__)
         parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
         self.device = parameter.device if parameter is not None else torch.device("cpu")
         self.dtype = parameter.dtype if parameter is not None else torch.float32
@@ -107,8 +121,14 @@ class Classifier:
             self._mean, self._std = table.reshape(2, 3, 1, 1).unbind()
         self.memory_format = torch.contiguous_format
         self.is_optimised = False
-        self.labels_file: str | PathLike[str] | None = None
+        self.notes: tuple[str, ...] = ()
+        self.options: dict[str, str] = {}
         self._fingerprint: tuple[Hashable, str] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The labels as they were given, one per number that the model returns."""
+        return self._names
 
     # ---- photographs in -------------------------------------------------------------------------------------
 
@@ -208,7 +228,9 @@ class Classifier:
             preprocessing: how it is fed.
         """
         fed = preprocessing or self.preprocessing
-        return Classifier(network, fed, self._names, outputs=outputs or self.outputs, name=self.name)
+        other = Classifier(network, fed, self._names, outputs=outputs or self.outputs, name=self.name)
+        other.notes, other.options = self.notes, self.options
+        return other
 
     @torch.no_grad()
     def _plainly(self, normalised: Tensor) -> None:
@@ -228,8 +250,9 @@ class Classifier:
         It lasts through the backward pass, in which a network with checkpoints runs once more.
 
         Raises:
-            NotApplicableError: the network was made under ``torch.inference_mode``.
+            NotApplicableError: the network was made under ``torch.inference_mode``, or is a black box.
         """
+        refuse_black_box(self.model, self.name, "a gradient", METHODS_THAT_ASK)
         return borrowed(self.model, frozen=True)
 
     # ---- labels ---------------------------------------------------------------------------------------------
@@ -257,8 +280,14 @@ class Classifier:
         """
         current = None if self.is_optimised else revision(self.model)
         if self._fingerprint is None or self._fingerprint[0] != current:
-            self._fingerprint = (current, fingerprint(self.model))
+            answers = probed(self.model, lambda: self.logits(self._probe(2)))
+            self._fingerprint = (current, fingerprint(self.model, answers))
         return self._fingerprint[1]
+
+    def _probe(self, count: int) -> Tensor:
+        """Random images, the same whenever they are asked for."""
+        stream = torch.Generator().manual_seed(0)
+        return torch.rand(count, 3, *self.preprocessing.size, generator=stream, dtype=torch.float32)
 
     def same(self, one: Tensor, other: Tensor) -> bool:
         """Whether logits differ by no more than rounding in the network's dtype on its device."""
@@ -268,16 +297,17 @@ class Classifier:
     def optimised(self) -> Classifier:
         """A copy of this classifier for fast inference: batch norms folded into convolutions, channels last.
 
-        The original network is not touched. A network that cannot be traced keeps its batch norms. The copy's
+        The original network is not touched. A network that cannot be traced keeps its batch norms, and a black box is
+        returned as it is. The copy's
         logits are compared with the original's on a random image before it is returned.
 
         Raises:
             ModelError: the network cannot be copied, or the copy's logits differ from the original's by more than
                 rounding.
         """
-        probe = torch.rand(
-            2, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
-        )
+        if self.box is self.model:
+            return self
+        probe = self._probe(2)
         expected = self.logits(probe)
         for copied in (fold_batch_norms, copy.deepcopy):
             with contextlib.suppress(Exception):  # a copy that cannot be made or used fails in any way it likes
@@ -299,15 +329,15 @@ class Classifier:
             ModelError: the extra ``onnx`` is not installed; the network is not float32 on the CPU, has an operation
                 without an ONNX form, or its copy's logits differ from its own by more than rounding.
         """
+        if self.box is not None:
+            raise ModelError(f"{self.name} is {self.box.kind} and cannot be exported; use it as it is")
         if (self.device.type, self.dtype) != ("cpu", torch.float32):
             raise ModelError(
                 f"{self.name} is {self.dtype} on {self.device}; ONNX Runtime takes float32 on the CPU here"
             )
         size = "x".join(map(str, self.preprocessing.size))
         path = Path(folder) / f"{self.fingerprint}-{structure(self.model)}-{size}.onnx"
-        probe = torch.rand(
-            3, 3, *self.preprocessing.size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
-        )
+        probe = self._probe(3)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with self.evaluating():
@@ -325,7 +355,7 @@ class Classifier:
 
     def _copy(self, network: nn.Module) -> Classifier:
         copied = self.running(network)
-        copied.is_optimised, copied.labels_file = True, self.labels_file
+        copied.is_optimised = True
         copied._fingerprint = (None, self.fingerprint)
         return copied
 

@@ -87,8 +87,9 @@ class Decision:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was done to numbers that are not the network's input as they are; that the target is not on top."""
-        done = self.prepared.notes if self.prepared else ()
+        """What must be known of the model; what was done to its input; that the target is not on top."""
+        of_box = self.classifier.box.notes if self.classifier.box is not None else ()
+        done = (*self.classifier.notes, *of_box, *(self.prepared.notes if self.prepared else ()))
         return done if self.holds else (*done, self._otherwise)
 
     @property

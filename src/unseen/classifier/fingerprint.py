@@ -1,4 +1,4 @@
-"""Which weights a record is about: a checksum of a network's parameters and buffers."""
+"""Which model a record is about: a checksum of a network's tensors, or what is known of a black box."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from unseen.classifier.black_box import BlackBox
 
-def fingerprint(network: nn.Module) -> str:
+
+def fingerprint(network: nn.Module, answers: str = "") -> str:
     """The sha256 of every tensor of the state dict, with its name, dtype and shape, as 64 hexadecimal digits.
 
-    About a second for a gigabyte. Sparse and quantised tensors count with their name and form only.
+    About a second for a gigabyte. Sparse and quantised tensors count with their name and form only, and black boxes
+    with their identity.
+
+    Args:
+        network: any.
+        answers: to a probe, where tensors and identities do not say all; see
+            :func:`~unseen.classifier.black_box.probed`.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(answers.encode())
+    for name, module in network.named_modules():
+        if isinstance(module, BlackBox):
+            digest.update(f"{name} {module.kind} {module.identity}\n".encode())
     for name, tensor in _state(network).items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         if tensor.layout == torch.strided and not tensor.is_quantized:

@@ -1,40 +1,100 @@
 """A network on ONNX Runtime: the same function on another engine, for passes that need neither gradients nor layers.
 
-On a processor without an accelerator it is about twice as fast as PyTorch. It is a black box: what looks inside the
-network, such as Activation–Deactivation or a gradient, refuses it.
+On a processor without an accelerator it is about twice as fast as PyTorch. It is a
+:class:`~unseen.classifier.black_box.BlackBox`.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unseen.errors import ModelError, NotApplicableError
-from unseen.system.files import scratch
+from unseen.classifier.black_box import BlackBox
+from unseen.classifier.failures import out_of_memory, reason_of
+from unseen.classifier.functions import as_tensors
+from unseen.errors import ModelError
+from unseen.system.files import content_digest, scratch
 from unseen.system.optional import require
 
+_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
+_CHANNELS = (1, 3, 4)
+"""Sides of an input that are taken for channels where they come last."""
 _SILENT = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 
-class OnnxNetwork(nn.Module):
-    """Runs an ONNX file as a module: float32 images (N, C, H, W) on the CPU → its first output.
+@dataclass(frozen=True)
+class ImageInput:
+    """What an ONNX file says of its one input.
 
-    Args:
-        path: what :func:`export` wrote.
-        threads: of one pass; they sleep while they wait, so that several processes can share a machine.
-
-    Raises:
-        ModelError: ONNX Runtime is not installed, or cannot read the file.
+    Attributes:
+        name: of it.
+        dtype: of its numbers.
+        batch: images in a pass; ``None`` where any number may be.
+        channels: ``None`` where the file leaves them open.
+        size: (height, width), each ``None`` where the file leaves it open.
+        channels_last: whether it is (N, H, W, C), as TensorFlow has it.
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
-        super().__init__()
+    name: str
+    dtype: np.dtype[Any]
+    batch: int | None
+    channels: int | None
+    size: tuple[int | None, int | None]
+    channels_last: bool
+
+    @classmethod
+    def of(cls, inputs: Sequence[Any], path: Path) -> ImageInput:
+        """Of what a session tells.
+
+        Raises:
+            ModelError: several inputs, or one that takes no images.
+        """
+        if len(inputs) != 1:
+            names = ", ".join(one.name for one in inputs) or "none"
+            raise ModelError(f"{path} has the inputs {names}; export it with one input, the images")
+        (given,) = inputs
+        if len(given.shape) != 4 or given.type not in _DTYPES:
+            raise ModelError(
+                f"the input {given.name} of {path} is {given.type} of shape {given.shape}; export it to take float "
+                "images of shape (N, C, H, W)"
+            )
+        batch, *sides = [side if isinstance(side, int) and side > 0 else None for side in given.shape]
+        last = sides[2] in _CHANNELS and sides[0] not in _CHANNELS
+        channels, height, width = (sides[2], sides[0], sides[1]) if last else sides
+        return cls(given.name, np.dtype(_DTYPES[given.type]), batch, channels, (height, width), last)
+
+
+class OnnxNetwork(BlackBox):
+    """Runs an ONNX file as a module: images (N, C, H, W) on the CPU → its output, or several by their names.
+
+    A file that is made for a fixed number of images is asked in batches of that number, the last one filled up.
+
+    Args:
+        path: of the file.
+        threads: of one pass; they sleep while they wait, so that several processes can share a machine.
+        remedy: what to do with a file that cannot be run, for the message.
+
+    Raises:
+        ModelError: ONNX Runtime is not installed, cannot read the file, or it takes no images.
+    """
+
+    def __init__(self, path: Path, threads: int, remedy: str = "delete it, and it is made again") -> None:
         runtime = require("onnxruntime", "onnx")
+        try:
+            digest = content_digest(path)
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read ({error.strerror}); check the path") from None
+        super().__init__(path.name, "a network on ONNX Runtime", digest, complete=True)
+        self._arguments = (path, threads, remedy)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -42,20 +102,45 @@ class OnnxNetwork(nn.Module):
         try:
             self._session: Any = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a class of its own for every fault, none of them public
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"ONNX Runtime cannot run {path} ({reason}); delete it, and it is made again") from error
-        self._input = self._session.get_inputs()[0].name
+            raise ModelError(f"ONNX Runtime cannot run {path} ({reason_of(error)}); {remedy}") from error
+        self.input = ImageInput.of(self._session.get_inputs(), path)
+        self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def forward(self, normalised: Tensor) -> Tensor:
-        """The logits of a batch.
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Opened again in another process."""
+        return type(self), self._arguments
+
+    def ask(self, images: Tensor) -> object:
+        """See :meth:`BlackBox.ask`.
 
         Raises:
-            NotApplicableError: a gradient is asked for.
+            ModelError: the file is for images of another size or number of channels, or fails.
         """
-        if normalised.requires_grad and torch.is_grad_enabled():
-            raise NotApplicableError("ONNX Runtime computes no gradients; use the classifier without accelerated()")
-        (logits, *_) = self._session.run(None, {self._input: normalised.detach().contiguous().numpy()})
-        return torch.from_numpy(logits)
+        wanted = (self.input.channels, *self.input.size)
+        if any(side not in (None, given) for side, given in zip(wanted, images.shape[1:], strict=True)):
+            asked = " × ".join("any" if side is None else str(side) for side in wanted)
+            raise ModelError(
+                f"{self.title} takes images of {asked} (channels × height × width), not of "
+                f"{' × '.join(map(str, images.shape[1:]))}; give a preprocessing of that size"
+            )
+        batch = images.permute(0, 2, 3, 1) if self.input.channels_last else images
+        numbers = batch.numpy().astype(self.input.dtype)
+        count = self.input.batch or len(numbers)
+        passes = [self._run(numbers[first : first + count], count) for first in range(0, len(numbers), count)]
+        outputs = [as_tensors(np.concatenate(parts), self.title) for parts in zip(*passes, strict=True)]
+        return outputs[0] if len(outputs) == 1 else dict(zip(self._outputs, outputs, strict=True))
+
+    def _run(self, some: NDArray[Any], count: int) -> list[NDArray[Any]]:
+        full = np.concatenate([some, np.repeat(some[-1:], count - len(some), axis=0)])
+        try:
+            outputs = self._session.run(None, {self.input.name: np.ascontiguousarray(full)})
+        except Exception as error:  # as above
+            if out_of_memory(error):
+                raise
+            raise ModelError(
+                f"ONNX Runtime fails on {self.title} ({reason_of(error)}); check how it was exported"
+            ) from None
+        return [np.asarray(output)[: len(some)] for output in outputs]
 
 
 def export(network: nn.Module, example: Tensor, path: Path) -> None:
@@ -84,8 +169,7 @@ def export(network: nn.Module, example: Tensor, path: Path) -> None:
             program.save(place / path.name)
             (place / path.name).replace(path)
     except Exception as error:  # an exporter fails in as many ways as there are networks
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"the network has no ONNX form ({reason}); use it without accelerated()") from error
+        raise ModelError(f"the network has no ONNX form ({reason_of(error)}); use it without accelerated()") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from unseen.cli.messages import print_json, say
+from unseen.cli.messages import note, print_json, say
 from unseen.cli.options import Flag
 from unseen.system.names import lines_of
 from unseen.system.process import tune_allocator, wait_passively
@@ -45,6 +45,7 @@ def check_model(
     /,
     *,
     labels: Path | None = None,
+    preprocessing: str | None = None,
     onnx: Flag = False,
     device: str = "auto",
     json: Flag = False,
@@ -54,11 +55,15 @@ def check_model(
     Parameters
     ----------
     model
-        A name from "unseen list models".
+        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
+        torchscript:FILE, or an address, http://….
     photo
         Any photograph of the kind that the model is for.
     labels
         Text file with one class name a line, for a model that brings none.
+    preprocessing
+        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
+        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
     onnx
         Compare it also with its copy on ONNX Runtime, which takes some ten seconds.
     device
@@ -72,7 +77,9 @@ def check_model(
 
     tune_allocator()
     with progress_bar(f"loading {model}"):
-        classifier = load_classifier(model, device=device, labels=labels)
+        classifier = load_classifier(model, device=device, labels=labels, preprocessing=preprocessing)
+    for told in classifier.notes:
+        note(told)
     found = check(classifier, photo, onnx=onnx, progress=True)
     if json:
         for one in found:

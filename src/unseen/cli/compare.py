@@ -40,6 +40,7 @@ def compare(
     removals: Listed = None,
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
+    preprocessing: str | None = None,
     target: str | None = None,
     seed: int = 0,
     batch_size: int | None = None,
@@ -58,9 +59,13 @@ def compare(
     removals
         Names from "unseen list removals", with options, separated by commas; by default ad,grey.
     model
-        A name from "unseen list models".
+        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
+        torchscript:FILE, or an address, http://….
     labels
         Text file with one class name a line, for a model that brings none.
+    preprocessing
+        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
+        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
     target
         Label or index of the class to explain; by default the model's top class.
     seed
@@ -103,7 +108,7 @@ def compare(
     try:
         comparison = comparing.compare(
             photo,
-            ready(model, device, labels, target),
+            ready(model, device, labels, preprocessing, target),
             **given,
             target=target,
             seed=seed,

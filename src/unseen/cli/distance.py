@@ -50,6 +50,7 @@ def distance(
     neighbour: int = 10,
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
+    preprocessing: str | None = None,
     seed: int = 0,
     device: str = "auto",
     out: Path = Path("distance"),
@@ -76,9 +77,13 @@ def distance(
     neighbour
         k of the distance to the k-th nearest photograph of the reference.
     model
-        A name from "unseen list models".
+        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
+        torchscript:FILE, or an address, http://….
     labels
         Text file with one class name a line, for a model that brings none.
+    preprocessing
+        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
+        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
     seed
         Random seed.
     device
@@ -111,7 +116,7 @@ def distance(
             open_photo(path)  # a name that is no photograph's is what is wrong first
         raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER or a smaller --limit")
     check_writable(out)
-    classifier = ready(model, device, labels, None)
+    classifier = ready(model, device, labels, preprocessing)
     with progress_bar("distance", unit="pictures") as listener:
         located = asked.run(judged, known, classifier, store=out / FILE, progress=listener)
     for what, reason in located.failed:

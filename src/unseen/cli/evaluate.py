@@ -51,6 +51,7 @@ def evaluate(
     *,
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
+    preprocessing: str | None = None,
     methods: Listed = None,
     removals: Listed = None,
     confidence: Listed = None,
@@ -75,9 +76,13 @@ def evaluate(
     photos
         Files, or folders whose photographs are taken.
     model
-        A name from "unseen list models".
+        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
+        torchscript:FILE, or an address, http://….
     labels
         Text file with one class name a line, for a model that brings none.
+    preprocessing
+        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
+        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
     methods
         Names from "unseen list methods", separated by commas; by default causal.
     removals
@@ -146,6 +151,7 @@ def evaluate(
         seed=seed,
         device=device,
         labels=labels,
+        preprocessing=preprocessing,
         backend=backend,
         **{name: values for name, values in given.items() if values},
     )

@@ -68,6 +68,7 @@ def explain(
     *,
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
+    preprocessing: str | None = None,
     method: str = "causal",
     of: Listed = None,
     goal: Annotated[str | None, Parameter(name="--for", metavar="GOAL")] = None,
@@ -90,9 +91,13 @@ def explain(
     photos
         Files, or folders whose photographs are taken.
     model
-        A name from "unseen list models".
+        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
+        torchscript:FILE, or an address, http://….
     labels
         Text file with one class name a line, for a model that brings none.
+    preprocessing
+        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
+        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
     method
         A name from "unseen list methods", with options after a colon; "unseen list methods NAME" shows them.
     of
@@ -143,7 +148,7 @@ def explain(
     for folder in folders:
         check_writable(folder)
     if found:
-        classifier = ready(model, device, labels, target)
+        classifier = ready(model, device, labels, preprocessing, target)
     for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):
         label = photo.name if len(found) == 1 else f"[{number}/{len(found)}] {photo.name}"
         try:

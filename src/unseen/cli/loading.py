@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from unseen.classifier import Classifier
 
 
-def ready(model: str, device: str, labels: Path | None, target: str | None) -> Classifier:
-    """The named model on the device, optimised where that is possible; a target that it does not know is refused."""
+def ready(
+    model: str, device: str, labels: Path | None, preprocessing: str | None, target: str | None = None
+) -> Classifier:
+    """The named model on the device, optimised where that is possible; a target that it does not know is refused.
+
+    What must be known of where it comes from is told.
+    """
     from unseen.classifier.zoo import load_classifier
 
     tune_allocator()
     with progress_bar(f"loading {model}"):
-        classifier = load_classifier(model, device=device, labels=labels)
+        classifier = load_classifier(model, device=device, labels=labels, preprocessing=preprocessing)
         if target is not None:
             classifier.target_index(target)
+        for told in classifier.notes:
+            note(told)
         if classifier.device.type != "cpu":
             return classifier
         try:

@@ -43,7 +43,7 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
         *(f"  {row}" for row in rows),
         *([f"  map: {', '.join(known)}"] if known else []),
         *_mixture_lines(explanation),
-        *(f"  note: {note}" for note in explanation.notes),
+        *(f"  note: {note}" for note in explanation.notes if note not in about["classifier"]["notes"]),  # told before
         f"  pictures: {files['panel']}",
     ])  # fmt: skip
 

@@ -20,13 +20,13 @@ class Method(Protocol):
 
     Attributes:
         uses_removal: whether the map depends on the removal; parts and curves always do.
-        inside: whether it looks inside the network, which must then be torch's own modules.
+        inside: whether it needs more of the network than its answers: layers that it can follow, or gradients.
         score: what it asks of the class, and so what its map is in units of.
         baseline: the name of the image that it compares the photograph with; ``None`` if there is none.
     """
 
     uses_removal: ClassVar[bool] = True
-    inside: ClassVar[bool] = True
+    inside: bool = True
     score: Score = "logit"
     baseline: str | None = None
 

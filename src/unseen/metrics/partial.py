@@ -21,6 +21,6 @@ def partial_map(case: Case, visible: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"
             refuses the network.
     """
     masked = case.masked
-    if not (masked.removal.inside and masked.removal.shared):
+    if masked.removal.paints or not (masked.removal.inside and masked.removal.shared):
         return case.explained(masked.painted(visible[None])[0])
     return case.explained(case.image, masked_model(masked, visible))

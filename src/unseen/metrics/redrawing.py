@@ -52,7 +52,7 @@ class Redrawn:
         self.layers = tuple(self._modules)
         if not self.layers:
             raise NotApplicableError(
-                f"{classifier.name} has no layers to draw anew; use the classifier without accelerated()"
+                f"{classifier.name} has no layers to draw anew; judge the network itself, or by another metric"
             )
         self._trained = [tensor.detach().clone() for tensor in _tensors(self._network)]
 

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.black_box import METHODS_THAT_ASK, refuse_black_box
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.decision import Decision, decide
 from unseen.classifier.zoo.loading import classifier_of
@@ -117,7 +118,9 @@ def explain(
     """
     request = Request.of(confidence=confidence, seed=seed, parts=parts, contrastive=contrastive, batch_size=batch_size)
     search, hide = METHODS.resolve(method), REMOVALS.resolve(removal)
-    decision = decide(photo, classifier_of(classifier), target, batch_size=request.batch_size)
+    model = classifier_of(classifier)
+    check_black_box(model, search, hide)
+    decision = decide(photo, model, target, batch_size=request.batch_size)
     with listening(progress, Path(photo).name if isinstance(photo, (str, PathLike)) else "photograph") as listener:
         return explain_decision(decision, search, hide, request, progress=listener)
 
@@ -137,6 +140,7 @@ def explain_decision(
     """
     began = time.perf_counter()
     model, image = decision.classifier, decision.image
+    check_black_box(model, method, removal)
     masked = removal.bind(model, image, batch_size=request.batch_size, progress=progress)
     findings = method(
         masked,
@@ -176,6 +180,18 @@ def explain_decision(
             "model_seconds": masked.seconds,
         },
     )
+
+
+def check_black_box(classifier: Classifier, method: Method, removal: Removal) -> None:
+    """Refuse a method and a removal that look inside a model of which only the answers are known, before any work.
+
+    Raises:
+        NotApplicableError: one of them does.
+    """
+    if method.inside:
+        who = f"method {spec_of(method)!r}"
+        refuse_black_box(classifier.model, classifier.name, who, METHODS_THAT_ASK)
+    removal.check_black_box(classifier)
 
 
 def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Classifier, Tensor, int], Tensor]:

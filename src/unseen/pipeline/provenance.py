@@ -38,6 +38,8 @@ def classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
         "fingerprint": model.fingerprint,
         "optimised": model.is_optimised,
         "network": type(model.model).__name__,
+        "notes": list(model.notes),
+        "black_box": model.box.record if model.box is not None else None,
         "classes": classes,
         "preprocessing": asdict(model.preprocessing),
         "device": str(model.device),
@@ -60,8 +62,8 @@ def command(photo: PhotoSource, model: Classifier, method: str, removal: str, re
         return None
     words = ["unseen", "explain", os.fspath(photo), "--model", model.name, "--method", method, "--removal", removal]
     words += ["--device", str(model.device)]
-    if model.labels_file is not None:
-        words += ["--labels", os.fspath(model.labels_file)]
+    for option, value in model.options.items():
+        words += [f"--{option}", value]
     if request["target"] is not None:
         words += ["--target", str(request["target"])]
     for gamma in request["confidence"]:

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.black_box import REMOVALS_THAT_PAINT, refuse_black_box
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import revision
@@ -60,7 +61,7 @@ class Removal(Options, ABC):
     """Whether masks may take values between 0 (hidden) and 1 (visible)."""
 
     inside: ClassVar[bool] = False
-    """Whether it follows the pass through the network, which must then be torch's own modules."""
+    """Whether it needs more of the network than its answers: layers that it can follow, or gradients."""
 
     shared: ClassVar[bool] = False
     """Whether the pass that :meth:`forward` gives takes any photographs, not only the one that it was made for."""
@@ -109,11 +110,27 @@ class Removal(Options, ABC):
 
         Raises:
             ParameterError: the image is not (C, H, W), float, finite and in [0, 1].
-            NotApplicableError: the model has an operation for which this removal has no sound rule.
+            NotApplicableError: the model has an operation for which this removal has no sound rule, or is a black box
+                and this removal looks inside.
         """
         check_image(image)
+        self.check_black_box(classifier)
         size = None if batch_size is None else integer("batch size", batch_size)
         return MaskedClassifier(classifier, image, self, batch_size=size, progress=progress)
+
+    @property
+    def paints(self) -> bool:
+        """Whether :meth:`painted` gives pictures."""
+        return type(self).painted is not Removal.painted
+
+    def check_black_box(self, classifier: Classifier) -> None:
+        """Refuse a model of which only the answers are known, if this removal needs more.
+
+        Raises:
+            NotApplicableError: it does.
+        """
+        if self.inside:
+            refuse_black_box(classifier.model, classifier.name, f"removal {self.name!r}", REMOVALS_THAT_PAINT)
 
     def to_dict(self) -> dict[str, Any]:
         """Name and parameters, for provenance."""

@@ -73,7 +73,7 @@ def test_every_label_names_one_class() -> None:
 
 
 def test_the_models_are_listed() -> None:
-    assert list(MODELS) == [*VARIANTS, "torchvision", "timm", "hf"]
+    assert list(MODELS) == [*VARIANTS, "torchvision", "timm", "hf", "python", "onnx", "torchscript", "http", "https"]
 
 
 # ---- local weights ---------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_fit_and_count(tmp_path: Path) -> None:
         ("model.safetensors", UnknownNameError, "NAME@PATH"),
         ("", UnknownNameError, "unknown model ''"),
         ("timm:", ParameterError, "write 'timm:NAME'"),
-        ("hf", ParameterError, "write 'hf:NAME'"),
+        ("hf", ParameterError, "write 'hf:ORG/NAME'"),
         ("efficientnet-lite0:7", ParameterError, "not bundled"),
     ],
 )

@@ -31,11 +31,37 @@ MODELS: Registry[Loader] = Registry(
             "unseen.classifier.zoo.from_timm:load", "timm:NAME, as in timm:resnet50.a1_in1k; NAME@PATH for weights"
         ),
         "hf": Entry("unseen.classifier.zoo.from_transformers:load", "hf:ORG/NAME on huggingface.co, or hf:FOLDER"),
+        "python": Entry(
+            "unseen.classifier.zoo.from_python:load",
+            "python:FILE.py:NAME, your own code, which is run: a classifier, a torch module, a function of a batch, or "
+            "a function without arguments that returns one of these",
+        ),
+        "onnx": Entry(
+            "unseen.classifier.zoo.from_onnx:load", "onnx:FILE, run by ONNX Runtime (extra: onnx); a black box"
+        ),
+        "torchscript": Entry(
+            "unseen.classifier.zoo.from_torchscript:load", "torchscript:FILE, a program that torch.jit.save wrote"
+        ),
+        "http": Entry(
+            "unseen.classifier.zoo.from_server:load_http",
+            "http://HOST:PORT/PATH, a server that speaks the manual's protocol; a black box",
+        ),
+        "https": Entry("unseen.classifier.zoo.from_server:load_https", "https://HOST/PATH, the same"),
     },
     contract="collections.abc:Callable",
     made=False,
 )
-"""Sources of models: plain names stand for one model each, ``torchvision``, ``timm`` and ``hf`` for all of theirs."""
+"""Sources of models: plain names stand for one model each, the others for all of theirs."""
 
-FAMILIES = frozenset({"torchvision", "timm", "hf"})
+PLACES = {
+    "hf": "hf:ORG/NAME",
+    "python": "python:FILE.py:NAME",
+    "onnx": "onnx:FILE",
+    "torchscript": "torchscript:FILE",
+    "http": "http://HOST:PORT/PATH",
+    "https": "https://HOST/PATH",
+}
+"""Sources whose spec is a place, which may hold any letter, and how it is written."""
+
+FAMILIES = {"torchvision": "torchvision:NAME", "timm": "timm:NAME", **PLACES}
 """Sources of many models, which need a name after the colon."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from unseen.classifier.zoo.catalogue import FAMILIES, MODELS
+from unseen.classifier.zoo.catalogue import FAMILIES, MODELS, PLACES
 from unseen.errors import ModelError, ParameterError, UnknownNameError
 from unseen.system.arguments import Labels, label_names, text
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import torch
 
     from unseen.classifier.classifier import Classifier
+    from unseen.classifier.preprocessing import Preprocessing
+    from unseen.classifier.settings import Settings
     from unseen.classifier.zoo.source import Loaded, Loader
 
 
@@ -22,6 +25,7 @@ def load_classifier(
     *,
     device: str | torch.device | None = "auto",
     labels: Labels | str | PathLike[str] | None = None,
+    preprocessing: Preprocessing | Settings | str | PathLike[str] | None = None,
 ) -> Classifier:
     """A trained classifier by name, with the preprocessing and labels that its source records.
 
@@ -31,11 +35,14 @@ def load_classifier(
     Args:
         spec: ``efficientnet-lite0|1|2`` (bundled), ``torchvision:NAME``, ``timm:NAME``, ``hf:ORG/NAME`` or
             ``hf:FOLDER``. ``NAME@PATH`` takes the weights from a local file instead, as in
-            ``timm:resnet18@model.safetensors``; the number of classes is read from it.
-        device: where the network runs; ``"auto"`` takes an accelerator if there is one.
+            ``timm:resnet18@model.safetensors``; the number of classes is read from it. ``python:FILE.py:NAME`` runs
+            your own code; ``onnx:FILE``, ``torchscript:FILE`` and ``http://…`` are models of other engines.
+        device: where the network runs; ``"auto"`` takes an accelerator if there is one. A black box stays on the CPU.
         labels: class names, as :class:`unseen.Classifier` takes them, or a text file with one a line, instead of the
             source's. Local weights with 1,000 classes are taken for ImageNet's, with any other number they have no
             labels of their own.
+        preprocessing: instead of the source's, all or some of its settings: an object, a mapping of its fields, a text
+            such as ``"size=224,mean=0.5,0.5,0.5"``, or a JSON file of fields or of an explanation's record.
 
     Raises:
         UnknownNameError: no such source, or no such model in it.
@@ -47,18 +54,47 @@ def load_classifier(
         >>> load_classifier("efficientnet-lite0").label(281)
         'tabby'
     """
+    from torch import nn
+
     from unseen.classifier.classifier import Classifier, resolve_device
+    from unseen.classifier.settings import applied, settings_of, written
     from unseen.inputs.streams import default_stream
 
     loader, name, weights = _resolve(text("model", spec))
     place = resolve_device(device)
     given = _labels(labels)
+    settings = None if preprocessing is None else settings_of(preprocessing)
     with default_stream():  # networks draw initial weights before they get the trained ones
         loaded: Loaded = loader(name, weights)
-    model = loaded.model.eval().requires_grad_(False).to(place)
-    classifier = Classifier(model, loaded.preprocessing, loaded.labels if given is None else given, name=spec)
-    classifier.labels_file = labels if isinstance(labels, str | PathLike) else None
+    if settings is None and loaded.preprocessing is None:
+        raise ParameterError(
+            f"{spec} is a function, of whose input nothing is known; give a preprocessing (--preprocessing "
+            "size=224,mean=0,0,0,std=1,1,1 hands it pixels in [0, 1]), or let it return an unseen.Classifier"
+        )
+    prepared = loaded.preprocessing if settings is None else applied(settings, loaded.preprocessing)
+    model = loaded.model
+    if isinstance(model, nn.Module):
+        model = model.eval().to(place)
+        for parameter in model.parameters():  # a ScriptModule has no requires_grad_
+            parameter.requires_grad_(False)
+    named = loaded.labels if given is None else given
+    classifier = Classifier(model, prepared, named, outputs=loaded.outputs, name=spec)
+    if classifier.box is classifier.model and place.type != "cpu" and device not in (None, "auto"):
+        raise ParameterError(f"{spec} is {classifier.box.kind}, which is asked from the CPU; leave the device out")
+    assumed = loaded.assumed or ("" if weights is None else _of_published(spec, weights))
+    classifier.notes = (*loaded.notes, *([assumed] if assumed and settings is None else []))
+    if isinstance(labels, str | PathLike):
+        classifier.options["labels"] = os.fspath(labels)
+    if settings is not None:
+        classifier.options["preprocessing"] = written(classifier.preprocessing)
     return classifier
+
+
+def _of_published(spec: str, weights: Path) -> str:
+    return (
+        f"the preprocessing is that of the published weights of {spec.partition('@')[0]}; give another "
+        f"(--preprocessing) if {weights} was trained otherwise"
+    )
 
 
 def classifier_of(given: object) -> Classifier:
@@ -81,7 +117,7 @@ def classifier_of(given: object) -> Classifier:
 def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
     source, _, name = spec.partition(":")
     path = ""
-    if source != "hf":
+    if source not in PLACES:
         head, at, path = spec.partition("@")
         if at and not path:
             raise ParameterError(f"{spec!r} names no file of weights after the @; name one or leave the @ out")
@@ -89,9 +125,9 @@ def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
     try:
         MODELS[source]
     except UnknownNameError as error:
-        raise UnknownNameError(f"{error}; write torchvision:NAME, timm:NAME, hf:ORG/NAME, or NAME@PATH") from None
+        raise UnknownNameError(f"{error}; write {', '.join(FAMILIES.values())}, or NAME@PATH") from None
     if source in FAMILIES and not name:
-        raise ParameterError(f"{spec!r} does not name a model; write '{source}:NAME'")
+        raise ParameterError(f"{spec!r} does not name a model; write '{FAMILIES[source]}'")
     weights = Path(path).expanduser() if path else None
     return cast("Loader", MODELS.load(source)), name or source, weights
 

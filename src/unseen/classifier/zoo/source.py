@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from unseen.classifier.classifier import Classifier
+from unseen.classifier.outputs.base import Outputs
 from unseen.classifier.preprocessing import Preprocessing
 from unseen.errors import ModelError
 from unseen.inputs.photo import to_tensor
@@ -18,14 +21,20 @@ from unseen.inputs.photo import to_tensor
 _CONTRAST = 0.03  # of noise, as a logarithm: bicubic and Lanczos filters differ by three times that
 
 
+ASSUMED = "that of ImageNet's networks is taken; give a preprocessing (--preprocessing) if it was another"
+
+
 @dataclass(frozen=True)
 class Loaded:
-    """A network with the metadata that its source keeps.
+    """A model with the metadata that its source keeps.
 
     Attributes:
         model: maps normalised images to logits.
-        preprocessing: as the source describes it.
+        preprocessing: as the source describes it, or ``None`` when it must be given.
         labels: class names in the order of the logits, or ``None`` when the source knows none.
+        assumed: what is said of the preprocessing, unless one is given, where the source does not know it for sure.
+        notes: what else a reader must know, in plain sentences.
+        outputs: what its numbers mean, see :class:`unseen.Classifier`.
 
     Example:
         >>> from unseen.classifier.zoo import MODELS, Loaded
@@ -37,9 +46,18 @@ class Loaded:
         'red'
     """
 
-    model: nn.Module
-    preprocessing: Preprocessing
+    model: nn.Module | Callable[[Any], Any]
+    preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
+    assumed: str = ""
+    notes: tuple[str, ...] = ()
+    outputs: str | Outputs = "logits"
+
+    @classmethod
+    def of(cls, classifier: Classifier) -> Loaded:
+        """What a classifier is made of."""
+        fed, labels = classifier.preprocessing, classifier.names
+        return cls(classifier.model, fed, labels, notes=classifier.notes, outputs=classifier.outputs)
 
 
 Loader = Callable[[str, Path | None], Loaded]

@@ -100,7 +100,8 @@ class Judge:
     @cached_property
     def plain(self) -> Classifier:
         """The classifier as it comes."""
-        return load_classifier(self.plan.model, device=self.plan.device, labels=self.plan.labels)
+        plan = self.plan
+        return load_classifier(plan.model, device=plan.device, labels=plan.labels, preprocessing=plan.preprocessing)
 
     @cached_property
     def classifier(self) -> Classifier:

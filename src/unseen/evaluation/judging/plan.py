@@ -95,6 +95,8 @@ class Plan:
         seed: random seed.
         device: where the network runs.
         labels: file with the class names of a model that brings none.
+        preprocessing: how photographs are prepared, as :func:`unseen.load_classifier` takes it, instead of what the
+            model's source says.
         backend: what runs the passes that need nothing but logits; Activation–Deactivation needs ``torch``.
 
     Raises:
@@ -116,6 +118,7 @@ class Plan:
     seed: int = 0
     device: str = "auto"
     labels: Path | None = None
+    preprocessing: str | None = None
     backend: Backend = "torch"
 
     def __post_init__(self) -> None:

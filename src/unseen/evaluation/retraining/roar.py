@@ -27,7 +27,7 @@ from unseen.evaluation.retraining.spread import Spread, SpreadVerdict, spread, v
 from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.explainers.method import Method
-from unseen.removal import REMOVALS, Removal
+from unseen.removal import REMOVALS
 from unseen.system.arguments import conform
 from unseen.system.progress import ProgressListener
 
@@ -258,7 +258,7 @@ class _Run:
     def judge(self, methods: tuple[str, ...]) -> Retrained:
         metric, dataset = self.metric, self.dataset
         self.methods = {spec: METHODS.create(spec) for spec in methods}
-        if type(self.removal).painted is Removal.painted:
+        if not self.removal.paints:
             raise NotApplicableError(
                 f"removal {self.removal.name!r} paints no pixels that a network could be trained on; "
                 "use one that does, such as 'mean'"

@@ -63,6 +63,7 @@ class Aggregation(FromMap, Mixing):
         super().__post_init__()
         if any(isinstance(method, Aggregation) for method in self.methods.values()):
             raise ParameterError("an aggregation cannot be aggregated; name its methods instead")
+        object.__setattr__(self, "inside", any(method.inside for method in self.methods.values()))
 
     @property
     def methods(self) -> Mapping[str, Method]:

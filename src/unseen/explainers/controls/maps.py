@@ -26,7 +26,7 @@ class Control(FromMap):
 
     stage: ClassVar[str] = "drawing"
     empty: ClassVar[str] = "the map is empty: the photograph has no edges"
-    inside: ClassVar[bool] = False
+    inside = False
     uses_removal: ClassVar[bool] = False
 
     def cost(self, shape: tuple[int, int]) -> int:

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier import Classifier
+from unseen.classifier.black_box import refuse_closed
 from unseen.classifier.borrowing import borrowed
-from unseen.classifier.inference import OnnxNetwork
 from unseen.classifier.rounding import rounding
 from unseen.errors import ModelError, NotApplicableError, UnseenError
 from unseen.registry import spec
@@ -96,7 +96,7 @@ class ActivationDeactivation(Removal):
 
     def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
         """One intercepted pass; verified on this photograph when the classifier is new."""
-        _refuse_compiled(classifier.model)
+        refuse_closed(classifier.model, "ad")
         semantics = Semantics(self.pooling, self.join, self.fill)
         known = _KNOWN.setdefault(classifier, _Known())
         for tensor in _kept_tensors(classifier.model):
@@ -262,14 +262,3 @@ def _kept_tensors(model: nn.Module) -> Iterator[Tensor]:
         elif isinstance(item, (dict, list, tuple)) and id(item) not in seen:
             seen.add(id(item))
             waiting.extend(item.values() if isinstance(item, dict) else item)
-
-
-def _refuse_compiled(model: nn.Module) -> None:
-    for name, module in model.named_modules():
-        compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
-        if compiled or isinstance(module, torch.jit.ScriptModule | OnnxNetwork):
-            raise NotApplicableError(
-                f"ad cannot follow the compiled module {name or type(module).__name__!r}; "
-                "pass the original nn.Module (before torch.jit, torch.compile or ONNX Runtime), or choose a "
-                "removal that paints, such as 'zero'"
-            )

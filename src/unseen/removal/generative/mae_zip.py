@@ -108,6 +108,7 @@ class MaeZip(Solving, MaskedAutoencoder):
     foreground_only: Annotated[
         bool, Meaning("whether features of the hidden part are left free; as printed they are drawn to 0")
     ] = False
+    inside = True
 
     @property
     def content(self) -> str:

@@ -35,6 +35,7 @@ class Solved(Solving):
     visible pixels; the filling counts as constant.
     """
 
+    inside = True
     entry: ClassVar[str]
     """Its name in the registry."""
 

@@ -1,0 +1,136 @@
+"""A preprocessing as people write it: ``size=224,resize=256,mean=0.5,0.5,0.5``, a JSON file, or an earlier record."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from unseen.classifier.preprocessing import Preprocessing
+from unseen.errors import ModelError, ParameterError, nearest
+from unseen.system.schema import MalformedError, read_json
+
+Settings = Mapping[str, Any]
+"""Some fields of a :class:`Preprocessing`, by name."""
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Preprocessing))
+_WORDS = {"none": None, "true": True, "false": False}
+_OF_A_RECORD = ("provenance", "classifier", "preprocessing")
+
+
+def settings_of(given: Preprocessing | Settings | str | PathLike[str]) -> Settings:
+    """What is asked of a preprocessing.
+
+    Args:
+        given: a preprocessing; some of its fields, by name; a text, in which a comma without a name after it continues
+            a list; or a JSON file of either fields or of an explanation's record, whose preprocessing is taken.
+
+    Raises:
+        ParameterError: a text of another form, or a field that there is not.
+        ModelError: a file that cannot be read, or holds no preprocessing.
+
+    Example:
+        >>> settings_of("size=224x320,mean=0.5,0.4,0.3,resize=none")
+        {'size': (224, 320), 'mean': (0.5, 0.4, 0.3), 'resize': None}
+    """
+    if isinstance(given, Preprocessing):
+        return {name: getattr(given, name) for name in _FIELDS}
+    if isinstance(given, str) and "=" in given and not Path(given).is_file():
+        given = _parsed(given)
+    elif isinstance(given, str | PathLike):
+        given = _read(Path(given).expanduser())
+    for name in given:
+        if name not in _FIELDS:
+            raise ParameterError(f"a preprocessing has no {name!r}: {nearest(str(name), _FIELDS)}")
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return {
+        name: (value, value) if name == "size" and isinstance(value, int) else value for name, value in plain.items()
+    }
+
+
+def applied(settings: Settings, base: Preprocessing | None) -> Preprocessing:
+    """The preprocessing with these settings, and for the rest those of the model's source.
+
+    Args:
+        settings: see :func:`settings_of`.
+        base: of the source; where it knows none, the size must be given, and pixels are squashed to it and handed over
+            as they are.
+
+    Raises:
+        ParameterError: no size, or settings that contradict each other.
+    """
+    if base is None and "size" not in settings:
+        raise ParameterError("nothing is known of the size of the model's input; begin the preprocessing with size=…")
+    channels = len(settings["mean"]) if isinstance(settings.get("mean"), tuple) else 3
+    plain = {"resize": None, "mean": (0.0,) * channels, "std": (1.0,) * channels}
+    try:
+        return Preprocessing(**{**plain, **settings}) if base is None else dataclasses.replace(base, **settings)
+    except ParameterError as error:
+        hint = "; give resize, too, or resize=none, which squashes to the size" if "size" in settings else ""
+        raise ParameterError(f"{error}{hint}" if "resize" not in settings else str(error)) from None
+
+
+def written(preprocessing: Preprocessing) -> str:
+    """The text that :func:`settings_of` reads back, with every field.
+
+    Example:
+        >>> written(Preprocessing((96, 64), None, mean=(0, 0, 0), std=(1, 1, 1)))
+        'size=96,64,resize=none,interpolation=bilinear,mean=0,0,0,std=1,1,1'
+    """
+    return ",".join(f"{name}={_text(getattr(preprocessing, name))}" for name in _FIELDS)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    return ",".join(map(_text, value))
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    found: dict[str, list[Any]] = {}
+    name = ""
+    for piece in text.split(","):
+        key, equals, value = piece.partition("=")
+        if equals:
+            name = key.strip()
+            if name in found:
+                raise ParameterError(f"the preprocessing {text!r} gives {name} twice")
+        if not name or not (value if equals else key).strip():
+            raise ParameterError(
+                f"the preprocessing {text!r} is neither a file nor of the form size=224,resize=256,mean=0.5,0.5,0.5"
+            )
+        found.setdefault(name, []).extend(_values((value if equals else key).strip()))
+    return {name: values[0] if len(values) == 1 else tuple(values) for name, values in found.items()}
+
+
+def _values(text: str) -> list[Any]:
+    if re.fullmatch(r"\d+[x×]\d+", text):
+        return [int(side) for side in re.split("[x×]", text)]
+    if text in _WORDS:
+        return [_WORDS[text]]
+    for kind in (int, float):
+        try:
+            return [kind(text)]
+        except ValueError:
+            continue
+    return [text]
+
+
+def _read(path: Path) -> Settings:
+    remedy = 'give a JSON file of {"size": [224, 224], …}, an explanation.json, or a text such as size=224,resize=256'
+    try:
+        content = read_json(path, dict[str, Any])
+    except (OSError, MalformedError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelError(f"the preprocessing {path} cannot be read ({reason}); {remedy}") from None
+    for number, _ in enumerate(_OF_A_RECORD):  # from any depth of a record on
+        inner: Any = content
+        for key in _OF_A_RECORD[number:]:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            return inner
+    found: Settings = content
+    return found

@@ -1,0 +1,30 @@
+"""Models in a file of ONNX: ``onnx:FILE``, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from unseen.classifier.inference import OnnxNetwork
+from unseen.classifier.preprocessing import Preprocessing
+from unseen.classifier.zoo.source import ASSUMED, Loaded
+from unseen.errors import ModelError
+
+
+def load(name: str, weights: Path | None) -> Loaded:
+    """The network of the file; the size of its input is read from it where it is fixed.
+
+    Raises:
+        ModelError: ONNX Runtime is not installed, the file cannot be run, or it takes no images.
+    """
+    del weights
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise ModelError(f"there is no file {path}; check the path")
+    network = OnnxNetwork(path, torch.get_num_threads(), "check that it is an ONNX file, and export it again")
+    height, width = network.input.size
+    if height is None or width is None:
+        return Loaded(network, Preprocessing(), None, assumed=f"{path} leaves the size of its input open: {ASSUMED}")
+    preprocessing = Preprocessing((height, width), None)
+    return Loaded(network, preprocessing, None, assumed=f"{path} does not say how photographs were prepared: {ASSUMED}")
