@@ -83,6 +83,10 @@ TESTED_BY = {
     "classifier/zoo/catalogue": "classifier/zoo/test_loading.py",
     "classifier/zoo/source": "classifier/zoo/test_loading.py",
     "classifier/zoo/weights": "classifier/zoo/test_loading.py",
+    "classifier/zoo/from_onnx": "classifier/zoo/test_places.py",
+    "classifier/zoo/from_python": "classifier/zoo/test_places.py",
+    "classifier/zoo/from_server": "classifier/zoo/test_places.py",
+    "classifier/zoo/from_torchscript": "classifier/zoo/test_places.py",
     # what needs torchvision, timm or transformers is tested in the environment that has them
     "classifier/zoo/from_timm": "../tests_zoo/test_zoo_adapters.py",
     "classifier/zoo/from_torchvision": "../tests_zoo/test_zoo_adapters.py",
@@ -100,6 +104,7 @@ OF_THE_WHOLE = {
     "docs/test_declared_options.py": "the page of the API that shows what options declare",
     "docs/test_examples.py": "every docstring: its examples, run",
     "docs/test_extending.py": "the page that tells how to extend it, every example run",
+    "classifier/zoo/test_places.py": "every source that is a place: a file of the user's, of another engine, an address",
     "cli/test_hostile.py": "every command: files and words that are meant to do harm",
     "explainers/cam/test_geometry.py": "every map of the family, against occlusion",
     "explainers/test_memory.py": "every method: no tensor outlives its result",

@@ -327,7 +327,9 @@ def test_optimised_copies_keep_what_records_say() -> None:
 
 def test_the_fingerprint_follows_the_weights_and_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[nn.Module] = []
-    monkeypatch.setattr("unseen.classifier.classifier.fingerprint", lambda n: (computed.append(n), fingerprint(n))[1])
+    monkeypatch.setattr(
+        "unseen.classifier.classifier.fingerprint", lambda n, a: (computed.append(n), fingerprint(n, a))[1]
+    )
     classifier = Classifier(convolutional(), TINY)
     first = classifier.fingerprint
     classifier.logits(torch.rand(1, 3, 8, 8))

@@ -85,19 +85,24 @@ def refuse_black_box(network: nn.Module, name: str, who: str, remedy: str) -> No
         )
 
 
-def refuse_closed(network: nn.Module, who: str) -> None:
+def refuse_closed(network: nn.Module, who: str, remedy: str = REMOVALS_THAT_PAINT) -> None:
     """Refuse to follow the functions that a network calls where they do not pass through torch's Python.
+
+    Args:
+        network: that is to be followed.
+        who: follows it, for the message.
+        remedy: what to do instead.
 
     Raises:
         NotApplicableError: a module of the network is a black box, scripted or compiled.
     """
-    refuse_black_box(network, type(network).__name__, who, REMOVALS_THAT_PAINT)
+    refuse_black_box(network, type(network).__name__, who, remedy)
     for name, module in network.named_modules():
         compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
         if compiled or isinstance(module, torch.jit.ScriptModule):
             raise NotApplicableError(
                 f"{who} cannot follow the compiled module {name or type(module).__name__!r}; "
-                f"pass the original nn.Module (before torch.jit or torch.compile), or {REMOVALS_THAT_PAINT}"
+                f"pass the original nn.Module (before torch.jit or torch.compile), or {remedy}"
             )
 
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unseen.classifier.black_box import refuse_closed
 from unseen.classifier.intercepting import Function, Intercepting, calling_module, name_of, names_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.attention import attention_call
@@ -50,6 +51,9 @@ class Propagation(Intercepting):
         model: the network, for naming the module in errors; its parameters must need no gradients.
         method: what errors call the method.
 
+    Raises:
+        NotApplicableError: functions that the network calls cannot be met, because it is scripted or compiled.
+
     Attributes:
         absorbed: after the backward pass, what constants (biases, class tokens) were assigned.
     """
@@ -58,6 +62,7 @@ class Propagation(Intercepting):
         self, rules: Mapping[Function, PropagationRule], gated: frozenset[Function], model: nn.Module, method: str
     ) -> None:
         super().__init__()
+        refuse_closed(model, method, "choose another method, such as 'integrated-gradients'")
         self.rules, self.gated, self.model, self.method = rules, gated, model, method
         self.absorbed = 0.0
         self._states: TensorTable[SignalState] = TensorTable()
