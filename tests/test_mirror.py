@@ -16,7 +16,6 @@ TESTED_BY = {
     "classifier/decision": "pipeline/test_explain.py",
     "classifier/folding": "classifier/test_classifier.py",
     "classifier/outputs/base": "classifier/outputs/test_catalogue.py",
-    "classifier/scores": "explainers/test_scores.py",
     "cli/loading": "cli/test_explain.py",
     "cli/messages": "cli/test_app.py",
     "cli/options": "cli/test_evaluate.py",

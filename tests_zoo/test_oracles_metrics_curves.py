@@ -132,7 +132,7 @@ def test_the_curve_is_quantus_pixel_flipping(number: int) -> None:
         )
     steps = 24 * 24 // pixels_a_step
     deletion = Deletion(steps)
-    ours = deletion.scores(case, case.masked(deletion.masks(case)))
+    ours = deletion.scores(case, case.masked(deletion.masks(case))).values[:, 0]
     assert ours[1:].tolist() == pytest.approx(curve, abs=1e-6)
     assert deletion(case) == pytest.approx(np.trapezoid([float(ours[0]), *curve], dx=1 / steps), abs=1e-6)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from helpers.cells import SIZE, masked, segments
+from unseen.classifier.scores import Scores
 from unseen.explainers.hiding.lime import Lime, fit, lime, proximity
 from unseen.explainers.hiding.shapley import Shapley, shapley
 
@@ -63,7 +64,9 @@ def test_the_linear_model_is_that_of_lime_base(penalty: str, target: int) -> Non
     intercept, pairs, r2, _ = explainer.base.explain_instance_with_data(
         coalitions.double().numpy(), scores.numpy(), cosine_distances(coalitions), target, 8, "none", regressor
     )
-    found = fit(coalitions, scores, weights, penalty, 5.0 if penalty == "lasso" else 1.0)
+    found = fit(
+        coalitions, Scores(scores, torch.zeros_like(scores)), weights, penalty, 5.0 if penalty == "lasso" else 1.0
+    )
     expected = np.array([value for _, value in sorted(pairs)])
     assert np.allclose(found.coefficients[target].numpy(), expected, atol=1e-6)
     assert float(found.intercept[target]) == pytest.approx(float(intercept), abs=1e-6)

@@ -113,7 +113,10 @@ def maps_of(
 def both_of_rise(masked: MaskedClassifier, target: int, budget: int) -> list[Tensor]:
     """The paper's map and the centred one, from the same masks."""
     source = RandomMasks(budget, 7, 0.5, masked.shape, True, 0)
-    pairs = [(masks, values[:, 0]) for masks, values in scored(masked, source, budget, [target], "probability")]
+    pairs = [
+        (masks, scores.values[:, 0].float())
+        for masks, scores in scored(masked, source, budget, [target], "probability")
+    ]
     masks, values = (torch.cat(some) for some in zip(*pairs, strict=True))
     return [torch.einsum("n,nhw->hw", score, masks) / len(masks) for score in (values, values - values.mean())]
 

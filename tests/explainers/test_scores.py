@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from helpers.cells import SIZE, graded, masked
+from helpers.cells import SIZE, Cells, graded, masked, show
 from helpers.networks import bound
 from unseen.classifier.outputs import Logits
 from unseen.classifier.scores import score_of
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.scores import scored, still
+from unseen.explainers.scores import scored
 
 
 @pytest.mark.usefixtures("unchecked_types")
@@ -26,28 +26,8 @@ def test_scores_come_in_chunks_of_a_batch_and_in_order() -> None:
     masks = (torch.rand(10, SIZE, SIZE, generator=torch.Generator().manual_seed(0)) > 0.5).float()
     chunks = list(scored(asked, lambda first, last: masks[first:last], 10, [1, 0], "logit"))
     assert [len(some) for some, _ in chunks] == [4, 4, 2]
-    assert torch.equal(torch.cat([values for _, values in chunks]), masked(graded(2))(masks)[:, [1, 0]])
-
-
-@pytest.mark.parametrize(
-    ("level", "change", "same"),
-    [
-        (2.0, 0.0, True),
-        (2.0, 1e-6, True),
-        (-2.0, 1e-6, True),
-        (1e-6, 1e-13, True),
-        (0.0, 0.0, True),
-        (2.0, 1e-4, False),
-        (1e-6, 1e-10, False),
-        (0.0, 1e-9, False),
-    ],
-)
-def test_scores_that_differ_by_rounding_are_the_same(level: float, change: float, same: bool) -> None:
-    assert bool(still(torch.tensor([level, level + change, level]).double())) is same
-
-
-def test_each_class_is_looked_at_for_itself() -> None:
-    assert still(torch.tensor([[1.0, 1.0], [1.0, 2.0]])).tolist() == [True, False]
+    found = torch.cat([scores.values for _, scores in chunks])
+    assert torch.equal(found, masked(graded(2))(masks)[:, [1, 0]].double())
 
 
 def rounding(visible: Tensor) -> Tensor:
@@ -71,12 +51,14 @@ def rounding(visible: Tensor) -> Tensor:
         "iassa:budget=200,beta=1",
         "iassa:budget=200,beta=1,form=windows",
         "iassa:budget=1000,beta=1,form=literal",
+        "causal",
+        "causal:credit=rex",
     ],
 )
 def test_a_model_that_says_the_same_of_everything_has_an_empty_map_and_a_note(spec: str) -> None:
     found = METHODS.create(spec)(masked(rounding), 0)
     assert not bool(found.saliency.any())
-    assert any("the map is empty" in note for note in found.notes)
+    assert any("empty" in note for note in found.notes)
     assert found.curve is None
     assert not any("twice its standard error" in note for note in found.notes)
 
@@ -98,3 +80,63 @@ def test_a_mixture_does_not_fit_rounding() -> None:
     found = METHODS.create("aggregate:of=random/edges,goal=faithfulness")(asked, 0)
     assert not bool(found.saliency.any())
     assert any("no method is faithful here" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("spec", ["causal", "causal:credit=rex"])
+def test_of_a_model_that_says_the_same_of_everything_the_smallest_part_is_empty(spec: str) -> None:
+    (part,) = METHODS.create(spec)(masked(rounding), 0).parts
+    assert part.fraction < 0.01
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 30.0])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "rise:masks=200",
+        "rise:masks=200,score=logit",
+        "lime:samples=60,segments=8",
+        "occlusion:score=probability",
+        "shapley:segments=8,score=probability",
+        "iassa:budget=200,beta=1",
+        "integrated-gradients:score=probability",
+    ],
+)
+def test_a_map_does_not_depend_on_the_size_of_the_logits(spec: str, scale: float) -> None:
+    """Where probabilities hardly move, or are almost 1, they are told apart as finely as the logits are."""
+
+    def scaled(visible: Tensor) -> Tensor:
+        return scale * graded(2)(visible)
+
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 2))
+    with torch.no_grad():
+        network[-1].weight.zero_()
+        network[-1].bias.zero_()
+        network[-1].weight[0, 2] = scale
+    asked = masked(scaled) if "gradients" not in spec else masked(graded(2), model=network)
+    saliency = METHODS.create(spec)(asked, 0).saliency
+    assert float(saliency[show(2)].mean()) > 2 * float(saliency[~show(2)].mean().abs())
+
+
+def test_a_logit_of_another_class_does_not_hide_what_happens_to_this_one() -> None:
+    """Classes that are ruled out by a logit of −1e9."""
+
+    class Ruled(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            some = Cells(graded(2))(x)
+            return torch.cat([some, torch.full_like(some[:, :1], -1e9)], 1)
+
+    for spec in ("rise:masks=60", "occlusion", "occlusion:score=probability"):
+        asked = masked(graded(2), model=Ruled())
+        asked.classifier.labels = None
+        assert bool(METHODS.create(spec)(asked, 0).saliency.any())
+
+
+def test_what_moves_all_classes_alike_moves_no_probability() -> None:
+    class Together(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            level = Cells(graded(2, 7, 11))(x)[:, :1] / 3
+            return torch.cat([level + 0.7, level], 1)
+
+    for spec, moves in (("rise:masks=60", False), ("rise:masks=60,score=logit", True)):
+        found = METHODS.create(spec)(masked(graded(2), model=Together()), 0)
+        assert bool(found.saliency.any()) is moves

@@ -165,7 +165,7 @@ def observed(
         shown = random_coalitions(int(segments.max()) + 1, counts["hidden"], stream)
         asked = torch.cat([torch.ones(1, shown.shape[1], dtype=torch.bool), shown])
         with spent.on(f"hidden {use}", masked):
-            scores = coalition_scores(masked, asked, segments, [target], "logit")[:, 0]
+            scores = coalition_scores(masked, asked, segments, [target], "logit").values[:, 0]
         hidden[use] = (shown, scores[0] - scores[1:])
 
     judged = {}

@@ -16,6 +16,16 @@ probability by 1e-6 of itself.
 """
 
 
+def resolution(dtype: torch.dtype) -> float:
+    """Share of a logit below which its changes are rounding, in a network of this dtype.
+
+    Example:
+        >>> resolution(torch.float32), resolution(torch.bfloat16)
+        (1e-05, 0.0078125)
+    """
+    return max(ROUNDING, torch.finfo(dtype).eps)
+
+
 def rounding(dtype: torch.dtype, device: torch.device) -> float:
     """Share of the largest logit by which the same pass of a network may differ.
 

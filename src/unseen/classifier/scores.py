@@ -1,13 +1,17 @@
-"""What is asked of a target: its score, or what people are told of it."""
+"""What is asked of a target: its score, or what people are told of it; and how much of that may be rounding."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, NamedTuple
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.classifier import Classifier
 from unseen.classifier.outputs.base import Outputs
+from unseen.classifier.rounding import resolution
 from unseen.system.options import Meaning, check
 
 Score = Annotated[Literal["logit", "probability"], Meaning("what is asked of a class")]
@@ -26,3 +30,48 @@ def score_of(outputs: Outputs, scores: Float[Tensor, "N T"], score: Score) -> Fl
     """
     check("score", score, Score)
     return scores if score == "logit" else outputs.readings(scores)
+
+
+class Scores(NamedTuple):
+    """What is asked of targets under masks, one row a mask.
+
+    A reading may be wrong by what the scores may be, passed on to first order: Σ |∂reading / ∂z| · |δz|, with |δz| a
+    share of |z| (:func:`~unseen.classifier.rounding.resolution`). So probabilities near 1, or those of a model whose
+    logits are tiny, are told apart as finely as their logits are.
+
+    Attributes:
+        values: float64, shape (N, T).
+        errors: by how much each may be rounding, ≥ 0, float64, shape (N, T).
+    """
+
+    values: Tensor
+    errors: Tensor
+
+    @classmethod
+    def of(cls, classifier: Classifier, scores: Float[Tensor, "N K"], targets: Sequence[int], score: Score) -> Scores:
+        """What is asked of some targets, from a classifier's scores of all."""
+        with torch.enable_grad():
+            leaf = scores.detach().cpu().double().requires_grad_()
+            asked = score_of(classifier.outputs, leaf, score)[:, torch.as_tensor(list(targets))]
+            slopes = [
+                torch.autograd.grad(column.sum(), leaf, retain_graph=True, materialize_grads=True)[0]
+                for column in asked.unbind(1)
+            ]
+        errors = resolution(classifier.dtype) * (torch.stack(slopes, 1) * leaf.detach()[:, None]).abs().sum(2)
+        return cls(asked.detach(), errors)
+
+    @property
+    def still(self) -> Bool[Tensor, " T"]:
+        """Whether a class's scores are all the same but for rounding, so that their differences are noise."""
+        return self.values.amax(0) - self.values.amin(0) <= self.errors.amax(0)
+
+    @property
+    def ends(self) -> Scores:
+        """The least and the greatest, with the largest error: all that must be kept to tell whether any moved."""
+        return Scores(torch.stack([*self.values.aminmax(dim=0)]), self.errors.amax(0).expand(2, -1))
+
+    @classmethod
+    def joined(cls, parts: Iterable[Scores]) -> Scores:
+        """Those of several passes, in order; at least one."""
+        values, errors = zip(*parts, strict=True)
+        return cls(torch.cat(values), torch.cat(errors))

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from unseen.classifier.rounding import ROUNDING
-from unseen.classifier.scores import Score, score_of
+from unseen.classifier.scores import Score, Scores
 from unseen.removal import MaskedClassifier
-
-
-def still(scores: Float[Tensor, "N ..."]) -> Bool[Tensor, ...]:
-    """Whether scores are all the same but for rounding, so that whatever is computed from their differences is noise.
-
-    Args:
-        scores: of the same class under different masks, or the least and the greatest of them alone.
-    """
-    low, high = scores.amin(0), scores.amax(0)
-    return high - low <= ROUNDING * torch.maximum(low.abs(), high.abs())
 
 
 def scored(
@@ -29,7 +17,7 @@ def scored(
     count: int,
     targets: Sequence[int],
     score: Score,
-) -> Iterator[tuple[Float[Tensor, "N H W"], Float[Tensor, "N T"]]]:
+) -> Iterator[tuple[Float[Tensor, "N H W"], Scores]]:
     """Masks with the scores of the classes under them, a chunk at a time: memory does not grow with their number.
 
     Args:
@@ -37,10 +25,10 @@ def scored(
         masks: the masks from one number up to another.
         count: how many there are.
         targets: class indices.
-        score: the logit, or the probability in float32.
+        score: the logit, or the probability.
     """
     start = 0
     while start < count:
         some = masks(start, min(count, start + masked.batch))
-        yield some, score_of(masked.classifier.outputs, masked(some), score)[:, torch.as_tensor(list(targets))]
+        yield some, Scores.of(masked.classifier, masked(some), targets, score)
         start += len(some)

@@ -16,9 +16,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, score_of
+from unseen.classifier.scores import Score, Scores
 from unseen.errors import ParameterError
-from unseen.explainers.scores import still
 from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation.findings import area
 from unseen.metrics.case import Case, MaskMetric
@@ -58,9 +57,9 @@ class AlongRanking(MaskMetric):
         visible = rank(case.saliency, seed=case.seed).prefixes(sizes(case.saliency.numel(), self.steps))
         return ~visible if self.hides else visible
 
-    def scores(self, case: Case, logits: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
-        """The class's score after each step, float64."""
-        return score_of(case.classifier.outputs, logits.double(), self.score)[:, case.target]
+    def scores(self, case: Case, logits: Float[Tensor, "N K"]) -> Scores:
+        """The class's score after each step, T = 1."""
+        return Scores.of(case.classifier, logits, [case.target], self.score)
 
 
 def sizes(pixels: int, steps: int) -> list[int]:
@@ -91,7 +90,7 @@ class Area(AlongRanking):
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
         """See :class:`Area`."""
         del masks
-        heights = self.scores(case, logits)
+        heights = self.scores(case, logits).values[:, 0]
         if self.normalised:
             heights = heights / heights[0 if self.hides else -1]
         pixels = case.saliency.numel()
@@ -151,7 +150,8 @@ class Correlation(AlongRanking):
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
         """See :class:`Correlation`."""
         del masks
-        change = self.scores(case, logits).diff() * (~still(logits).all())
+        scores = self.scores(case, logits)
+        change = scores.values[:, 0].diff() * (~scores.still)
         ranking = rank(case.saliency, seed=case.seed)
         ordered = case.saliency.reshape(-1)[ranking.order]
         steps = means(ordered, sizes(len(ordered), self.steps))

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.explainers.scores import still
+from unseen.classifier.scores import Scores
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.soft import LEVELS, check_levels, min_max, soft_views
 
@@ -45,6 +45,8 @@ def average_gain(full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float
 class SoftlyShown(MaskMetric):
     """What the metrics of the scaled map share; see them. A constant map cannot be scaled: NaN.
 
+    Probabilities that differ by no more than rounding count as the same.
+
     Args:
         levels: level sets that stand for the soft mask under removals that take hard masks only; the score is then
             their mean (see :func:`~unseen.metrics.soft.soft_views`).
@@ -72,8 +74,9 @@ class SoftlyShown(MaskMetric):
         del masks
         if bool(case.saliency.max() == case.saliency.min()):
             return float("nan")
-        probabilities = case.classifier.outputs.readings(logits.double())[:, case.target]
-        return float(self.compare(probabilities[:1], probabilities[1:].mean(0, keepdim=True)))
+        scores = Scores.of(case.classifier, logits, [case.target], "probability")
+        full, shown = scores.values[:1, 0], scores.values[1:, 0].mean(0, keepdim=True)
+        return float(self.compare(full, torch.where((shown - full).abs() <= scores.errors.max(), full, shown)))
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,8 @@ class IncreaseInConfidence(SoftlyShown):
     """
 
     def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-        """See :func:`increase_in_confidence`; what float32 does not tell apart is no increase."""
-        same = still(torch.stack([full, shown]))
-        return increase_in_confidence(full, torch.where(same, full, shown))
+        """See :func:`increase_in_confidence`."""
+        return increase_in_confidence(full, shown)
 
 
 @dataclass(frozen=True)

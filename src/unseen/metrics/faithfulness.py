@@ -15,10 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from unseen.classifier.scores import Score, score_of
+from unseen.classifier.scores import Score, Scores
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import hiding
-from unseen.explainers.scores import still
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
 from unseen.system.options import check
@@ -75,8 +74,9 @@ class _Drops(MaskMetric):
         """The sum of the map over what each mask hides, and the drop of the score, float64; 0 if logits only round."""
         saliency = case.saliency.double().cpu().flatten()
         sums = torch.stack([saliency[~mask.flatten()].sum() for mask in masks[1:].bool().cpu()])
-        scores = score_of(case.classifier.outputs, logits.double(), self.score)[:, case.target]
-        return sums, (scores[0] - scores[1:]) * (~still(logits).all())
+        scores = Scores.of(case.classifier, logits, [case.target], self.score)
+        values = scores.values[:, 0]
+        return sums, (values[0] - values[1:]) * (~scores.still)
 
 
 @dataclass(frozen=True)

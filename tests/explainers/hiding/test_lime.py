@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from helpers.cells import Rule, cell, conjunction, graded, masked, segments
+from unseen.classifier.scores import Scores
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.hiding.lime import Lime, Penalty, fit, lime, proximity
@@ -20,6 +21,11 @@ def problem(seed: int, samples: int = 80, count: int = 12, targets: int = 3) -> 
     scores = coalitions.double() @ torch.randn(count, targets, generator=generator).double()
     noise = torch.randn(samples, targets, generator=generator).double()
     return coalitions, scores + noise, proximity(coalitions, 0.25)
+
+
+def exact(scores: Tensor) -> Scores:
+    """Scores of which nothing is rounding."""
+    return Scores(scores, torch.zeros_like(scores))
 
 
 def test_proximity_is_the_kernel_of_the_cosine_distance() -> None:
@@ -39,7 +45,7 @@ def test_ridge_solves_the_normal_equations_with_a_free_intercept() -> None:
     literal = torch.linalg.solve(
         columns.T @ torch.diag(weights) @ columns + penalty, columns.T @ (weights[:, None] * scores)
     )
-    found = fit(coalitions, scores, weights, "ridge", 2.5)
+    found = fit(coalitions, exact(scores), weights, "ridge", 2.5)
     assert torch.allclose(found.intercept, literal[0])
     assert torch.allclose(found.coefficients, literal[1:].T)
     for target in range(3):
@@ -53,7 +59,7 @@ def test_ridge_solves_the_normal_equations_with_a_free_intercept() -> None:
 @given(seed=st.integers(0, 10_000), strength=st.floats(0.01, 50), samples=st.sampled_from([3, 10, 80]))
 def test_lasso_meets_its_optimality_conditions(seed: int, strength: float, samples: int) -> None:
     coalitions, scores, weights = problem(seed, samples)
-    found = fit(coalitions, scores, weights, "lasso", strength)
+    found = fit(coalitions, exact(scores), weights, "lasso", strength)
     assert found.converged
     residual = scores - found.intercept - coalitions.double() @ found.coefficients.T
     slope = 2 * coalitions.double().T @ (weights[:, None] * residual)

@@ -37,7 +37,7 @@ def test_the_map_is_found_and_the_score_hangs_on_it(name: str) -> None:
     assert features.value == pytest.approx(logit(masked, 1), rel=1e-5)
     step = torch.full((1, CHANNELS), 1.0)
     step[0, 2] = 1 + 1e-4
-    (moved,) = features.scores(lambda *_: step.double(), 1)
+    moved = features.scores(lambda *_: step.double(), 1).values
     slope = float((features.maps[0].gradients[2] * features.maps[0].activations[2]).sum())
     assert moved.item() - features.value == pytest.approx(1e-4 * slope, rel=0.05, abs=1e-6)
     assert masked.evaluations == 2
@@ -78,7 +78,7 @@ def test_the_class_token_hides_what_comes_after_the_last_attention() -> None:
     assert features.maps[0].activations.shape == (CHANNELS, 4, 4)
     tokens = F.layer_norm(masked.classifier.model.tokens(masked.classifier.normalise(masked.image[None])), (CHANNELS,))
     assert torch.allclose(features.maps[0].activations.double(), tokens[0].T.unflatten(1, (4, 4)).detach(), atol=1e-6)
-    ((zero,),) = features.scores(lambda *_: torch.zeros(1, CHANNELS), 1)
+    zero = features.scores(lambda *_: torch.zeros(1, CHANNELS), 1).values
     assert zero.item() != pytest.approx(features.value)
 
 
@@ -101,7 +101,7 @@ def test_passes_are_batched() -> None:
     def found(batch: int) -> Tensor:
         features: Features = last_features(bound(Network(), batch_size=batch), 0)
         factors = torch.rand(7, CHANNELS, generator=torch.Generator().manual_seed(0))
-        return torch.cat([*features.scores(lambda first, last: factors[first:last], 7)])
+        return features.scores(lambda first, last: factors[first:last], 7).values[:, 0]
 
     assert torch.allclose(found(1), found(3), atol=1e-6)
     assert torch.allclose(found(1), found(100), atol=1e-6)

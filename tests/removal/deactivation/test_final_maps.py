@@ -59,12 +59,12 @@ def test_gradients_announce_what_changed_channels_do(name: str) -> None:
     found = last_features(masked, 1)
     direction = torch.randn(found.channels, generator=torch.Generator().manual_seed(0)).double()
     steps = 1 + 1e-5 * torch.tensor([[-1.0], [1.0]]).double() * direction
-    below, above = torch.cat([*found.scores(lambda first, last: steps[first:last], 2)]).double().tolist()
+    below, above = found.scores(lambda first, last: steps[first:last], 2).values[:, 0].tolist()
     terms = torch.cat([(one.gradients.double() * one.activations).sum((1, 2)) for one in found.maps])
     if name == "pooled early and late":  # the late map is made from the early one, and follows it
         direction[:CHANNELS] = 0
         steps = 1 + 1e-5 * torch.tensor([[-1.0], [1.0]]).double() * direction
-        below, above = torch.cat([*found.scores(lambda first, last: steps[first:last], 2)]).double().tolist()
+        below, above = found.scores(lambda first, last: steps[first:last], 2).values[:, 0].tolist()
     expected = float(direction @ terms)
     assert (above - below) / 2e-5 == pytest.approx(expected, rel=1e-2, abs=1e-3 * float(terms.abs().sum()))
 

@@ -19,7 +19,6 @@ from unseen.explainers.aggregation.programs import Balance, Goal, Observed, Prog
 from unseen.explainers.aggregation.quality import Hidings, changes, hidings, scale_of
 from unseen.explainers.hiding.segments import Segmentation, Segments, coalition_scores, segmentation
 from unseen.explainers.method import Method
-from unseen.explainers.scores import still
 from unseen.explainers.sufficient.search import map_of
 from unseen.inputs.neighbourhood import Radius, noisy
 from unseen.inputs.streams import stream_of
@@ -234,8 +233,9 @@ def _hidings(
     numbers = cut.numbers
     shown = random_coalitions(cut.count, count, generator)
     asked = torch.cat([torch.ones(1, shown.shape[1], dtype=torch.bool), shown])
-    scores = coalition_scores(masked, asked, numbers, [target], "logit")[:, 0]
-    drops = (scores[0] - scores[1:]) * (~still(scores))  # what is rounding is nothing to be predicted
+    scores = coalition_scores(masked, asked, numbers, [target], "logit")
+    values = scores.values[:, 0]
+    drops = (values[0] - values[1:]) * (~scores.still)  # what is rounding is nothing to be predicted
     return hidings(maps, shown, numbers, drops)
 
 

@@ -23,9 +23,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score
+from unseen.classifier.scores import Score, Scores
 from unseen.errors import NotApplicableError
-from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -106,14 +105,13 @@ def _cam(features: Features) -> list[Tensor]:
     """The head's own weights, where the score is linear in the mean of what is on: checked on changed maps."""
     channels = features.channels
     factors = torch.tensor([0.0, 0.5], dtype=torch.float32)
-    (nothing, half) = torch.cat([
-        *features.scores(lambda first, last: factors[first:last, None].expand(-1, channels), 2)
-    ]).tolist()  # fmt: skip
+    nothing, half = features.scores(lambda first, last: factors[first:last, None].expand(-1, channels), 2).values[:, 0]
     terms = [one.gradients.double() * one.activations for one in features.maps]
     added = sum(float(term.sum()) for term in terms)
     scale = max(1e-6, sum(float(term.abs().sum()) for term in terms))
     near = max(map(_rounding, features.maps))
-    linear = abs(features.value - nothing - added) < near * scale and abs(half - nothing - added / 2) < near * scale
+    whole, middle = features.value - float(nothing), float(half - nothing)
+    linear = abs(whole - added) < near * scale and abs(middle - added / 2) < near * scale
     if not linear or not all(map(_is_averaged, features.maps)):
         raise NotApplicableError(
             f"cam needs a head that averages the last feature map over its positions and applies one linear layer, and "
@@ -145,11 +143,16 @@ def _ablation_cam(features: Features) -> list[Tensor]:
     """A channel's weight is how far the score falls when the channel is set to 0."""
     channels = features.channels
     kept = 1 - torch.eye(channels, dtype=torch.float32)
-    scores = torch.cat([*features.scores(lambda first, last: kept[first:last], channels)])
-    drops = features.value - scores
-    unmoved = bool(still(torch.cat([scores, scores.new_tensor([features.value])])))
-    weights = features.by_map(torch.zeros_like(drops) if unmoved else drops / channels)
+    scores = features.scores(lambda first, last: kept[first:last], channels)
+    drops = (features.value - scores.values[:, 0]).float()
+    weights = features.by_map(drops / channels * (not moved_nothing(features, scores)))
     return [_summed(some, one) for some, one in zip(weights, features.maps, strict=True)]
+
+
+def moved_nothing(features: Features, scores: Scores) -> bool:
+    """Whether scores are all that of the photograph but for rounding."""
+    whole = torch.tensor([[features.value]], dtype=torch.float64)
+    return bool(Scores.joined([scores, Scores(whole, torch.zeros_like(whole))]).still)
 
 
 def _summed(weights: Tensor, one: FeatureMap) -> Tensor:

@@ -18,10 +18,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.differentiation import differentiated
-from unseen.classifier.scores import score_of
+from unseen.classifier.scores import Scores, score_of
 from unseen.errors import NotApplicableError
-from unseen.explainers.cam.cam import FromFeatures, normalised
-from unseen.explainers.scores import scored, still
+from unseen.explainers.cam.cam import FromFeatures, moved_nothing, normalised
+from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
@@ -71,9 +71,10 @@ def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = Fals
         return 1 - region if hide else region
 
     seen = scored(masked, masks, len(varied), [features.target], features.score)
-    scores = torch.cat([values[:, 0] for _, values in seen])
-    if bool(still(torch.cat([scores, scores.new_tensor([features.value])]))):
+    found = Scores.joined(some for _, some in seen)
+    if moved_nothing(features, found):
         return torch.zeros(masked.shape, dtype=torch.float32)
+    scores = found.values[:, 0].float()
     weights = (features.value - scores) / len(scores) if hide else scores.softmax(0)
     planes = [torch.zeros_like(one.activations[0]) for one in features.maps]
     for (number, channel), weight in zip(varied, weights, strict=True):
@@ -107,6 +108,7 @@ def opti_cam(
     mean, square = torch.zeros(2, *numbers.shape, device=device, dtype=torch.float32)
     pixels = masked.image[None].to(device)
     history: list[float] = []
+    errors: list[Tensor] = []
     best = torch.zeros(masked.shape, dtype=torch.float32)
 
     def evaluate(first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -116,7 +118,8 @@ def opti_cam(
             planes = [torch.einsum("c,chw->hw", *pair) for pair in zip(weights, activations, strict=True)]
             found = features.on_photograph(planes)
             logits = masked.forward(pixels, normalised(found[None]))
-            score = score_of(masked.classifier.outputs, logits, features.score)[0, features.target]
+            score = score_of(masked.classifier.outputs, logits.cpu().double(), features.score)[0, features.target]
+            errors.append(Scores.of(masked.classifier, logits, [features.target], features.score).errors)
             (slope,) = differentiated(masked.classifier, score, [numbers])
         return score.detach(), found.detach(), slope
 
@@ -128,8 +131,8 @@ def opti_cam(
         mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope.square()
         step = mean / (1 - 0.9**number) / ((square / (1 - 0.999**number)).sqrt() + 1e-8)
         numbers = (numbers.detach() + options.rate * step).requires_grad_()  # Adam; torch's own takes seconds to import
-    moved = not bool(still(torch.tensor([features.value, *history], dtype=torch.float32)))
-    return best.cpu() * moved, history
+    seen = Scores(torch.tensor(history, dtype=torch.float64)[:, None], torch.cat(errors))
+    return best.cpu() * (not moved_nothing(features, seen)), history
 
 
 def unsettled(history: Sequence[float]) -> str:

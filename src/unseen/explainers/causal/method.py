@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import torch
 from jaxtyping import Bool
 from torch import Tensor
 
@@ -44,7 +45,7 @@ class Causal(FromMap):
     blur: Blur = field(default=0.05, kw_only=True)
     block: Block = field(default=0.072, kw_only=True)
     stage = "responsibility"
-    empty = "no set of boxes alone keeps {label} on top: the responsibility map is empty"
+    empty = "the responsibility map is empty"
     inside = False
     renewed = True
 
@@ -60,7 +61,12 @@ class Causal(FromMap):
             seed=seed,
             domain=domain,
         )
-        return Findings(found)
+        if bool(found.any()) and not evaluate.still:
+            return Findings(found)
+        label = evaluate.masked.classifier.label(evaluate.target)
+        if evaluate.still:  # every box would do, and which of them earned most was drawn
+            return Findings(torch.zeros_like(found), notes=(f"hiding anything changes nothing for {label}",))
+        return Findings(found, notes=(f"no set of boxes alone keeps {label} on top",))
 
     def cost(self, shape: tuple[int, int]) -> None:
         """Not known before the search: which boxes keep the class decides which are split further."""

@@ -48,7 +48,7 @@ def derivatives(
         with masked.classifier.frozen(), torch.enable_grad():
             values = differentiable_scores(masked, images, target, score)
             (gradients,) = differentiated(masked.classifier, values.sum(), [images])
-        return gradients.float().cpu(), values.detach().float().cpu()
+        return gradients.float().cpu(), values.detach()
 
     yield from masked.in_batches(count, evaluate)
 
@@ -56,8 +56,8 @@ def derivatives(
 def differentiable_scores(
     masked: MaskedClassifier, images: Float[Tensor, "N C H W"], target: int, score: Score
 ) -> Float[Tensor, " N"]:
-    """The scores of one pass; see :func:`differentiable_logits`."""
-    logits = differentiable_logits(masked.classifier, images)
+    """The scores of one pass, float64 on the CPU; see :func:`differentiable_logits`."""
+    logits = differentiable_logits(masked.classifier, images).cpu().double()
     return score_of(masked.classifier.outputs, logits, score)[:, target]
 
 

@@ -158,9 +158,9 @@ def expected_gradients(
     def evaluate(first: int, last: int) -> Tensor:
         images = torch.stack([image if i == samples else background(i) for i in range(first, last)])
         logits = masked.classifier.logits(images)
-        return score_of(masked.classifier.outputs, logits, options.score)[:, target]
+        return score_of(masked.classifier.outputs, logits.double(), options.score)[:, target]
 
-    scores = torch.cat(list(masked.in_batches(samples + 1, evaluate))).double()
+    scores = torch.cat(list(masked.in_batches(samples + 1, evaluate)))
     difference = float(scores[-1] - scores[:-1].mean())
     gap = difference - float(values.sum()) / samples
     return Path((values / samples).float(), difference, samples, abs(gap) <= 0.05 * abs(difference))

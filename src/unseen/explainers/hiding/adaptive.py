@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score
+from unseen.classifier.scores import Score, Scores
 from unseen.explainers.hiding.rise import RandomMasks
 from unseen.explainers.hiding.windows import Square, WindowSums, hiding, sliding
-from unseen.explainers.scores import scored, still
+from unseen.explainers.scores import scored
 from unseen.removal import MaskedClassifier
 
 Adjust = Callable[[Float[Tensor, "H W"]], Float[Tensor, "H W"]]
@@ -45,7 +45,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         self._before = self.masked.evaluations
-        self._ends: list[Tensor] = []
+        self._ends: list[Scores] = []
 
     @property
     def spent(self) -> int:
@@ -60,7 +60,7 @@ class Budget:
     @property
     def still(self) -> bool:
         """Whether no mask so far changed the score by more than rounding."""
-        return bool(still(torch.stack(self._ends)))
+        return bool(Scores.joined(self._ends).still)
 
     def scores(self, masks: Callable[[int, int], Float[Tensor, "N H W"]], count: int) -> Float[Tensor, " N"]:
         """The scores under ``count`` masks, float64."""
@@ -69,9 +69,9 @@ class Budget:
     def each(self, masks: Callable[[int, int], Tensor], count: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Masks with their scores, float64, a chunk at a time."""
         assert count <= self.left, "a sampler must look at what is left"
-        for some, values in scored(self.masked, masks, count, [self.target], self.score):
-            self._ends += [values.amin(), values.amax()]
-            yield some, values[:, 0].double()
+        for some, scores in scored(self.masked, masks, count, [self.target], self.score):
+            self._ends.append(scores.ends)
+            yield some, scores.values[:, 0]
 
     def whole(self) -> float:
         """The score of the whole photograph."""

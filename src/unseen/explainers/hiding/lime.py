@@ -15,9 +15,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import softshrink
 
-from unseen.classifier.scores import Score
+from unseen.classifier.scores import Score, Scores
 from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of, segmentation
-from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -84,7 +83,7 @@ def proximity(coalitions: Bool[Tensor, "N S"], width: float) -> Float[Tensor, " 
 
 def fit(
     coalitions: Bool[Tensor, "N S"],
-    scores: Float[Tensor, "N T"],
+    scores: Scores,
     weights: Float[Tensor, " N"],
     penalty: Penalty,
     strength: float,
@@ -95,17 +94,17 @@ def fit(
 
     Args:
         coalitions: the segments shown.
-        scores: y, float64.
+        scores: y, with their errors.
         weights: w, float64.
         penalty: ``ridge`` or ``lasso``.
         strength: above 0.
     """
     total = weights.sum()
-    x, y = coalitions.double(), scores
+    x, y = coalitions.double(), scores.values
     shown, level = weights @ x / total, weights @ y / total
     x, y = x - shown, y - level
     gram, moment = x.T @ (weights[:, None] * x), x.T @ (weights[:, None] * y)
-    constant = still(scores)
+    constant = scores.still
     moment[:, constant] = 0
     if penalty == "ridge":
         coefficients, converged = (

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score
+from unseen.classifier.scores import Score, Scores
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import WindowSums, hiding, sliding
-from unseen.explainers.scores import scored, still
+from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -59,11 +59,12 @@ def occlusion(
     chunks = scored(
         masked, lambda first, last: hiding(windows[first:last], masked.shape), len(windows), [target], score
     )
-    for _, values in chunks:
-        pile.add(windows[done : done + len(values)], (whole[0] - values[:, 0]).tolist())
-        done += len(values)
-        ends += [values.amin(0, keepdim=True), values.amax(0, keepdim=True)]
-    return torch.zeros(height, width, dtype=torch.float32) if bool(still(torch.cat(ends))) else pile.mean.float()
+    for _, scores in chunks:
+        drops = (whole.values[0] - scores.values[:, 0]).tolist()
+        pile.add(windows[done : done + len(drops)], drops)
+        done += len(drops)
+        ends.append(scores.ends)
+    return torch.zeros(height, width, dtype=torch.float32) if bool(Scores.joined(ends).still) else pile.mean.float()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from unseen.classifier.scores import Score
+from unseen.classifier.scores import Score, Scores
 from unseen.errors import ParameterError
 from unseen.explainers.scores import scored
 from unseen.removal import MaskedClassifier
@@ -152,7 +152,7 @@ def coalition_scores(
     segments: Int[Tensor, "H W"],
     targets: Sequence[int],
     score: Score,
-) -> Float[Tensor, "N T"]:
+) -> Scores:
     """Scores of the classes when only a coalition's segments are shown; the same coalition is evaluated once.
 
     Args:
@@ -161,10 +161,8 @@ def coalition_scores(
         segments: the number of each pixel's segment.
         targets: class indices.
         score: ``logit`` or ``probability``.
-
-    Returns:
-        float64, in which all that is computed from them is.
     """
     distinct, where = torch.unique(coalitions, dim=0, return_inverse=True)
     chunks = scored(masked, masks_of(distinct, segments), len(distinct), targets, score)
-    return torch.cat([values for _, values in chunks]).double()[where]
+    found = Scores.joined(scores for _, scores in chunks)
+    return Scores(found.values[where], found.errors[where])

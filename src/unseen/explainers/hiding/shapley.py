@@ -22,7 +22,6 @@ from torch import Tensor
 from unseen.classifier.scores import Score
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of, segmentation
-from unseen.explainers.scores import still
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -97,10 +96,10 @@ def shapley(
         coalitions, estimate = _along_orders(count, (budget - 2) // (2 * count - 2), generator), _by_gains
     ends = torch.tensor([[False], [True]]).expand(2, count)
     scores = coalition_scores(masked, torch.cat([ends, coalitions, ~coalitions]), segments, targets, options.score)
-    hidden, whole = scores[:2]
-    shown, left_out = scores[2:].chunk(2)
+    hidden, whole = scores.values[:2]
+    shown, left_out = scores.values[2:].chunk(2)
     values, errors = estimate(coalitions, (shown - left_out) / 2, whole - hidden)
-    moving = ~still(scores)
+    moving = ~scores.still
     return ShapleyValues((values * moving).T, (errors * moving).T, hidden, whole, exact)
 
 

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.rounding import ROUNDING
+from unseen.classifier.scores import Scores
 from unseen.removal import MaskedClassifier
 
 _COMPANY = 8
@@ -64,6 +65,8 @@ class Evaluator:
         self.masked = masked
         self.target = target
         self._memory: dict[bytes, tuple[float, bool]] = {}
+        self._ends: list[Scores] = []
+        self._always_holds = True
 
     def __call__(self, visible: Iterable[Bool[Tensor, "H W"]]) -> Verdicts:
         """The verdict on each set, in order."""
@@ -87,7 +90,16 @@ class Evaluator:
     def fresh(self, masks: Bool[Tensor, "N H W"]) -> Verdicts:
         """Verdicts straight from the model, in the batches that it forms, neither looked up nor remembered."""
         scores, outputs = self.masked(masks), self.masked.classifier.outputs
-        return Verdicts(outputs.readings(scores)[:, self.target], outputs.holds(scores, self.target))
+        told = Scores.of(self.masked.classifier, scores, [self.target], "probability")
+        self._ends = [Scores.joined([*self._ends, told]).ends]
+        holds = outputs.holds(scores, self.target)
+        self._always_holds &= bool(holds.all())
+        return Verdicts(outputs.readings(scores)[:, self.target], holds)
+
+    @property
+    def still(self) -> bool:
+        """Whether all sets so far, one at least, kept the decision with the same reading, but for rounding."""
+        return bool(self._ends) and self._always_holds and bool(Scores.joined(self._ends).still)
 
     def _unseen(self, visible: Iterable[Tensor], keys: list[bytes]) -> Iterator[tuple[bytes, Tensor]]:
         queued: set[bytes] = set()

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.intercepting import Function, names_of
-from unseen.classifier.scores import Score, score_of
+from unseen.classifier.scores import Score, Scores, score_of
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.cells import Cells, cells_of, copies
@@ -110,8 +110,8 @@ class Features:
         laid = [one.cells.laid(plane) for one, plane in zip(self.maps, planes, strict=True)]
         return torch.stack(laid).sum(0)
 
-    def scores(self, factors: Callable[[int, int], Float[Tensor, "N C"]], count: int) -> Iterator[Float[Tensor, " N"]]:
-        """The scores when every channel of the maps is multiplied by a factor, a batch of passes at a time.
+    def scores(self, factors: Callable[[int, int], Float[Tensor, "N C"]], count: int) -> Scores:
+        """The scores when every channel of the maps is multiplied by a factor, T = 1.
 
         Args:
             factors: of the passes from one number up to another, for the channels of one map after the other.
@@ -123,8 +123,8 @@ class Features:
         channels = {(one.number, one.copy): share for one, share in zip(self.maps, shares, strict=True)}
         numbers = {one.number for one in self.maps}
 
-        @torch.no_grad()  # here, for a generator decorated as a whole is no more than its creation to other decorators
-        def evaluate(first: int, last: int) -> Tensor:
+        @torch.no_grad()
+        def evaluate(first: int, last: int) -> Scores:
             some = factors(first, last)
             made = 0
 
@@ -135,10 +135,10 @@ class Features:
                     return None
                 return _instead(func, output, _scaled(run, output, number, some, channels))
 
-            logits = watched(image.expand(last - first, -1, -1, -1), watch).cpu()
-            return score_of(self.masked.classifier.outputs, logits, self.score)[:, self.target]
+            logits = watched(image.expand(last - first, -1, -1, -1), watch)
+            return Scores.of(self.masked.classifier, logits, [self.target], self.score)
 
-        yield from self.masked.in_batches(count, evaluate)
+        return Scores.joined(self.masked.in_batches(count, evaluate))
 
 
 def last_features(masked: MaskedClassifier, target: int, *, score: Score = "logit") -> Features:
@@ -179,7 +179,7 @@ def _captured(
     recorder = Recorder(names_of(classifier.model))
     try:
         with classifier.frozen(), torch.enable_grad():
-            value = score_of(classifier.outputs, watched(image, recorder), score)[0, target]
+            value = score_of(classifier.outputs, watched(image, recorder).cpu().double(), score)[0, target]
             final, beside = final_maps(classifier, value, image, recorder)
         maps = tuple(found for one in final for found in _maps(recorder, one))
     finally:
@@ -229,7 +229,7 @@ def _beside(masked: MaskedClassifier, target: int, score: Score, value: float, k
             there = positions.index(output.ndim) >= 0
             return _instead(func, output, torch.where(there, kept[number].to(output), output))
 
-        return float(score_of(classifier.outputs, watched(empty, watch), score)[0, target])
+        return float(score_of(classifier.outputs, watched(empty, watch).cpu().double(), score)[0, target])
 
     batches = masked.in_batches(2, lambda first, last: [asked(number > 0) for number in range(first, last)])
     alone, beneath = (found for batch in batches for found in batch)
