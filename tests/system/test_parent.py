@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from unseen.system.parent import end_with_parent
 
 def work(busy):
     end_with_parent()
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # in one piece, for its siblings write there, too
     while True:
         time.sleep(60) if not busy else sum(range(1000))
 
@@ -55,18 +56,17 @@ def test_workers_end_with_their_parent(tmp_path: object, method: str, number: si
     with open(script, "w") as file:  # noqa: PTH123
         file.write(PARENT)
     command = [sys.executable, script, method, str(int(number))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        workers = [int(parent.stdout.readline()) for _ in range(3)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as parent:
         try:
+            assert parent.stdout is not None
+            workers = [int(parent.stdout.readline()) for _ in range(3)]
             assert all(map(alive, workers))
             parent.send_signal(number)
-            until = time.monotonic() + 10
+            until = time.monotonic() + 30
             while any(map(alive, workers)) and time.monotonic() < until:
                 time.sleep(0.05)
-            left = list(filter(alive, workers))
+            assert list(filter(alive, workers)) == []
+            assert parent.stdout.read() == ""  # the pipe is closed by all who held it
         finally:
-            for pid in (parent.pid, *filter(alive, workers)):
-                os.kill(pid, signal.SIGKILL)
-        assert left == []
-        assert parent.stdout.read() == ""  # the pipe is closed by all who held it
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(parent.pid, signal.SIGKILL)
