@@ -313,7 +313,7 @@ def test_numbers_of_numpy_and_torch_are_numbers(given: dict[str, Any], half: np.
     [
         ({"target": 0.5}, "target must be one whole number"),
         ({"target": True}, "target must be one whole number, not True"),
-        ({"target": [1]}, "target must be one whole number, not a list"),
+        ({"target": [0.5]}, "target must be one whole number, not 0.5"),
         ({"target": np.array([0, 1])}, "target must be one whole number"),
         ({"confidence": "0.5"}, "confidence must be one"),
         ({"confidence": [None]}, "confidence must be one number, not None"),

@@ -31,8 +31,9 @@ from unseen.classifier.functions import PlainFunction
 from unseen.classifier.inference import OnnxNetwork, export
 from unseen.classifier.outputs.base import Outputs
 from unseen.classifier.outputs.catalogue import OUTPUTS
+from unseen.classifier.outputs.together import Together
 from unseen.classifier.preprocessing import Prepared, Preprocessing
-from unseen.classifier.targets import target_index
+from unseen.classifier.targets import Target, target_index, targets_of
 from unseen.errors import ModelError, ParameterError, UnseenError
 from unseen.inputs.photo import PhotoSource
 from unseen.system.arguments import Integer, Labels, label_names
@@ -269,6 +270,19 @@ class Classifier:
             ParameterError: likewise.
         """
         return target_index(target, self.labels, self.name)
+
+    def asked(self, target: Target) -> tuple[Classifier, int]:
+        """Who can be asked about a target, and its index: this classifier, unless several findings are one target.
+
+        Raises:
+            UnknownNameError: see :func:`unseen.classifier.targets.targets_of`.
+            ParameterError: likewise.
+        """
+        targets = targets_of(target, self.labels, self.name)
+        if len(targets) == 1:
+            return self, targets[0]
+        together = self.reading(Together(self.outputs, targets))
+        return together, len(together.labels) - 1 if together.labels is not None else -1
 
     # ---- speed ----------------------------------------------------------------------------------------------
 

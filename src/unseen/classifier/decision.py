@@ -17,9 +17,9 @@ from unseen.classifier.classifier import Classifier
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.preprocessing import Prepared
 from unseen.classifier.repeatability import accompanied, check_repeatable
+from unseen.classifier.targets import Target, as_given
 from unseen.errors import ModelError, ParameterError
 from unseen.inputs.photo import PhotoSource
-from unseen.system.arguments import Integer, integer
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Decision:
     image: Tensor
     scores: Tensor
     target: int
-    asked: str | int | None
+    asked: str | int | tuple[str | int, ...] | None
     evaluations: int
     seconds: float
     prepared: Prepared | None = None
@@ -106,14 +106,14 @@ class Decision:
 
 @own_precision()
 def decide(
-    photo: PhotoSource, classifier: Classifier, target: str | Integer | None = None, *, batch_size: int | None = None
+    photo: PhotoSource, classifier: Classifier, target: Target | None = None, *, batch_size: int | None = None
 ) -> Decision:
     """Show the photograph to the classifier; see that it says the same again, and also in company.
 
     Args:
         photo: path, PIL image, array or tensor.
         classifier: the model.
-        target: class index or label; by default the top class.
+        target: class index or label, or several of findings; by default the top class.
         batch_size: masks per pass later on; with 1 nothing is ever in company.
 
     Raises:
@@ -123,8 +123,10 @@ def decide(
         UnseenError: there is no such target.
     """
     began = time.perf_counter()
-    asked = None if target is None else target if isinstance(target, str) else integer("target", target)
-    index = None if asked is None else classifier.target_index(asked)
+    asked = None if target is None else as_given(target)
+    index = None
+    if asked is not None:
+        classifier, index = classifier.asked(asked)
     prepared = classifier.prepared(photo)
     check_repeatable(classifier, prepared.pixels, alone=batch_size == 1)
     scores, spent = _scores(classifier, prepared.pixels, batch_size)
@@ -132,6 +134,7 @@ def decide(
     index = classifier.outputs.top(scores) if index is None else index
     if index >= len(scores):
         raise ParameterError(f"target {index} is outside 0 … {len(scores) - 1}")
+    index %= len(scores)  # several findings are the last target
     seconds = time.perf_counter() - began
     return Decision(photo, classifier, prepared.pixels, scores, index, asked, spent, seconds, prepared)
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import cast
 
 from unseen.errors import ParameterError, UnknownNameError, nearest
 from unseen.system.arguments import Integer, integer
+
+PLUS = " + "
+"""Stands between the names of findings that are asked at once."""
 
 
 def target_index(target: str | Integer, labels: tuple[str, ...] | None, name: str) -> int:
@@ -39,6 +44,52 @@ def target_index(target: str | Integer, labels: tuple[str, ...] | None, name: st
     if not found:
         raise UnknownNameError(f"{name} has no class {text!r}: {nearest(text, labels)}")
     return found[0]
+
+
+Target = str | Integer | Iterable[str | Integer]
+"""A name or an index; of findings several, as a list or in one text with `` + `` between them."""
+
+
+def as_given(target: Target) -> str | int | tuple[str | int, ...]:
+    """A target in plain Python, for records: a text, an int, or several of them.
+
+    Raises:
+        ParameterError: neither text nor a whole number.
+    """
+    if isinstance(target, str):
+        return target
+    if _is_one(target):
+        return integer("target", target)
+    several = cast("Iterable[str | Integer]", target)
+    return tuple(one if isinstance(one, str) else integer("target", one) for one in several)
+
+
+def _is_one(target: object) -> bool:
+    """Whether it is a number, be it in an array or tensor; a list is several, however long."""
+    return hasattr(target, "item") or not isinstance(target, Iterable)
+
+
+def targets_of(target: Target, labels: tuple[str, ...] | None, name: str) -> tuple[int, ...]:
+    """The indices that a user means, each once.
+
+    Raises:
+        UnknownNameError: see :func:`target_index`.
+        ParameterError: likewise; none is given.
+    """
+    if isinstance(target, str):
+        try:
+            return (target_index(target, labels, name),)
+        except UnknownNameError:
+            if PLUS not in target:
+                raise
+            target = target.split(PLUS)
+    elif _is_one(target):
+        return (target_index(cast("Integer", target), labels, name),)
+    several = cast("Iterable[str | Integer]", target)
+    found = tuple(dict.fromkeys(target_index(one, labels, name) for one in several))
+    if not found:
+        raise ParameterError("no target was named; leave it out to explain the top class")
+    return found
 
 
 def _by_number(index: int, text: str | None, labels: tuple[str, ...] | None) -> int:

@@ -46,6 +46,7 @@ def check_model(
     *,
     labels: Path | None = None,
     preprocessing: str | None = None,
+    outputs: str | None = None,
     onnx: Flag = False,
     device: str = "auto",
     json: Flag = False,
@@ -64,6 +65,9 @@ def check_model(
     preprocessing
         How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
         (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
+    outputs
+        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
+        by default what the model's source says, else logits.
     onnx
         Compare it also with its copy on ONNX Runtime, which takes some ten seconds.
     device
@@ -77,7 +81,7 @@ def check_model(
 
     tune_allocator()
     with progress_bar(f"loading {model}"):
-        classifier = load_classifier(model, device=device, labels=labels, preprocessing=preprocessing)
+        classifier = load_classifier(model, device=device, labels=labels, preprocessing=preprocessing, outputs=outputs)
     for told in classifier.notes:
         note(told)
     found = check(classifier, photo, onnx=onnx, progress=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import Flag, Listed
+from unseen.cli.options import Flag, Labelled, Listed
 from unseen.errors import OutputError
 from unseen.system.process import wait_passively
 
@@ -41,7 +41,8 @@ def compare(
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
     preprocessing: str | None = None,
-    target: str | None = None,
+    outputs: str | None = None,
+    target: Labelled = None,
     seed: int = 0,
     batch_size: int | None = None,
     device: str = "auto",
@@ -66,8 +67,12 @@ def compare(
     preprocessing
         How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
         (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
+    outputs
+        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
+        by default what the model's source says, else logits.
     target
-        Label or index of the class to explain; by default the model's top class.
+        Repeatable. Label or index of the class to explain; of findings also "no LABEL" for absence, and several, which
+        must all hold. By default the model's top class.
     seed
         Random seed.
     batch_size
@@ -108,9 +113,9 @@ def compare(
     try:
         comparison = comparing.compare(
             photo,
-            ready(model, device, labels, preprocessing, target),
+            ready(model, device, labels, preprocessing, outputs, target),
             **given,
-            target=target,
+            target=target[0] if target and len(target) == 1 else target or None,
             seed=seed,
             batch_size=batch_size,
             folder=out,

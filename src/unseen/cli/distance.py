@@ -51,6 +51,7 @@ def distance(
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
     preprocessing: str | None = None,
+    outputs: str | None = None,
     seed: int = 0,
     device: str = "auto",
     out: Path = Path("distance"),
@@ -84,6 +85,9 @@ def distance(
     preprocessing
         How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
         (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
+    outputs
+        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
+        by default what the model's source says, else logits.
     seed
         Random seed.
     device
@@ -116,7 +120,7 @@ def distance(
             open_photo(path)  # a name that is no photograph's is what is wrong first
         raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER or a smaller --limit")
     check_writable(out)
-    classifier = ready(model, device, labels, preprocessing)
+    classifier = ready(model, device, labels, preprocessing, outputs)
     with progress_bar("distance", unit="pictures") as listener:
         located = asked.run(judged, known, classifier, store=out / FILE, progress=listener)
     for what, reason in located.failed:

@@ -52,6 +52,7 @@ def evaluate(
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
     preprocessing: str | None = None,
+    outputs: str | None = None,
     methods: Listed = None,
     removals: Listed = None,
     confidence: Listed = None,
@@ -83,6 +84,9 @@ def evaluate(
     preprocessing
         How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
         (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
+    outputs
+        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
+        by default what the model's source says, else logits.
     methods
         Names from "unseen list methods", separated by commas; by default causal.
     removals
@@ -152,6 +156,7 @@ def evaluate(
         device=device,
         labels=labels,
         preprocessing=preprocessing,
+        outputs=outputs,
         backend=backend,
         **{name: values for name, values in given.items() if values},
     )

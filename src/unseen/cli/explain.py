@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.mixing import mixed
-from unseen.cli.options import Flag, Listed
+from unseen.cli.options import Flag, Labelled, Listed
 from unseen.errors import UnseenError
 from unseen.system.process import wait_passively
 from unseen.system.progress import ProgressListener, progress_bar
@@ -54,7 +54,7 @@ class Wanted:
 
     method: str
     removal: str
-    target: str | None
+    target: str | tuple[str, ...] | None
     confidence: tuple[float, ...]
     seed: int
     parts: int
@@ -69,12 +69,13 @@ def explain(
     model: str = "efficientnet-lite0",
     labels: Path | None = None,
     preprocessing: str | None = None,
+    outputs: str | None = None,
     method: str = "causal",
     of: Listed = None,
     goal: Annotated[str | None, Parameter(name="--for", metavar="GOAL")] = None,
     balance: Annotated[float | None, Parameter(name="--lambda")] = None,
     removal: str = "ad",
-    target: str | None = None,
+    target: Labelled = None,
     confidence: Repeatable = None,
     seed: int = 0,
     parts: int = 1,
@@ -98,6 +99,9 @@ def explain(
     preprocessing
         How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
         (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
+    outputs
+        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
+        by default what the model's source says, else logits.
     method
         A name from "unseen list methods", with options after a colon; "unseen list methods NAME" shows them.
     of
@@ -111,7 +115,8 @@ def explain(
         How parts are hidden: a name from "unseen list removals", also with options;
         "unseen list removals NAME" shows them.
     target
-        Label or index of the class to explain; by default the model's top class.
+        Repeatable. Label or index of the class to explain; of findings also "no LABEL" for absence, and several, which
+        must all hold. By default the model's top class.
     confidence
         Repeatable. A part must keep the class on top with this share of its full probability, from 0 to 1.
     seed
@@ -137,7 +142,8 @@ def explain(
     from unseen.system.names import distinct_names
 
     method = mixed(method, of, goal, balance)
-    request = Wanted(method, removal, target, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
+    asked = target[0] if target and len(target) == 1 else tuple(target or ()) or None
+    request = Wanted(method, removal, asked, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
     Request(request.confidence, seed, parts, contrastive, batch_size)
     METHODS.create(method)
     REMOVALS.create(removal)
@@ -148,7 +154,7 @@ def explain(
     for folder in folders:
         check_writable(folder)
     if found:
-        classifier = ready(model, device, labels, preprocessing, target)
+        classifier = ready(model, device, labels, preprocessing, outputs, request.target)
     for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):
         label = photo.name if len(found) == 1 else f"[{number}/{len(found)}] {photo.name}"
         try:

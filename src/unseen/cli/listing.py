@@ -16,24 +16,25 @@ from unseen.cli.messages import say
 from unseen.registry import Entry, Option, Registry
 from unseen.system.names import lines_of
 
-HELP = "List the models, methods, removals, metrics or criteria that can be chosen by name."
+HELP = "List the models, methods, removals, metrics, criteria or outputs that can be chosen by name."
 _HOMES = {
     "models": "unseen.classifier.zoo:MODELS",
     "methods": "unseen.explainers.catalogue:METHODS",
     "removals": "unseen.removal:REMOVALS",
     "metrics": "unseen.metrics:METRICS",
     "criteria": "unseen.criteria:CRITERIA",
+    "outputs": "unseen.classifier.outputs:OUTPUTS",
 }
 
 
 def listing(
-    what: Literal["models", "methods", "removals", "metrics", "criteria"],
+    what: Literal["models", "methods", "removals", "metrics", "criteria", "outputs"],
     name: str | None = None,
     /,
     *,
     json: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
-    """List the models, methods, removals, metrics or criteria that can be chosen by name.
+    """List the models, methods, removals, metrics, criteria or outputs that can be chosen by name.
 
     Parameters
     ----------

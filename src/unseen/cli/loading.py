@@ -12,10 +12,16 @@ from unseen.system.progress import progress_bar
 
 if TYPE_CHECKING:
     from unseen.classifier import Classifier
+    from unseen.classifier.targets import Target
 
 
 def ready(
-    model: str, device: str, labels: Path | None, preprocessing: str | None, target: str | None = None
+    model: str,
+    device: str,
+    labels: Path | None,
+    preprocessing: str | None = None,
+    outputs: str | None = None,
+    target: Target | None = None,
 ) -> Classifier:
     """The named model on the device, optimised where that is possible; a target that it does not know is refused.
 
@@ -25,9 +31,9 @@ def ready(
 
     tune_allocator()
     with progress_bar(f"loading {model}"):
-        classifier = load_classifier(model, device=device, labels=labels, preprocessing=preprocessing)
+        classifier = load_classifier(model, device=device, labels=labels, preprocessing=preprocessing, outputs=outputs)
         if target is not None:
-            classifier.target_index(target)
+            classifier.asked(target)
         for told in classifier.notes:
             note(told)
         if classifier.device.type != "cpu":

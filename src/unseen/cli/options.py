@@ -11,6 +11,9 @@ from unseen.errors import ParameterError
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 """Given or not."""
 
+Labelled = Annotated[list[str] | None, Parameter(negative="", metavar="LABEL", show_default=False)]
+"""Labels of targets, one each time that the option is given."""
+
 Listed = Annotated[list[str] | None, Parameter(negative="", metavar="LIST", show_default=False)]
 """Values separated by commas."""
 

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.outputs.base import Outputs
 from unseen.errors import PhotoError
 
 Context = Tensor
@@ -29,12 +30,13 @@ Context = Tensor
 class Contexts(Protocol):
     """An endless or finite sequence of contexts, the same whenever it is asked for."""
 
-    def of(self, photo: str, target: int) -> Iterator[Context]:
+    def of(self, photo: str, target: int, outputs: Outputs | None = None) -> Iterator[Context]:
         """The contexts of one photograph, in order.
 
         Args:
             photo: its digest or another text that stands for it, which decides the order.
             target: the class of its parts, which no context shows.
+            outputs: what scores mean where decisions are about that photograph; the classifier's by default.
         """
 
 
@@ -56,9 +58,9 @@ class SolidColours:
 
     seed: int = 0
 
-    def of(self, photo: str, target: int) -> Iterator[Context]:
+    def of(self, photo: str, target: int, outputs: Outputs | None = None) -> Iterator[Context]:
         """Endless; each of shape (3, 1, 1)."""
-        del photo, target
+        del photo, target, outputs
         stream = np.random.default_rng(self.seed)
         while True:
             yield torch.from_numpy(stream.random(3, dtype=np.float32)).reshape(3, 1, 1)
@@ -86,26 +88,27 @@ class OtherPhotographs:
     classifier: Classifier
     photos: Sequence[Path]
     seed: int = 0
-    _known: dict[Path, tuple[Tensor, int] | None] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[Path, tuple[Tensor, Tensor] | None] = field(default_factory=dict, compare=False, repr=False)
 
-    def of(self, photo: str, target: int) -> Iterator[Context]:
+    def of(self, photo: str, target: int, outputs: Outputs | None = None) -> Iterator[Context]:
         """At most one per file; each of shape (C, H, W)."""
         name = int.from_bytes(hashlib.sha256(photo.encode("utf-8", "surrogateescape")).digest()[:8], "big")
+        decides = outputs or self.classifier.outputs
         for index in np.random.default_rng([self.seed, name]).permutation(len(self.photos)).tolist():
             found = self._seen(self.photos[index])
-            if found is not None and found[1] != target:
+            if found is not None and not bool(decides.holds(found[1][None], target)):
                 yield found[0].float() / 255
 
-    def _seen(self, path: Path) -> tuple[Tensor, int] | None:
-        """The crop in bytes, and its class; a photograph has no more than eight bits."""
+    def _seen(self, path: Path) -> tuple[Tensor, Tensor] | None:
+        """The crop in bytes, and its scores; a photograph has no more than eight bits."""
         if path not in self._known:
             try:
                 image = self.classifier.prepare(path)
             except PhotoError:
                 self._known[path] = None
             else:
-                top = self.classifier.outputs.top(self.classifier.logits(image[None])[0])
-                self._known[path] = ((image * 255).round().to(torch.uint8), top)
+                scores = self.classifier.logits(image[None])[0]
+                self._known[path] = ((image * 255).round().to(torch.uint8), scores)
         return self._known[path]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from unseen.classifier import Classifier
 from unseen.classifier.decision import decide
+from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import OutputError, ParameterError, UnseenError
 from unseen.explainers.catalogue import METHODS, spec_of
@@ -36,7 +37,7 @@ def compare(
     *,
     methods: str | Method | Iterable[str | Method] = ("causal", "occlusion"),
     removals: str | Removal | Iterable[str | Removal] = ("ad", "grey"),
-    target: str | Integer | None = None,
+    target: Target | None = None,
     seed: Integer = 0,
     batch_size: Integer | None = None,
     folder: str | Path | None = None,
@@ -52,7 +53,7 @@ def compare(
         classifier: the model, or a name for :func:`unseen.load_classifier`.
         methods: objects or specs such as ``"rise:masks=1000"``, one or several.
         removals: objects or specs such as ``"ad:pooled"``, one or several.
-        target: class index or label; by default the model's top class on the full photograph.
+        target: class index or label, or several findings; by default the model's top class on the full photograph.
         seed: random seed, the same in every cell.
         batch_size: masks per pass; chosen from the device by default.
         folder: where each cell is saved, with ``comparison.json``, as soon as it is there; ``sheet.png`` comes at

@@ -15,6 +15,7 @@ from unseen.classifier import Classifier
 from unseen.classifier.black_box import METHODS_THAT_ASK, refuse_black_box
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.decision import Decision, decide
+from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS, spec_of
@@ -78,7 +79,7 @@ def explain(
     *,
     method: str | Method = "causal",
     removal: str | Removal = "ad",
-    target: str | Integer | None = None,
+    target: Target | None = None,
     confidence: Reals = (0.5,),
     seed: Integer = 0,
     parts: Integer = 1,
@@ -93,7 +94,8 @@ def explain(
         classifier: the model, or a name for :func:`unseen.load_classifier`.
         method: how to search, as an object or a spec such as ``"causal:iterations=20"``.
         removal: how parts are hidden from the model, as an object or a spec such as ``"ad:pooled"``.
-        target: class index or label; by default the model's top class on the full photograph.
+        target: class index or label; of findings also their absence ("no pneumonia") or several at once, as a list or
+            "a + b"; by default the model's top class on the full photograph.
         confidence: thresholds γ in [0, 1], one or several: a part suffices if the target stays on top with at least γ
             times its probability on the full photograph. One part is searched for each γ, from one shared search.
         seed: random seed.

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from unseen.classifier import Classifier
+from unseen.classifier.outputs.catalogue import OUTPUTS, spec_of
 from unseen.classifier.zoo import MODELS
 from unseen.explainers.catalogue import METHODS
 from unseen.inputs.photo import PhotoSource
@@ -40,6 +41,7 @@ def classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
         "network": type(model.model).__name__,
         "notes": list(model.notes),
         "black_box": model.box.record if model.box is not None else None,
+        "outputs": spec_of(model.outputs),
         "classes": classes,
         "preprocessing": asdict(model.preprocessing),
         "device": str(model.device),
@@ -57,6 +59,7 @@ def parameters_of(thing: object) -> dict[str, Any]:
 def command(photo: PhotoSource, model: Classifier, method: str, removal: str, request: dict[str, Any]) -> str | None:
     """The command line that repeats the search; ``None`` unless photograph, model, method and removal have names."""
     specs: list[tuple[Registry[Any], str]] = [(MODELS, model.name), (METHODS, method), (REMOVALS, removal)]
+    specs.append((OUTPUTS, spec_of(model.outputs)))
     known = all(re.split("[:@]", spec)[0] in registry.entries for registry, spec in specs)
     if not known or not isinstance(photo, (str, os.PathLike)):
         return None
@@ -65,7 +68,9 @@ def command(photo: PhotoSource, model: Classifier, method: str, removal: str, re
     for option, value in model.options.items():
         words += [f"--{option}", value]
     if request["target"] is not None:
-        words += ["--target", str(request["target"])]
+        target = request["target"]
+        for one in [target] if isinstance(target, (str, int)) else target:
+            words += ["--target", str(one)]
     for gamma in request["confidence"]:
         words += ["--confidence", str(float(gamma))]
     words += ["--seed", str(request["seed"]), "--parts", str(request["parts"])]

@@ -13,7 +13,7 @@ def test_a_value_holds_within_a_tolerance_of_the_whole_image() -> None:
     assert torch.equal(outputs.readings(scores), scores)
     assert outputs.bound(torch.tensor([60.0])).holds(scores, 0).tolist() == [True, True, False]
     assert outputs.told(63.04) == "63.04 years"
-    assert not outputs.are_probabilities
+    assert outputs.unit == "years"
 
 
 def test_the_tolerance_is_a_tenth_of_the_value_by_default() -> None:

@@ -7,7 +7,7 @@ a column of the scores, and everything downstream indexes that column.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -20,6 +20,11 @@ Key = Annotated[
     str | int | None,
     Meaning("which entry of a dictionary, tuple, list or object that the model returns holds its numbers"),
 ]
+
+
+def told(reading: float, unit: str | None) -> str:
+    """A reading as people read it: a probability in per cent, a value with its unit."""
+    return f"{100 * reading:.1f} %" if unit is None else f"{reading:.4g} {unit}".rstrip()
 
 
 class Outputs(Options, ABC):
@@ -40,8 +45,11 @@ class Outputs(Options, ABC):
 
     key: Key = None
 
-    are_probabilities: ClassVar[bool] = True
-    """Whether readings are probabilities, so that a share of one means something."""
+    unit: str | None = None
+    """The unit of the readings, which may be empty; ``None`` where they are probabilities."""
+
+    joint: bool = False
+    """Whether several targets can hold at once, so that they can be asked together."""
 
     @abstractmethod
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
@@ -63,6 +71,10 @@ class Outputs(Options, ABC):
     @abstractmethod
     def holds(self, scores: Float[Tensor, "N T"], target: int) -> Bool[Tensor, " N"]:
         """Whether each image is decided for the target: what a part must keep."""
+
+    def margins(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
+        """How far each score is above where its target holds, if several can at once (:attr:`joint`)."""
+        raise NotImplementedError
 
     def labels(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """The names of the targets, from those that the user gave, one per output; ``None`` where there are none.
@@ -92,7 +104,7 @@ class Outputs(Options, ABC):
 
     def told(self, reading: float) -> str:
         """A reading as people read it."""
-        return f"{100 * reading:.1f} %"
+        return told(reading, self.unit)
 
     def bound(self, full: Float[Tensor, " T"]) -> Outputs:
         """The same outputs where decisions are about one image.

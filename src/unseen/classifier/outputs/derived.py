@@ -21,9 +21,14 @@ class Derived(Outputs):
         """Outputs whose scores mean the same."""
 
     @property
-    def are_probabilities(self) -> bool:  # type: ignore[override]
-        """See :attr:`Outputs.are_probabilities`."""
-        return self.like.are_probabilities
+    def unit(self) -> str | None:  # type: ignore[override]
+        """See :attr:`Outputs.unit`."""
+        return self.like.unit
+
+    @property
+    def joint(self) -> bool:  # type: ignore[override]
+        """See :attr:`Outputs.joint`."""
+        return self.like.joint
 
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """See :meth:`Outputs.readings`."""
@@ -32,6 +37,10 @@ class Derived(Outputs):
     def holds(self, scores: Float[Tensor, "N T"], target: int) -> Bool[Tensor, " N"]:
         """See :meth:`Outputs.holds`."""
         return self.like.holds(scores, target)
+
+    def margins(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
+        """See :meth:`Outputs.margins`."""
+        return self.like.margins(scores)
 
     def labels(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """See :meth:`Outputs.labels`."""
@@ -48,10 +57,6 @@ class Derived(Outputs):
     def top(self, scores: Float[Tensor, " T"]) -> int:
         """See :meth:`Outputs.top`."""
         return self.like.top(scores)
-
-    def told(self, reading: float) -> str:
-        """See :meth:`Outputs.told`."""
-        return self.like.told(reading)
 
     def logs(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """See :meth:`Outputs.logs`."""

@@ -49,6 +49,11 @@ class Sigmoid(Outputs):
     threshold: Thresholds = 0.5
     key: Key = None
 
+    @property
+    def joint(self) -> bool:  # type: ignore[override]
+        """They can."""
+        return True
+
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
         """Z of every finding, then −z of every finding.
 
@@ -73,7 +78,7 @@ class Sigmoid(Outputs):
         return margin >= 0 if target < scores.shape[1] // 2 else margin > 0
 
     def margins(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
-        """How far each score is above the threshold, in log-odds."""
+        """How far each score is above its threshold, in log-odds."""
         given = self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
         edges = scores.new_tensor([log_odds(one) for one in given]).expand(scores.shape[1] // 2)
         return scores - torch.cat([edges, -edges])

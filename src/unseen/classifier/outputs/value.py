@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -39,8 +39,6 @@ class Value(Outputs):
     ] = None
     unit: Annotated[str, Meaning("the unit of the values, for people")] = ""
     key: Key = None
-
-    are_probabilities: ClassVar[bool] = False
 
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N K"]:
         """The numbers as they are.
@@ -84,7 +82,3 @@ class Value(Outputs):
         """The first."""
         del scores
         return 0
-
-    def told(self, reading: float) -> str:
-        """The number and its unit."""
-        return f"{reading:.4g} {self.unit}".rstrip()

@@ -15,6 +15,7 @@ from unseen.errors import ModelError
 from unseen.system.optional import require
 
 _FILES = ["config.json", "preprocessor_config.json", "processor_config.json", "model*.safetensors", "*.index.json"]
+_MEANT = {"multi_label_classification": "sigmoid", "regression": "value"}  # by ``problem_type``
 _FILTERS: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
@@ -52,6 +53,7 @@ def load(name: str, weights: Path | None) -> Loaded:
         model,
         verified(_preprocessing(processor, name), _reference(processor), f"hf:{name}"),
         tuple(str(labels[index]) for index in range(model.config.num_labels)),
+        _MEANT.get(model.config.problem_type, "logits"),
     )
 
 

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from unseen.classifier.outputs.catalogue import OUTPUTS, spec_of
 from unseen.classifier.zoo.catalogue import FAMILIES, MODELS, PLACES
 from unseen.errors import ModelError, ParameterError, UnknownNameError
 from unseen.system.arguments import Labels, label_names, text
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from unseen.classifier.classifier import Classifier
+    from unseen.classifier.outputs.base import Outputs
     from unseen.classifier.preprocessing import Preprocessing
     from unseen.classifier.settings import Settings
     from unseen.classifier.zoo.source import Loaded, Loader
@@ -26,6 +28,7 @@ def load_classifier(
     device: str | torch.device | None = "auto",
     labels: Labels | str | PathLike[str] | None = None,
     preprocessing: Preprocessing | Settings | str | PathLike[str] | None = None,
+    outputs: str | Outputs | None = None,
 ) -> Classifier:
     """A trained classifier by name, with the preprocessing and labels that its source records.
 
@@ -43,6 +46,8 @@ def load_classifier(
             labels of their own.
         preprocessing: instead of the source's, all or some of its settings: an object, a mapping of its fields, a text
             such as ``"size=224,mean=0.5,0.5,0.5"``, or a JSON file of fields or of an explanation's record.
+        outputs: what the model's numbers mean, as :class:`unseen.Classifier` takes it; by default what the source says,
+            such as ``problem_type`` of transformers, else logits.
 
     Raises:
         UnknownNameError: no such source, or no such model in it.
@@ -62,6 +67,7 @@ def load_classifier(
 
     loader, name, weights = _resolve(text("model", spec))
     place = resolve_device(device)
+    meant = None if outputs is None else OUTPUTS.resolve(outputs)
     given = _labels(labels)
     settings = None if preprocessing is None else settings_of(preprocessing)
     with default_stream():  # networks draw initial weights before they get the trained ones
@@ -78,13 +84,15 @@ def load_classifier(
         for parameter in model.parameters():  # a ScriptModule has no requires_grad_
             parameter.requires_grad_(False)
     named = loaded.labels if given is None else given
-    classifier = Classifier(model, prepared, named, outputs=loaded.outputs, name=spec)
+    classifier = Classifier(model, prepared, named, outputs=meant or loaded.outputs, name=spec)
     if classifier.box is classifier.model and place.type != "cpu" and device not in (None, "auto"):
         raise ParameterError(f"{spec} is {classifier.box.kind}, which is asked from the CPU; leave the device out")
     assumed = loaded.assumed or ("" if weights is None else _of_published(spec, weights))
     classifier.notes = (*loaded.notes, *([assumed] if assumed and settings is None else []))
     if isinstance(labels, str | PathLike):
         classifier.options["labels"] = os.fspath(labels)
+    if outputs is not None:
+        classifier.options["outputs"] = spec_of(classifier.outputs)
     if settings is not None:
         classifier.options["preprocessing"] = written(classifier.preprocessing)
     return classifier

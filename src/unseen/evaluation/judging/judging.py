@@ -101,7 +101,13 @@ class Judge:
     def plain(self) -> Classifier:
         """The classifier as it comes."""
         plan = self.plan
-        return load_classifier(plan.model, device=plan.device, labels=plan.labels, preprocessing=plan.preprocessing)
+        return load_classifier(
+            plan.model,
+            device=plan.device,
+            labels=plan.labels,
+            preprocessing=plan.preprocessing,
+            outputs=plan.outputs,
+        )
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -193,7 +199,7 @@ class Judge:
     def _explained(self, cell: EvaluationCell) -> tuple[Outcome, Tensor]:
         """The outcome without measurements of the map, and the map; parts only if a metric asks for them."""
         method, removal = self._method(cell), self.plan.removal_of[cell.removal]
-        decision = replace(self._decided(cell.subject), classifier=self._asked_by(method, removal))
+        decision = replace(self._decided(cell.subject), classifier=self._asked_by(cell, method, removal))
         if self.plan.of_parts:
             explanation = explain_decision(decision, method, removal, Request(self.plan.confidence, self.plan.seed))
             found = {part.confidence_threshold: part for part in explanation.parts if part.rank == 0}
@@ -221,14 +227,19 @@ class Judge:
         key = (cell.subject, cell.method, None if not method.uses_removal else cell.removal)
         if self._last_map is None or self._last_map[0] != key:
             decision, began = self._decided(cell.subject), time.perf_counter()
-            masked = removal.bind(self._asked_by(method, removal), decision.image)
+            masked = removal.bind(self._asked_by(cell, method, removal), decision.image)
             saliency = map_of(method, masked, decision.target, self.plan.seed)
             self._last_map = (key, (saliency, masked.evaluations, time.perf_counter() - began))
         return self._last_map[1]
 
-    def _asked_by(self, method: Method, removal: Removal) -> Classifier:
+    def _asked_by(self, cell: EvaluationCell, method: Method, removal: Removal) -> Classifier:
         """The network itself for what looks inside it, else what runs it fastest."""
-        return self.classifier if removal.inside or method.inside else self.black_box
+        return self._deciding(cell, removal.inside or method.inside)
+
+    def _deciding(self, cell: EvaluationCell, inside: bool) -> Classifier:
+        """Of the cell's photograph; see :meth:`Classifier.deciding`."""
+        model = self.classifier if inside else self.black_box
+        return model.reading(self._decided(cell.subject).classifier.outputs)
 
     # ---- metrics ------------------------------------------------------------------------------------------------
 
@@ -243,18 +254,22 @@ class Judge:
         case = Case(
             saliency,
             decision.target,
-            removal.bind(self._asked_by(method, removal), decision.image),
+            removal.bind(self._asked_by(cell, method, removal), decision.image),
             explainer(method, removal, self.plan.seed),
             self._annotation(cell.subject),
-            partial(self.contexts["robustness-photos"].of, cell.subject.digest, decision.target),
+            partial(
+                self.contexts["robustness-photos"].of,
+                cell.subject.digest,
+                decision.target,
+                decision.classifier.outputs,
+            ),
             self.plan.seed,
         )
         pairs: dict[str, tuple[Case, Metric]] = {}
         found: dict[str, Measurement] = {}
         for spec in metrics:
             metric, judge_removal = spec.metric, self.plan.removal_of[spec.removal or cell.removal]
-            inside = judge_removal.inside or not isinstance(metric, MaskMetric)
-            model = self.classifier if inside else self.black_box
+            model = self._deciding(cell, judge_removal.inside or not isinstance(metric, MaskMetric))
             try:
                 pairs[spec.spec] = replace(case, masked=judge_removal.bind(model, decision.image)), metric
             except UnseenError as error:  # a removal that has no rule for the network
@@ -284,12 +299,11 @@ class Judge:
         masks, index = _distinct([part.mask for part in parts if part.mask is not None])
         for metric in _contexts_of(self.plan):
             self.watch(cell, metric)
-            image = self._decided(cell.subject).image
+            image, model = self._decided(cell.subject).image, self._deciding(cell, False)
             before = min(part.measurements.get(metric, _NONE).n for part in parts)
-            contexts = islice(
-                self.contexts[metric].of(outcome.subject.digest, outcome.target), before, self.plan.backgrounds
-            )
-            hits, used = robustness(self.black_box, image, masks, contexts, outcome.target)
+            every = self.contexts[metric].of(outcome.subject.digest, outcome.target, model.outputs)
+            contexts = islice(every, before, self.plan.backgrounds)
+            hits, used = robustness(model, image, masks, contexts, outcome.target)
             for part, found in zip(parts, hits[index].tolist(), strict=True):
                 total, n = found + part.measurements.get(metric, _NONE).hits, before + used
                 part.measurements[metric] = Measurement(total / n if n else None, n, total, self.plan.backgrounds)

@@ -366,6 +366,7 @@ _IN_WORDS = {
     "contexts": "other photographs to plant on (--backgrounds-from)",
     "annotations": "other annotations",
     "labels": "other labels",
+    "outputs": "another meaning of the model's numbers (--outputs)",
     "preprocessing": "another preprocessing of the model",
     "fingerprint": "other weights of the model",
     "format": "another format",

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.errors import ParameterError
 from unseen.evaluation.judging.subject import Subject, subjects_of
 from unseen.explainers.catalogue import CONTROLS, METHODS
@@ -97,6 +98,7 @@ class Plan:
         labels: file with the class names of a model that brings none.
         preprocessing: how photographs are prepared, as :func:`unseen.load_classifier` takes it, instead of what the
             model's source says.
+        outputs: what the model's numbers mean, as in ``unseen list outputs``; by default what its source says.
         backend: what runs the passes that need nothing but logits; Activation–Deactivation needs ``torch``.
 
     Raises:
@@ -119,6 +121,7 @@ class Plan:
     device: str = "auto"
     labels: Path | None = None
     preprocessing: str | None = None
+    outputs: str | None = None
     backend: Backend = "torch"
 
     def __post_init__(self) -> None:
@@ -134,6 +137,8 @@ class Plan:
             raise ParameterError(f"backgrounds {self.backgrounds} must be at least 1")
         if self.backend not in ("torch", "onnxruntime"):
             raise ParameterError(f"backend {self.backend!r} must be 'torch' or 'onnxruntime'")
+        if self.outputs is not None:
+            OUTPUTS.create(self.outputs)
         for metric in self.specs:
             self._check(metric)
         _ = self.method_of, self.removal_of  # made now, so that a misspelt one is refused before any work
