@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from unseen import Classifier, Preprocessing
-from unseen.classifier.classifier import resolve_device
+from unseen.classifier.devices import resolve_device
 from unseen.classifier.fingerprint import fingerprint
 from unseen.errors import ModelError, ParameterError, PhotoError, UnknownNameError
 

@@ -16,8 +16,9 @@ from PIL import ExifTags, Image
 
 from unseen import open_photo
 from unseen.errors import PhotoError
-from unseen.inputs import photo
-from unseen.inputs.photo import MAX_PIXELS, PhotoSource, find_photos, open_upright, to_tensor
+from unseen.inputs import opening
+from unseen.inputs.opening import MAX_PIXELS
+from unseen.inputs.photo import PhotoSource, find_photos, open_upright, to_tensor
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -259,8 +260,8 @@ def test_find_photos_refuses_nothing(tmp_path: Path) -> None:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is large and what is enough, a hundred times smaller."""
-    monkeypatch.setattr(photo, "LARGE", 250_000)
-    monkeypatch.setattr(photo, "ENOUGH", 200)
+    monkeypatch.setattr(opening, "LARGE", 250_000)
+    monkeypatch.setattr(opening, "ENOUGH", 200)
 
 
 def ramps(mode: str) -> Image.Image:
@@ -317,7 +318,7 @@ def test_what_takes_too_much_memory_is_refused_and_the_remedy_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     ramps("RGB").save(tmp_path / name)
-    monkeypatch.setattr(photo, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(opening, "MAX_BYTES", 1_000_000)
     with pytest.raises(PhotoError, match=r"with 1000 × 810 pixels as \w+, takes about 0\.0 GB .*convert it to JPEG"):
         open_photo(tmp_path / name)
     ramps("RGB").save(tmp_path / "a.jpg")

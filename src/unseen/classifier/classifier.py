@@ -1,8 +1,8 @@
 """The model under explanation: a network, how photographs are prepared for it, and its labels.
 
-Outside a :class:`Classifier` a photograph is float32 RGB in [0, 1], shape (C, H, W); normalisation happens
-inside. This is the only place that knows devices and dtypes: everything that comes out is float32 on the CPU
-unless a caller asks for the differentiable path.
+Outside a :class:`Classifier` an input is float32 of shape (C, H, W), in shares of its declared range: a photograph is
+RGB in [0, 1]. Normalisation happens inside. This is the only place that knows devices and dtypes: everything that comes
+out is float32 on the CPU unless a caller asks for the differentiable path.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from unseen.classifier.inference import OnnxNetwork, export
 from unseen.classifier.outputs.base import Outputs
 from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.outputs.together import Together
-from unseen.classifier.preprocessing import Prepared, Preprocessing
+from unseen.classifier.prepared import Prepared
+from unseen.classifier.preprocessing import Preprocessing
 from unseen.classifier.targets import Target, target_index, targets_of
 from unseen.errors import ModelError, ParameterError, UnseenError
 from unseen.inputs.photo import PhotoSource
@@ -117,9 +118,8 @@ class Classifier:
         self.device = parameter.device if parameter is not None else torch.device("cpu")
         self.dtype = parameter.dtype if parameter is not None else torch.float32
         with torch.inference_mode(False):
-            statistics = [self.preprocessing.mean, self.preprocessing.std]
-            table = torch.tensor(statistics, dtype=torch.float32, device=self.device)
-            self._mean, self._std = table.reshape(2, 3, 1, 1).unbind()
+            self.statistics: Tensor = self.preprocessing.statistics.to(self.device)
+        self._is_fixed = self.preprocessing.standardise is None
         self.memory_format = torch.contiguous_format
         self.is_optimised = False
         self.notes: tuple[str, ...] = ()
@@ -134,9 +134,9 @@ class Classifier:
     # ---- photographs in -------------------------------------------------------------------------------------
 
     def prepare(self, photo: PhotoSource) -> Float[Tensor, "C H W"]:
-        """The photograph as the network sees it, before normalisation: float32 RGB in [0, 1].
+        """The photograph as the network sees it, before normalisation: float32, in shares of the range, so in [0, 1].
 
-        A tensor (C, H, W), or an array (H, W, 3) of floats, of exactly the network's input size is that already and
+        A tensor (C, H, W), or an array (H, W, C) of floats, of exactly the network's input size is that already and
         passes untouched, not even rounded. Everything else is a picture, which the preprocessing scales and crops.
 
         Raises:
@@ -153,9 +153,28 @@ class Classifier:
         return self.preprocessing.prepared(photo)
 
     def normalise(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
-        """(pixels − mean) / std, on the network's device and in its dtype; differentiable."""
-        normal = (pixels.to(self.device) - self._mean) / self._std
+        """(pixels − mean) / std, on the network's device and in its dtype; differentiable.
+
+        Under a preprocessing that standardises, each image counts as a full photograph, unless the classifier is
+        :meth:`fixed_on` one; statistics are constants for gradients.
+        """
+        pixels = pixels.to(self.device)
+        mean, std = (self.statistics if self._is_fixed else self.preprocessing.statistics_of(pixels)).unbind()
+        normal = (pixels - mean) / std
         return normal.to(self.dtype).contiguous(memory_format=self.memory_format)
+
+    def fixed_on(self, image: Float[Tensor, "C H W"]) -> Classifier:
+        """This classifier for parts of one photograph: what standardises it stays that of the full photograph.
+
+        Without per-image standardisation, or if it is fixed already, the classifier itself.
+        """
+        if self._is_fixed:
+            return self
+        fixed = copy.copy(self)
+        with torch.no_grad(), torch.inference_mode(False):
+            fixed.statistics = self.preprocessing.statistics_of(image[None].to(self.device))[:, 0].clone()
+        fixed._is_fixed = True
+        return fixed
 
     # ---- the network ----------------------------------------------------------------------------------------
 
@@ -231,6 +250,8 @@ class Classifier:
         fed = preprocessing or self.preprocessing
         other = Classifier(network, fed, self._names, outputs=outputs or self.outputs, name=self.name)
         other.notes, other.options = self.notes, self.options
+        if self._is_fixed and fed is self.preprocessing:
+            other.statistics, other._is_fixed = self.statistics, True
         return other
 
     @torch.no_grad()
@@ -361,6 +382,11 @@ class Classifier:
             raise ModelError(f"{self.name} says something else on ONNX Runtime; use it as it is, or delete {path}")
         return fast
 
+    def _probe(self, count: int) -> Tensor:
+        """Random images of the network's size."""
+        shape = (count, self.preprocessing.channels, *self.preprocessing.size)
+        return torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+
     def _fast(self, network: nn.Module) -> Classifier:
         network = network.eval().requires_grad_(False)
         fast = self._copy(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
@@ -372,22 +398,3 @@ class Classifier:
         copied.is_optimised = True
         copied._fingerprint = (None, self.fingerprint)
         return copied
-
-
-def resolve_device(device: str | torch.device | None = "auto") -> torch.device:
-    """The device that ``"auto"`` (or ``None``) stands for, or the one that is named.
-
-    Raises:
-        ParameterError: the named device does not exist on this machine.
-    """
-    if device is None or device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-        torch.empty(0, device=resolved)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ParameterError(f"device {str(device)!r} cannot be used ({reason}); try 'auto' or 'cpu'") from None
-    return resolved

@@ -15,7 +15,7 @@ from torch import Tensor
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.classifier import Classifier
 from unseen.classifier.failures import out_of_memory
-from unseen.classifier.preprocessing import Prepared
+from unseen.classifier.prepared import Prepared
 from unseen.classifier.repeatability import accompanied, check_repeatable
 from unseen.classifier.targets import Target, as_given
 from unseen.errors import ModelError, ParameterError

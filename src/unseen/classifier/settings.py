@@ -64,7 +64,8 @@ def applied(settings: Settings, base: Preprocessing | None) -> Preprocessing:
     """
     if base is None and "size" not in settings:
         raise ParameterError("nothing is known of the size of the model's input; begin the preprocessing with size=…")
-    channels = len(settings["mean"]) if isinstance(settings.get("mean"), tuple) else 3
+    given = settings.get("mean", settings.get("std", (0.0,) * 3))
+    channels = len(given) if isinstance(given, tuple) else 1
     plain = {"resize": None, "mean": (0.0,) * channels, "std": (1.0,) * channels}
     try:
         return Preprocessing(**{**plain, **settings}) if base is None else dataclasses.replace(base, **settings)
@@ -77,8 +78,8 @@ def written(preprocessing: Preprocessing) -> str:
     """The text that :func:`settings_of` reads back, with every field.
 
     Example:
-        >>> written(Preprocessing((96, 64), None, mean=(0, 0, 0), std=(1, 1, 1)))
-        'size=96,64,resize=none,interpolation=bilinear,mean=0,0,0,std=1,1,1'
+        >>> written(Preprocessing((96, 64), None, mean=(0, 0, 0), std=(1, 1, 1)))  # doctest: +ELLIPSIS
+        'size=96,64,resize=none,interpolation=bilinear,mean=0,0,0,std=1,1,1,range=0.0,1.0,unit=none,fit=crop,...'
     """
     return ",".join(f"{name}={_text(getattr(preprocessing, name))}" for name in _FIELDS)
 

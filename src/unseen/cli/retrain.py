@@ -89,7 +89,7 @@ def retrain(
         Print one JSON object a line for each method, and nothing else, on stdout.
     """  # noqa: D405, D411, D416
     wait_passively()
-    from unseen.classifier.classifier import resolve_device
+    from unseen.classifier.devices import resolve_device
     from unseen.evaluation.retraining import figures, report
     from unseen.evaluation.retraining.datasets import load_dataset
     from unseen.evaluation.retraining.labels import DataRandomisation

@@ -72,7 +72,7 @@ def train_mae(
         Print one JSON object, and nothing else, on stdout.
     """
     wait_passively()
-    from unseen.classifier.classifier import resolve_device
+    from unseen.classifier.devices import resolve_device
     from unseen.removal.generative.design import Design
     from unseen.removal.generative.training import PICTURE, MaeTraining, train_autoencoder
 

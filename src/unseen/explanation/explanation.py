@@ -67,7 +67,7 @@ class Explanation:
 
     def __post_init__(self) -> None:
         shape = self.image.shape[1:]
-        if self.image.ndim != 3 or len(self.image) != 3 or self.image.dtype != torch.float32:
+        if self.image.ndim != 3 or not len(self.image) or self.image.dtype != torch.float32:
             raise ParameterError(f"the image is {form_of(self.image)}; expected float32 of shape (C, H, W)")
         if self.saliency.shape != shape or self.saliency.dtype != torch.float32:
             raise ParameterError(f"the saliency is {form_of(self.saliency)}; expected float32 of shape {tuple(shape)}")

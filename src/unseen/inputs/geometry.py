@@ -50,7 +50,7 @@ class Affine:
         if matrix.shape != (2, 3) or not np.isfinite(matrix).all():
             raise ParameterError(f"the matrix {self.matrix} is not one of 2 × 3 finite numbers")
         object.__setattr__(self, "matrix", _rows(matrix))
-        if len(self.source_size) != 2 or min(self.source_size) < 1:
+        if min(self.source_size) < 1:
             raise ParameterError(f"the size {self.source_size} is not a positive height and width")
         if self.orientation not in range(1, 9):
             raise ParameterError(f"EXIF orientation {self.orientation} is outside 1 … 8")

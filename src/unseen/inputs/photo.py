@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,65 +18,23 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from unseen.errors import PhotoError
-from unseen.inputs.geometry import Affine
+from unseen.inputs.opening import Turned, check_size, damaged, open_turned
 
 PhotoSource = str | PathLike[str] | Image.Image | NDArray[Any] | Tensor
 """What a photograph may be given as: a path, or pixels."""
-
-MIN_SIDE = 16
-"""Shortest side of a photograph, in pixels."""
-
-MAX_PIXELS = 100_000_000
-"""Largest photograph, in pixels (300 MB decoded); read from the header, before anything is decoded."""
-
-MAX_BYTES = 1_200_000_000
-"""Memory that decoding a photograph may take; formats that need more for a photograph of this size are refused."""
-
-LARGE = 25_000_000
-"""Pixels above which a photograph is decoded at half its size, or a quarter or an eighth."""
-
-ENOUGH = 2048
-"""Pixels that are left of the shorter side at least; several times what a classifier looks at."""
-
-MAX_ASPECT = 32
-"""Longest side over shortest side; a centre crop would show less than 1/32 of a longer strip."""
 
 SUFFIXES = tuple(f".{kind}" for kind in ("avif", "bmp", "gif", "jfif", "jp2", "jpe", "jpeg", "jpg", "pgm", "png"))
 SUFFIXES += (".pnm", ".ppm", ".tif", ".tiff", ".webp")
 """What counts as a photograph when a folder is searched."""
 
-_AT_SMALLER_SIZE = ("JPEG", "MPO", "JPEG2000")
-_BYTES = {"WEBP": 23, "AVIF": 16, "TIFF": 10}
-"""Bytes a pixel that decoding takes at its peak; measured, 8 for what is not named."""
+DATA_SUFFIXES = (".npy", ".npz", ".dcm", ".dicom")
+"""Files of numbers that are no pictures; they count where a folder holds no photograph."""
 
 _STRIP = 10_000_000  # pixels brought to 8 bits at a time
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "MPO", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
-
-
-@dataclass(frozen=True, eq=False)
-class Upright:
-    """A photograph as it is displayed, and what its file holds.
-
-    Attributes:
-        image: upright 8-bit RGB.
-        source_size: (height, width) of the file as it is displayed, in pixels; larger than the image where it was
-            decoded at a smaller size.
-        orientation: the EXIF orientation of the file, 1 to 8.
-    """
-
-    image: Image.Image
-    source_size: tuple[int, int]
-    orientation: int = 1
-
-    @property
-    def geometry(self) -> Affine:
-        """From pixels of the file as it is displayed to pixels of the image."""
-        reduced = round(max(self.source_size) / max(self.image.size))  # a decoder's last pixel may be a part of one
-        return Affine(((1 / reduced, 0, 0), (0, 1 / reduced, 0)), self.source_size, self.orientation)
 
 
 def open_photo(source: PhotoSource) -> Image.Image:
@@ -92,8 +50,8 @@ def open_photo(source: PhotoSource) -> Image.Image:
 
     Raises:
         PhotoError: missing, empty, truncated or not an image; a side below 16 pixels, more than 100 million pixels or
-            more memory to decode than :data:`MAX_BYTES`, or a strip longer than 32 times its width; numbers that are
-            not finite, out of range or of another type.
+            more memory to decode than 1.2 GB, or a strip longer than 32 times its width; numbers that are not finite,
+            out of range or of another type.
 
     Example:
         >>> import numpy as np
@@ -104,16 +62,16 @@ def open_photo(source: PhotoSource) -> Image.Image:
     return open_upright(source).image
 
 
-def open_upright(source: PhotoSource) -> Upright:
+def open_upright(source: PhotoSource) -> Turned:
     """The same, with the size and the orientation of what was given.
 
     Raises:
         PhotoError: as of :func:`open_photo`.
     """
-    if isinstance(source, Image.Image):
-        return _upright(source, source.size, "the image")
-    if isinstance(source, str | PathLike):
-        return _read(Path(source))
+    if isinstance(source, str | PathLike | Image.Image):
+        given = source if isinstance(source, Image.Image) else Path(source)
+        turned = open_turned(given)
+        return replace(turned, image=_rgb(turned.image, "the image" if given is source else str(given)))
     if isinstance(source, Tensor):
         image = _from_tensor(source)
     elif isinstance(source, np.ndarray):
@@ -122,7 +80,7 @@ def open_upright(source: PhotoSource) -> Upright:
         raise PhotoError(
             f"a {type(source).__name__} is not a photograph; give a path, a Pillow image, an array or a tensor"
         )
-    return Upright(image, (image.height, image.width))
+    return Turned(image, (image.height, image.width))
 
 
 def to_tensor(image: Image.Image) -> Float[Tensor, "3 H W"]:
@@ -194,6 +152,8 @@ def is_rounded(source: PhotoSource) -> bool:
 def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     """Files as they are given, folders as the photographs directly inside them, sorted by name.
 
+    A folder without photographs stands for its arrays (``.npy``, ``.npz``) and DICOM files.
+
     Whether a file exists and is a photograph is found when it is opened, so that one bad file does not stop the
     others.
 
@@ -230,88 +190,21 @@ def _photos_inside(folder: Path) -> list[Path]:
         names = sorted(folder.iterdir())
     except OSError as error:
         raise PhotoError(f"folder {folder} cannot be read: {error.strerror}") from None
-    photos = [p for p in names if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file()]
-    if not photos:
-        raise PhotoError(f"folder {folder} holds no photographs ({' '.join(SUFFIXES)})")
-    return photos
-
-
-def _read(path: Path) -> Upright:
-    try:
-        size = path.stat().st_size
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PhotoError(f"{path!s:.200} cannot be opened: {reason}; check the path") from None
-    if path.is_dir():
-        raise PhotoError(f"{path} is a folder; name a photograph inside it")
-    if not path.is_file():
-        raise PhotoError(f"{path} is not a regular file; copy its content into one")
-    if size == 0:
-        raise PhotoError(f"{path} is empty; copy or download it again")
-    Image.init()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(path, formats=[f for f in _FORMATS if f in Image.OPEN]) as image:
-                stored = image.size
-                return _upright(_decoded(image, str(path)), stored, str(path))
-        except PhotoError:
-            raise
-        except PermissionError:
-            raise PhotoError(f"{path} may not be read; check its permissions") from None
-        except UnidentifiedImageError:
-            raise PhotoError(f"{path} is not an image of a known format; convert it to JPEG or PNG") from None
-        except Image.DecompressionBombError:
-            raise PhotoError(_too_large(str(path))) from None
-        except Exception as error:  # decoders of damaged headers raise whatever they stumble over
-            raise PhotoError(_damaged(str(path), error)) from None
-
-
-def _decoded(image: Image.Image, where: str) -> Image.Image:
-    """A photograph that was opened, with its pixels; a large one at a smaller size, as early as its format allows."""
-    _check_size(image.size, where)
-    factor, kind = _factor(image.size), str(image.format)
-    if factor > 1 and kind == "JPEG2000":
-        image.reduce = factor.bit_length() - 1  # type: ignore[method-assign,assignment]
-    elif factor > 1 and kind in _AT_SMALLER_SIZE:
-        image.draft(image.mode, (image.width // factor, image.height // factor))
-    needed = image.width * image.height * _BYTES.get(kind, 8)
-    if kind not in _AT_SMALLER_SIZE and needed > MAX_BYTES:
-        shape = f"{image.width} × {image.height} pixels"
-        raise PhotoError(
-            f"{where}, with {shape} as {kind}, takes about {needed / 1e9:.1f} GB to decode "
-            f"(at most {MAX_BYTES / 1e9:.1f}); scale it down, or convert it to JPEG, which is decoded at a smaller size"
-        )
-    image.load()
-    factor = _factor(image.size)
-    if factor == 1:
-        return image
-    if image.mode not in ("L", "RGB", "RGBA", "CMYK", "I", "F") or "transparency" in image.info:
-        if image.mode.startswith("I"):
-            return image  # 16 bits, brought to 8 in strips
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image.reduce(factor)
-
-
-def _factor(size: tuple[int, int]) -> int:
-    """By how much a photograph of this size is to be made smaller: 1, 2, 4 or 8."""
-    fitting = [factor for factor in (8, 4, 2) if min(size) // factor >= ENOUGH]
-    return fitting[0] if fitting and size[0] * size[1] > LARGE else 1
-
-
-def _upright(image: Image.Image, stored: tuple[int, int], where: str) -> Upright:
-    """The image, whose file holds (width, height) ``stored`` pixels, turned as its EXIF data say."""
-    _check_size(image.size, where)
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        turned = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
-    except Exception as error:  # decoders of damaged data raise whatever they stumble over
-        raise PhotoError(_damaged(where, error)) from None
-    width, height = stored[::-1] if orientation in range(5, 9) else stored
-    return Upright(_rgb(turned, where), (height, width), orientation if orientation in range(1, 9) else 1)
+    files = [p for p in names if p.name[0] != "." and p.is_file()]
+    for suffixes in (SUFFIXES, DATA_SUFFIXES):
+        photos = [p for p in files if p.suffix.lower() in suffixes]
+        if photos:
+            return photos
+    raise PhotoError(f"folder {folder} holds no photographs ({' '.join(SUFFIXES)}), nor {' '.join(DATA_SUFFIXES)}")
 
 
 def _rgb(image: Image.Image, where: str) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd palettes
+        return _converted(image, where)
+
+
+def _converted(image: Image.Image, where: str) -> Image.Image:
     try:
         if image.mode == "F" or image.mode.startswith("I"):
             return _from_array(_sixteen_bit(np.asarray(image), where), where)
@@ -323,7 +216,7 @@ def _rgb(image: Image.Image, where: str) -> Image.Image:
     except PhotoError:
         raise
     except Exception as error:  # decoders of damaged data raise whatever they stumble over
-        raise PhotoError(_damaged(where, error)) from None
+        raise PhotoError(damaged(where, error)) from None
 
 
 def _sixteen_bit(array: NDArray[Any], where: str) -> NDArray[Any]:
@@ -349,7 +242,7 @@ def _from_tensor(tensor: Tensor) -> Image.Image:
 def _from_array(array: NDArray[Any], where: str) -> Image.Image:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise PhotoError(f"{where} has shape {array.shape}; expected (H, W) or (H, W, C) with C = 1, 3 or 4")
-    _check_size((array.shape[1], array.shape[0]), where)
+    check_size((array.shape[1], array.shape[0]), where)
     pixels = _eight_bit(array, where)
     return _rgb(Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels), where)
 
@@ -376,23 +269,3 @@ def _check_floats(array: NDArray[Any], where: str) -> None:
             f"{where} has values from {low:g} to {high:g}, outside [0, 1]; scale them, without the "
             "normalisation, which is the classifier's work, or give bytes as uint8"
         )
-
-
-def _check_size(size: tuple[int, int], where: str) -> None:
-    short, long = min(size), max(size)
-    shape = f"{size[0]} × {size[1]} pixels"
-    if short < MIN_SIDE:
-        raise PhotoError(f"{where} has {shape}; each side of a photograph needs at least {MIN_SIDE}")
-    if short * long > MAX_PIXELS:
-        raise PhotoError(_too_large(f"{where}, with {shape},"))
-    if long > MAX_ASPECT * short:
-        raise PhotoError(f"{where} has {shape}, a strip; cut it to at most {MAX_ASPECT} : 1")
-
-
-def _too_large(where: str) -> str:
-    return f"{where} is too large (at most {MAX_PIXELS // 10**6} million pixels); scale it down first"
-
-
-def _damaged(where: str, error: Exception) -> str:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return f"{where} cannot be decoded ({reason}); it is damaged, truncated or of an unusual kind: export it again"

@@ -37,7 +37,7 @@ class PhotographGrid:
     """Photographs side by side.
 
     Attributes:
-        image: RGB in [0, 1], shape (C, H, W).
+        image: in [0, 1], shape (C, H, W).
         regions: the pixels of each cell, bool of shape (C, H, W), in order of rows.
         targets: the class of each cell.
     """
@@ -65,7 +65,7 @@ def compose(photos: Sequence[Float[Tensor, "C H W"]], targets: Sequence[int], si
     if len({photo.shape for photo in photos}) > 1:
         raise ParameterError("photographs of one size make a grid, but these differ")
     height, width = (side * (cells if size == "tiled" else 1) for side in photos[0].shape[1:])
-    image = photos[0].new_zeros(3, height, width)
+    image = photos[0].new_zeros(len(photos[0]), height, width)
     regions = torch.zeros(len(photos), height, width, dtype=torch.bool)
     for photo, region, (rows, columns) in zip(photos, regions, _places(height, width, cells), strict=True):
         region[rows, columns] = True

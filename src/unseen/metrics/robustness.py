@@ -30,19 +30,22 @@ Context = Tensor
 class Contexts(Protocol):
     """An endless or finite sequence of contexts, the same whenever it is asked for."""
 
-    def of(self, photo: str, target: int, outputs: Outputs | None = None) -> Iterator[Context]:
+    def of(
+        self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3
+    ) -> Iterator[Context]:
         """The contexts of one photograph, in order.
 
         Args:
             photo: its digest or another text that stands for it, which decides the order.
             target: the class of its parts, which no context shows.
             outputs: what scores mean where decisions are about that photograph; the classifier's by default.
+            channels: of the photograph.
         """
 
 
 @dataclass(frozen=True)
 class SolidColours:
-    """K1: colours drawn uniformly from all of RGB, the same for every photograph.
+    """K1: colours drawn uniformly from all there are, the same for every photograph.
 
     Args:
         seed: of the colours.
@@ -58,12 +61,14 @@ class SolidColours:
 
     seed: int = 0
 
-    def of(self, photo: str, target: int, outputs: Outputs | None = None) -> Iterator[Context]:
-        """Endless; each of shape (3, 1, 1)."""
+    def of(
+        self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3
+    ) -> Iterator[Context]:
+        """Endless; each of shape (C, 1, 1)."""
         del photo, target, outputs
         stream = np.random.default_rng(self.seed)
         while True:
-            yield torch.from_numpy(stream.random(3, dtype=np.float32)).reshape(3, 1, 1)
+            yield torch.from_numpy(stream.random(channels, dtype=np.float32)).reshape(-1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -90,17 +95,20 @@ class OtherPhotographs:
     seed: int = 0
     _known: dict[Path, tuple[Tensor, Tensor] | None] = field(default_factory=dict, compare=False, repr=False)
 
-    def of(self, photo: str, target: int, outputs: Outputs | None = None) -> Iterator[Context]:
+    def of(
+        self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3
+    ) -> Iterator[Context]:
         """At most one per file; each of shape (C, H, W)."""
+        del channels
         name = int.from_bytes(hashlib.sha256(photo.encode("utf-8", "surrogateescape")).digest()[:8], "big")
         decides = outputs or self.classifier.outputs
         for index in np.random.default_rng([self.seed, name]).permutation(len(self.photos)).tolist():
             found = self._seen(self.photos[index])
             if found is not None and not bool(decides.holds(found[1][None], target)):
-                yield found[0].float() / 255
+                yield found[0].float() / 255 if found[0].dtype == torch.uint8 else found[0]
 
     def _seen(self, path: Path) -> tuple[Tensor, Tensor] | None:
-        """The crop in bytes, and its scores; a photograph has no more than eight bits."""
+        """The crop and its scores; in bytes where it is a photograph, which has no more than eight bits."""
         if path not in self._known:
             try:
                 image = self.classifier.prepare(path)
@@ -108,7 +116,8 @@ class OtherPhotographs:
                 self._known[path] = None
             else:
                 scores = self.classifier.logits(image[None])[0]
-                self._known[path] = ((image * 255).round().to(torch.uint8), scores)
+                photograph = self.classifier.preprocessing.is_photograph
+                self._known[path] = ((image * 255).round().to(torch.uint8) if photograph else image, scores)
         return self._known[path]
 
 

@@ -21,7 +21,7 @@ from unseen.classifier import Classifier
 from unseen.classifier.answers import are_probabilities, check_finite, check_labels
 from unseen.classifier.decision import check_company
 from unseen.classifier.differentiation import differentiable_logits, differentiated, slope_found
-from unseen.classifier.preprocessing import Prepared
+from unseen.classifier.prepared import Prepared
 from unseen.classifier.repeatability import check_repeatable, states
 from unseen.errors import ModelError, NotApplicableError
 from unseen.inputs.photo import PhotoSource

@@ -43,7 +43,7 @@ def classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
         "black_box": model.box.record if model.box is not None else None,
         "outputs": spec_of(model.outputs),
         "classes": classes,
-        "preprocessing": asdict(model.preprocessing),
+        "preprocessing": model.preprocessing.to_dict(),
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "memory_format": str(model.memory_format).removeprefix("torch."),

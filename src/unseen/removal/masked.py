@@ -178,6 +178,8 @@ class MaskedClassifier:
         conform(self)
         if self.batch_size is not None and self.batch_size < 1:
             raise ParameterError(f"batch size {self.batch_size} must be at least 1")
+        check_channels(self.classifier, self.image)
+        self.classifier = self.classifier.fixed_on(self.image)
         if self.image.is_inference():
             self.image = self.image.clone()
         self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)
@@ -348,8 +350,8 @@ class MaskedClassifier:
 
 
 def check_image(image: Tensor) -> None:
-    """Refuse what is not a photograph at the model's resolution: (C, H, W), floating, finite, in [0, 1]."""
-    if image.ndim != 3 or image.shape[0] != 3:
+    """Refuse what is not an input at the model's resolution: (C, H, W), floating, finite, in shares of its range."""
+    if image.ndim != 3 or not len(image):
         raise ParameterError(
             f"the image has shape {tuple(image.shape)}; expected (C, H, W), e.g. from Classifier.prepare"
         )
@@ -357,6 +359,20 @@ def check_image(image: Tensor) -> None:
         raise ParameterError(f"the image has dtype {image.dtype}; expected float32 in [0, 1] (divide bytes by 255)")
     if not bool(torch.isfinite(image).all()) or float(image.min()) < 0 or float(image.max()) > 1:
         raise ParameterError("the image's pixels must be finite and in [0, 1]; normalisation is the classifier's work")
+
+
+def check_channels(classifier: Classifier, image: Tensor) -> None:
+    """Refuse an image that has other channels than the classifier prepares.
+
+    Raises:
+        ParameterError: it has.
+    """
+    channels = classifier.preprocessing.channels
+    if len(image) != channels:
+        raise ParameterError(
+            f"the image has shape {tuple(image.shape)} and {classifier.name} takes {channels} channels, as many as the "
+            "mean of its preprocessing has; prepare it by Classifier.prepare"
+        )
 
 
 def _default_batch(classifier: Classifier) -> int:

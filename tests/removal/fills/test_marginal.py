@@ -92,7 +92,7 @@ def test_the_mean_image_is_the_mean_of_the_prepared_photographs(folder: Path) ->
 
 def test_of_a_large_folder_some_are_read_and_only_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(mean_image(str(folder), 3, PLAIN), photographs(folder)[::2].mean(0))
-    monkeypatch.setattr("unseen.removal.fills.dataset_mean.open_photo", None)  # would fail if it were called again
+    monkeypatch.setattr(Preprocessing, "prepared", None)  # would fail if it were called again
     assert mean_image(str(folder), 3, PLAIN).shape == (3, *SIZE)
 
 

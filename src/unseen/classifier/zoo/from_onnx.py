@@ -26,5 +26,11 @@ def load(name: str, weights: Path | None) -> Loaded:
     height, width = network.input.size
     if height is None or width is None:
         return Loaded(network, Preprocessing(), None, assumed=f"{path} leaves the size of its input open: {ASSUMED}")
+    channels = network.input.channels or 3
+    if channels != 3:
+        said = "its numbers are taken as they are; give a preprocessing (--preprocessing) if it was another"
+        preprocessing = Preprocessing((height, width), None, mean=(0.0,) * channels, std=(1.0,) * channels)
+        return Loaded(network, preprocessing, None, assumed=f"{path} does not say how its {channels} channels were "
+                      f"prepared: {said}")  # fmt: skip
     preprocessing = Preprocessing((height, width), None)
     return Loaded(network, preprocessing, None, assumed=f"{path} does not say how photographs were prepared: {ASSUMED}")

@@ -88,8 +88,8 @@ def _preprocessing(processor: Any, name: str) -> Preprocessing:
         size=target,
         resize=resize,
         interpolation=_FILTERS[resample],
-        mean=tuple(m / scale for m in mean),  # type: ignore[arg-type]
-        std=tuple(s / scale for s in std),  # type: ignore[arg-type]
+        mean=tuple(m / scale for m in mean),
+        std=tuple(s / scale for s in std),
     )
 
 

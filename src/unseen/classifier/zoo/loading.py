@@ -61,7 +61,8 @@ def load_classifier(
     """
     from torch import nn
 
-    from unseen.classifier.classifier import Classifier, resolve_device
+    from unseen.classifier.classifier import Classifier
+    from unseen.classifier.devices import resolve_device
     from unseen.classifier.settings import applied, settings_of, written
     from unseen.inputs.streams import default_stream
 

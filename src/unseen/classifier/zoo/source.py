@@ -90,7 +90,7 @@ def verified(preprocessing: Preprocessing, reference: Callable[[Image.Image], Te
     down = torch.linspace(0, 255, 375, dtype=torch.float32)[:, None].expand(375, 500)
     ramps = torch.stack([across, down, 255 - (across + down) / 2], dim=2)
     noise = torch.rand(ramps.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32) * 127 + 64
-    mean, std = torch.tensor([preprocessing.mean, preprocessing.std], dtype=torch.float32).reshape(2, 3, 1, 1).unbind()
+    mean, std = preprocessing.statistics
 
     def both(pixels: Tensor) -> tuple[Tensor, Tensor]:
         photo = Image.fromarray(pixels.round().to(torch.uint8).numpy())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ def identity_of(plan: Plan, classifier: Classifier, annotations: Annotations | N
     return {
         "model": plan.model,
         "fingerprint": classifier.fingerprint,
-        "preprocessing": _digest(json.dumps(asdict(classifier.preprocessing))),
+        "preprocessing": _digest(json.dumps(classifier.preprocessing.to_dict())),
         "labels": labels,
         "outputs": spec_of(classifier.outputs),
         "confidence": list(plan.confidence) if plan.of_parts else None,

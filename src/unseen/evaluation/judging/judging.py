@@ -301,7 +301,7 @@ class Judge:
             self.watch(cell, metric)
             image, model = self._decided(cell.subject).image, self._deciding(cell, False)
             before = min(part.measurements.get(metric, _NONE).n for part in parts)
-            every = self.contexts[metric].of(outcome.subject.digest, outcome.target, model.outputs)
+            every = self.contexts[metric].of(outcome.subject.digest, outcome.target, model.outputs, len(image))
             contexts = islice(every, before, self.plan.backgrounds)
             hits, used = robustness(model, image, masks, contexts, outcome.target)
             for part, found in zip(parts, hits[index].tolist(), strict=True):

@@ -109,7 +109,7 @@ def train(
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     network.eval().zero_grad()
     size = (int(images.shape[2]), int(images.shape[3]))
-    preprocessing = Preprocessing(size, None, mean=_three(mean), std=_three(std))
+    preprocessing = Preprocessing(size, None, mean=tuple(mean.tolist()), std=tuple(std.tolist()))
     return Classifier(network, preprocessing, classes, name=type(network).__name__)
 
 
@@ -136,8 +136,3 @@ def retrained(
     """A new :class:`SmallNetwork`, trained; the seed decides its first weights and the order of the photographs."""
     network = SmallNetwork(len(classes), seed=seed)
     return train(network, images, labels, classes, training=training, seed=seed, device=device, progress=progress)
-
-
-def _three(values: Tensor) -> tuple[float, float, float]:
-    first, second, third = values.tolist()
-    return first, second, third

@@ -93,7 +93,9 @@ class Edges(Control):
         from skimage import color, filters
 
         del seed
-        return torch.from_numpy(filters.sobel(color.rgb2gray(image.double().cpu().numpy(), channel_axis=0)))  # type: ignore[no-untyped-call]
+        bands = image.double().cpu().numpy()
+        grey = color.rgb2gray(bands, channel_axis=0) if len(bands) == 3 else bands.mean(0)
+        return torch.from_numpy(filters.sobel(grey))  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

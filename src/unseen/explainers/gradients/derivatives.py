@@ -73,8 +73,7 @@ def over_channels(values: Float[Tensor, "C H W"], how: Channels) -> Float[Tensor
 
 def contrast(masked: MaskedClassifier) -> Float[Tensor, "C H W"]:
     """The photograph minus the training data's mean colour: the network's normalised input in units of pixels."""
-    mean = torch.tensor(masked.classifier.preprocessing.mean, dtype=torch.float32)
-    return masked.image - mean[:, None, None]
+    return masked.image - masked.classifier.statistics[0].to(masked.image.device, torch.float32)
 
 
 def stream(seed: int, number: int) -> torch.Generator:

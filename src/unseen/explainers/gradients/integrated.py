@@ -240,7 +240,7 @@ class ExpectedGradients(FromGradients):
         if self.photos is None:
 
             def background(number: int) -> Tensor:
-                colour = torch.rand(3, 1, 1, generator=stream(seed, number + 1), dtype=torch.float32)
+                colour = torch.rand(len(masked.image), 1, 1, generator=stream(seed, number + 1), dtype=torch.float32)
                 return colour.expand_as(masked.image)
 
         else:

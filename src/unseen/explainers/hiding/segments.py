@@ -76,7 +76,8 @@ def segmentation(image: Float[Tensor, "C H W"], count: int) -> Segmentation:
         raise ParameterError(
             f"segments {count} cannot be cut from {height} × {width} pixels; ask for at most {height * width}"
         )
-    pixels = image.permute(1, 2, 0).double().cpu().numpy()
+    colours, convert = _colours(image)
+    pixels = colours.permute(1, 2, 0).double().cpu().numpy()
     noise = _SMOOTHING * (height * width / count) ** 0.5
     window = (2 * round(noise) + 1,) * 2
     attempts: list[tuple[float, Callable[[], Any], float]] = [
@@ -86,7 +87,7 @@ def segmentation(image: Float[Tensor, "C H W"], count: int) -> Segmentation:
     ]
     numbers, found, notes = torch.zeros(height, width, dtype=torch.long), 0, []
     for enough, picture, sigma in attempts:
-        labels = slic(picture(), n_segments=count, compactness=10, sigma=sigma, start_label=0, channel_axis=-1)
+        labels = slic(picture(), n_segments=count, compactness=10, sigma=sigma, start_label=0, convert2lab=convert)
         _, tried = torch.unique(torch.as_tensor(labels), return_inverse=True)
         if int(tried.max()) + 1 > found:
             numbers, found = tried, int(tried.max()) + 1
@@ -100,6 +101,17 @@ def segmentation(image: Float[Tensor, "C H W"], count: int) -> Segmentation:
             "be told apart by colour"
         )
     return Segmentation(numbers, tuple(notes))
+
+
+def _colours(image: Float[Tensor, "C H W"]) -> tuple[Float[Tensor, "D H W"], bool]:
+    """What SLIC measures distances of colour in, and whether it is to take it for RGB and convert it to CIELAB.
+
+    One channel is a grey photograph. Of other than one or three, black and white in all channels are as far apart as
+    in CIELAB: 100.
+    """
+    if len(image) in (1, 3):
+        return image.expand(3, -1, -1), True
+    return 100 * image / len(image) ** 0.5, False
 
 
 def superpixels(image: Float[Tensor, "C H W"], count: int) -> Int[Tensor, "H W"]:

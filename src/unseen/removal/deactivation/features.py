@@ -213,8 +213,7 @@ def _beside(masked: MaskedClassifier, target: int, score: Score, value: float, k
     """How much of what the photograph adds to the score passes beside the maps; see :class:`Features`."""
     classifier = masked.classifier
     watched = watched_passes(classifier, masked.image, NO_MAP)
-    mean = torch.tensor(classifier.preprocessing.mean, device=classifier.device, dtype=torch.float32)
-    empty = mean[:, None, None].to(masked.image.dtype).expand(masked.image.shape)[None]
+    empty = classifier.statistics[0].to(masked.image.dtype).expand(masked.image.shape)[None]
 
     @torch.no_grad()
     def asked(implanted: bool) -> float:

@@ -30,11 +30,7 @@ class MaskedModel(nn.Module):
         self.network = masked.classifier.model
         self._masked = masked
         self._visible = visible.to(masked.classifier.device, torch.float32)[None]
-        preprocessing = masked.classifier.preprocessing
-        statistics = torch.tensor(
-            [preprocessing.mean, preprocessing.std], device=masked.classifier.device, dtype=torch.float32
-        )
-        self._mean, self._std = statistics.to(masked.classifier.dtype).reshape(2, 3, 1, 1).unbind()
+        self._mean, self._std = masked.classifier.statistics.to(masked.classifier.dtype).unbind()
 
     def forward(self, normalised: Float[Tensor, "N C H W"]) -> Float[Tensor, "N T"]:
         """Scores of a normalised batch.

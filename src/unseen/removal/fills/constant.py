@@ -26,8 +26,8 @@ class ConstantFill(Painting):
     """Paint hidden pixels with one colour; soft masks blend linearly.
 
     ``zero`` is 0 after normalisation (the training data's mean colour); ``min``, ``max``, ``mean`` are that statistic
-    of the photograph's normalised input over all pixels and channels; ``black``, ``white``, ``grey`` (0.5) are pixel
-    colours; ``channel-mean`` is the photograph's mean colour.
+    of the photograph's normalised input over all pixels and channels; ``black``, ``white``, ``grey`` are the lower
+    end, the upper end and the middle of the range of every channel; ``channel-mean`` is the photograph's mean colour.
 
     Raises:
         ParameterError: none of these colours.
@@ -74,8 +74,7 @@ def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N
         return torch.full((1, 1, 1, 1), constants[colour], device=pixels.device, dtype=torch.float32)
     if colour == "channel-mean":
         return pixels.mean(dim=(2, 3), keepdim=True)
-    statistics = [classifier.preprocessing.mean, classifier.preprocessing.std]
-    mean, std = torch.tensor(statistics, device=pixels.device, dtype=torch.float32).reshape(2, 1, 3, 1, 1).unbind()
+    mean, std = classifier.statistics.to(pixels.device, torch.float32)[:, None].unbind()
     if colour == "zero":
         return mean
     normalised = ((pixels - mean) / std).flatten(1)

@@ -17,7 +17,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier, Preprocessing
-from unseen.inputs.photo import open_photo, to_tensor
 from unseen.registry import spec
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.marginal import check_alike, files_of
@@ -95,7 +94,7 @@ def _mean(
     files: tuple[Path, ...], preprocessing: Preprocessing, stamps: tuple[tuple[int, int, int], ...]
 ) -> Float[Tensor, "C H W"]:
     del stamps
-    total = torch.zeros(3, *preprocessing.size, dtype=torch.float64)
+    total = torch.zeros(preprocessing.channels, *preprocessing.size, dtype=torch.float64)
     for file in files:
-        total += to_tensor(preprocessing.crop(open_photo(file)))
+        total += preprocessing.prepared(file).pixels
     return (total / len(files)).float()

@@ -72,13 +72,15 @@ def inpainted(
     opencv = require("cv2", "inpainting")
     flag = getattr(opencv, _FLAGS[algorithm])
     images = (pixels * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    alone = 3 if images.shape[3] == 3 else 1  # OpenCV takes three channels, or one
     holes = hidden.to(torch.uint8).cpu().numpy()
 
     def one(image: NDArray[np.uint8], hole: NDArray[np.uint8]) -> NDArray[Any]:
         if hole.all():
             return np.broadcast_to(np.rint(image.mean((0, 1))).astype(np.uint8), image.shape)
-        filled: NDArray[Any] = opencv.inpaint(np.ascontiguousarray(image), hole, radius, flag)
-        return filled
+        bands = np.split(image, image.shape[2] // alone, axis=2)
+        filled = [opencv.inpaint(np.ascontiguousarray(some), hole, radius, flag) for some in bands]
+        return np.concatenate([some.reshape(*hole.shape, alone) for some in filled], axis=2)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         filled = np.stack(list(pool.map(one, images, holes)))

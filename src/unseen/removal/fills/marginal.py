@@ -19,7 +19,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ParameterError
-from unseen.inputs.photo import find_photos, open_photo, to_tensor
+from unseen.inputs.photo import find_photos
 from unseen.inputs.streams import Seed
 from unseen.registry import spec
 from unseen.removal.fills.averaging import Averaging
@@ -124,4 +124,4 @@ def prepared(file: Path, preprocessing: Preprocessing, stamped: tuple[int, int, 
         stamped: its :func:`~unseen.system.files.stamp`: a file that is written again is read again.
     """
     del stamped
-    return to_tensor(preprocessing.crop(open_photo(file)))
+    return preprocessing.prepared(file).pixels

@@ -79,9 +79,9 @@ def neighbours(
     for wide in reversed(widths(width, max(pixels.shape[2:]))):
         down, across = (smoothing(side, wide).to(pixels) for side in pixels.shape[2:])
         smooth = down @ both @ across.T
-        seen = smooth[:, 3:]
+        seen = smooth[:, -1:]
         share = (seen / _ENOUGH).clamp(max=1)
-        filled = share * smooth[:, :3] / seen.clamp(min=tiny) + (1 - share) * filled
+        filled = share * smooth[:, :-1] / seen.clamp(min=tiny) + (1 - share) * filled
     return filled
 
 

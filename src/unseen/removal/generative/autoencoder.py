@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from unseen.classifier import Preprocessing
 from unseen.classifier.fingerprint import fingerprint
+from unseen.classifier.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from unseen.classifier.zoo.weights import download_from_hub, downloading
 from unseen.errors import ModelError
 from unseen.system.optional import require
@@ -50,8 +50,8 @@ class Autoencoder:
 
     network: Any
     name: str
-    mean: tuple[float, float, float] = field(default=Preprocessing.mean)
-    std: tuple[float, float, float] = field(default=Preprocessing.std)
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
 
     @property
     def side(self) -> int:
@@ -273,12 +273,12 @@ def _statistics(folder: Path) -> tuple[tuple[float, float, float], tuple[float, 
         return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     try:
         three = tuple[float, float, float]
-        mean = checked(found.get("image_mean", Preprocessing.mean), three, "image_mean")
-        std = checked(found.get("image_std", Preprocessing.std), three, "image_std")
+        mean = checked(found.get("image_mean", IMAGENET_MEAN), three, "image_mean")
+        std = checked(found.get("image_std", IMAGENET_STD), three, "image_std")
     except MalformedError as error:
         raise ModelError(f"the processor of {folder} is damaged ({error}); download it again") from None
-    statistics = Preprocessing(mean=mean, std=std)
-    return statistics.mean, statistics.std
+    Preprocessing(mean=mean, std=std)  # refuses what is none
+    return mean, std
 
 
 def _read(path: Path) -> dict[str, Any]:

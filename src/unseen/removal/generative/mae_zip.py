@@ -36,7 +36,7 @@ from unseen.removal.deactivation.masked_model import masked_model
 from unseen.removal.fills.constant import ConstantFill
 from unseen.removal.fills.painting import Solving
 from unseen.removal.generative.autoencoder import Autoencoder, resampled
-from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder, assembled, visible_only
+from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder, assembled, check_photograph, visible_only
 from unseen.removal.masked import MaskedForward
 from unseen.system.options import Count, Meaning, Number, Positive
 
@@ -122,6 +122,7 @@ class MaeZip(Solving, MaskedAutoencoder):
 
     def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
         """See :meth:`Removal.forward`; whether there is an autoencoder, and a feature map to keep, is found now."""
+        check_photograph(classifier, self.name)
         self.autoencoder(classifier.device)
         _followed(classifier, image)
         return super().forward(classifier, image)

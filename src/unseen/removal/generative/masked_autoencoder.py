@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ParameterError
+from unseen.errors import NotApplicableError, ParameterError
 from unseen.registry import spec
 from unseen.removal.fills.neighbour import neighbours
 from unseen.removal.fills.painting import Painting
@@ -64,6 +64,7 @@ class MaskedAutoencoder(Painting):
 
     def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
         """See :meth:`Removal.forward`; what is wrong with the model is told now."""
+        check_photograph(classifier, self.name)
         self.autoencoder(classifier.device)
         return super().forward(classifier, image)
 
@@ -128,3 +129,17 @@ def assembled(
         return torch.where(visible.all(-1, keepdim=True).all(-2, keepdim=True), pixels, picture)
     fill = torch.where(autoencoder.spread(hidden, size)[:, None], picture, around)
     return torch.where(visible, pixels, fill)
+
+
+def check_photograph(classifier: Classifier, removal: str) -> None:
+    """Refuse a classifier of anything but photographs: a masked autoencoder has seen nothing else.
+
+    Raises:
+        NotApplicableError: other channels than red, green and blue, or another range than [0, 1].
+    """
+    if not classifier.preprocessing.is_photograph:
+        channels, scale = classifier.preprocessing.channels, classifier.preprocessing.scale
+        raise NotApplicableError(
+            f"removal {removal!r} paints RGB photographs in [0, 1], and {classifier.name} takes {channels} "
+            f"channel{'s' * (channels > 1)} in {scale}; choose 'linear', 'neighbour' or 'ad'"
+        )

@@ -1,0 +1,76 @@
+"""Which reader takes what: by its type, and of a file by its first bytes."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from unseen.errors import PhotoError
+from unseen.inputs import arrays, dicom, tiff
+from unseen.inputs.opening import check_file, open_turned
+from unseen.inputs.photo import DATA_SUFFIXES, PhotoSource
+from unseen.inputs.stored import Stored
+
+
+def is_data(source: PhotoSource) -> bool:
+    """Whether it is a file of numbers that no picture reader opens."""
+    if not isinstance(source, str | PathLike):
+        return False
+    return Path(source).suffix.lower() in DATA_SUFFIXES or dicom.is_dicom(Path(source))
+
+
+def stored(source: PhotoSource, channels: int, *, declared: bool) -> Stored:
+    """The numbers of anything that holds some.
+
+    Args:
+        source: see :func:`unseen.inputs.bands.read_bands`.
+        channels: of the model, which tell pages from bands and the first axis from the last.
+        declared: whether the model declares a range, so that numbers are wanted in their own unit.
+
+    Raises:
+        PhotoError: it cannot be read.
+    """
+    if isinstance(source, Tensor):
+        numbers = source.detach().cpu()
+        wide = numbers.dtype in (torch.bfloat16, torch.float16)
+        return Stored((numbers.float() if wide else numbers).numpy(), "the tensor", "first")
+    if isinstance(source, np.ndarray):
+        return Stored(source, "the array", "either")
+    if isinstance(source, Image.Image):
+        return _picture(source, channels)
+    if not isinstance(source, str | PathLike):
+        raise PhotoError(
+            f"a {type(source).__name__} is not an input; give a path, a Pillow image, an array or a tensor"
+        )
+    path = Path(source)
+    check_file(path)
+    suffix = path.suffix.lower()
+    if suffix in (".npy", ".npz"):
+        return arrays.read(path)
+    if dicom.is_dicom(path) or suffix in DATA_SUFFIXES:
+        return dicom.read(path, channels, declared=declared)
+    if tiff.is_tiff(path):
+        return tiff.read(path, channels, declared=declared)
+    return _picture(path, channels)
+
+
+def _picture(source: Path | Image.Image, channels: int) -> Stored:
+    turned = open_turned(source)
+    image, where = turned.image, str(source) if isinstance(source, Path) else "the image"
+    if image.mode in ("P", "PA") or (image.mode not in _PLAIN and channels != len(image.getbands())):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    values: NDArray[np.generic] = np.asarray(image)
+    if image.mode == "I" and values.min() >= 0 and values.max() <= 65535:
+        values = values.astype(np.uint16)  # Pillow's 32-bit integer images hold 16-bit data
+    elif image.mode.startswith("I;16"):
+        values = values.astype(np.uint16)
+    return Stored(values, where, "last", image.mode in ("LA", "RGB", "RGBA"), geometry=turned.geometry)
+
+
+_PLAIN = ("1", "L", "LA", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")

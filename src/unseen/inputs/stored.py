@@ -1,0 +1,85 @@
+"""Numbers as they lie in a file, an array or a tensor, before anybody says what they mean for a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unseen.errors import PhotoError
+from unseen.inputs.geometry import Affine
+from unseen.inputs.opening import MAX_BYTES, check_size
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What was given, as numbers.
+
+    Attributes:
+        values: shape (H, W), (H, W, B) or (B, H, W), of any type of numbers.
+        where: what it is called in messages.
+        order: where the bands are: ``"last"``, ``"first"``, or ``"either"`` where nobody said.
+        colour: whether three or four bands are the red, green and blue, and the alpha, of a photograph.
+        inverted: whether high numbers mean dark, as in DICOM's MONOCHROME1.
+        geometry: from pixels of the file as it is displayed to pixels of the values; ``None`` if they are the same.
+        notes: what the reader of an explanation must know of how it was read.
+    """
+
+    values: NDArray[Any]
+    where: str
+    order: str = "last"
+    colour: bool = False
+    inverted: bool = False
+    geometry: Affine | None = None
+    notes: tuple[str, ...] = ()
+
+    def bands(self, channels: int) -> NDArray[Any]:
+        """The values with the bands first, shape (B, H, W); which axis they are is told by a model's channels.
+
+        Raises:
+            PhotoError: neither two nor three axes, or a picture that is refused for its size.
+        """
+        values = self.values[None] if self.values.ndim == 2 else self.values
+        if values.ndim != 3:
+            raise PhotoError(
+                f"{self.where} has shape {self.values.shape}; expected (H, W), (H, W, bands) or (bands, H, W)"
+            )
+        if self.values.ndim == 3 and self._bands_last(channels):
+            values = np.moveaxis(values, -1, 0)
+        return values
+
+    def _bands_last(self, channels: int) -> bool:
+        if self.order != "either":
+            return self.order == "last"
+        first, last = int(self.values.shape[0]), int(self.values.shape[2])
+        if channels in (first, last):
+            return last == channels
+        return last <= first  # there are fewer bands than rows
+
+
+def check_memory(shape: tuple[int, ...], itemsize: int, where: str) -> None:
+    """Refuse, before anything is decoded, what would take more memory than :data:`MAX_BYTES`.
+
+    Args:
+        shape: of the values; the two largest axes are taken for the picture's.
+        itemsize: bytes a value; four are needed once it is read.
+        where: what it is called.
+
+    Raises:
+        PhotoError: too large, or a picture that :func:`~unseen.inputs.photo.check_size` refuses.
+    """
+    numbers = int(np.prod(shape, dtype=np.int64))
+    needed = numbers * (itemsize + 8)
+    if needed > MAX_BYTES:
+        form = " × ".join(map(str, shape))
+        raise PhotoError(
+            f"{where} holds {form} numbers and takes about {needed / 1e9:.1f} GB to read (at most "
+            f"{MAX_BYTES / 1e9:.1f}); cut it, or scale it down first"
+        )
+
+
+def check_sides(size: tuple[int, int], where: str) -> None:
+    """The rules for photographs of (height, width) ``size``; see :func:`~unseen.inputs.photo.check_size`."""
+    check_size((size[1], size[0]), where)
