@@ -236,7 +236,7 @@ def test_settings_of_another_form_are_refused(changes: dict[str, Any], said: str
 @pytest.mark.usefixtures("unchecked_types")
 def test_a_classifier_refuses_what_is_no_network_and_no_preprocessing() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
-    with pytest.raises(ParameterError, match=r"the model is a function; give a torch.nn.Module .* forward calls yours"):
+    with pytest.raises(ParameterError, match=r"the function <lambda> needs a preprocessing; give unseen.Preprocessing"):
         Classifier(lambda images: images)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match=r"the model is a Classifier"):
         Classifier(Classifier(net))  # type: ignore[arg-type]

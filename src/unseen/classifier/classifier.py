@@ -319,11 +319,6 @@ class Classifier:
             self._fingerprint = (current, fingerprint(self.model, answers))
         return self._fingerprint[1]
 
-    def _probe(self, count: int) -> Tensor:
-        """Random images, the same whenever they are asked for."""
-        stream = torch.Generator().manual_seed(0)
-        return torch.rand(count, 3, *self.preprocessing.size, generator=stream, dtype=torch.float32)
-
     def same(self, one: Tensor, other: Tensor) -> bool:
         """Whether logits differ by no more than rounding in the network's dtype on its device."""
         share = 0.1 if self.dtype.itemsize < 4 else 1e-3 if self.device.type == "cpu" else 1e-2
@@ -383,7 +378,7 @@ class Classifier:
         return fast
 
     def _probe(self, count: int) -> Tensor:
-        """Random images of the network's size."""
+        """Random images of the network's size, the same whenever they are asked for."""
         shape = (count, self.preprocessing.channels, *self.preprocessing.size)
         return torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
 
