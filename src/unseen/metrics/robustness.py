@@ -30,9 +30,7 @@ Context = Tensor
 class Contexts(Protocol):
     """An endless or finite sequence of contexts, the same whenever it is asked for."""
 
-    def of(
-        self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3
-    ) -> Iterator[Context]:
+    def of(self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3) -> Iterator[Context]:
         """The contexts of one photograph, in order.
 
         Args:
@@ -61,9 +59,7 @@ class SolidColours:
 
     seed: int = 0
 
-    def of(
-        self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3
-    ) -> Iterator[Context]:
+    def of(self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3) -> Iterator[Context]:
         """Endless; each of shape (C, 1, 1)."""
         del photo, target, outputs
         stream = np.random.default_rng(self.seed)
@@ -95,9 +91,7 @@ class OtherPhotographs:
     seed: int = 0
     _known: dict[Path, tuple[Tensor, Tensor] | None] = field(default_factory=dict, compare=False, repr=False)
 
-    def of(
-        self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3
-    ) -> Iterator[Context]:
+    def of(self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3) -> Iterator[Context]:
         """At most one per file; each of shape (C, H, W)."""
         del channels
         name = int.from_bytes(hashlib.sha256(photo.encode("utf-8", "surrogateescape")).digest()[:8], "big")
