@@ -167,7 +167,7 @@ PLANTED: list[tuple[Callable[[], nn.Module], str, str, str]] = [
     (in_two_precisions, "precision", "noted", "float32 on cpu and float64 on cpu"),
     (lambda: Red(output=lambda _, x: x[:, :, None]), "form", "fails", "returned shape (1, 3, 1)"),
     (lambda: Red(output=lambda _, x: x / (x - x)), "finite", "fails", "NaN or infinite logits"),
-    (lambda: Red(output=lambda _, x: x.softmax(1)), "logits", "noted", "before its softmax"),
+    (lambda: Red(output=lambda _, x: x.softmax(1)), "logits", "fails", "outputs='probabilities'"),
     (lambda: Red(features=lambda _, x: F.dropout(x, 0.5)), "repeatable", "fails", "training=self.training"),
     (lambda: Red(output=lambda _, x: 1000 * x), "decision", "noted", "its probability is 1 in float32"),
     (lambda: Red(means=lambda _, x: x - x.mean(0) / 2), "neighbours", "fails", "another is in the batch"),

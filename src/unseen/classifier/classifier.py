@@ -199,7 +199,7 @@ class Classifier:
             InternalError: what follows the pass fails, and the network by itself does not.
         """
         try:
-            with self.evaluating(), following or nullcontext():
+            with self.evaluating(), following or nullcontext(), self.outputs.watching():
                 output: object = self.model(normalised)
                 return output
         except Exception as error:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.classifier import Classifier
+from unseen.classifier.contradictions import check_meaning
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.prepared import Prepared
 from unseen.classifier.repeatability import accompanied, check_repeatable
@@ -36,6 +38,7 @@ class Decision:
         evaluations: what the decision cost.
         seconds: how long it took.
         prepared: what was done to the photograph before the model saw it, where that is known.
+        suspicions: what is odd about the model's numbers, in plain sentences.
     """
 
     photo: PhotoSource
@@ -47,6 +50,7 @@ class Decision:
     evaluations: int
     seconds: float
     prepared: Prepared | None = None
+    suspicions: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -90,6 +94,11 @@ class Decision:
         """What must be known of the model; what was done to its input; that the target is not on top."""
         of_box = self.classifier.box.notes if self.classifier.box is not None else ()
         done = (*self.classifier.notes, *of_box, *(self.prepared.notes if self.prepared else ()))
+        done = (*done, *self.suspicions)
+        outputs = self.classifier.outputs
+        if self.asked is None and outputs.joint and self.target not in outputs.listed(len(self.scores)):
+            absent = f"no finding reaches its threshold; explained is {self.label}, of the one that comes nearest"
+            return (*done, absent)
         return done if self.holds else (*done, self._otherwise)
 
     @property
@@ -129,48 +138,55 @@ def decide(
         classifier, index = classifier.asked(asked)
     prepared = classifier.prepared(photo)
     check_repeatable(classifier, prepared.pixels, alone=batch_size == 1)
-    scores, spent = _scores(classifier, prepared.pixels, batch_size)
+    rows, spent = _scores(classifier, prepared.pixels, batch_size)
+    told = check_meaning(classifier, accompanied(prepared.pixels)[: len(rows)], rows)
+    scores = rows[0]
     classifier = classifier.reading(classifier.outputs.bound(scores))
     index = classifier.outputs.top(scores) if index is None else index
     if index >= len(scores):
         raise ParameterError(f"target {index} is outside 0 … {len(scores) - 1}")
     index %= len(scores)  # several findings are the last target
     seconds = time.perf_counter() - began
-    return Decision(photo, classifier, prepared.pixels, scores, index, asked, spent, seconds, prepared)
+    return Decision(photo, classifier, prepared.pixels, scores, index, asked, spent, seconds, prepared, told)
 
 
 def _scores(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[Tensor, int]:
-    """Scores of the photograph alone, and the evaluations spent on them and on seeing that company changes nothing."""
-    alone = model.logits(image[None])[0]
+    """Scores of the photograph alone, then of a black one, if company is looked at; and the evaluations spent."""
+    alone = model.logits(image[None])
     if batch_size == 1:  # nothing is ever in company
         return alone, 1
     try:
-        check_company(model, image, alone)
+        beside = company(model, image, alone[0])
     except Exception as error:
         if out_of_memory(error):  # as before
             return alone, 1
         raise
-    return alone, 3
+    return torch.cat([alone, beside[1:]]), 3
 
 
 def check_company(model: Classifier, image: Float[Tensor, "C H W"], alone: Float[Tensor, " K"]) -> float:
+    """By how much the scores of a photograph differ when a black one is in the batch; see :func:`company`."""
+    return float((alone - company(model, image, alone)[0]).abs().max())
+
+
+def company(model: Classifier, image: Float[Tensor, "C H W"], alone: Float[Tensor, " T"]) -> Float[Tensor, "2 T"]:
     """See that the model says the same of a photograph when a black one is in the batch; two evaluations.
 
     Args:
         model: the model.
         image: at its resolution, in [0, 1].
-        alone: the logits of the photograph in a batch of its own.
+        alone: the scores of the photograph in a batch of its own.
 
     Returns:
-        By how much its logits differ.
+        The scores of both.
 
     Raises:
         ModelError: by more than rounding.
     """
-    together = model.logits(accompanied(image))[0]
-    if not model.same(alone, together):
+    together = model.logits(accompanied(image))
+    if not model.same(alone, together[0]):
         raise ModelError(
             f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
             "batch); use a model with statistics of its own, or batch size 1"
         )
-    return float((alone - together).abs().max())
+    return together

@@ -216,7 +216,7 @@ class _Trial:
         """The logits of one pass that is watched, and what outside torch was drawn from."""
         normalised = self.classifier.normalise(self.images)
         outside = _Outside.now()
-        with draws:
+        with self.classifier.outputs.watching(), draws:
             output = self.classifier.model(normalised)
         drawn_from = _Outside.now().moved_since(outside)
         return self.classifier.check(output, len(self.images)).float().cpu(), drawn_from

@@ -18,11 +18,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.classifier.answers import are_probabilities, check_finite, check_labels
+from unseen.classifier.answers import check_finite, check_labels
+from unseen.classifier.contradictions import check_meaning
 from unseen.classifier.decision import check_company
 from unseen.classifier.differentiation import differentiable_logits, differentiated, slope_found
+from unseen.classifier.outputs.catalogue import spec_of
 from unseen.classifier.prepared import Prepared
-from unseen.classifier.repeatability import check_repeatable, states
+from unseen.classifier.repeatability import accompanied, check_repeatable, states
 from unseen.errors import ModelError, NotApplicableError
 from unseen.inputs.photo import PhotoSource
 from unseen.removal import MaskedClassifier
@@ -150,14 +152,10 @@ def check_numbers(subject: Subject) -> Found:
 
 
 def check_scale(subject: Subject) -> Found:
-    """Whether the network returns logits, and not what a softmax made of them."""
-    total = float(subject.logits.sum())
-    if are_probabilities(subject.logits[None]):
-        return "noted", (
-            f"the outputs are non-negative and sum to {total:.4g}: probabilities, of which a second softmax is taken; "
-            "let the network return what it has before its softmax"
-        )
-    return "holds", f"the outputs sum to {total:.4g}: no probabilities"
+    """Whether the numbers are what was said of them; see :mod:`unseen.classifier.contradictions`."""
+    images = accompanied(subject.image)
+    notes = check_meaning(subject.classifier, images, subject.classifier.logits(images))
+    return ("noted", notes[0]) if notes else ("holds", f"read as {spec_of(subject.classifier.outputs)}")
 
 
 def check_twice(subject: Subject) -> Found:

@@ -7,6 +7,7 @@ a column of the scores, and everything downstream indexes that column.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 from jaxtyping import Bool, Float, Int
@@ -63,6 +64,18 @@ class Outputs(Options, ABC):
         Raises:
             ModelError: the answer is of another form.
         """
+
+    def watching(self) -> AbstractContextManager[object]:
+        """What a pass runs in whose answer :meth:`scores` is asked about; nothing as a rule."""
+        return nullcontext()
+
+    def logits(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N K"] | None:
+        """The numbers that the model returned as logits, if the scores are of such; no probabilities may be among them.
+
+        See :mod:`unseen.classifier.contradictions`.
+        """
+        del scores
+        return None
 
     @abstractmethod
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:

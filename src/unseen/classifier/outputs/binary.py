@@ -50,6 +50,10 @@ class Binary(Exclusive):
             )
         return torch.cat([-number / 2, number / 2], 1)
 
+    def logits(self, scores: Float[Tensor, "N 2"]) -> Float[Tensor, "N 1"]:
+        """Z."""
+        return scores[:, 1:] - scores[:, :1]
+
     def holds(self, scores: Float[Tensor, "N 2"], target: int) -> Bool[Tensor, " N"]:
         """Where the second class reaches its threshold, or does not."""
         second = scores[:, 1] - scores[:, 0] >= log_odds(self.threshold)

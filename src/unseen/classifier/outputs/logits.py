@@ -71,3 +71,7 @@ class Logits(Exclusive):
                 "'probabilities:binary' (the probability of the second of two classes)"
             )
         return logits
+
+    def logits(self, scores: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
+        """The scores."""
+        return scores

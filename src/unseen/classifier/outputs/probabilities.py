@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from unseen.classifier.outputs.activation import Activations, before
 from unseen.classifier.outputs.base import Key, Outputs
 from unseen.classifier.outputs.binary import Binary
 from unseen.classifier.outputs.derived import Derived
@@ -67,10 +68,11 @@ class Probabilities(Derived):
         return Binary(self.threshold)
 
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
-        """Logarithms of probabilities that exclude each other; log-odds of others, by the rules of their targets.
+        """What the network has before its softmax or sigmoid, where that is its last function.
 
-        A probability of 0 counts as the smallest number that float32 tells from it, and log-odds end at ±16.6 where
-        float32 no longer tells a probability from 1.
+        Else the logarithms of probabilities that exclude each other, and the log-odds of others: a probability of 0
+        counts as the smallest number that float32 tells from it, and log-odds end at ±16.6, where float32 no longer
+        tells a probability from 1.
 
         Raises:
             ModelError: they are no probabilities of the kind.
@@ -78,11 +80,18 @@ class Probabilities(Derived):
         given = self._numbers(answer, count, name)
         probabilities = given.to(torch.promote_types(given.dtype, torch.float32))
         self._check(probabilities.detach(), name)
+        made = before(given)
+        if made is not None and made[0] == ("softmax" if self.kind == "exclusive" else "sigmoid"):
+            return self.like.scores(made[1], count, name)
         low = torch.finfo(probabilities.dtype).tiny
         if self.kind == "exclusive":
             return self.like.scores(probabilities.clamp(min=low).log(), count, name)
         inside = probabilities.clamp(low, _BELOW_ONE)
         return self.like.scores(inside.log() - torch.log1p(-inside), count, name)
+
+    def watching(self) -> Activations:
+        """See :mod:`unseen.classifier.outputs.activation`."""
+        return Activations()
 
     def _check(self, probabilities: Float[Tensor, "N K"], name: str) -> None:
         low, high = float(probabilities.min()), float(probabilities.max())

@@ -68,6 +68,10 @@ class Sigmoid(Outputs):
             )
         return torch.cat([logits, -logits], 1)
 
+    def logits(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N K"]:
+        """The scores of presence."""
+        return scores[:, : scores.shape[1] // 2]
+
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """The probability that each is present, then that each is absent."""
         return scores.sigmoid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,11 @@ class Together(Derived):
         """See :class:`Together`."""
         return self.of
 
+    @property
+    def key(self) -> str | int | None:  # type: ignore[override]
+        """See :class:`Outputs`."""
+        return self.of.key
+
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
         """Those of the others, then the smallest margin.
 
@@ -50,6 +56,14 @@ class Together(Derived):
             ModelError: see the others.
         """
         return self._with(self.of.scores(answer, count, name))
+
+    def watching(self) -> AbstractContextManager[object]:
+        """See :meth:`Outputs.watching`."""
+        return self.of.watching()
+
+    def logits(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N K"] | None:
+        """See :meth:`Outputs.logits`."""
+        return self.of.logits(scores[:, :-1])
 
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """Those of the others, then the smallest of the members'."""

@@ -1,0 +1,75 @@
+"""Probabilities that are called logits: found on the first photograph, and what the message offers works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from unseen import Classifier, Preprocessing, explain
+from unseen.classifier.decision import decide
+from unseen.errors import ModelError
+
+PLAIN = Preprocessing((16, 16), None, mean=(0, 0, 0), std=(1, 1, 1))
+PHOTO = torch.zeros(3, 16, 16)
+PHOTO[0, :8] = 1
+
+
+class Lights(nn.Module):
+    """Of red, green and blue light, and what is made of it in the end."""
+
+    def __init__(self, end: Callable[[Tensor], Tensor], count: int = 3) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(8.0))
+        self.end, self.count = end, count
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.end(self.weight * x.mean((2, 3))[:, : self.count] - 1)
+
+
+def classifier(end: Callable[[Tensor], Tensor], outputs: str = "logits", count: int = 3) -> Classifier:
+    return Classifier(Lights(end, count).eval(), PLAIN, ["red", "green", "blue"][:count], outputs=outputs)
+
+
+HIDDEN = [lambda z: z.softmax(1) * 1, lambda z: z.sigmoid() * 1]  # whose last function is another
+ENDS: list[tuple[Callable[[Tensor], Tensor], str, int]] = [
+    (lambda z: z.softmax(1), "logits", 3),
+    (HIDDEN[0], "logits", 3),
+    (HIDDEN[0], "sigmoid", 3),
+    (torch.sigmoid, "logits", 3),
+    (torch.sigmoid, "sigmoid", 3),
+    (torch.sigmoid, "sigmoid", 1),
+    (torch.sigmoid, "binary", 1),
+]
+
+
+@pytest.mark.parametrize(("end", "said", "count"), ENDS)
+def test_probabilities_are_refused_and_the_remedy_works(end: Callable[[Tensor], Tensor], said: str, count: int) -> None:
+    with pytest.raises(ModelError, match="returns probabilities, not logits") as refusal:
+        explain(PHOTO, classifier(end, said, count), method="occlusion", removal="black")
+    remedy = re.findall(r"'([a-z:]+)'", str(refusal.value))[-1 if said == "binary" else 0]
+    decision = decide(PHOTO, classifier(end, remedy, count))
+    plain = Lights(lambda z: z, count)(PHOTO[None])
+    expected = plain.softmax(1) if remedy == "probabilities" else plain.sigmoid()
+    assert decision.label == "red"
+    assert decision.probability == pytest.approx(float(expected.detach()[0, 0]), abs=1e-5)
+    assert not decision.notes
+
+
+def test_numbers_in_0_to_1_that_may_be_logits_are_noted() -> None:
+    (note,) = decide(PHOTO, classifier(HIDDEN[1])).notes
+    assert "lie in [0, 1] and are read as logits" in note
+    assert "outputs='probabilities:independent'" in note
+
+
+@pytest.mark.parametrize("end", [lambda z: z / 20 + 0.3, lambda z: z.log_softmax(1)])
+def test_logits_are_not_suspected(end: Callable[[Tensor], Tensor]) -> None:
+    assert not decide(PHOTO, classifier(end)).notes
+
+
+def test_a_model_that_says_the_same_of_a_photograph_and_of_nothing_is_noted() -> None:
+    (note,) = decide(PHOTO, classifier(lambda z: z * 0 + torch.tensor([2.0, 1.0, -1.0]))).notes
+    assert "says exactly the same of the photograph and of a black one" in note
