@@ -57,17 +57,20 @@ class Undifferentiable(torch.autograd.Function):
         return x.clone()
 
 
-def classifier(network: nn.Module | None = None, labels: Any = None, size: int = SIDE) -> Classifier:
+def classifier(
+    network: nn.Module | None = None, labels: Any = None, size: int = SIDE, outputs: str = "logits"
+) -> Classifier:
     network = Net() if network is None else network
-    return Classifier(network.eval(), Preprocessing((size, size), None, mean=(0, 0, 0), std=(1, 1, 1)), labels)
+    preparing = Preprocessing((size, size), None, mean=(0, 0, 0), std=(1, 1, 1))
+    return Classifier(network.eval(), preparing, labels, outputs=outputs)
 
 
 def explain(
     network: nn.Module | None = None, method: Any = "occlusion:window=0.5", removal: str = "grey", **more: Any
 ) -> None:
     more = {"photo": PHOTO, **more}
-    labels = more.pop("labels", None)
-    found = unseen.explain(classifier=classifier(network, labels), method=method, removal=removal, **more)
+    own = {name: more.pop(name) for name in ("labels", "outputs") if name in more}
+    found = unseen.explain(classifier=classifier(network, **own), method=method, removal=removal, **more)
     assert bool(found.saliency.isfinite().all())
 
 
@@ -140,9 +143,9 @@ REMEDIES = {
         lambda: explain(labels=["a", "b", "c"]),
     ),
     "one output": Remedy(
-        "for a binary score z: 0 and z",
+        "outputs='binary'",
         lambda: explain(SINGLE),
-        lambda: explain(Wrapped(SINGLE, lambda z: torch.cat([torch.zeros_like(z), z], 1)), removal="ad"),
+        lambda: explain(SINGLE, outputs="binary"),
     ),
     "no tensor": Remedy(
         "wrap it in a module that returns logits",
@@ -155,9 +158,9 @@ REMEDIES = {
         lambda: ask(Net(lambda _, x: (x + 1) * 1e5).half().float()),
     ),
     "a function": Remedy(
-        "one whose forward calls yours",
-        lambda: Classifier(lambda x: x.mean((2, 3))),  # type: ignore[arg-type]
-        lambda: ask(Wrapped(nn.Identity(), lambda x: x.mean((2, 3)))),
+        "give unseen.Preprocessing(size, resize, mean=…, std=…), with mean (0, 0, 0) and std (1, 1, 1)",
+        lambda: Classifier(lambda x: x.mean((2, 3))),
+        lambda: Classifier(lambda x: x.mean((2, 3)), Preprocessing(8, None, mean=(0, 0, 0), std=(1, 1, 1))),
     ),
     "preprocessing": Remedy(
         "give unseen.Preprocessing(size, resize, …)",
@@ -195,9 +198,9 @@ REMEDIES = {
         lambda: explain(Net(), removal="ad"),
     ),
     "a compiled network under a fill": Remedy(
-        "a removal that paints, such as 'zero'",
+        "a removal that paints, such as 'grey' or 'blur'",
         lambda: explain(traced(), removal="ad"),
-        lambda: explain(traced(), removal="zero"),
+        lambda: [explain(traced(), removal=name) for name in ("grey", "blur")],
     ),
     "an operation without a rule": Remedy(
         "such as 'channel-mean'",

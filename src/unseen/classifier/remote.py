@@ -216,7 +216,8 @@ def _sent(address: str, body: bytes | None) -> bytes:
     request = urllib.request.Request(address, data=body, headers=headers)
     until = time.monotonic() + TIMEOUT
     try:
-        with urllib.request.build_opener(_NoRedirects).open(request, timeout=TIMEOUT) as answer:
+        opener = urllib.request.build_opener(_NoRedirects)
+        with opener.open(request, timeout=TIMEOUT) as answer:
             content = b""
             while block := answer.read1(2**16):
                 content += block

@@ -20,6 +20,7 @@ def resolution(dtype: torch.dtype) -> float:
     """Share of a logit below which its changes are rounding, in a network of this dtype.
 
     Example:
+        >>> from unseen.classifier.rounding import resolution
         >>> resolution(torch.float32), resolution(torch.bfloat16)
         (1e-05, 0.0078125)
     """

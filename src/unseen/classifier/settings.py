@@ -33,6 +33,7 @@ def settings_of(given: Preprocessing | Settings | str | PathLike[str]) -> Settin
         ModelError: a file that cannot be read, or holds no preprocessing.
 
     Example:
+        >>> from unseen.classifier.settings import settings_of
         >>> settings_of("size=224x320,mean=0.5,0.4,0.3,resize=none")
         {'size': (224, 320), 'mean': (0.5, 0.4, 0.3), 'resize': None}
     """
@@ -78,6 +79,7 @@ def written(preprocessing: Preprocessing) -> str:
     """The text that :func:`settings_of` reads back, with every field.
 
     Example:
+        >>> from unseen.classifier.settings import written
         >>> written(Preprocessing((96, 64), None, mean=(0, 0, 0), std=(1, 1, 1)))  # doctest: +ELLIPSIS
         'size=96,64,resize=none,interpolation=bilinear,mean=0,0,0,std=1,1,1,range=0.0,1.0,unit=none,fit=crop,...'
     """

@@ -87,6 +87,8 @@ def read_bands(source: PhotoSource, scale: Scale) -> Bands:
             outside [0, 1] for a model of photographs.
 
     Example:
+        >>> import numpy as np
+        >>> from unseen.inputs.bands import Scale, read_bands
         >>> read_bands(np.array([[0.0, 50.0], [100.0, 25.0]]), Scale(((0.0, 100.0),), "m")).pixels.tolist()
         [[[0.0, 0.5], [1.0, 0.25]]]
     """
