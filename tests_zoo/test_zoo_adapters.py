@@ -87,11 +87,36 @@ def test_every_torchvision_classifier_has_preprocessing_that_we_reproduce() -> N
         _preprocessing(torchvision.models.get_model_weights(name).DEFAULT.transforms(), name)
 
 
+def test_torchvision_checkpoints_as_people_save_them(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    original = torchvision.models.resnet18()
+    original.fc = torch.nn.Sequential(torch.nn.Dropout(0.3), torch.nn.Linear(512, 5))
+    saved(original, tmp_path / "own.pth")
+    state = {f"model.{name}": value for name, value in original.state_dict().items()}
+    torch.save({"state_dict": state, "pytorch-lightning_version": "2"}, tmp_path / "lightning.ckpt")
+    for file in ("own.pth", "lightning.ckpt"):
+        classifier = load_classifier(f"torchvision:resnet18@{tmp_path / file}", device="cpu")
+        pixels = classifier.prepare(PHOTO)[None]
+        with torch.no_grad():
+            torch.testing.assert_close(classifier.logits(pixels), original.eval()(classifier.normalise(pixels)))
+        assert "taken for dropout" in classifier.notes[0]
+
+
+def test_torchvision_of_another_size(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    original = torchvision.models.vit_b_32(image_size=96, num_classes=3).eval()
+    classifier = load_classifier(f"torchvision:vit_b_32@{saved(original, tmp_path / 'vit.pth')}", device="cpu")
+    assert (classifier.preprocessing.size, classifier.preprocessing.resize) == ((96, 96), 110)
+    pixels = classifier.prepare(PHOTO)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(classifier.logits(pixels), original(classifier.normalise(pixels)))
+
+
 def test_torchvision_errors(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'resnet50'"):
         load_classifier("torchvision:resnet5O")
     path = saved(torchvision.models.resnet18(), tmp_path / "weights.pth")
-    with pytest.raises(ModelError, match=r"does not fit ResNet: it lacks layer1.0.conv3.weight"):
+    with pytest.raises(ModelError, match=r"does not fit ResNet: 198 missing \(layer1.0.conv3.weight"):
         load_classifier(f"torchvision:resnet50@{path}")
 
 
@@ -141,6 +166,17 @@ def test_most_timm_models_have_preprocessing_that_we_reproduce() -> None:
                 seen[key] = False
     assert len(seen) > 50
     assert np.mean(list(seen.values())) > 0.95
+
+
+def test_timm_of_another_size_under_a_prefix(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    original = timm.create_model("vit_tiny_patch16_224", img_size=96, num_classes=3).eval()
+    torch.save({f"net.backbone.{name}": value for name, value in original.state_dict().items()}, tmp_path / "vit.pth")
+    classifier = load_classifier(f"timm:vit_tiny_patch16_224@{tmp_path / 'vit.pth'}", device="cpu")
+    assert classifier.preprocessing.size == (96, 96)
+    pixels = classifier.prepare(PHOTO)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(classifier.logits(pixels), original(classifier.normalise(pixels)))
 
 
 def test_timm_errors(tmp_path: Path) -> None:

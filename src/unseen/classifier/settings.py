@@ -46,10 +46,7 @@ def settings_of(given: Preprocessing | Settings | str | PathLike[str]) -> Settin
     for name in given:
         if name not in _FIELDS:
             raise ParameterError(f"a preprocessing has no {name!r}: {nearest(str(name), _FIELDS)}")
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    return {
-        name: (value, value) if name == "size" and isinstance(value, int) else value for name, value in plain.items()
-    }
+    return {name: _formed(name, value) for name, value in given.items()}
 
 
 def applied(settings: Settings, base: Preprocessing | None) -> Preprocessing:
@@ -83,7 +80,19 @@ def written(preprocessing: Preprocessing) -> str:
         >>> written(Preprocessing((96, 64), None, mean=(0, 0, 0), std=(1, 1, 1)))  # doctest: +ELLIPSIS
         'size=96,64,resize=none,interpolation=bilinear,mean=0,0,0,std=1,1,1,range=0.0,1.0,unit=none,fit=crop,...'
     """
-    return ",".join(f"{name}={_text(getattr(preprocessing, name))}" for name in _FIELDS)
+    values = {name: getattr(preprocessing, name) for name in _FIELDS}
+    return ",".join(f"{name}={_text(value)}" for name, value in values.items() if value != "")
+
+
+def _formed(name: str, value: Any) -> Any:
+    """A value in the form that its field has: lists as tuples, one side as two, the ends of ranges in pairs."""
+    if name == "size" and isinstance(value, int):
+        return value, value
+    if not isinstance(value, list | tuple):
+        return value
+    if name == "range" and len(value) > 2 and not isinstance(value[0], list | tuple):
+        return tuple(zip(value[::2], value[1::2], strict=False))
+    return tuple(_formed("", item) for item in value)
 
 
 def _text(value: object) -> str:

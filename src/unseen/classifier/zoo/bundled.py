@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from unseen.classifier.preprocessing import Preprocessing
+from unseen.classifier.zoo.checkpoint import Checkpoint
 from unseen.classifier.zoo.efficientnet_lite import VARIANTS, EfficientNetLite, bundled_weights
 from unseen.classifier.zoo.source import Loaded, imagenet_labels
-from unseen.classifier.zoo.weights import count_classes, fit, read_weights
 from unseen.errors import ModelError, ParameterError
 
 
@@ -27,15 +28,16 @@ def load(name: str, weights: Path | None) -> Loaded:
         raise ParameterError(f"{name!r} is not bundled; write one of {', '.join(VARIANTS)} alone")
     variant = VARIANTS[name]
     path = weights or bundled_weights(name)
-    tensors = read_weights(path)
-    classes = count_classes(tensors, ["classifier.weight", "_fc.weight"], path)
-    network = EfficientNetLite(variant, classes)
-    own = network.state_dict()
-    if "_fc.weight" in tensors:  # the published names; their order is that of the layers
-        if len(tensors) != len(own) or path.suffix == ".safetensors":  # which safetensors does not keep
+    own = EfficientNetLite(variant).state_dict()
+    checkpoint = Checkpoint.read(path)
+    if "_fc.weight" in checkpoint.tensors:  # the published names; their order is that of the layers
+        if len(checkpoint.tensors) != len(own) or path.suffix == ".safetensors":  # which safetensors does not keep
             raise ModelError(f"{path} is not a PyTorch checkpoint of {name}; name its architecture")
-        tensors = dict(zip(own, tensors.values(), strict=True))
-    fit(network, tensors, path)
+        checkpoint = replace(checkpoint, tensors=dict(zip(own, checkpoint.tensors.values(), strict=True)))
+    checkpoint = checkpoint.named_as(own)
+    classes = checkpoint.classes(["classifier.weight"])
+    network = EfficientNetLite(variant, classes)
+    checkpoint.fit(network)
     preprocessing = Preprocessing(
         size=(variant.size, variant.size),
         resize=variant.size + 32,
@@ -43,4 +45,5 @@ def load(name: str, weights: Path | None) -> Loaded:
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
     )
-    return Loaded(network, preprocessing, imagenet_labels() if classes == 1000 else None)
+    labels = imagenet_labels() if classes == 1000 else None
+    return Loaded(network, preprocessing, labels, notes=checkpoint.notes)

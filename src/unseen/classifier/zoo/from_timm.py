@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from unseen.classifier.preprocessing import Preprocessing
-from unseen.classifier.zoo.source import Loaded, imagenet_labels, verified
-from unseen.classifier.zoo.weights import count_classes, download_from_hub, downloading, fit, read_weights
+from unseen.classifier.zoo.checkpoint import Checkpoint
+from unseen.classifier.zoo.source import Loaded, adapted, imagenet_labels, verified
+from unseen.classifier.zoo.weights import download_from_hub, downloading
 from unseen.errors import UnknownNameError, nearest
 from unseen.system.optional import require
 
@@ -30,8 +32,13 @@ def load(name: str, weights: Path | None) -> Loaded:
     except (RuntimeError, ValueError):
         hint = nearest(name, timm.list_pretrained(f"{name.partition('.')[0]}.*"))
         raise UnknownNameError(f"timm has no pretrained weights {name!r}: {hint}") from None
-    model = _pretrained(timm, name, config) if weights is None else _local(timm, name, config, weights)
-    return Loaded(model, _preprocessing(model, f"timm:{name}"), _labels(model))
+    if weights is None:
+        model = _pretrained(timm, name, config)
+        return Loaded(model, _preprocessing(model, f"timm:{name}"), _labels(model))
+    model, checkpoint, options = _local(timm, name, config, Checkpoint.read(weights))
+    usual = _preprocessing(model, f"timm:{name}")
+    preprocessing, notes = adapted(usual, options.get("img_size"), options.get("in_chans"))
+    return Loaded(model, preprocessing, _labels(model), notes=(*checkpoint.notes, *notes))
 
 
 def _pretrained(timm: Any, name: str, config: Any) -> nn.Module:
@@ -46,13 +53,28 @@ def _pretrained(timm: Any, name: str, config: Any) -> nn.Module:
     return model
 
 
-def _local(timm: Any, name: str, config: Any, path: Path) -> nn.Module:
-    tensors = read_weights(path)
-    heads = config.classifier if config is not None else "head"
+def _local(timm: Any, name: str, config: Any, checkpoint: Checkpoint) -> tuple[nn.Module, Checkpoint, dict[str, int]]:
+    """The network with these weights, and in what it differs from the usual one: ``in_chans`` and ``img_size``."""
+    usual = timm.create_model(name)
+    own = usual.state_dict()
+    checkpoint = checkpoint.named_as(own)
+    options: dict[str, int] = {}
+    first, heads = (
+        getattr(config, what, None) or default for what, default in (("first_conv", ""), ("classifier", "head"))
+    )
+    convolutions = [f"{layer}.weight" for layer in ([first] if isinstance(first, str) else first)]
+    channels = checkpoint.channels(convolutions)
+    usual_channels = {own[layer].shape[1] for layer in convolutions if layer in own}
+    if channels is not None and channels not in usual_channels:
+        options["in_chans"] = channels
+    cells = getattr(getattr(usual, "patch_embed", None), "num_patches", None)
+    if "pos_embed" in own and cells is not None and isqrt(cells) ** 2 == cells:
+        side = checkpoint.side("pos_embed", own["pos_embed"], cells)
+        options |= {} if side is None else {"img_size": side * (usual.patch_embed.img_size[0] // isqrt(cells))}
     names = [f"{head}.{part}" for head in ([heads] if isinstance(heads, str) else heads) for part in ("weight", "bias")]
-    model: nn.Module = timm.create_model(name, num_classes=count_classes(tensors, names, path))
-    fit(model, tensors, path)
-    return model
+    model: nn.Module = timm.create_model(name, num_classes=checkpoint.classes(names), **options)
+    checkpoint.fit(model)
+    return model, checkpoint, options
 
 
 def _preprocessing(model: nn.Module, name: str) -> Preprocessing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,35 @@ def imagenet_labels() -> tuple[str, ...]:
     """The 1,000 class names of ImageNet-1k in index order; each names one class only."""
     text = (files("unseen") / "data" / "imagenet_labels.txt").read_text(encoding="utf-8")
     return tuple(text.splitlines())
+
+
+def adapted(
+    preprocessing: Preprocessing, side: int | None, channels: int | None
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """The published preprocessing for a network of another input, and what is assumed of it.
+
+    Args:
+        preprocessing: the published one, of RGB.
+        side: of the square input, where it is another; the resize grows in proportion.
+        channels: that the network takes; more or fewer than three get the means of RGB's statistics.
+    """
+    notes = []
+    if side is not None and (side, side) != preprocessing.size:
+        share, resize = side / preprocessing.size[0], preprocessing.resize
+        if isinstance(resize, tuple):
+            resize = (round(resize[0] * share), round(resize[1] * share))
+        elif resize is not None:
+            resize = round(resize * share)
+        preprocessing = replace(preprocessing, size=(side, side), resize=resize)
+    if channels is not None and channels != 3:
+        mean, std = (sum(values) / len(values) for values in (preprocessing.mean, preprocessing.std))
+        statistics: dict[str, Any] = {"mean": (mean,) * channels, "std": (std,) * channels}
+        preprocessing = replace(preprocessing, **statistics)
+        notes.append(
+            f"the network takes {channels} channels, and the means of RGB's statistics are taken for each; give theirs "
+            "(--preprocessing mean=…,std=…) if it was trained on others"
+        )
+    return preprocessing, tuple(notes)
 
 
 def verified(preprocessing: Preprocessing, reference: Callable[[Image.Image], Tensor], name: str) -> Preprocessing:

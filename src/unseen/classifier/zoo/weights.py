@@ -10,15 +10,18 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from unseen.errors import ModelError, UnseenError
 
 Weights = dict[str, Tensor]
 
 _NESTS = ("state_dict", "model_state_dict", "model")
+_LIGHTNING = "pytorch-lightning_version"
 _WRAPPERS = ("module.", "_orig_mod.")
 _TIMEOUT = 15.0  # seconds
 _FORCE_SAFE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
@@ -28,7 +31,8 @@ def read_weights(path: Path) -> Weights:
     """The named tensors of a ``.safetensors`` file or of a PyTorch checkpoint.
 
     A checkpoint may hold them under ``state_dict``, ``model_state_dict`` or ``model``; the prefixes that data
-    parallelism and compilation add to the names are taken off.
+    parallelism and compilation add to the names are taken off. Whatever else a file of PyTorch Lightning holds, such as
+    hyper-parameters of classes that are not installed, is ignored: in its place an object without content is made.
 
     Raises:
         ModelError: missing, damaged, or holding anything but tensors, which could run code when it is read.
@@ -41,7 +45,7 @@ def read_weights(path: Path) -> Weights:
 
             content: object = load_file(path)
         else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = _unpickled(path)
     except Exception as error:  # readers of damaged files raise whatever they stumble over
         raise ModelError(
             f"{path} is damaged or holds more than tensors ({_reason(error)}); pickled code is never run: "
@@ -61,38 +65,32 @@ def read_weights(path: Path) -> Weights:
     return weights
 
 
-def fit(model: nn.Module, weights: Weights, path: Path) -> None:
-    """Load ``weights`` into ``model``, every tensor in its place.
+class _Ignored:
+    """Stands for an object of a checkpoint that nobody asks for; its own class is neither imported nor run."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+def _unpickled(path: Path) -> object:
+    """By torch's reader of weights alone; beside the weights of a Lightning file other things may stand.
 
     Raises:
-        ModelError: a tensor is missing, left over or of another shape.
+        Exception: it holds something else.
     """
-    own = model.state_dict()
-    faults = [f"lacks {name}" for name in own if name not in weights]
-    faults += [f"has an unknown {name}" for name in weights if name not in own]
-    faults += [
-        f"has {name} of shape {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
-    ]
-    if faults:
-        more = f" and {len(faults) - 1} more differences" if len(faults) > 1 else ""
-        raise ModelError(
-            f"{path} does not fit {type(model).__name__}: it {faults[0]}{more}; name the architecture that it is of"
-        )
-    model.load_state_dict(weights)
-
-
-def count_classes(weights: Weights, names: list[str], path: Path) -> int:
-    """The number of classes, read from the first tensor of the last layer that is among ``names``.
-
-    Raises:
-        ModelError: none of the names is in the weights.
-    """
-    for name in names:
-        if name in weights and weights[name].ndim:
-            return len(weights[name])
-    raise ModelError(f"{path} has no {' or '.join(names)}; name the architecture that it is of")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        strange = get_unsafe_globals_in_checkpoint(path)
+        stand_ins: list[Any] = [(type(name, (_Ignored,), {}), name) for name in strange]
+        with safe_globals(stand_ins):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        if not (isinstance(content, dict) and _LIGHTNING in content and isinstance(content.get("state_dict"), dict)):
+            raise
+        return content
 
 
 @contextmanager
