@@ -111,6 +111,7 @@ OF_THE_WHOLE = {
     "docs/test_extending.py": "the page that tells how to extend it, every example run",
     "classifier/zoo/test_places.py": "every source that is a place: a file of the user's, of another engine, an address",
     "cli/test_hostile.py": "every command: files and words that are meant to do harm",
+    "evaluation/judging/test_given_classifier.py": "a classifier instead of a model's name, in one process and in several",
     "explainers/cam/test_geometry.py": "every map of the family, against occlusion",
     "explainers/test_memory.py": "every method: no tensor outlives its result",
     "explainers/test_precision.py": "every method: in which precision it computes",

@@ -189,7 +189,7 @@ def _run(plan: Plan, out: Path, workers: int, counts: set[int]) -> list[Row]:
             counts.add(done)
             listener(stage, done, expected)
 
-        return engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listen)
+        return engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listen, note=note)
 
 
 def _complaints(rows: list[Row], plan: Plan, metrics_were_named: bool) -> int:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from unseen.errors import UnseenError
+from unseen import Classifier
+from unseen.errors import ParameterError, UnseenError
 from unseen.evaluation.judging.plan import Plan
 
 PHOTOS = (Path("a/one.jpg"), Path("a/two.jpg"))
@@ -64,3 +66,17 @@ def test_a_plan_takes_text_for_paths_one_for_several_and_numbers_of_numpy() -> N
     ):
         with pytest.raises(UnseenError, match=said):
             Plan(**{"photos": PHOTOS, **bad})
+
+
+def test_a_classifier_brings_its_own_device_labels_and_preprocessing() -> None:
+    model = Classifier(torch.nn.Identity(), name="mine")
+    plan = Plan(PHOTOS, model)
+    assert json.loads(json.dumps(plan.to_dict()))["model"] == plan.model_name == "mine"
+    with pytest.raises(ParameterError, match="labels and preprocessing and device belong to the name of a model"):
+        Plan(PHOTOS, model, labels=Path("labels.txt"), preprocessing="size=4", device="cpu")
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_a_network_is_no_model_of_a_plan() -> None:
+    with pytest.raises(ParameterError, match=r"the classifier is a Identity; give a name .* or unseen.Classifier"):
+        Plan(PHOTOS, torch.nn.Identity())  # type: ignore[arg-type]

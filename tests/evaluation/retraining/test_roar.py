@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from helpers.planted import SHARE, planted
+from helpers.planted import BLOCK, SHARE, SIZE, planted
+from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, OutputError, ParameterError
 from unseen.evaluation.retraining import figures, report
 from unseen.evaluation.retraining.maps import masks_without, rankings
@@ -199,3 +201,33 @@ def test_the_registered_names_are_the_two_orders() -> None:
     assert METRICS["roar"].judges == "training"
     with pytest.raises(ParameterError):
         METRICS.create("roar:repeats=0")
+
+
+class Corner(nn.Module):
+    """How bright the upper left corner is: the truth of ``planted``, without any training."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        value = 20 * (x[:, :, :BLOCK, :BLOCK].mean((1, 2, 3)) - 0.5)
+        return torch.stack([-value, value], 1)
+
+
+def corner(size: int = SIZE) -> Classifier:
+    return Classifier(Corner(), Preprocessing((size, size), None, mean=(0, 0, 0), std=(1, 1, 1)))
+
+
+def test_a_classifier_of_ones_own_is_explained(tmp_path: Path) -> None:
+    dataset = planted(20)
+    metric = replace(TINY, removal="grey", repeats=1, shares=(SHARE,), training=QUICK)
+    found = metric.run(dataset, ["saliency"], classifier=corner(), out=tmp_path / "roar.json")
+    hidden, random = (found.accuracies(method, SHARE)[0] for method in ("saliency", "random"))
+    assert hidden < random, "its map knows the block, without which nothing can be learnt"
+    with pytest.raises(OutputError):  # the rows of another network
+        metric.run(dataset, ["saliency"], out=tmp_path / "roar.json")
+
+
+def test_a_classifier_of_something_else_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"Corner takes photographs of \(8, 8\), and those of planted are"):
+        TINY.run(planted(20), ["occlusion"], classifier=corner(8))
+    dataset = replace(planted(20), classes=("a", "b", "c"))
+    with pytest.raises(ParameterError, match="Corner has 2 classes, and planted has 3; give one that was trained"):
+        TINY.run(dataset, ["occlusion"], classifier=corner())

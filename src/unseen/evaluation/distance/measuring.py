@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import NotApplicableError, OutputError, ParameterError, UnseenError
 from unseen.evaluation.content import content_of
 from unseen.evaluation.distance.distances import Gaussian, auroc, discriminant, neighbour_distance, relative
@@ -171,7 +172,7 @@ class DistributionShift:
         self,
         photos: Sequence[Path],
         reference: Sequence[Path],
-        classifier: Classifier,
+        classifier: str | Classifier,
         *,
         store: Path | None = None,
         progress: ProgressListener | None = None,
@@ -185,7 +186,7 @@ class DistributionShift:
         Args:
             photos: to be judged; at least two of them readable.
             reference: photographs that say what is usual.
-            classifier: whose features count.
+            classifier: whose features count, or its name for :func:`unseen.load_classifier`.
             store: file that keeps the features, for another run; in memory if there is none.
             progress: told of every photograph and removal.
 
@@ -197,7 +198,7 @@ class DistributionShift:
         """
         memory = FeatureStore(store)
         try:
-            return _Run(self, classifier, memory, progress).located(photos, reference)
+            return _Run(self, classifier_of(classifier), memory, progress).located(photos, reference)
         finally:
             memory.close()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -26,14 +28,27 @@ Listener = Callable[[str, int, "int | None"], None]
 _MOST_WORKERS = 61 if sys.platform == "win32" else sys.maxsize  # Windows waits for no more processes at once
 
 
-def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None = None) -> list[Row]:
+def _warned(text: str) -> None:
+    warnings.warn(text, stacklevel=3)
+
+
+def run(
+    plan: Plan,
+    folder: Path,
+    *,
+    workers: int = 1,
+    progress: Listener | None = None,
+    note: Callable[[str], None] = _warned,
+) -> list[Row]:
     """Evaluate what ``folder`` lacks of the plan and return all that it then holds.
 
     Args:
         plan: what to evaluate.
         folder: keeps the results; see :class:`Ledger`.
-        workers: processes. Results do not depend on it.
+        workers: processes. Results do not depend on it. A classifier that cannot be handed to other processes is asked
+            in this one.
         progress: told of every finished photograph × method × removal, and of what is under way: (stage, done, in all).
+        note: told what must be known of where the model comes from, in plain sentences; by default they are warnings.
 
     Raises:
         OutputError: see :class:`Ledger`.
@@ -49,6 +64,8 @@ def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None
             progress(f"{cell}: {stage}", done, len(names))
 
     judge = Judge(plan, folder, told)
+    for text in judge.plain.notes:
+        note(text)
     ledger = Ledger(folder, plan, identity_of(plan, judge.classifier, judge.annotations))
     try:
         cells = (EvaluationCell(subject, m, r, ledger.outcome(subject, m, r)) for subject, m, r in names)
@@ -56,6 +73,9 @@ def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None
         done = len(names) - len(waiting)
         if waiting and plan.backend == "onnxruntime":
             judge.black_box  # exported once, before the workers look for it  # noqa: B018
+        if workers > 1 and waiting and not isinstance(plan.model, str) and not _travels(plan):
+            workers = 1
+            note(f"{judge.plain.name} cannot be handed to other processes, and is asked in this one alone; {_REMEDY}")
         outcomes = map(judge, waiting) if workers == 1 else _in_parallel(plan, folder, waiting, workers, told)
         for outcome in outcomes:
             ledger.write(outcome)
@@ -65,6 +85,9 @@ def run(plan: Plan, folder: Path, *, workers: int = 1, progress: Listener | None
         return ledger.rows()
     finally:
         ledger.close()
+
+
+_REMEDY = "define it in a module that can be imported, or name it: python:FILE.py:NAME"
 
 
 # ---- several processes ------------------------------------------------------------------------------------------
@@ -116,6 +139,20 @@ def _in_parallel(
         for process in list((pool._processes or {}).values()):
             process.terminate()
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _travels(plan: Plan) -> bool:
+    """Whether another process can open what this one hands it: what a notebook defines it cannot."""
+    try:
+        with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
+            pool.submit(_opened, pickle.dumps(plan)).result()
+    except Exception:  # whatever cannot be written or read fails in its own way
+        return False
+    return True
+
+
+def _opened(written: bytes) -> None:
+    pickle.loads(written)
 
 
 def _pool(plan: Plan, folder: Path, workers: int) -> ProcessPoolExecutor:

@@ -25,7 +25,7 @@ def identity_of(plan: Plan, classifier: Classifier, annotations: Annotations | N
     """
     labels = None if classifier.labels is None else _digest(json.dumps(list(classifier.labels)))
     return {
-        "model": plan.model,
+        "model": plan.model_name,
         "fingerprint": classifier.fingerprint,
         "preprocessing": _digest(json.dumps(classifier.preprocessing.to_dict())),
         "labels": labels,

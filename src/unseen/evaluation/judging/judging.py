@@ -101,6 +101,8 @@ class Judge:
     def plain(self) -> Classifier:
         """The classifier as it comes."""
         plan = self.plan
+        if isinstance(plan.model, Classifier):
+            return plan.model
         return load_classifier(
             plan.model,
             device=plan.device,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unseen.classifier import Classifier
 from unseen.classifier.outputs.catalogue import OUTPUTS
+from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import ParameterError
 from unseen.evaluation.judging.subject import Subject, subjects_of
 from unseen.explainers.catalogue import CONTROLS, METHODS
@@ -82,7 +84,8 @@ class Plan:
 
     Args:
         photos: files; those of the same content are one photograph, whatever their names.
-        model: a name for :func:`unseen.load_classifier`.
+        model: a name for :func:`unseen.load_classifier`, or a classifier, which then brings its own device, labels and
+            preprocessing.
         methods: specs, as in ``unseen list methods``.
         removals: specs, as in ``unseen list removals``.
         confidence: thresholds γ in [0, 1]; one part is judged for each.
@@ -107,7 +110,7 @@ class Plan:
     """
 
     photos: tuple[Path, ...]
-    model: str = "efficientnet-lite0"
+    model: str | Classifier = "efficientnet-lite0"
     methods: tuple[str, ...] = ("causal",)
     removals: tuple[str, ...] = ("ad", "min", "max", "zero", "mean")
     confidence: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
@@ -132,6 +135,7 @@ class Plan:
                 raise ParameterError(f"no {name} to evaluate; name at least one")
             if "" in given:
                 raise ParameterError(f"one of the {name} has no name; names are separated by single commas")
+        self._check_model()
         Request(self.confidence, self.seed)
         if self.backgrounds < 1:
             raise ParameterError(f"backgrounds {self.backgrounds} must be at least 1")
@@ -142,6 +146,18 @@ class Plan:
         for metric in self.specs:
             self._check(metric)
         _ = self.method_of, self.removal_of  # made now, so that a misspelt one is refused before any work
+
+    def _check_model(self) -> None:
+        if isinstance(self.model, str):
+            return
+        given = [name for name in ("labels", "preprocessing", "outputs") if getattr(self, name) is not None]
+        given += ["device"] if self.device != "auto" else []
+        if given and isinstance(self.model, Classifier):
+            raise ParameterError(
+                f"{' and '.join(given)} belong to the name of a model; give unseen.Classifier what it shall have, and "
+                "leave them out here"
+            )
+        classifier_of(self.model)
 
     def __getstate__(self) -> dict[str, Any]:
         """Specs travel to other processes, where what they stand for is made anew: it may hold on to a network."""
@@ -219,8 +235,15 @@ class Plan:
         specs = {"method": self.explainers, "removal": self.removals, "metric": self.metrics}
         return {name: list(values) for name, values in specs.items()}
 
+    @property
+    def model_name(self) -> str:
+        """What records call the model."""
+        return self.model if isinstance(self.model, str) else self.model.name
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         paths = {"photos": [str(p) for p in self.photos], "contexts": [str(p) for p in self.contexts]}
         files = {name: getattr(self, name) for name in ("labels", "annotations", "annotation_classes")}
-        return {**asdict(self), **paths, **{name: str(path) if path else None for name, path in files.items()}}
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        texts = {name: str(path) if path else None for name, path in files.items()}
+        return {**plain, "model": self.model_name, **paths, **texts}

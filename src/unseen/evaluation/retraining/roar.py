@@ -199,6 +199,7 @@ class RemoveAndRetrain:
         dataset: Dataset,
         methods: Sequence[str],
         *,
+        classifier: Classifier | None = None,
         device: torch.device | str = "cpu",
         out: Path | None = None,
         progress: ProgressListener | None = None,
@@ -208,6 +209,9 @@ class RemoveAndRetrain:
         Args:
             dataset: to train and to test on.
             methods: specs.
+            classifier: that is explained, trained by yourself for these classes and this size; by default a
+                :class:`~unseen.evaluation.retraining.network.SmallNetwork` that is trained here. The networks that are
+                trained anew are small ones in either case.
             device: where networks are trained and explained.
             out: file of the rows, continued if it is there: methods, shares and repeats may be added.
             progress: told of what is done and of the networks that are trained, in all.
@@ -219,11 +223,12 @@ class RemoveAndRetrain:
             NotApplicableError: the removal gives no pixels.
             OutputError: the file belongs to other settings, or cannot be written.
         """
-        return _Run(self, dataset, device, out, progress).judge(tuple(dict.fromkeys((*methods, *CONTROLS))))
+        return _Run(self, dataset, classifier, device, out, progress).judge(tuple(dict.fromkeys((*methods, *CONTROLS))))
 
-    def identity(self, dataset: Dataset, device: torch.device | str) -> dict[str, Any]:
+    def identity(self, dataset: Dataset, classifier: Classifier | None, device: torch.device | str) -> dict[str, Any]:
         """What two runs must have in common for their rows to belong together."""
         kept = ("order", "removal", "seed")
+        explained = {} if classifier is None else {"explained": classifier.fingerprint}
         return {
             "metric": "retraining",
             "dataset": f"{dataset.name} {dataset.fingerprint}",
@@ -231,7 +236,27 @@ class RemoveAndRetrain:
             "content": content_of(REMOVALS.create(self.removal)),
             "training": asdict(self.training),
             "device": torch.device(device).type,
+            **explained,
         }
+
+
+def _check_fits(classifier: Classifier, dataset: Dataset) -> None:
+    """Refuse a classifier of other photographs or classes than those of the data set.
+
+    Raises:
+        ParameterError: its input has another size, or its outputs another number.
+    """
+    if classifier.preprocessing.size != dataset.size:
+        raise ParameterError(
+            f"{classifier.name} takes photographs of {classifier.preprocessing.size}, and those of {dataset.name} are "
+            f"{dataset.size} (height, width); give one for that size, or load the data set in the classifier's"
+        )
+    found = classifier.logits(dataset.images[dataset.test[:1]]).shape[1]
+    if found != len(dataset.classes):
+        raise ParameterError(
+            f"{classifier.name} has {found} classes, and {dataset.name} has {len(dataset.classes)}; give one that was "
+            "trained for these"
+        )
 
 
 class _Run:
@@ -241,17 +266,20 @@ class _Run:
         self,
         metric: RemoveAndRetrain,
         dataset: Dataset,
+        classifier: Classifier | None,
         device: torch.device | str,
         out: Path | None,
         progress: ProgressListener | None,
     ) -> None:
+        if classifier is not None:
+            _check_fits(classifier, dataset)
         self.metric, self.dataset, self.device, self.progress = metric, dataset, device, progress
         self.removal = REMOVALS.create(metric.removal)
         self.methods: dict[str, Method] = {}
-        self.journal = Journal(out, metric.identity(dataset, device), Accuracy)
+        self.journal = Journal(out, metric.identity(dataset, classifier, device), Accuracy)
         self.used = torch.cat([dataset.train, dataset.test])
         self.images, self.labels = dataset.images[self.used], dataset.labels[self.used]
-        self._explained: Classifier | None = None
+        self._explained = classifier
         self._said: Tensor | None = None
         self.done, self.wanted = 0, 0
 
@@ -327,7 +355,7 @@ class _Run:
 
     @property
     def explained(self) -> Classifier:
-        """The network that is explained: number 0, trained on whole photographs."""
+        """The network that is explained: the one that was given, or number 0, trained on whole photographs."""
         if self._explained is None:
             self._explained = self._network(0, self.images[: len(self.dataset.train)])
         return self._explained

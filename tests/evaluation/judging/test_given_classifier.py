@@ -1,0 +1,73 @@
+"""A classifier instead of a model's name, in one process and in several."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers import toys
+from unseen import Classifier, Preprocessing
+from unseen.classifier.zoo import MODELS
+from unseen.evaluation.judging.engine import run
+from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.plan import Plan
+
+
+@pytest.fixture
+def plan(bright_sides: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """Of the model's name; that of a classifier leaves its device out."""
+    monkeypatch.setitem(MODELS.entries, "toy", toys.MODELS)
+    asked: dict[str, Any] = {"methods": ("occlusion",), "metrics": ("size",), "confidence": (0.5,), "controls": False}
+    return Plan(bright_sides[:2], model="toy:sides", removals=("black",), device="cpu", **asked)
+
+
+def classifier() -> Classifier:
+    preprocessing = Preprocessing((24, 32), None, mean=(0, 0, 0), std=(1, 1, 1))
+    return Classifier(toys.Sides(), preprocessing, toys.LABELS, name="toy:sides")
+
+
+def of(plan: Plan, model: Classifier) -> Plan:
+    return replace(plan, model=model, device="auto")
+
+
+def values(rows: list[Row]) -> dict[tuple[object, ...], float | None]:
+    found = [row for row in rows if row.metric == "size"]
+    assert all(row.value is not None for row in found)
+    return {(row.photo, row.method, row.removal): row.value for row in found}
+
+
+def test_it_is_judged_as_its_name_is(plan: Plan, tmp_path: Path) -> None:
+    named, given = run(plan, tmp_path / "a"), run(of(plan, classifier()), tmp_path / "b", note=pytest.fail)
+    assert values(given) == values(named)
+    assert run(of(plan, classifier()), tmp_path / "a") == named, "it is the same evaluation"
+
+
+def test_what_must_be_known_of_it_is_told(plan: Plan, tmp_path: Path) -> None:
+    one = classifier()
+    one.notes = ("nobody knows its preprocessing",)
+    with pytest.warns(UserWarning, match="nobody knows its preprocessing"):
+        run(of(plan, one), tmp_path)
+
+
+def test_one_that_cannot_travel_is_asked_in_one_process(plan: Plan, tmp_path: Path) -> None:
+    class Here(toys.Sides):
+        pass
+
+    here = classifier()
+    here.model = Here()
+    notes: list[str] = []
+    alone = run(of(plan, here), tmp_path / "a", workers=2, note=notes.append)
+    assert values(alone) == values(run(plan, tmp_path / "b"))
+    (note,) = notes
+    assert (
+        "toy:sides cannot be handed to other processes, and is asked in this one alone; define it in a module" in note
+    )
+
+
+@pytest.mark.slow
+def test_it_travels_to_other_processes(plan: Plan, tmp_path: Path) -> None:
+    together = run(of(plan, classifier()), tmp_path / "a", workers=2, note=pytest.fail)
+    assert values(together) == values(run(plan, tmp_path / "b"))
