@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from unseen.classifier.repeatability import accompanied, check_repeatable
 from unseen.classifier.targets import Target, as_given
 from unseen.errors import ModelError, ParameterError
 from unseen.inputs.photo import PhotoSource
+from unseen.system.files import content_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +86,23 @@ class Decision:
 
     @property
     def photo_record(self) -> dict[str, Any]:
-        """Which photograph it is, ready for JSON: source, shape and checksum of what the model saw."""
+        """Which photograph it is, ready for JSON: source, checksum of its file, shape and checksum of what was seen."""
         source = os.fspath(self.photo) if isinstance(self.photo, (str, os.PathLike)) else type(self.photo).__name__
         pixels = self.image.contiguous().numpy().tobytes()
-        return {"source": source, "shape": list(self.image.shape), "sha256": hashlib.sha256(pixels).hexdigest()}
+        return {
+            "source": source,
+            "file_sha256": self._file_sha256(),
+            "shape": list(self.image.shape),
+            "sha256": hashlib.sha256(pixels).hexdigest(),
+        }
+
+    def _file_sha256(self) -> str | None:
+        if not isinstance(self.photo, (str, os.PathLike)):
+            return None
+        try:
+            return content_digest(Path(self.photo))
+        except OSError:  # it is gone since it was read
+            return None
 
     @property
     def notes(self) -> tuple[str, ...]:

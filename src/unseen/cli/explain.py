@@ -13,6 +13,7 @@ from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.mixing import mixed
 from unseen.cli.options import Flag, Labelled, Listed
+from unseen.cli.summary import Explained, write
 from unseen.errors import UnseenError
 from unseen.system.process import wait_passively
 from unseen.system.progress import ProgressListener, progress_bar
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 HELP = """Find and show the parts of photographs that cause a model's decision.
 
 For each PHOTO the folder OUT/NAME, named like the photograph, receives
-panel.png (look at it first), overlay.png, part.png, saliency.npy, arrays.npz
-and explanation.json. An earlier explanation there is replaced.
+panel.png (look at it first), overlay.png, part.png, overlay-original.png and
+part-original.png (on the photograph itself), saliency.npy, arrays.npz and
+explanation.json. An earlier explanation there is replaced. Of several
+photographs OUT receives index.csv, a row for each, and contact-sheet.png.
 
   unseen explain cat.jpg
   unseen explain cat.jpg dog.jpg holiday/ --out results
@@ -148,40 +151,59 @@ def explain(
     METHODS.create(method)
     REMOVALS.create(removal)
     check_writable(out)
-    found, failed = _find(photos, json)
-    total = len(found) + failed
+    found, kept = _find(photos, json)
+    total = len(found) + len(kept)
     folders = [out / name for name in distinct_names([photo.stem for photo in found])]
     for folder in folders:
         check_writable(folder)
     if found:
         classifier = ready(model, device, labels, preprocessing, outputs, request.target)
-    for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):
-        label = photo.name if len(found) == 1 else f"[{number}/{len(found)}] {photo.name}"
-        try:
-            with progress_bar(label) as listener:
-                explanation, files = _explain_one(photo, folder, classifier, request, listener)
-        except UnseenError as error:
-            failed += 1
-            _report_failure(photo, error, json)
-        else:
-            _report(photo, explanation, files, json)
-    if not failed:
-        return 0
-    return 1 if failed < total else 2
+    told = True
+    try:
+        for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):
+            label = photo.name if len(found) == 1 else f"[{number}/{len(found)}] {photo.name}"
+            kept.append(_explained(photo, folder, label, classifier, request, json))
+    finally:  # an interruption keeps what there is
+        if total > 1 and any(one.done for one in kept):
+            told = _summary(out, kept, json)
+    done = sum(one.done for one in kept)
+    return 0 if done == total and told else 1 if done else 2
 
 
-def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], int]:
+def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], list[Explained]]:
     from unseen.inputs.photo import find_photos
 
     found: list[Path] = []
-    failed = 0
+    lost: list[Explained] = []
     for path in paths:
         try:
             found += find_photos([path])
         except UnseenError as error:
-            failed += 1
-            _report_failure(path, error, json)
-    return found, failed
+            lost.append(_failed(path, error, json))
+    return found, lost
+
+
+def _explained(photo: Path, folder: Path, label: str, classifier: Classifier, request: Wanted, json: bool) -> Explained:
+    """Explain a photograph and tell of it, or of why that failed."""
+    try:
+        with progress_bar(label) as listener:
+            explanation, files = _explain_one(photo, folder, classifier, request, listener)
+    except UnseenError as error:
+        return _failed(photo, error, json)
+    _report(photo, explanation, files, json)
+    return Explained.of(photo, explanation, folder)
+
+
+def _summary(out: Path, kept: Sequence[Explained], json: bool) -> bool:
+    """Write the index and the contact sheet, and say so; whether they could be written."""
+    try:
+        said = write(out, kept)
+    except UnseenError as error:
+        complain(error)
+        return False
+    if not json:
+        say(said)
+    return True
 
 
 def _explain_one(
@@ -204,7 +226,8 @@ def _report(photo: Path, explanation: Explanation, files: Mapping[str, Path], js
         say(report.as_table(photo, explanation, files))
 
 
-def _report_failure(photo: Path, error: UnseenError, json: bool) -> None:
+def _failed(photo: Path, error: UnseenError, json: bool) -> Explained:
     complain(error, about=photo.name)
     if json:
         print_json({"photo": str(photo), "error": str(error)})
+    return Explained.failed(photo, error)

@@ -25,10 +25,19 @@ def as_object(photo: Path, explanation: Explanation, files: Mapping[str, Path]) 
         "photo": str(photo),
         **{key: record[key] for key in ("target", "method", "removal", "parts", "notes")},
         **({"mixture": mixture} if mixture is not None else {}),
+        "original": _original(record["original"]),
         "evaluations": explanation.provenance["evaluations"],
         "seconds": round(explanation.provenance["seconds"], 3),
         "files": {what: str(path) for what, path in files.items()},
     }
+
+
+def _original(record: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What lies where on the photograph: boxes alone; polygons and run lengths are in the record's file."""
+    if record is None:
+        return None
+    kept = {key: record[key] for key in ("size", "file_sha256", "seen")}
+    return {**kept, "boxes": [part["box"] for part in record["parts"]]}
 
 
 def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -> str:

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from unseen.errors import ParameterError
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.explanation import original
 from unseen.explanation.findings import Curve, Part, check_share, form_of, same
+from unseen.explanation.original import OnPhoto
+from unseen.explanation.plotting.original import LONGEST, Canvas, photograph_of, png_of
 from unseen.explanation.words import effort, headline, parts_found
+from unseen.inputs.geometry import Affine
+from unseen.inputs.photo import PhotoSource
 from unseen.system.files import check_writable
 from unseen.system.names import lines_of
 from unseen.system.pictures import inline, png
@@ -41,6 +46,7 @@ class Explanation:
         notes: plain sentences that the reader must know (the photograph is not of the target class; no part found …).
         provenance: all that is needed to run it again and to judge it: versions, parameters, seed, evaluations,
             seconds, convergence.
+        photo: the photograph as it was given, for pictures; neither compared nor stored.
 
     Example:
         >>> from unseen import Explanation, explain
@@ -64,6 +70,7 @@ class Explanation:
     curve: Curve | None = None
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    photo: PhotoSource | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         shape = self.image.shape[1:]
@@ -95,8 +102,81 @@ class Explanation:
         record = self.provenance.get("search", {}).get("map", {})
         return tuple(f"{name.replace('_', ' ')} {_said(value)}" for name, value in record.items() if _is_plain(value))
 
+    # ---- the photograph itself ------------------------------------------------------------------------------
+
+    @property
+    def geometry(self) -> Affine | None:
+        """From pixels of the photograph, as it is displayed, to pixels of ``image``; ``None`` where it is not known."""
+        record = ((self.provenance.get("prepared") or {}).get("geometry") or {}).get("photograph_to_input")
+        return Affine.of(record) if record else None
+
+    @property
+    def original_size(self) -> tuple[int, int] | None:
+        """(height, width) of the photograph as it is displayed, in pixels; ``None`` where it is not known."""
+        return self.geometry.source_size if self.geometry else None
+
+    @property
+    def file_sha256(self) -> str | None:
+        """Of the bytes of the photograph's file, as ``sha256sum`` prints it; ``None`` if no file was given."""
+        sha256: str | None = self.provenance.get("photo", {}).get("file_sha256")
+        return sha256
+
+    def on_photo(self, *, longest: int | None = None) -> OnPhoto:
+        """The map and the parts at the photograph's own resolution, in its own pixels.
+
+        What the preprocessing cropped away the model never saw: the map is NaN there, ``seen`` is false, and no part
+        reaches it. The photograph is taken as it is displayed, after its EXIF rotation.
+
+        Args:
+            longest: side in pixels to which a larger photograph is scaled down. At full size the arrays take 5 bytes a
+                pixel and one for each part: 0.6 GB for 100 megapixels.
+
+        Raises:
+            NotApplicableError: the way from the photograph to the model's input is not known.
+            ParameterError: ``longest`` is below 1.
+
+        Example:
+            >>> from unseen import explain
+        >>> explanation = explain(photo, classifier, method="occlusion", removal="black")
+            >>> explanation.on_photo().saliency.shape == explanation.original_size
+            True
+        """
+        geometry = self._known_geometry()
+        if longest is not None and longest < 1:
+            raise ParameterError(f"longest {longest} must be at least 1 pixel")
+        to_input = geometry if longest is None else original.at_most(longest, geometry)
+        return OnPhoto(
+            original.saliency_on(self.saliency, to_input),
+            tuple(original.mask_on(part.mask, to_input) for part in self.parts),
+            original.seen_on((int(self.image.shape[1]), int(self.image.shape[2])), to_input),
+        )
+
+    def canvas(self, *, longest: int = LONGEST) -> Canvas:
+        """The photograph, on which the map and the parts are drawn; see :meth:`save`.
+
+        Where it is not at hand any more, or its file was changed, the model's input stands for it.
+
+        Raises:
+            NotApplicableError: as of :meth:`on_photo`.
+        """
+        return Canvas(self.image, photograph_of(self.photo, self.provenance), self._known_geometry(), longest)
+
+    def _known_geometry(self) -> Affine:
+        if self.geometry is None:
+            raise NotApplicableError(
+                "the way from the photograph to the model's input is not known, as of an explanation that was put "
+                "together by hand; use saliency and image, or unseen.explain, which records it"
+            )
+        return self.geometry
+
+    # ---- records --------------------------------------------------------------------------------------------
+
     def to_dict(self) -> dict[str, Any]:
-        """The record without its arrays, ready for JSON: target, method, removal, parts, curve, notes, provenance."""
+        """The record without its arrays, ready for JSON: target, method, removal, parts, curve, notes, provenance.
+
+        ``original`` has what lies where on the photograph: its size, the box that the model saw, and for each part its
+        box, polygons and run length as COCO has them, in pixels of the photograph as it is displayed.
+        """
         return {
             "target": {"index": self.target, "label": self.label, "probability": self.probability},
             "method": self.method,
@@ -105,13 +185,27 @@ class Explanation:
             "curve": asdict(self.curve) if self.curve else None,
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
+            "original": self._original(),
+        }
+
+    def _original(self) -> dict[str, Any] | None:
+        if self.geometry is None:
+            return None
+        return {
+            "size": list(self.geometry.source_size),
+            "orientation": self.geometry.orientation,
+            "file_sha256": self.file_sha256,
+            "seen": original.window((int(self.image.shape[1]), int(self.image.shape[2])), self.geometry),
+            "parts": [original.region_on(part.mask, self.geometry).to_dict() for part in self.parts],
         }
 
     def save(self, folder: str | Path) -> dict[str, Path]:
         """Write arrays, pictures and record into ``folder``, all or nothing; return the files by what they hold.
 
         The files: ``saliency.npy``, ``arrays.npz`` (the image and the parts' masks), ``overlay.png``, ``part.png``,
-        ``panel.png`` and ``explanation.json``. An explanation that is already there is replaced; other files stay.
+        ``panel.png`` and ``explanation.json``; on the photograph itself ``overlay-original.png`` and
+        ``part-original.png``, at most 2,048 pixels a side, with stripes over what the model never saw. An explanation
+        that is already there is replaced; other files stay.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -125,6 +219,10 @@ class Explanation:
         stacked = torch.stack(masks) if masks else torch.zeros(0, *self.saliency.shape, dtype=torch.bool)
         drawn = {"overlay": figures.overlay(self), "part": figures.parts(self), "panel": figures.panel(self)}
         pictures = {what: png(figure) for what, figure in drawn.items()}
+        if self.geometry is not None:
+            canvas, shown = self.canvas(), tuple(masks[: figures.PARTS_SHOWN])
+            pictures["overlay_original"] = png_of(canvas.overlay(self.saliency, shown))
+            pictures["part_original"] = png_of(canvas.parts(shown))
         return storage.write(place, self.to_dict(), self.image, self.saliency, stacked, pictures)
 
     @classmethod

@@ -149,8 +149,8 @@ class Findings:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two objects of a dataclass are equal, tensors bit for bit."""
-    for name in (f.name for f in fields(one)):
+    """Whether two objects of a dataclass are equal in what is compared, tensors bit for bit."""
+    for name in (f.name for f in fields(one) if f.compare):
         a, b = getattr(one, name), getattr(other, name)
         if not (torch.equal(a, b) if isinstance(a, Tensor) else a == b):
             return False

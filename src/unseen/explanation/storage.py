@@ -33,6 +33,8 @@ FILES = {
     "overlay": "overlay.png",
     "part": "part.png",
     "panel": "panel.png",
+    "overlay_original": "overlay-original.png",
+    "part_original": "part-original.png",
     "record": "explanation.json",
 }
 
@@ -71,6 +73,32 @@ class CurveRecord(TypedDict):
     deletion: tuple[float, ...]
 
 
+class RunLength(TypedDict):
+    """A mask as pycocotools reads it."""
+
+    size: tuple[int, int]
+    counts: str
+
+
+class RegionRecord(TypedDict):
+    """Where a part lies on the photograph."""
+
+    box: tuple[int, int, int, int]
+    polygons: list[tuple[float, ...]]
+    rle: RunLength
+    fraction: float
+
+
+class OriginalRecord(TypedDict):
+    """The photograph itself, and what lies where on it."""
+
+    size: tuple[int, int]
+    orientation: int
+    file_sha256: str | None
+    seen: tuple[float, float, float, float]
+    parts: list[RegionRecord]
+
+
 class Record(_Head):
     """What ``explanation.json`` holds."""
 
@@ -82,6 +110,7 @@ class Record(_Head):
     curve: CurveRecord | None
     notes: tuple[str, ...]
     provenance: dict[str, Any]
+    original: OriginalRecord | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +146,7 @@ def write(
         image: shape (C, H, W).
         saliency: shape (H, W).
         masks: of the parts, bool, shape (N, H, W).
-        pictures: PNG files by what they show: ``overlay``, ``part``, ``panel``.
+        pictures: PNG files by what they show: ``overlay``, ``part``, ``panel``, and what there is on the photograph.
     """
     try:
         with scratch(folder) as place:
@@ -130,7 +159,8 @@ def write(
                 _publish(place, folder)
     except OSError as error:
         raise unwritable(folder, error) from None
-    return {what: folder / name for what, name in FILES.items()}
+    written = {"saliency", "arrays", *pictures, "record"}
+    return {what: folder / name for what, name in FILES.items() if what in written}
 
 
 def read(folder: Path) -> Stored:
@@ -172,7 +202,10 @@ def _publish(scratch: Path, folder: Path) -> None:
         return
     (folder / FILES["record"]).unlink(missing_ok=True)
     for name in FILES.values():
-        (scratch / name).replace(folder / name)
+        if (scratch / name).exists():
+            (scratch / name).replace(folder / name)
+        else:  # of the explanation that was there before
+            (folder / name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -181,6 +181,7 @@ def explain_decision(
             "seconds": time.perf_counter() - began + decision.seconds,
             "model_seconds": masked.seconds,
         },
+        photo=decision.photo,
     )
 
 

@@ -69,15 +69,16 @@ def overlay(image: Tensor, saliency: Tensor, span: tuple[float, float] | None = 
         saliency: the map, shape (H, W).
         span: the range that the colours span, one of :func:`limits`; by default that of this map alone.
     """
-    return _blend(faded(photograph(image), 0.55), np.asarray(saliency.detach()), *(span or limits(saliency)))
+    return blended(faded(photograph(image), 0.55), np.asarray(saliency.detach()), *(span or limits(saliency)))
 
 
 def ramp(low: float, high: float) -> Pixels:
     """The colours of :func:`overlay` from ``low`` to ``high`` over near-white, shape (1, 256, 3): its colour bar."""
-    return _blend(np.full((1, 256, 3), 0.97, np.float32), np.linspace(low, high, 256)[None], low, high)
+    return blended(np.full((1, 256, 3), 0.97, np.float32), np.linspace(low, high, 256)[None], low, high)
 
 
-def _blend(below: Pixels, values: NDArray[Any], low: float, high: float) -> Pixels:
+def blended(below: Pixels, values: NDArray[Any], low: float, high: float) -> Pixels:
+    """Values, shape (H, W), in the colours of the range from ``low`` to ``high`` over RGB pixels (H, W, 3)."""
     from matplotlib import colormaps
 
     share = np.clip((values - low) / (high - low), 0, 1)
