@@ -45,14 +45,17 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
     about = explanation.provenance
     subject = f"{_cut(explanation.label, 24):24} {percent(explanation.probability):>11}"
     rows = [subject + _part_cells(part) for part in explanation.parts] or [f"{subject}  no part was found"]
-    known = facts_of(explanation)
+    known, told = (
+        facts_of(explanation),
+        about.get("classifier", {}).get("notes", ()),
+    )  # of the model, when it was loaded
     return lines_of([
         f"{photo}  ({about['evaluations']:,} evaluations, {about['seconds']:.1f} s)",
         f"  {_HEADER}",
         *(f"  {row}" for row in rows),
         *([f"  map: {', '.join(known)}"] if known else []),
         *_mixture_lines(explanation),
-        *(f"  note: {note}" for note in explanation.notes if note not in about["classifier"]["notes"]),  # told before
+        *(f"  note: {note}" for note in explanation.notes if note not in told),
         f"  pictures: {files['panel']}",
     ])  # fmt: skip
 
