@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +161,23 @@ def test_ctrl_c_waits_until_every_file_is_in_place(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("there", [False, True])
+def test_of_many_that_save_into_one_folder_each_is_whole(tmp_path: Path, there: bool) -> None:
+    first = make_explanation()
+    many = [replace(first, saliency=torch.full_like(first.saliency, float(number))) for number in range(6)]
+    if there:
+        first.save(tmp_path / "x")
+    with ThreadPoolExecutor(6) as pool:
+        saving = [pool.submit(one.save, tmp_path / "x") for one in many]
+        while not all(one.done() for one in saving):
+            if (tmp_path / "x").exists():
+                assert Explanation.load(tmp_path / "x") in [first, *many]
+    assert [one.exception() for one in saving] == [None] * 6
+    assert Explanation.load(tmp_path / "x") in many
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
 def test_other_threads_save_too(tmp_path: Path) -> None:
     thread = threading.Thread(target=make_explanation().save, args=(tmp_path / "coffee",))
     thread.start()

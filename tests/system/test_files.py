@@ -10,6 +10,7 @@ import pytest
 
 from unseen.errors import OutputError
 from unseen.system import files
+from unseen.system.files import alone_in
 
 
 def aged(path: Path, seconds: float) -> None:
@@ -65,3 +66,12 @@ def test_the_remedy_fits_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Path, "write_bytes", refused)
     with pytest.raises(OutputError, match=said):
         files.replace_file(tmp_path / "a", b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no locks")
+def test_whoever_is_alone_in_a_folder_keeps_others_out_and_leaves_nothing(tmp_path: Path) -> None:
+    with alone_in(tmp_path), pytest.raises(OutputError, match=r"has been writing into .* for 0\.05 s"):  # noqa: SIM117
+        with alone_in(tmp_path, wait=0.05):
+            pass
+    with alone_in(tmp_path, wait=0):
+        assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,6 @@ On a processor without an accelerator it is about twice as fast as PyTorch. It i
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from unseen.classifier.functions import as_tensors
 from unseen.errors import ModelError
 from unseen.system.files import content_digest, scratch
 from unseen.system.optional import require
+from unseen.system.quiet import quiet
 
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 _CHANNELS = (1, 3, 4)
@@ -159,8 +159,7 @@ def export(network: nn.Module, example: Tensor, path: Path) -> None:
     loggers = [logging.getLogger(name) for name in _SILENT]
     levels = [logger.level for logger in loggers]
     try:
-        with scratch(path.parent) as place, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with scratch(path.parent) as place, quiet():
             for logger in loggers:
                 logger.setLevel(logging.ERROR)
             shapes = ({0: torch.export.Dim("batch", min=1)},)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from unseen.errors import OutputError
 from unseen.explanation.findings import Role
-from unseen.system.files import content_digest, scratch, unwritable
+from unseen.system.files import alone_in, content_digest, scratch, unwritable
 from unseen.system.schema import MalformedError, read_json
 
 FORMAT = "unseen explanation"
@@ -165,6 +165,12 @@ def write(
 
 def read(folder: Path) -> Stored:
     """Read back what :func:`write` wrote; see :meth:`unseen.Explanation.load`."""
+    parent = folder.absolute().parent
+    with alone_in(parent) if parent.is_dir() else contextlib.nullcontext():
+        return _read(folder)
+
+
+def _read(folder: Path) -> Stored:
     record = _read_record(folder)
     with damage_in(folder):
         for name in (FILES["saliency"], FILES["arrays"]):
@@ -196,16 +202,19 @@ def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def _publish(scratch: Path, folder: Path) -> None:
+    """Of several that save into one folder at once, in threads or processes, one after the other has it whole."""
     if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch.replace(folder)
-        return
-    (folder / FILES["record"]).unlink(missing_ok=True)
-    for name in FILES.values():
-        if (scratch / name).exists():
-            (scratch / name).replace(folder / name)
-        else:  # of the explanation that was there before
-            (folder / name).unlink(missing_ok=True)
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder.absolute().parent):
+        if not folder.exists():
+            scratch.replace(folder)
+            return
+        (folder / FILES["record"]).unlink(missing_ok=True)
+        for name in FILES.values():
+            if (scratch / name).exists():
+                (scratch / name).replace(folder / name)
+            else:  # of the explanation that was there before
+                (folder / name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from unseen.errors import PhotoError
 from unseen.inputs.geometry import Affine
+from unseen.system.quiet import quiet
 
 MIN_SIDE = 16
 """Shortest side of a photograph, in pixels."""
@@ -89,8 +89,7 @@ def check_file(path: Path) -> None:
 def _read(path: Path) -> Turned:
     check_file(path)
     Image.init()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             with Image.open(path, formats=[f for f in _FORMATS if f in Image.OPEN]) as image:
                 stored = image.size

@@ -7,7 +7,6 @@ raster formats of photographs are opened, none that starts another program (EPS)
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from os import PathLike
@@ -23,6 +22,7 @@ from torch import Tensor
 
 from unseen.errors import PhotoError
 from unseen.inputs.opening import Turned, check_size, damaged, open_turned
+from unseen.system.quiet import quiet
 
 PhotoSource = str | PathLike[str] | Image.Image | NDArray[Any] | Tensor
 """What a photograph may be given as: a path, or pixels."""
@@ -199,8 +199,7 @@ def _photos_inside(folder: Path) -> list[Path]:
 
 
 def _rgb(image: Image.Image, where: str) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd palettes
+    with quiet():  # of odd palettes
         return _converted(image, where)
 
 

@@ -113,6 +113,34 @@ def exclusive(folder: Path, what: str, *, wait: float = 30.0) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path, *, wait: float = 30.0) -> Iterator[None]:
+    """Inside, nobody else is inside for the same folder, in this process or another; nothing is left behind.
+
+    Windows, and file systems without locks, let everybody in.
+
+    Args:
+        folder: that exists.
+        wait: seconds to wait for the other one.
+
+    Raises:
+        OutputError: somebody else is still inside.
+    """
+    until = time.monotonic() + wait
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(_held(folder))
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise OutputError(f"something else has been writing into {folder} for {wait:g} s") from None
+                time.sleep(0.01)
+            except OSError:  # a folder that may be entered, but not opened
+                break
+        yield
+
+
 def content_digest(path: Path) -> str:
     """The sha256 of a file's bytes, as ``sha256sum`` prints it.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import io
-import warnings
 from typing import TYPE_CHECKING
+
+from unseen.system.quiet import quiet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,8 +19,7 @@ DOTS_PER_INCH = 160
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file; needs neither a display nor pyplot."""
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # each release words it
+    with quiet("Glyph .* missing from"):  # each release of matplotlib words it
         figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
 

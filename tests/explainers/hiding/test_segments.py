@@ -21,7 +21,7 @@ from unseen.explainers.hiding.segments import coalition_scores, grid, masks_of, 
 @pytest.mark.parametrize("shape", [(32, 32), (32, 48)])
 def test_every_number_is_used(count: int, shape: tuple[int, int]) -> None:
     for image in (torch.ones(3, *shape), torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))):
-        found = superpixels(image, count)
+        found = superpixels(image, min(count, shape[0] * shape[1]))
         assert found.shape == shape
         assert found.dtype == torch.int64
         assert torch.equal(torch.unique(found), torch.arange(number_of(found, shape)))
@@ -128,6 +128,8 @@ def test_the_cells_of_a_grid_are_as_many_and_as_square_as_can_be(shape: tuple[in
 
 
 def test_more_segments_than_there_can_be_are_refused_and_the_remedy_works() -> None:
+    with pytest.raises(ParameterError, match="segments 73 cannot be cut"):
+        segmentation(torch.rand(3, 8, 9), 73)
     with pytest.raises(ParameterError, match="segments 400 cannot be cut from 8 × 9 pixels; ask for at most 72"):
         segmentation(torch.ones(3, 8, 9), 400)
     assert segmentation(torch.rand(3, 8, 9, generator=torch.Generator().manual_seed(0)), 72).count > 72 / 5

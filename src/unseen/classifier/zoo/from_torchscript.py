@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from unseen.classifier.failures import reason_of
 from unseen.classifier.preprocessing import Preprocessing
 from unseen.classifier.zoo.source import ASSUMED, Loaded
 from unseen.errors import ModelError
+from unseen.system.quiet import quiet
 
 
 def load(name: str, weights: Path | None) -> Loaded:
@@ -25,8 +25,7 @@ def load(name: str, weights: Path | None) -> Loaded:
     if not path.is_file():
         raise ModelError(f"there is no file {path}; check the path")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's own plans for TorchScript
+        with quiet():  # of torch's own plans for TorchScript
             network: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except Exception as error:  # its reader has no error of its own
         raise ModelError(

@@ -65,14 +65,14 @@ def segmentation(image: Float[Tensor, "C H W"], count: int) -> Segmentation:
         count: about how many; a photograph has fewer where its colours leave a segment no room.
 
     Raises:
-        ParameterError: a count below 1, or more than five times the photograph's pixels.
+        ParameterError: a count below 1, or more than the photograph's pixels.
     """
     check("segments", count, Annotated[int, Count("about how many segments are cut")])
     from scipy.ndimage import median_filter
     from skimage.segmentation import slic  # more than a second, which only those who need segments should wait
 
     height, width = image.shape[1:]
-    if height * width < _TOO_FEW * count:
+    if height * width < count:
         raise ParameterError(
             f"segments {count} cannot be cut from {height} × {width} pixels; ask for at most {height * width}"
         )
