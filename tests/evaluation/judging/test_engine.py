@@ -109,7 +109,7 @@ def test_a_failing_photograph_is_a_row_and_is_tried_again(plan: Plan, tmp_path: 
     assert all(row.value is None and "is empty" in row.detail for row in failed)
     assert any(row.value is not None for row in rows)
     Image.open(plan.photos[0]).save(broken)
-    assert all(row.detail == "" for row in run(replace(plan, photos=(broken,)), tmp_path / "out"))
+    assert all(row.value is not None for row in run(replace(plan, photos=(broken,)), tmp_path / "out"))
 
 
 def test_without_contexts_there_is_a_reason(plan: Plan, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_file_that_changes_while_it_is_judged_is_told(
     assert {row.detail for row in run(small, tmp_path / "out") if row.metric == "seconds"} == {
         f"{path} was changed since the evaluation began; start it again"
     }
-    assert {row.detail for row in run(small, tmp_path / "out")} == {""}
+    assert {row.detail for row in run(small, tmp_path / "out") if row.metric == "seconds"} == {""}
 
 
 def test_files_of_the_same_content_are_one_photograph(plan: Plan, tmp_path: Path) -> None:

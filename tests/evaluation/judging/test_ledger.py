@@ -46,6 +46,7 @@ def outcome(**changes: Any) -> Outcome:
         JudgedPart(0.9, None, False, "no part", {"size": Measurement(None, reason="no part")}),
     ]
     values: dict[str, Any] = {"target": 3, "label": "cat", "probability": 0.9, "evaluations": 100, "seconds": 2.0}
+    values["notes"] = ("first\nline", "second")
     unit = {"subject": subject("one.jpg"), "method": "causal", "removal": "ad"}
     return Outcome(**{**unit, **values, "parts": parts, **changes})
 
@@ -58,6 +59,7 @@ def test_an_outcome_reads_back_as_it_was(tmp_path: Path) -> None:
     assert found is not None
     expected = outcome()
     assert (found.target, found.label, found.probability, found.evaluations) == (3, "cat", 0.9, 100)
+    assert found.notes == ("first\nline", "second")
     assert found.parts[0].mask is not None
     assert expected.parts[0].mask is not None
     assert torch.equal(found.parts[0].mask, expected.parts[0].mask)
@@ -73,6 +75,7 @@ def test_rows_tell_values_and_reasons(tmp_path: Path) -> None:
     found = {(row.photo, row.metric, row.confidence): row for row in rows}
     assert len(found) == len(rows) == 7
     assert found["one.jpg", "evaluations", None].value == 100
+    assert found["one.jpg", "evaluations", None].detail == "first line\nsecond"
     assert (found["one.jpg", "robustness-colours", 0.5].value, found["one.jpg", "robustness-colours", 0.5].n) == (
         0.3,
         10,
@@ -322,7 +325,7 @@ COLUMNS = [
     (table, column)
     for table, columns in {
         "about": "key value",
-        "explanations": "digest method removal photo path reason target label probability evaluations seconds",
+        "explanations": "digest method removal photo path reason target label probability evaluations seconds notes",
         "parts": "digest confidence reason verified height width mask",
         "measurements": "digest confidence metric value n hits asked reason",
     }.items()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
 from unseen.evaluation.judging.subject import Subject
 from unseen.explainers.controls.maps import AnnotationMap
 from unseen.explainers.method import Method
-from unseen.explainers.sufficient.search import map_of
+from unseen.explainers.sufficient.search import findings_of
 from unseen.explanation import Explanation, Part
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge
@@ -82,6 +83,15 @@ def failed(cell: EvaluationCell, plan: Plan, reason: str) -> Outcome:
     return Outcome(cell.subject, cell.method, cell.removal, reason, parts=parts, measurements=of_maps)
 
 
+class _Map(NamedTuple):
+    """A map, what is noted of it, and the evaluations and seconds that it took."""
+
+    saliency: Tensor
+    notes: tuple[str, ...]
+    spent: int
+    seconds: float
+
+
 class Judge:
     """Evaluates cells: the models and contexts of a plan, made when they are first needed.
 
@@ -95,7 +105,7 @@ class Judge:
         self.plan, self.folder = plan, folder
         self.watch: Callable[[EvaluationCell, str], None] = watch or (lambda _cell, _stage: None)
         self._decision: tuple[Subject, Decision] | None = None
-        self._last_map: tuple[tuple[Subject, str, str | None], tuple[Tensor, int, float]] | None = None
+        self._last_map: tuple[tuple[Subject, str, str | None], _Map] | None = None
 
     @cached_property
     def plain(self) -> Classifier:
@@ -171,7 +181,7 @@ class Judge:
         self._planted(cell, outcome)
         missing = [metric for metric in self.plan.of_maps if metric.spec not in outcome.measurements]
         if missing:
-            outcome.measurements.update(self._judged(cell, saliency, missing))
+            outcome.measurements.update(self._judged(cell, saliency, missing, outcome))
         return outcome
 
     # ---- explanations -------------------------------------------------------------------------------------------
@@ -206,11 +216,12 @@ class Judge:
             explanation = explain_decision(decision, method, removal, Request(self.plan.confidence, self.plan.seed))
             found = {part.confidence_threshold: part for part in explanation.parts if part.rank == 0}
             parts = [self._judged_part(explanation, gamma, found.get(gamma)) for gamma in self.plan.confidence]
-            saliency = explanation.saliency
+            saliency, notes = explanation.saliency, explanation.notes
             spent, seconds = explanation.provenance["evaluations"], explanation.provenance["seconds"]
         else:
-            saliency, spent, seconds = self._map(cell, method, removal)
-            spent, seconds, parts = spent + decision.evaluations, seconds + decision.seconds, []
+            found_map = self._map(cell, method, removal)
+            saliency, notes, parts = found_map.saliency, found_map.notes, []
+            spent, seconds = found_map.spent + decision.evaluations, found_map.seconds + decision.seconds
         outcome = Outcome(
             cell.subject,
             cell.method,
@@ -221,17 +232,19 @@ class Judge:
             evaluations=spent,
             seconds=seconds,
             parts=parts,
+            notes=notes,
         )
         return outcome, saliency
 
-    def _map(self, cell: EvaluationCell, method: Method, removal: Removal) -> tuple[Tensor, int, float]:
-        """The map alone, the evaluations and the seconds that it took; made once for all removals if it can be."""
+    def _map(self, cell: EvaluationCell, method: Method, removal: Removal) -> _Map:
+        """The map alone, with what it took; made once for all removals if it can be."""
         key = (cell.subject, cell.method, None if not method.uses_removal else cell.removal)
         if self._last_map is None or self._last_map[0] != key:
             decision, began = self._decided(cell.subject), time.perf_counter()
             masked = removal.bind(self._asked_by(cell, method, removal), decision.image)
-            saliency = map_of(method, masked, decision.target, self.plan.seed)
-            self._last_map = (key, (saliency, masked.evaluations, time.perf_counter() - began))
+            found = findings_of(method, masked, decision.target, self.plan.seed)
+            notes = (*found.notes, *masked.notes)
+            self._last_map = (key, _Map(found.saliency, notes, masked.evaluations, time.perf_counter() - began))
         return self._last_map[1]
 
     def _asked_by(self, cell: EvaluationCell, method: Method, removal: Removal) -> Classifier:
@@ -246,13 +259,13 @@ class Judge:
     # ---- metrics ------------------------------------------------------------------------------------------------
 
     def _judged(
-        self, cell: EvaluationCell, saliency: Tensor | None, metrics: Sequence[MetricSpec]
+        self, cell: EvaluationCell, saliency: Tensor | None, metrics: Sequence[MetricSpec], outcome: Outcome
     ) -> dict[str, Measurement]:
-        """What metrics say of the map, which is made again if it is not known."""
+        """What metrics say of the map, which is made again if it is not known; what they note, the outcome notes."""
         method, removal = self._method(cell), self.plan.removal_of[cell.removal]
         decision = self._decided(cell.subject)
         if saliency is None:
-            saliency, _, _ = self._map(cell, method, removal)
+            saliency = self._map(cell, method, removal).saliency
         case = Case(
             saliency,
             decision.target,
@@ -281,6 +294,7 @@ class Judge:
         for group in groups:
             self.watch(cell, ", ".join(group))
             found.update(zip(group, _measurements([pairs[name] for name in group]), strict=True))
+            outcome.note(*(sentence for name in group for sentence in pairs[name][0].masked.notes))
         return {spec.spec: found[spec.spec] for spec in metrics}
 
     def _judged_part(self, explanation: Explanation, gamma: float, part: Part | None) -> JudgedPart:

@@ -31,7 +31,7 @@ from unseen.system.files import unwritable
 from unseen.system.schema import MalformedError, parse_json
 
 FILE = "results.sqlite"
-FORMAT = "unseen evaluation 3"
+FORMAT = "unseen evaluation 4"
 
 EVALUATIONS = "evaluations"
 SECONDS = "seconds"
@@ -41,7 +41,7 @@ _SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE explanations (
     digest TEXT, method TEXT, removal TEXT, photo TEXT, path TEXT, reason TEXT, target INTEGER, label TEXT,
-    probability REAL, evaluations INTEGER, seconds REAL, PRIMARY KEY (digest, method, removal));
+    probability REAL, evaluations INTEGER, seconds REAL, notes TEXT, PRIMARY KEY (digest, method, removal));
 CREATE TABLE parts (
     digest TEXT, method TEXT, removal TEXT, confidence REAL, reason TEXT, verified INTEGER,
     height INTEGER, width INTEGER, mask BLOB, PRIMARY KEY (digest, method, removal, confidence));
@@ -66,7 +66,7 @@ class Row:
         confidence: the γ that was asked for; ``None`` for what belongs to the whole explanation.
         value: ``None`` where there is none.
         n: contexts that it averages, else 1.
-        detail: why there is no value, else empty.
+        detail: why there is no value, else empty; of :data:`EVALUATIONS` the notes on the explanation, a line each.
         target: index of the class that is explained; −1 where nothing could be.
         digest: sha256 of the photograph's file, which says what photograph it is.
     """
@@ -114,7 +114,8 @@ class JudgedPart:
 class Outcome:
     """What came of one photograph, method and removal; ``reason`` tells why nothing came of it.
 
-    ``measurements`` are those of the map, by metric; those of parts lie with the parts.
+    ``measurements`` are those of the map, by metric; those of parts lie with the parts. ``notes`` are the sentences
+    that the reader of the explanation, or of what metrics say of it, must know.
     """
 
     subject: Subject
@@ -128,6 +129,11 @@ class Outcome:
     seconds: float = 0.0
     parts: list[JudgedPart] = field(default_factory=list)
     measurements: dict[str, Measurement] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def note(self, *sentences: str) -> None:
+        """Add to the notes what is not among them."""
+        self.notes = tuple(dict.fromkeys([*self.notes, *sentences]))
 
 
 class Ledger:
@@ -219,7 +225,7 @@ class Ledger:
         unit = (_text(outcome.subject.digest), outcome.method, outcome.removal)
         named = (_text(outcome.subject.name), _text(outcome.subject.path.absolute()))
         said = (outcome.reason, outcome.target, outcome.label, outcome.probability)
-        about = (*said, outcome.evaluations, outcome.seconds)
+        about = (*said, outcome.evaluations, outcome.seconds, json.dumps(outcome.notes))
         try:
             with self._writing():
                 self._check(_about(self._database, "identity", dict[str, Any]))
@@ -255,12 +261,15 @@ class Ledger:
     def _outcome(self, subject: Subject, method: str, removal: str) -> Outcome | None:
         unit = (_text(subject.digest), method, removal)
         found = self._database.execute(
-            f"SELECT reason, target, label, probability, evaluations, seconds FROM explanations WHERE {_UNIT}", unit
+            f"SELECT reason, target, label, probability, evaluations, seconds, notes FROM explanations WHERE {_UNIT}",
+            unit,
         ).fetchone()
         if found is None:
             return None
-        check_row(found, "titfif")
-        outcome = Outcome(subject, method, removal, *found)
+        check_row(found, "titfift")
+        *said, notes = found
+        outcome = Outcome(subject, method, removal, *said)
+        outcome.note(*parse_json(notes, tuple[str, ...]))
         outcome.measurements = self._measurements(unit, None)
         parts = f"SELECT confidence, reason, verified, height, width, mask FROM parts WHERE {_UNIT}"
         for row in self._database.execute(parts, unit).fetchall():
@@ -332,14 +341,15 @@ def _about(database: sqlite3.Connection, key: str, kind: Any) -> Any:
 def _rows(database: sqlite3.Connection) -> list[Row]:
     explained: dict[tuple[str, ...], tuple[str, str, int]] = {}
     rows: list[Row] = []
-    query = "SELECT digest, method, removal, photo, reason, evaluations, seconds, target FROM explanations"
+    query = "SELECT digest, method, removal, photo, reason, evaluations, seconds, target, notes FROM explanations"
     for row in database.execute(query):
-        check_row(row, "tttttifi")
-        digest, method, removal, photo, reason, evaluations, seconds, target = row
+        check_row(row, "tttttifit")
+        digest, method, removal, photo, reason, evaluations, seconds, target, notes = row
+        noted = "\n".join(" ".join(sentence.split()) for sentence in parse_json(notes, tuple[str, ...]))
         explained[digest, method, removal] = photo, reason, target
-        for name, value in ((EVALUATIONS, evaluations), (SECONDS, seconds)):
+        for name, value, more in ((EVALUATIONS, evaluations, noted), (SECONDS, seconds, "")):
             told = None if reason else float(value)
-            rows.append(Row(photo, method, removal, name, None, told, 1, reason, target, digest))
+            rows.append(Row(photo, method, removal, name, None, told, 1, reason or more, target, digest))
     query = "SELECT digest, method, removal, confidence, metric, value, n, reason FROM measurements ORDER BY rowid"
     for row in database.execute(query):
         check_row(row, "tttFtFit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.ledger import EVALUATIONS, Row
 
 
 class Key(NamedTuple):
@@ -31,6 +31,7 @@ class Measurements:
         reasons: by key, why a photograph has no value.
         targets: by key, the explained class of every photograph that has a value.
         photographs: by method, the photographs that it was asked about.
+        notes: by method and removal, the sentences that were noted of each photograph's explanation.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
@@ -38,6 +39,7 @@ class Measurements:
         self.reasons: dict[Key, dict[str, str]] = {}
         self.targets: dict[Key, dict[str, int]] = {}
         self.photographs: dict[str, set[str]] = {}
+        self.notes: dict[tuple[str, str], dict[str, list[str]]] = {}
         for row in rows:
             key = Key(row.method, row.removal, row.metric, row.confidence)
             values = self.values.setdefault(key, {})
@@ -46,4 +48,6 @@ class Measurements:
                 self.reasons.setdefault(key, {})[row.subject] = row.detail
             else:
                 values[row.subject] = row.value
+                if row.metric == EVALUATIONS and row.detail:
+                    self.notes.setdefault((row.method, row.removal), {})[row.subject] = row.detail.splitlines()
                 self.targets.setdefault(key, {})[row.subject] = row.target

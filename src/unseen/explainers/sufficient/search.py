@@ -115,9 +115,15 @@ def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0)
         >>> map_of(METHODS.create("input-x-gradient"), masked, target=0).sum()  # the logit, for nothing has a bias
         tensor(6.2500)
     """
+    return findings_of(method, masked, target, seed).saliency
+
+
+@own_precision()
+def findings_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Findings:
+    """The method's map with its notes, without parts and curves where it can do without."""
     if isinstance(method, FromMap):
-        return method.attribute(Evaluator(masked, target), seed, None).saliency
-    return method(masked, target, seed=seed).saliency
+        return method.attribute(Evaluator(masked, target), seed, None)
+    return method(masked, target, seed=seed)
 
 
 @dataclass
@@ -183,9 +189,10 @@ class _Search:
         """What the method finds; a map with values that are not finite is none."""
         made = self.method.attribute(self.evaluate, self.seed, domain)
         if not bool(made.saliency.isfinite().all()):
+            half = self.masked.classifier.dtype.itemsize < 4
             raise NotApplicableError(
-                f"the map of {self.label} has NaN or infinite values, as when numbers overflow within the network; use "
-                "the network in float32, or another method, such as 'occlusion'"
+                f"the map of {self.label} has NaN or infinite values, as when numbers overflow; "
+                f"{'use the network in float32, or ' if half else 'choose '}another method, such as 'occlusion'"
             )
         return made
 

@@ -176,3 +176,14 @@ def test_values_of_one_method_leave_the_others_out() -> None:
     assert values.thresholds == [0.9, 0.5]
     assert values.reference == "ad"
     assert MethodValues("c", Measurements([row for row in rows(2, "c") if row.removal != "ad"])).reference == "black"
+
+
+def test_what_was_noted_is_told_once_whatever_its_numbers() -> None:
+    found = []
+    for row in rows(3):
+        noted = f"a gap of {row.photo[0]}.5 %\nthe same everywhere" if row.metric == "evaluations" else ""
+        found.append(replace(row, detail=noted if row.removal == "ad" else ""))
+    (table,) = [one for one in report.tables(Measurements(found)) if one.title.startswith("Notes")]
+    assert table.rows == [["method", "hidden by", "photographs with notes"], ["causal", "ad", "3"]]
+    assert table.note == "For example: a gap of 0.5 % · the same everywhere"
+    assert not any(one.title.startswith("Notes") for one in report.tables(Measurements(rows(3))))

@@ -12,7 +12,7 @@ from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
 from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.judging.report.maps import tables_of_maps
-from unseen.evaluation.judging.report.tables import Table, costs_of, tables_of
+from unseen.evaluation.judging.report.tables import Table, costs_of, notes_of, tables_of
 from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.system.files import replace_file
 from unseen.system.names import distinct_names
@@ -29,13 +29,15 @@ def as_markdown(measurements: Measurements) -> str:
 
 
 def tables(measurements: Measurements) -> Iterator[Table]:
-    """Every table that the measurements allow: of parts, of removals, of maps, and of what they cost."""
+    """Every table that the measurements allow: of parts, removals, maps, costs and notes."""
     methods, judgements = per_method(measurements), Judgements(measurements)
     for values in methods:
         yield from tables_of(values)
     yield from tables_of_hiding(judgements)
     yield from tables_of_maps(judgements)
     yield costs_of(methods)
+    if measurements.notes:
+        yield notes_of(measurements)
 
 
 def write(measurements: Measurements, folder: Path) -> list[Path]:

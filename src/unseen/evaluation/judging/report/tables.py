@@ -5,10 +5,12 @@ Their form is that of Table 1 and Tables E1–E12 of Chanchal, Kelly & Chockler,
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
 from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.evaluation.statistics import Interval, holm
@@ -22,6 +24,9 @@ _TITLES = {
     "confidence-distance": "Distance of the confidence from γ, points",
 }
 _TESTED = ("size", *ROBUSTNESS)
+_NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
+_TOLD = 4
+"""Sentences that are told of all that were noted."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,19 @@ def costs_of(found: Sequence[MethodValues]) -> Table:
             missing = sum(values.missing(removal, "size", gamma) for gamma in values.thresholds)
             rows.append([labelled(values.method), removal, *costs, *([str(missing)] if searched else [])])
     return Table(f"Cost of {'finding the parts for all γ together' if searched else 'a map'}", rows)
+
+
+def notes_of(measurements: Measurements) -> Table:
+    """How many explanations have notes, and what these say; sentences that differ in numbers alone are told once."""
+    rows = [["method", "hidden by", "photographs with notes"]]
+    sentences: dict[str, str] = {}
+    for (method, removal), noted in measurements.notes.items():
+        rows.append([labelled(method), removal, str(len(noted))])
+        for sentence in (one for some in noted.values() for one in some):
+            sentences.setdefault(_NUMBER.sub("…", sentence), sentence)
+    told = list(sentences.values())
+    more = f" · and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+    return Table("Notes on the explanations", rows, "For example: " + " · ".join(told[:_TOLD]) + more)
 
 
 def labelled(method: str) -> str:
