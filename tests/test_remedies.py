@@ -103,6 +103,26 @@ def with_logit(value: float) -> Net:
     return network
 
 
+class PastTorch(Net):
+    """Adds something to what it sees that no function of torch's brought there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            outside = [one.mean().item() for one in x.detach()]
+        return super().forward(x) + torch.tensor(outside, dtype=x.dtype)[:, None]
+
+
+def by_the_number(net: Net, x: Tensor) -> Tensor:
+    """Something else for each photograph of a batch of several."""
+    del net
+    return x * (0.5 if len(x) > 1 else 1)
+
+
+def bind(network: nn.Module, removal: str, image: Tensor) -> None:
+    REMOVALS.create(removal).bind(classifier(network), image)
+
+
+PLAIN = Preprocessing((SIDE, SIDE), None, mean=(0, 0, 0), std=(1, 1, 1))
 SPECTRAL = Net(lambda _, x: torch.fft.ifft2(torch.fft.fft2(x)).real)
 SINGLE = Wrapped(Net(), lambda z: z[:, :1])
 SOFT = torch.full((1, SIDE, SIDE), 0.5)
@@ -118,9 +138,34 @@ class Remedy(NamedTuple):
 
 REMEDIES = {
     "batch size": Remedy(
-        "or batch size 1",
-        lambda: explain(Net(lambda _, x: x - x.mean(0))),
-        lambda: explain(Net(lambda _, x: x - 0.5 * x.mean(0)), batch_size=1),
+        "or batch size 1 and a removal that paints, such as 'blur'",
+        lambda: explain(Net(lambda _, x: x - x.mean(0)), removal="ad"),
+        lambda: explain(Net(lambda _, x: x - 0.5 * x.mean(0)), removal="blur", batch_size=1),
+    ),
+    "batch size under ad": Remedy(
+        "use batch size 1",
+        lambda: bind(Net(by_the_number), "ad", PHOTO),
+        lambda: explain(Net(by_the_number), removal="ad", batch_size=1),
+    ),
+    "a removal that needs no batch": Remedy(
+        "or choose another removal",
+        lambda: bind(Net(by_the_number), "ad", PHOTO),
+        lambda: bind(Net(by_the_number), "grey", PHOTO),
+    ),
+    "what is read past torch": Remedy(
+        "such as 'blur'",
+        lambda: explain(PastTorch(), removal="ad"),
+        lambda: explain(PastTorch(), removal="blur"),
+    ),
+    "more segments than pixels": Remedy(
+        f"ask for at most {SIDE**2}",
+        lambda: explain(method=f"lime:segments={SIDE**2 + 1},samples=20"),
+        lambda: explain(method=f"lime:segments={SIDE**2},samples=20"),
+    ),
+    "a map of NaN": Remedy(
+        "choose another method, such as 'occlusion'",
+        lambda: explain(Net(lambda _, x: x * 1e25), "smoothgrad-squared:samples=2"),
+        lambda: explain(Net(lambda _, x: x * 1e25), "occlusion"),
     ),
     "dropout": Remedy(
         "pass training=self.training to it",

@@ -72,4 +72,4 @@ def test_logits_are_not_suspected(end: Callable[[Tensor], Tensor]) -> None:
 
 def test_a_model_that_says_the_same_of_a_photograph_and_of_nothing_is_noted() -> None:
     (note,) = decide(PHOTO, classifier(lambda z: z * 0 + torch.tensor([2.0, 1.0, -1.0]))).notes
-    assert "says exactly the same of the photograph and of a black one" in note
+    assert "says exactly the same of the photograph and of another one" in note

@@ -57,6 +57,7 @@ def test_results_are_in_order_and_do_not_depend_on_the_batch_size(count: int, ba
 def test_memory_back_off_loses_nothing(error: type[BaseException], limit: int) -> None:
     network = Network(limit, error)
     masked = build(network, 16)
+    network.batches.clear()
     got = masked(masks(21))
     assert masked.evaluations == 21
     network.limit = 21
@@ -119,9 +120,40 @@ def test_evaluations_beside_are_counted_here_whoever_is_asked_first_and_whatever
     assert told[-1] == 17
 
 
+def test_what_must_be_known_is_noted_once() -> None:
+    masked = build(Network())
+    for sentence in ("first", "second", "first"):
+        masked.note(sentence)
+    with masked.for_image(masked.image) as other:
+        other.note("nearby")
+        other.note("second")
+    assert masked.notes == ("first", "second", "nearby")
+
+
+@pytest.mark.parametrize("kind", ["dropout", "noise", "memory"])
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_a_model_that_answers_at_random_cannot_be_bound(kind: str, batch_size: int | None) -> None:
+    class Random(Network):
+        calls = 0
+
+        def forward(self, images: Tensor) -> Tensor:
+            self.calls += 1
+            wide = self.linear(images.flatten(1)).repeat(1, 50)
+            changed = {
+                "dropout": nn.functional.dropout(wide, 0.5),
+                "noise": wide + torch.randn_like(wide),
+                "memory": wide * self.calls,
+            }
+            return changed[kind]
+
+    with pytest.raises(ModelError, match="answers the same images differently"):
+        build(Random(), batch_size)
+
+
 def test_a_batch_that_is_too_large_beside_is_not_tried_again() -> None:
     network = Network(limit=3)
     masked = build(network, 8)
+    network.batches.clear()
     for _ in range(3):
         with masked.for_image(masked.image) as other:
             other(masks(8))

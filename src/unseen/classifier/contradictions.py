@@ -27,7 +27,7 @@ def check_meaning(
 
     Args:
         classifier: the model.
-        images: the first that it saw, as a rule a photograph and a black picture.
+        images: the first that it saw, as a rule a photograph and another one.
         scores: what it said of them.
 
     Returns:
@@ -59,7 +59,7 @@ def _same(classifier: Classifier, images: Tensor, scores: Tensor) -> tuple[str, 
     if len(images) < 2 or torch.equal(images[0], images[1]) or not torch.equal(scores[0], scores[1]):
         return ()
     return (
-        f"{classifier.name} says exactly the same of the photograph and of a black one; check its weights and its "
+        f"{classifier.name} says exactly the same of the photograph and of another one; check its weights and its "
         "preprocessing",
     )
 

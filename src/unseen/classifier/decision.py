@@ -166,7 +166,7 @@ def decide(
 
 
 def _scores(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[Tensor, int]:
-    """Scores of the photograph alone, then of a black one, if company is looked at; and the evaluations spent."""
+    """Scores of the photograph alone, then of another one, if company is looked at; and the evaluations spent."""
     alone = model.logits(image[None])
     if batch_size == 1:  # nothing is ever in company
         return alone, 1
@@ -180,12 +180,12 @@ def _scores(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[T
 
 
 def check_company(model: Classifier, image: Float[Tensor, "C H W"], alone: Float[Tensor, " K"]) -> float:
-    """By how much the scores of a photograph differ when a black one is in the batch; see :func:`company`."""
+    """By how much the scores of a photograph differ when another is in the batch; see :func:`company`."""
     return float((alone - company(model, image, alone)[0]).abs().max())
 
 
 def company(model: Classifier, image: Float[Tensor, "C H W"], alone: Float[Tensor, " T"]) -> Float[Tensor, "2 T"]:
-    """See that the model says the same of a photograph when a black one is in the batch; two evaluations.
+    """See that the model says the same of a photograph when another is in the batch; two evaluations.
 
     Args:
         model: the model.
@@ -202,6 +202,6 @@ def company(model: Classifier, image: Float[Tensor, "C H W"], alone: Float[Tenso
     if not model.same(alone, together[0]):
         raise ModelError(
             f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
-            "batch); use a model with statistics of its own, or batch size 1"
+            "batch); use a model with statistics of its own, or batch size 1 and a removal that paints, such as 'blur'"
         )
     return together

@@ -55,7 +55,7 @@ def check_repeatable(classifier: Classifier, image: Float[Tensor, "C H W"], *, a
     Args:
         classifier: the model.
         image: any photograph.
-        alone: ask about this one only; by default a black one goes with it, for a network may do to a batch what it
+        alone: ask about this one only; by default another goes with it, for a network may do to a batch what it
             cannot do to a single image, such as mixing it.
 
     Raises:
@@ -73,15 +73,26 @@ def check_repeatable(classifier: Classifier, image: Float[Tensor, "C H W"], *, a
             _Trial(classifier, images).check()
         except Exception as error:
             _restore(classifier.model, buffers)
-            if alone or not out_of_memory(error):
+            if not out_of_memory(error):
                 raise
+            if alone:  # there is nothing that could be asked twice; who asks next is told of the memory
+                return
             check_repeatable(classifier, image, alone=True)
         known.add(key)
 
 
 def accompanied(image: Float[Tensor, "C H W"]) -> Float[Tensor, "2 C H W"]:
-    """A batch of the photograph and a black one."""
-    return torch.stack([image, torch.zeros_like(image)])
+    """A batch of the photograph and another one; see :func:`another`."""
+    return torch.stack([image, another(image)])
+
+
+def another(image: Float[Tensor, "C H W"]) -> Float[Tensor, "C H W"]:
+    """A photograph that is little like one: turned, and as dark as that is bright.
+
+    It is not of one colour, of which a network that standardises its input knows nothing.
+    """
+    dark = image.flip(-1, -2) / 4
+    return dark if float(image.mean()) >= 0.5 else 1 - dark
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from unseen.classifier.black_box import REMOVALS_THAT_PAINT, refuse_black_box
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import revision
+from unseen.classifier.repeatability import check_repeatable
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.system.arguments import Integer, conform, integer
 from unseen.system.options import Options
@@ -31,7 +32,8 @@ MaskedForward = Callable[[Tensor, Tensor], Tensor]
 """One differentiable pass on the network's device, from pixels (N, C, H, W) and masks (N, H, W) to logits (N, K).
 
 It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth:`Classifier.check`. One that may fall
-short has ``notes``, plain sentences that the reader of what came of it must know.
+short has ``notes``, plain sentences that the reader of what came of it must know; one that holds for one photograph at
+a time only has ``alone``, true.
 """
 
 Masks = Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
@@ -110,12 +112,14 @@ class Removal(Options, ABC):
 
         Raises:
             ParameterError: the image is not (C, H, W), float, finite and in [0, 1].
+            ModelError: the model answers the same photograph differently.
             NotApplicableError: the model has an operation for which this removal has no sound rule, or is a black box
                 and this removal looks inside.
         """
         check_image(image)
         self.check_black_box(classifier)
         size = None if batch_size is None else integer("batch size", batch_size)
+        check_repeatable(classifier, image, alone=size == 1)
         return MaskedClassifier(classifier, image, self, batch_size=size, progress=progress)
 
     @property
@@ -183,9 +187,15 @@ class MaskedClassifier:
         if self.image.is_inference():
             self.image = self.image.clone()
         self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)
+        if getattr(self.forward, "alone", False) and self.batch_size != 1:
+            raise NotApplicableError(
+                f"under {self.removal.name} {self.classifier.name} says something else of a photograph when others are "
+                "in the batch; use batch size 1, or choose another removal"
+            )
         self.batch = self.batch_size or _default_batch(self.classifier)
         self.pixels = self.image.to(self.classifier.device)[None]
         self._known: dict[Hashable, tuple[Hashable, Any]] = {}
+        self._notes: dict[str, None] = {}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -194,8 +204,12 @@ class MaskedClassifier:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How the removal fell short of what it promises, in plain sentences."""
-        return tuple(getattr(self.forward, "notes", ()))
+        """What the reader of all that came of it must know, such as how the removal fell short; plain sentences."""
+        return tuple(dict.fromkeys([*getattr(self.forward, "notes", ()), *self._notes]))
+
+    def note(self, sentence: str) -> None:
+        """Add to :attr:`notes`, once."""
+        self._notes[sentence] = None
 
     def announce(self, stage: str, expected: int | None = None) -> None:
         """Name the work that follows, and the evaluations that are done when it is over, where they can be counted.
@@ -297,7 +311,7 @@ class MaskedClassifier:
 
     @contextmanager
     def for_image(self, image: Float[Tensor, "C H W"]) -> Iterator[MaskedClassifier]:
-        """Another photograph under the same removal, whose evaluations, seconds and progress are counted here.
+        """Another photograph under the same removal, whose evaluations, seconds, progress and notes count here.
 
         Raises:
             ParameterError: see :meth:`Removal.bind`.
@@ -320,6 +334,8 @@ class MaskedClassifier:
             yield other
         finally:
             count(other.evaluations)
+            for sentence in other.notes:
+                self.note(sentence)
             self.seconds += other.seconds
             self.batch = min(self.batch, other.batch)
 

@@ -74,7 +74,8 @@ def test_backward_passes_are_in_evaluation_mode_too() -> None:
     model = Network(told).train()
     for ask in (gradient, last_features, lambda masked, target: rectified_gradient(masked, target, "guided")):
         ask(bound(model), 0)
-    assert seen == [False] * 3
+    assert len(seen) >= 3
+    assert not any(seen)
     assert model.training
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from helpers.networks import Network, bound, logit, top
 from unseen import Classifier
 from unseen.errors import ParameterError
+from unseen.explainers import METHODS
 from unseen.explainers.gradients.derivatives import derivatives
 from unseen.explainers.gradients.integrated import (
     ExpectedGradients,
@@ -153,6 +154,24 @@ def test_a_gap_that_is_left_is_told() -> None:
     found = IntegratedGradients(most=17).attribute(Evaluator(masked, 0), 0, None)
     assert not found.record["converged"]
     assert "after 17 gradients" in found.notes[0]
+
+
+@pytest.mark.parametrize("name", ["integrated-gradients", "expected-gradients:samples=8"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_gap_is_told_where_the_score_does_not_change(name: str, dtype: torch.dtype) -> None:
+    """Nothing but rounding is left of the difference, of which no share makes sense."""
+    bumpy = of(lambda x: 1000 + 1e-4 * (x * 0.01).sin().mean((1, 2, 3)).to(dtype))
+    found = METHODS.create(name)(bumpy, 0)
+    assert not any("%" in note for note in found.notes)
+    assert found.record["map"]["converged"]
+
+
+def test_a_sum_where_the_score_only_goes_up_and_down_is_told_without_a_share() -> None:
+    there_and_back = of(lambda x: (400 * x.mean((1, 2, 3))).sin())
+    there_and_back.image.fill_(37 * 2 * torch.pi / 400)
+    found = IntegratedGradients(most=17).attribute(Evaluator(there_and_back, 0), 0, None)
+    assert not found.record["converged"]
+    assert "does not change at all" in found.notes[0]
 
 
 def test_baselines_are_colours_of_pixels() -> None:

@@ -186,7 +186,7 @@ REFUSED: dict[str, Join] = {
     "detach": lambda net, x: (lambda h: net.judge(h + h.detach()))(net.first(x).relu()),
     "data": lambda net, x: (lambda h: net.judge(h + h.data))(net.first(x).relu()),
     "mul is called without gradients": without_gradients,
-    "dropout drops at random": lambda net, x: net.judge(F.dropout(net.first(x).relu(), 0.5)),
+    "dropout drops at random": lambda net, x: net.judge(net.first(x).relu() + 0 * F.dropout(net.first(x), 0.5)),
     "div rounds": lambda net, x: net.judge(torch.div(net.first(x), 0.1, rounding_mode="floor")),
     "gt": lambda net, x: (lambda h: net.judge(h * (h > 0)))(net.first(x)),
     "maximum": lambda net, x: net.judge(torch.maximum(net.first(x), torch.zeros(()))),

@@ -24,6 +24,7 @@ from helpers.checks import (
 )
 from helpers.reference import Map, Reference
 from unseen.errors import ModelError, NotApplicableError
+from unseen.removal import REMOVALS
 from unseen.removal.deactivation.activation import ActivationDeactivation
 
 SIZE = (8, 8)
@@ -214,7 +215,7 @@ def test_a_tensor_from_numpy_is_refused_unless_it_is_the_same_in_every_pass() ->
         return m.mid(x * torch.from_numpy(OUTSIDE.numpy() + passes[-1]))
 
     with pytest.raises(NotApplicableError, match="numpy"):
-        logits(randomise(Network(differs)), photo(SIZE), torch.ones(1, *SIZE))
+        ActivationDeactivation().forward(classifier_of(randomise(Network(differs)), SIZE), photo(SIZE))
     constant = Network(lambda m, x: m.mid(x * torch.from_numpy(OUTSIDE.numpy().copy())))
     plain = Network(lambda m, x: m.mid(x * OUTSIDE))
     asked = [logits(randomise(model), photo(SIZE), torch.ones(1, *SIZE)) for model in (constant, plain)]
@@ -248,3 +249,37 @@ def test_an_object_with_logits_is_understood() -> None:
     image, masks = photo(SIZE), masks_for(SIZE)
     got = logits(Output(), image.float(), masks)
     torch.testing.assert_close(got[2], image[:, 2:5, :4].mean((1, 2)).float())
+
+
+def mean_by_numpy(x: Tensor) -> list[float]:
+    return [float(value) for value in x.numpy().mean((1, 2, 3))]
+
+
+def sum_of_lists(x: Tensor) -> list[float]:
+    return [sum(one[0].flatten().tolist()) for one in x]
+
+
+def a_corner(x: Tensor) -> list[float]:
+    return [one[0, 0, 0].item() for one in x]
+
+
+def the_last_row(x: Tensor) -> list[float]:
+    return x[:, :, -1].mean((1, 2)).tolist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("read", [mean_by_numpy, sum_of_lists, a_corner, the_last_row])
+def test_what_is_read_past_torch_is_noticed_when_the_removal_is_bound(read: Callable[[Tensor], list[float]]) -> None:
+    class Reading(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad(), torch._C.DisableTorchFunction():
+                outside = read(x.detach())
+            return self.head(x.mean((2, 3))) + torch.tensor(outside, dtype=x.dtype)[:, None] * torch.arange(4)
+
+    model = randomise(Reading())
+    with pytest.raises(NotApplicableError, match=r"past torch's functions.*such as 'blur'"):
+        logits(model, photo(SIZE), torch.ones(1, *SIZE))
+    assert REMOVALS.create("blur").bind(classifier_of(model, SIZE), photo(SIZE))(torch.ones(1, *SIZE)).shape == (1, 4)

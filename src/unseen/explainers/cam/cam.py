@@ -29,6 +29,7 @@ from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.removal.deactivation.features import LITTLE, FeatureMap, Features, last_features
+from unseen.removal.slope import note_false_slope
 from unseen.system.options import Meaning, check
 
 ChannelWeights = Annotated[
@@ -236,6 +237,8 @@ class ActivationMap(FromFeatures):
         del seed, domain
         masked = evaluate.masked
         features = last_features(masked, evaluate.target, score=self.score)
+        if self.weights not in ("eigen-cam", "ablation-cam"):
+            note_false_slope(masked, evaluate.target)
         if self.weights == "ablation-cam":
             masked.announce("channels", masked.evaluations + features.channels)
         return self.findings(features, activation_map(features, self.weights))

@@ -26,6 +26,7 @@ from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
 from unseen.removal.deactivation.features import Features, last_features
+from unseen.removal.slope import note_false_slope
 from unseen.system.options import Count, Meaning, Positive
 
 _SETTLED = 0.05
@@ -205,6 +206,7 @@ class OptiCam(FromFeatures):
         """See :func:`opti_cam`."""
         del seed, domain
         masked = evaluate.masked
+        note_false_slope(masked, evaluate.target)
         features = last_features(masked, evaluate.target, score=self.score)
         found, history = opti_cam(masked, features, self)
         made = self.findings(features, found, scores=history)

@@ -11,8 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier.differentiation import differentiable_logits, differentiated
-from unseen.classifier.scores import Score, score_of
+from unseen.classifier.scores import Score, Scores, score_of
 from unseen.removal import MaskedClassifier
+from unseen.removal.slope import note_false_slope
 from unseen.system.options import Meaning, check
 
 Channels = Annotated[
@@ -27,10 +28,11 @@ def derivatives(
     count: int,
     target: int,
     score: Score = "logit",
-) -> Iterator[tuple[Float[Tensor, "N C H W"], Float[Tensor, " N"]]]:
-    """Gradients of the score with respect to pixels, and the scores, a batch at a time.
+) -> Iterator[tuple[Float[Tensor, "N C H W"], Scores]]:
+    """Gradients of the score with respect to pixels, and the scores, T = 1, a batch at a time.
 
-    The plain network is asked, with nothing hidden. Its parameters receive no gradients.
+    The plain network is asked, with nothing hidden. Its parameters receive no gradients. Where its gradient is not the
+    slope of what it computes, that is noted.
 
     Args:
         masked: the classifier, with whose batches, counts and progress the passes go.
@@ -43,13 +45,15 @@ def derivatives(
         NotApplicableError: the network's logits cannot be differentiated.
     """
 
-    def evaluate(first: int, last: int) -> tuple[Tensor, Tensor]:
+    def evaluate(first: int, last: int) -> tuple[Tensor, Scores]:
         images = pixels(first, last).to(masked.classifier.device).detach().requires_grad_()
         with masked.classifier.frozen(), torch.enable_grad():
-            values = differentiable_scores(masked, images, target, score)
-            (gradients,) = differentiated(masked.classifier, values.sum(), [images])
-        return gradients.float().cpu(), values.detach()
+            logits = differentiable_logits(masked.classifier, images).cpu().double()
+            asked = score_of(masked.classifier.outputs, logits, score)[:, target]
+            (gradients,) = differentiated(masked.classifier, asked.sum(), [images])
+        return gradients.float().cpu(), Scores.of(masked.classifier, logits, [target], score)
 
+    note_false_slope(masked, target)
     yield from masked.in_batches(count, evaluate)
 
 

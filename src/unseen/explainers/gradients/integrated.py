@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import score_of
+from unseen.classifier.scores import Scores
 from unseen.errors import ParameterError
 from unseen.explainers.gradients.baselines import Baseline, baseline_of
 from unseen.explainers.gradients.derivatives import derivatives, over_channels, stream
@@ -40,13 +40,15 @@ class Path:
         values: what each pixel value adds, float32, shape (C, H, W).
         difference: the score of the photograph minus that of the baseline (their mean, where there are several).
         evaluations: passes with a gradient.
-        converged: whether the gap came below the tolerance.
+        converged: whether the gap came below the tolerance, or below the rounding of the scores.
+        rounding: how much of the difference may be rounding of the scores.
     """
 
     values: Tensor
     difference: float
     evaluations: int
     converged: bool
+    rounding: float = 0.0
 
     @property
     def gap(self) -> float:
@@ -64,7 +66,8 @@ def integrated_gradients(
 
     The integral is taken by the trapezoidal rule on 16 intervals; then the intervals are halved whose own gap, the
     difference of the scores at their ends minus the integral over them, is largest, until both the sum of the gaps and
-    the root of the sum of their squares (so that it is not small by chance) are below the tolerance.
+    the root of the sum of their squares (so that it is not small by chance) are below the tolerance, or below what the
+    scores round by.
 
     Args:
         masked: the classifier and its photograph.
@@ -80,6 +83,7 @@ def integrated_gradients(
     if baseline.shape != image.shape:
         raise ParameterError(f"the baseline has shape {tuple(baseline.shape)}; expected {tuple(image.shape)}")
     change = image - baseline
+    rounding = 0.0
     seen: dict[float, tuple[Tensor, float, float]] = {}
     """By the share of the way: the gradient, the score, and the slope of the score along the way."""
 
@@ -87,10 +91,12 @@ def integrated_gradients(
         def pixels(first: int, last: int) -> Tensor:
             return baseline + torch.tensor(shares[first:last], dtype=torch.float32)[:, None, None, None] * change
 
+        nonlocal rounding
         number = 0
-        for gradients, values in derivatives(masked, pixels, len(shares), target, options.score):
+        for gradients, scores in derivatives(masked, pixels, len(shares), target, options.score):
+            rounding = max(rounding, float(scores.errors.max()))
             slopes = gradients.double().flatten(1) @ change.double().flatten()
-            for one, value, slope in zip(gradients, values.tolist(), slopes.tolist(), strict=True):
+            for one, (value,), slope in zip(gradients, scores.values.tolist(), slopes.tolist(), strict=True):
                 seen[shares[number]] = one, value, slope
                 number += 1
 
@@ -100,7 +106,7 @@ def integrated_gradients(
         gaps = {(a, b): seen[b][1] - seen[a][1] - (b - a) * (seen[a][2] + seen[b][2]) / 2 for a, b in pairwise(ends)}
         difference = seen[1.0][1] - seen[0.0][1]
         error = max(abs(sum(gaps.values())), math.hypot(*gaps.values()))
-        converged = error <= options.tolerance * abs(difference)
+        converged = error <= max(options.tolerance * abs(difference), rounding)
         room = min(_FIRST - 1, options.most - len(seen))
         if converged or room < 1:
             break
@@ -109,7 +115,7 @@ def integrated_gradients(
     mean = torch.zeros(image.shape, dtype=torch.float64)
     for a, b in pairwise(ends):
         mean += (b - a) / 2 * (seen[a][0] + seen[b][0])
-    return Path((mean * change).float(), difference, len(seen), converged)
+    return Path((mean * change).float(), difference, len(seen), converged, rounding)
 
 
 def expected_gradients(
@@ -133,7 +139,7 @@ def expected_gradients(
 
     Returns:
         Complete in expectation; its gap is the error of sampling. ``converged`` is true where the gap is below a
-        twentieth of the difference.
+        twentieth of the difference, or below what the scores round by.
 
     Raises:
         NotApplicableError: the network cannot be differentiated.
@@ -155,15 +161,15 @@ def expected_gradients(
             number += 1
 
     @torch.no_grad()
-    def evaluate(first: int, last: int) -> Tensor:
+    def evaluate(first: int, last: int) -> Scores:
         images = torch.stack([image if i == samples else background(i) for i in range(first, last)])
-        logits = masked.classifier.logits(images)
-        return score_of(masked.classifier.outputs, logits.double(), options.score)[:, target]
+        return Scores.of(masked.classifier, masked.classifier.logits(images), [target], options.score)
 
-    scores = torch.cat(list(masked.in_batches(samples + 1, evaluate)))
-    difference = float(scores[-1] - scores[:-1].mean())
-    gap = difference - float(values.sum()) / samples
-    return Path((values / samples).float(), difference, samples, abs(gap) <= 0.05 * abs(difference))
+    scores = Scores.joined(masked.in_batches(samples + 1, evaluate))
+    difference, rounding = float(scores.values[-1] - scores.values[:-1].mean()), float(scores.errors.max())
+    gap = abs(difference - float(values.sum()) / samples)
+    converged = gap <= max(0.05 * abs(difference), rounding)
+    return Path((values / samples).float(), difference, samples, converged, rounding)
 
 
 @dataclass(frozen=True)
@@ -259,15 +265,18 @@ class ExpectedGradients(FromGradients):
 
 
 def _findings(found: Path, method: FromGradients) -> Findings:
-    gap = abs(found.gap) / max(abs(found.difference), 1e-12)
-    notes = () if found.converged else (
-        f"the map adds up to {found.difference - found.gap:.3g} where the {method.score} changes by "
-        f"{found.difference:.3g}: a gap of {100 * gap:.1f} % after {found.evaluations} gradients",
-    )  # fmt: skip
+    total = f"the map adds up to {found.difference - found.gap:.3g} after {found.evaluations} gradients"
+    if found.converged:
+        notes = []
+    elif abs(found.difference) <= found.rounding:
+        notes = [f"{total}, though from the baseline to the photograph the {method.score} does not change at all"]
+    else:
+        gap = 100 * abs(found.gap / found.difference)
+        notes = [f"{total}, where the {method.score} changes by {found.difference:.3g}: a gap of {gap:.1f} %"]
     record = {
         "difference": found.difference,
         "completeness_gap": found.gap,
         "gradients": found.evaluations,
         "converged": found.converged,
     }
-    return Findings(over_channels(found.values, method.channels), notes=notes, record=record)
+    return Findings(over_channels(found.values, method.channels), notes=tuple(notes), record=record)

@@ -26,6 +26,7 @@ from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.removal.slope import note_false_slope
 from unseen.system.options import Meaning
 
 RectifierRule = Annotated[
@@ -87,6 +88,7 @@ def rectified_gradient(
             (gradients,) = differentiated(masked.classifier, value, [image])
         return gradients[0].float().cpu()
 
+    note_false_slope(masked, target)
     (result,) = masked.in_batches(1, evaluate)
     return result
 

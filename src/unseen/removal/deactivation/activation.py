@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from unseen.classifier import Classifier
 from unseen.classifier.black_box import refuse_closed
 from unseen.classifier.borrowing import borrowed
+from unseen.classifier.repeatability import another
 from unseen.classifier.rounding import rounding
 from unseen.errors import ModelError, NotApplicableError, UnseenError
 from unseen.registry import spec
@@ -44,8 +45,8 @@ class ActivationDeactivation(Removal):
 
     Works in any trained network of convolutions, attention or layers that mix tokens, untouched. With nothing hidden
     the logits are those of the plain network (Theorem 1), to the last bit where the same kernels compute the same batch
-    in the same layout; up to :func:`~unseen.classifier.rounding.rounding` this is checked on the photograph when a
-    classifier is first bound. Hidden pixels never reach the network: changing them changes nothing.
+    in the same layout. Hidden pixels never reach the network: changing them changes nothing. Both are checked on the
+    photograph, up to :func:`~unseen.classifier.rounding.rounding`, when a classifier is first bound.
 
     When masks travel ``dilating``, a position is on as soon as its window holds more than τ of positions that are on
     (the paper's rule): deep layers see everything that touches the visible part, which gives parts that survive on
@@ -140,12 +141,15 @@ class ActivationDeactivation(Removal):
 
         with classifier.evaluating():
             if self not in known.verified:
-                _verify(classifier, image, passed, known)
+                if not _holds_in_company(classifier, image, passed, known):
+                    known.alone.add(self)
+                check_unseen(classifier, image, passed, at_once=1 if self in known.alone else 4)
                 alone = (self.travel, self.fill, self.pooling) == ("pooled", "zero", "active")
                 mixing = not known.followed.isdisjoint(MIXING_RULES)  # attention may keep the size that it saw last
                 if alone and not mixing and _can_be_cut(classifier, image, passed):
                     known.cut.add(self)
                 known.verified.add(self)
+        passed.alone = self in known.alone  # type: ignore[attr-defined]
         return passed
 
     def watched(
@@ -189,36 +193,89 @@ class _Known:
     verified: set[ActivationDeactivation] = field(default_factory=set)
     cut: set[ActivationDeactivation] = field(default_factory=set)
     """Those whose passes may run on a part of the photograph."""
+    alone: set[ActivationDeactivation] = field(default_factory=set)
+    """Those whose passes must see one photograph at a time."""
 
 
 _KNOWN: WeakKeyDictionary[Classifier, _Known] = WeakKeyDictionary()
 
 
 @torch.no_grad()
-def _verify(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor], known: _Known) -> None:
-    """Theorem 1 on this photograph: beside a half-hidden copy, the unhidden one gives the plain network's logits."""
+def _holds_in_company(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor], known: _Known) -> bool:
+    """Theorem 1 on this photograph: beside a half-hidden copy, the unhidden one gives the plain network's logits.
+
+    Returns:
+        False if it does so only alone.
+    """
     pixels = image.to(classifier.device).expand(2, -1, -1, -1)
     masks = torch.ones(2, *image.shape[1:], device=classifier.device, dtype=torch.float32)
     masks[1, :, image.shape[2] // 2 :] = 0
-    expected = passed(pixels, masks, learning=True)[0]
+    expected = classifier.logits(image[None])[0]
+    passed(pixels, masks, learning=True)
     if known.unknown:
         met = known.unknown
         passed((pixels + 0.5) % 1, masks, learning=True)
         known.literals |= met & known.unknown
     try:
-        got = passed(pixels, masks)[0]
+        got = passed(pixels, masks)[0].float().cpu()
     except ModelError as error:
         raise NotApplicableError(
             f"with half of the photograph switched off, {str(error).partition(';')[0]}, which the plain network does "
             "not (does it divide by what is switched off?); choose another removal"
         ) from error
-    change = float((got - expected).abs().max())
-    if change > rounding(classifier.dtype, classifier.device) * max(1.0, float(expected.abs().max())):
+    change, allowed = _change(classifier, got, expected)
+    if change <= allowed:
+        return True
+    by_itself, _ = _change(classifier, passed(pixels[:1], masks[:1])[0].float().cpu(), expected)
+    if by_itself > allowed:
         raise NotApplicableError(
             f"ad changes the logits of {classifier.name} by {change:.2g} with nothing "
             "hidden; the network is not deterministic or depends on the other photographs of a batch: "
             "choose another removal"
         )
+    return False
+
+
+def _change(classifier: Classifier, got: Tensor, expected: Tensor) -> tuple[float, float]:
+    """By how much logits differ, and by how much they may."""
+    allowed = rounding(classifier.dtype, classifier.device) * max(1.0, float(expected.abs().max()))
+    return float((got - expected).abs().max()), allowed
+
+
+@torch.no_grad()
+def check_unseen(
+    classifier: Classifier, image: Float[Tensor, "C H W"], passed: MaskedForward, *, at_once: int = 4
+) -> float:
+    """See that pixels which are hidden are without effect, in either half of the photograph; four images.
+
+    What a network computes past torch's functions, with NumPy or through raw memory, cannot be followed, and sees them.
+
+    Args:
+        classifier: the model.
+        image: at its resolution.
+        passed: a masked pass of it under ``ad``.
+        at_once: images a pass.
+
+    Returns:
+        By how much the logits change.
+
+    Raises:
+        NotApplicableError: by more than rounding.
+    """
+    half = torch.zeros(image.shape[1:], dtype=torch.bool)
+    half[: len(half) // 2] = True
+    other = another(image)
+    pixels = torch.stack([image, torch.where(half, image, other), image, torch.where(half, other, image)])
+    masks = torch.stack([half, half, ~half, ~half]).float()
+    some = [torch.split(each.to(classifier.device), at_once) for each in (pixels, masks)]
+    logits = torch.cat([passed(*pair) for pair in zip(*some, strict=True)])
+    change, allowed = _change(classifier, logits[::2], logits[1::2])
+    if change > allowed:
+        raise NotApplicableError(
+            f"pixels that ad hides change the logits of {classifier.name} by {change:.2g}: its code takes them past "
+            "torch's functions; let it compute with torch alone, or choose a removal that paints, such as 'blur'"
+        )
+    return change
 
 
 @torch.no_grad()
