@@ -179,6 +179,17 @@ def test_timm_of_another_size_under_a_prefix(tmp_path: Path) -> None:
         torch.testing.assert_close(classifier.logits(pixels), original(classifier.normalise(pixels)))
 
 
+def test_timm_of_one_channel(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    original = timm.create_model("resnet18", in_chans=1, num_classes=3).eval()
+    classifier = load_classifier(f"timm:resnet18@{saved(original, tmp_path / 'grey.pth')}", device="cpu")
+    assert classifier.preprocessing.channels == 1
+    assert "takes 1 channels" in classifier.notes[0]
+    pixels = torch.rand(2, 1, 224, 224)
+    with torch.no_grad():
+        torch.testing.assert_close(classifier.logits(pixels), original(classifier.normalise(pixels)))
+
+
 def test_timm_errors(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'resnet50'"):
         load_classifier("timm:resnet5O")

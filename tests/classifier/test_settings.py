@@ -30,7 +30,11 @@ def test_texts(text: str, expected: dict[str, Any]) -> None:
     assert settings_of(text) == expected
 
 
-@pytest.mark.parametrize("one", [Preprocessing(), Preprocessing((7, 7), None), WHOLE])
+BANDS = Preprocessing((8, 8), None, mean=(0.5, 10), std=(0.5, 20), range=((0, 1), (-100, 100)), unit="HU")
+GREY = Preprocessing((8, 8), None, mean=(0,), std=(1,), fit="letterbox", border=0.5, standardise="image")
+
+
+@pytest.mark.parametrize("one", [Preprocessing(), Preprocessing((7, 7), None), WHOLE, BANDS, GREY])
 def test_what_is_written_reads_back_over_any_base(one: Preprocessing) -> None:
     for base in (None, Preprocessing(), WHOLE):
         assert applied(settings_of(written(one)), base) == one
@@ -40,6 +44,8 @@ def test_what_is_written_reads_back_over_any_base(one: Preprocessing) -> None:
 def test_files_and_records(tmp_path: Path) -> None:
     path = tmp_path / "it.json"
     record = {"provenance": {"classifier": {"name": "m", "preprocessing": asdict(WHOLE)}}, "format": "…"}
+    path.write_text(json.dumps(asdict(BANDS)))
+    assert applied(settings_of(path), None) == BANDS
     for content in (asdict(WHOLE), {"preprocessing": asdict(WHOLE)}, record["provenance"], record):
         path.write_text(json.dumps(content))
         assert applied(settings_of(path), None) == WHOLE

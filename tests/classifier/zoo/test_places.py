@@ -253,6 +253,17 @@ def test_what_a_file_says_is_read_and_what_it_does_not_say_is_noted(tmp_path: Pa
     assert list(found) == ["out0", "out1"]
 
 
+def test_channels_are_read_from_the_file(tmp_path: Path) -> None:
+    path = graph(tmp_path / "four.onnx", ["n", 4, 32, 48])
+    classifier = load_classifier(f"onnx:{path}")
+    assert classifier.preprocessing.channels == 4
+    assert "does not say how its 4 channels were prepared" in classifier.notes[0]
+    given = load_classifier(f"onnx:{path}", preprocessing="mean=0,0,0,0,std=1,1,1,1")
+    bands = torch.rand(2, 4, 32, 48, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(given.logits(bands), bands.mean((2, 3)))
+    assert given.notes == ()
+
+
 def test_other_files_of_onnx_are_told_what_is_wrong(tmp_path: Path) -> None:
     def refused(message: str, spec: str, **options: str) -> None:
         with pytest.raises(UnseenError, match=message):
@@ -311,6 +322,25 @@ def test_other_files_are_no_torchscript(tmp_path: Path) -> None:
         load_classifier(f"torchscript:{tmp_path / 'weights.pt'}")
     with pytest.raises(ModelError, match="there is no file"):
         load_classifier(f"torchscript:{tmp_path / 'no.pt'}")
+
+
+# ---- the manual ------------------------------------------------------------------------------------------------------
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["of_network", "of_function --removal grey", "scores --preprocessing size=64,mean=0,0,0,std=1,1,1 --removal grey"],
+)
+def test_the_manuals_model_is_explained(
+    words: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (EXAMPLES.parent / "docs" / "models.md").read_text().replace("\\\n    ", "")
+    assert f"$ unseen explain photo.jpg --model python:examples/own_model.py:{words}\n" in page
+    asked = f"python:{EXAMPLES / 'own_model.py'}:{words}".split()
+    code, _, err = explained(capsys, photo, tmp_path / "a", "--model", *asked)
+    assert (code, err) == (0, "")
 
 
 # ---- an address ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from unseen.errors import ModelError
 
 
 def load(name: str, weights: Path | None) -> Loaded:
-    """The network of the file; the size of its input is read from it where it is fixed.
+    """The network of the file; the size and the channels of its input are read from it where they are fixed.
 
     Raises:
         ModelError: ONNX Runtime is not installed, the file cannot be run, or it takes no images.
