@@ -85,9 +85,11 @@ def written(preprocessing: Preprocessing) -> str:
 
 
 def _formed(name: str, value: Any) -> Any:
-    """A value in the form that its field has: lists as tuples, one side as two, the ends of ranges in pairs."""
+    """A value in the form that its field has: lists as tuples, one side as two, one channel in a tuple, ranges in pairs."""
     if name == "size" and isinstance(value, int):
         return value, value
+    if name in ("mean", "std") and isinstance(value, int | float):
+        return (value,)
     if not isinstance(value, list | tuple):
         return value
     if name == "range" and len(value) > 2 and not isinstance(value[0], list | tuple):
