@@ -31,7 +31,10 @@ MAX_ASPECT = 32
 
 _AT_SMALLER_SIZE = ("JPEG", "MPO", "JPEG2000")
 _BYTES = {"WEBP": 23, "AVIF": 16, "TIFF": 10}
-"""Bytes a pixel that decoding takes at its peak; measured, 8 for what is not named."""
+"""Bytes a pixel that decoding takes at its peak, at most, 10 for what is not named.
+
+Measured as the growth of the peak resident memory on made pictures of 36 million pixels: WebP 16; AVIF, TIFF and PNG
+with alpha or 16 bits 9; the others 6 or less."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "MPO", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 
@@ -114,7 +117,7 @@ def _decoded(image: Image.Image, where: str) -> Image.Image:
         image.reduce = factor.bit_length() - 1  # type: ignore[method-assign,assignment]
     elif factor > 1 and kind in _AT_SMALLER_SIZE:
         image.draft(image.mode, (image.width // factor, image.height // factor))
-    needed = image.width * image.height * _BYTES.get(kind, 8)
+    needed = image.width * image.height * _BYTES.get(kind, 10)
     if kind not in _AT_SMALLER_SIZE and needed > MAX_BYTES:
         shape = f"{image.width} × {image.height} pixels"
         raise PhotoError(
