@@ -85,7 +85,7 @@ def written(preprocessing: Preprocessing) -> str:
 
 
 def _formed(name: str, value: Any) -> Any:
-    """A value in the form that its field has: lists as tuples, one side as two, one channel in a tuple, ranges in pairs."""
+    """A value as its field has it: lists as tuples, a side as two, a channel in a tuple, ranges in pairs."""
     if name == "size" and isinstance(value, int):
         return value, value
     if name in ("mean", "std") and isinstance(value, int | float):
