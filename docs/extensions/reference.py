@@ -36,7 +36,10 @@ PACKAGES = {
 ELSEWHERE = [
     ("py:.*", r"(abc|argparse|builtins|collections|contextlib|dataclasses|enum|functools|os|pathlib|types|typing)\..*"),
     ("py:.*", r"(hypothesis|jaxtyping|matplotlib|numpy|PIL|safetensors|torch|transformers|nn|np|F)\..*"),
-    ("py:.*", r"(Tensor|Float|Bool|Int|Shaped|Figure|Axes|Module|Function|NDArray|Any|Path|Image|optional|T|R)"),
+    (
+        "py:.*",
+        r"(Tensor|Float|Bool|Int|Shaped|Figure|Axes|Module|Function|NDArray|Any|Path|(Image.)?Image|optional|T|R)",
+    ),
     ("py:.*", r"unseen\..*\.(_\w+|T|R)"),  # private bases, and type variables
     ("py:.*", r"[\s'\"]*[*#]?[\w*+|\s.…'\"-]*['\"]|['\"].*|[\w*]+( [\w*]+)*'?"),
 ]

@@ -136,6 +136,6 @@ def test_a_scripted_network_is_refused_with_a_removal_that_works(removal: str) -
     torch.manual_seed(0)
     network = nn.Sequential(*layers)
     compiled = scripted(network)
-    with pytest.raises(NotApplicableError, match="or choose a removal that paints, such as 'zero'"):
+    with pytest.raises(NotApplicableError, match="or choose a removal that paints, such as 'grey' or 'blur'"):
         asked(compiled, "occlusion", "ad")
     torch.testing.assert_close(asked(compiled, "occlusion", removal), asked(network, "occlusion", removal))

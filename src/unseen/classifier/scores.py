@@ -35,13 +35,12 @@ def score_of(outputs: Outputs, scores: Float[Tensor, "N T"], score: Score) -> Fl
 class Scores(NamedTuple):
     """What is asked of targets under masks, one row a mask.
 
-    A reading may be wrong by what the scores may be, passed on to first order: Σ |∂reading / ∂z| · |δz|, with |δz| a
-    share of |z| (:func:`~unseen.classifier.rounding.resolution`). So probabilities near 1, or those of a model whose
-    logits are tiny, are told apart as finely as their logits are.
+    ``values`` are float64, shape (N, T); ``errors``, of the same shape, are by how much each may be rounding, ≥ 0.
 
-    Attributes:
-        values: float64, shape (N, T).
-        errors: by how much each may be rounding, ≥ 0, float64, shape (N, T).
+    A reading may be wrong by what the scores may be, passed on to first order: the sum over the scores z of the size of
+    the reading's derivative with respect to z, times a share of the size of z
+    (:func:`~unseen.classifier.rounding.resolution`). So probabilities near 1, or those of a model whose logits are
+    tiny, are told apart as finely as their logits are.
     """
 
     values: Tensor

@@ -95,6 +95,8 @@ def run_lengths(mask: NDArray[np.bool_], size: tuple[int, int], corner: tuple[in
     """How many pixels in turn are outside and inside, down the columns from left to right; the first are outside.
 
     Example:
+        >>> import numpy as np
+        >>> from unseen.explanation.regions import run_lengths
         >>> run_lengths(np.array([[False, True], [True, True]]), (2, 2))
         [1, 3]
     """

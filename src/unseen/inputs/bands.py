@@ -17,7 +17,7 @@ from unseen.inputs.reading import stored
 from unseen.inputs.stored import Stored
 
 PHOTOGRAPH = (0.0, 1.0)
-"""The range of photographs: numbers of a type with a known white are divided by it."""
+"""The range of photographs; numbers of a type with a known white are divided by it."""
 
 LUMINANCE = (0.299, 0.587, 0.114)
 """Of red, green and blue; ITU-R BT.601, as Pillow converts."""

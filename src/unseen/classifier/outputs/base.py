@@ -7,6 +7,7 @@ a column of the scores, and everything downstream indexes that column.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
@@ -107,7 +108,7 @@ class Outputs(Options, ABC):
         del targets
         return f"class {target}"
 
-    def listed(self, targets: int) -> range:
+    def listed(self, targets: int) -> Sequence[int]:
         """The targets that are told in a list of the model's answers."""
         return range(targets)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Bool, Float, Int
@@ -50,7 +51,7 @@ class Derived(Outputs):
         """See :meth:`Outputs.unnamed`."""
         return self.like.unnamed(target, targets)
 
-    def listed(self, targets: int) -> range:
+    def listed(self, targets: int) -> Sequence[int]:
         """See :meth:`Outputs.listed`."""
         return self.like.listed(targets)
 

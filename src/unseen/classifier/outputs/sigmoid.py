@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log
 from typing import Annotated
@@ -101,7 +102,7 @@ class Sigmoid(Outputs):
         findings = targets // 2 or target + 1
         return f"finding {target}" if target < findings else f"no finding {target - findings}"
 
-    def listed(self, targets: int) -> range:
+    def listed(self, targets: int) -> Sequence[int]:
         """The findings; what is absent is told by their probabilities."""
         return range(targets // 2)
 

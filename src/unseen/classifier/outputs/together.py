@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ class Together(Derived):
             return self.of.unnamed(target, own)
         return " + ".join(self.of.unnamed(member, own) for member in self.members)
 
-    def listed(self, targets: int) -> range:
+    def listed(self, targets: int) -> Sequence[int]:
         """Those of the others."""
         return self.of.listed(targets - 1)
 
