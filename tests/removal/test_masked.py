@@ -210,7 +210,7 @@ class Hard(Removal):
 )  # adapt: test_soft_masks_only_where_the_removal_takes_them
 def test_soft_masks_only_where_the_removal_takes_them() -> None:
     masked = Hard().bind(Classifier(Network(), Preprocessing(size=(5, 7), resize=None)), torch.rand(3, 5, 7))
-    assert masked(torch.ones(5, 7)).shape == (1, 4)
+    assert masked(torch.ones(1, 5, 7)).shape == (1, 4)
     with pytest.raises(ParameterError, match="'hard' takes masks of 0 and 1 only"):
         masked(torch.full((1, 5, 7), 0.5))
     assert Hard().to_dict() == {"name": "hard"}
@@ -219,8 +219,7 @@ def test_soft_masks_only_where_the_removal_takes_them() -> None:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (torch.rand(5, 7), "shape"),
-        (torch.rand(5, 7), "shape"),
+        (torch.rand(1, 5, 7), "shape"),
         (torch.zeros(3, 5, 7, dtype=torch.uint8), "dtype"),
         (torch.full((3, 5, 7), 1.01), r"in \[0, 1\]"),
         (torch.full((3, 5, 7), -0.01), r"in \[0, 1\]"),

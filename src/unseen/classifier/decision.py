@@ -78,7 +78,7 @@ class Decision:
     def top(self) -> list[dict[str, Any]]:
         """The five likeliest classes or findings, ready for JSON: index, label, probability."""
         listed = self.classifier.outputs.listed(len(self.probabilities))
-        best = self.probabilities[listed.start : listed.stop].topk(min(5, len(listed)))
+        best = self.probabilities[listed[0] : listed[-1] + 1].topk(min(5, len(listed)))
         return [
             {"index": int(i), "label": self.classifier.label(int(i)), "probability": float(p)}
             for p, i in zip(best.values, best.indices, strict=True)
