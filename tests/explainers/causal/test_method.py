@@ -112,9 +112,6 @@ def test_every_evaluation_is_accounted_for() -> None:
     assert sum(costs.values()) == findings.record["evaluations"]["parts"]
 
 
-@pytest.mark.xfail(
-    reason="counts passes without those of the check when bound"
-)  # adapt: test_only_the_verification_evaluates_a_set_again
 def test_only_the_verification_evaluates_a_set_again() -> None:
     class Recording(Cells):
         seen: list[bytes]
