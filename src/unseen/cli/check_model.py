@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from unseen.cli.messages import note, print_json, say
-from unseen.cli.options import Flag
+from unseen.cli.options import FROM_THE_SOURCE, Flag, ModelOptions
 from unseen.system.names import lines_of
 from unseen.system.process import tune_allocator, wait_passively
 from unseen.system.progress import progress_bar
@@ -44,9 +44,7 @@ def check_model(
     photo: Annotated[Path, Parameter(name="PHOTO")],
     /,
     *,
-    labels: Path | None = None,
-    preprocessing: str | None = None,
-    outputs: str | None = None,
+    described: ModelOptions = FROM_THE_SOURCE,
     onnx: Flag = False,
     device: str = "auto",
     json: Flag = False,
@@ -60,14 +58,6 @@ def check_model(
         torchscript:FILE, or an address, http://….
     photo
         Any photograph of the kind that the model is for.
-    labels
-        Text file with one class name a line, for a model that brings none.
-    preprocessing
-        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
-        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
-    outputs
-        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
-        by default what the model's source says, else logits.
     onnx
         Compare it also with its copy on ONNX Runtime, which takes some ten seconds.
     device
@@ -81,7 +71,7 @@ def check_model(
 
     tune_allocator()
     with progress_bar(f"loading {model}"):
-        classifier = load_classifier(model, device=device, labels=labels, preprocessing=preprocessing, outputs=outputs)
+        classifier = load_classifier(model, device=device, **asdict(described))
     for told in classifier.notes:
         note(told)
     found = check(classifier, photo, onnx=onnx, progress=True)

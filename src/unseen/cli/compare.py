@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import Flag, Labelled, Listed
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions
 from unseen.errors import OutputError
 from unseen.system.process import wait_passively
 
@@ -39,9 +39,7 @@ def compare(
     methods: Listed = None,
     removals: Listed = None,
     model: str = "efficientnet-lite0",
-    labels: Path | None = None,
-    preprocessing: str | None = None,
-    outputs: str | None = None,
+    described: ModelOptions = FROM_THE_SOURCE,
     target: Labelled = None,
     seed: int = 0,
     batch_size: int | None = None,
@@ -62,14 +60,6 @@ def compare(
     model
         A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
         torchscript:FILE, or an address, http://….
-    labels
-        Text file with one class name a line, for a model that brings none.
-    preprocessing
-        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
-        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
-    outputs
-        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
-        by default what the model's source says, else logits.
     target
         Repeatable. Label or index of the class to explain; of findings also "no LABEL" for absence, and several, which
         must all hold. By default the model's top class.
@@ -113,7 +103,7 @@ def compare(
     try:
         comparison = comparing.compare(
             photo,
-            ready(model, device, labels, preprocessing, outputs, target),
+            ready(model, device, described, target),
             **given,
             target=target[0] if target and len(target) == 1 else target or None,
             seed=seed,

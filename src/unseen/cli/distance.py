@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from unseen.cli.evaluate import chosen
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import Flag, Listed, numbers
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Listed, ModelOptions, numbers
 from unseen.errors import ParameterError, UnseenError
 from unseen.system.process import wait_passively
 from unseen.system.progress import progress_bar
@@ -49,9 +49,7 @@ def distance(
     limit: int | None = None,
     neighbour: int = 10,
     model: str = "efficientnet-lite0",
-    labels: Path | None = None,
-    preprocessing: str | None = None,
-    outputs: str | None = None,
+    described: ModelOptions = FROM_THE_SOURCE,
     seed: int = 0,
     device: str = "auto",
     out: Path = Path("distance"),
@@ -80,14 +78,6 @@ def distance(
     model
         A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
         torchscript:FILE, or an address, http://….
-    labels
-        Text file with one class name a line, for a model that brings none.
-    preprocessing
-        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
-        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
-    outputs
-        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
-        by default what the model's source says, else logits.
     seed
         Random seed.
     device
@@ -120,7 +110,7 @@ def distance(
             open_photo(path)  # a name that is no photograph's is what is wrong first
         raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER or a smaller --limit")
     check_writable(out)
-    classifier = ready(model, device, labels, preprocessing, outputs)
+    classifier = ready(model, device, described)
     with progress_bar("distance", unit="pictures") as listener:
         located = asked.run(judged, known, classifier, store=out / FILE, progress=listener)
     for what, reason in located.failed:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from unseen.cli.messages import complain, note, print_json, say
-from unseen.cli.options import Flag, Listed, numbers
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Listed, ModelOptions, numbers
 from unseen.errors import OutputError, ParameterError, UnseenError
 from unseen.system.process import tune_allocator, wait_passively
 from unseen.system.progress import progress_bar
@@ -50,9 +50,7 @@ def evaluate(
     /,
     *,
     model: str = "efficientnet-lite0",
-    labels: Path | None = None,
-    preprocessing: str | None = None,
-    outputs: str | None = None,
+    described: ModelOptions = FROM_THE_SOURCE,
     methods: Listed = None,
     removals: Listed = None,
     confidence: Listed = None,
@@ -79,14 +77,6 @@ def evaluate(
     model
         A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
         torchscript:FILE, or an address, http://….
-    labels
-        Text file with one class name a line, for a model that brings none.
-    preprocessing
-        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
-        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
-    outputs
-        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
-        by default what the model's source says, else logits.
     methods
         Names from "unseen list methods", separated by commas; by default causal.
     removals
@@ -154,9 +144,7 @@ def evaluate(
         backgrounds=backgrounds,
         seed=seed,
         device=device,
-        labels=labels,
-        preprocessing=preprocessing,
-        outputs=outputs,
+        **asdict(described),
         backend=backend,
         **{name: values for name, values in given.items() if values},
     )

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.mixing import mixed
-from unseen.cli.options import Flag, Labelled, Listed
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions
 from unseen.cli.summary import Explained, write
 from unseen.errors import UnseenError
 from unseen.system.process import wait_passively
@@ -70,9 +70,7 @@ def explain(
     /,
     *,
     model: str = "efficientnet-lite0",
-    labels: Path | None = None,
-    preprocessing: str | None = None,
-    outputs: str | None = None,
+    described: ModelOptions = FROM_THE_SOURCE,
     method: str = "causal",
     of: Listed = None,
     goal: Annotated[str | None, Parameter(name="--for", metavar="GOAL")] = None,
@@ -97,14 +95,6 @@ def explain(
     model
         A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
         torchscript:FILE, or an address, http://….
-    labels
-        Text file with one class name a line, for a model that brings none.
-    preprocessing
-        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
-        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
-    outputs
-        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
-        by default what the model's source says, else logits.
     method
         A name from "unseen list methods", with options after a colon; "unseen list methods NAME" shows them.
     of
@@ -157,7 +147,7 @@ def explain(
     for folder in folders:
         check_writable(folder)
     if found:
-        classifier = ready(model, device, labels, preprocessing, outputs, request.target)
+        classifier = ready(model, device, described, request.target)
     told = True
     try:
         for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):

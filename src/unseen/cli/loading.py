@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from unseen.cli.messages import note
+from unseen.cli.options import ModelOptions
 from unseen.errors import ModelError
 from unseen.system.process import tune_allocator
 from unseen.system.progress import progress_bar
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
     from unseen.classifier.targets import Target
 
 
-def ready(
-    model: str,
-    device: str,
-    labels: Path | None,
-    preprocessing: str | None = None,
-    outputs: str | None = None,
-    target: Target | None = None,
-) -> Classifier:
+def ready(model: str, device: str, described: ModelOptions, target: Target | None = None) -> Classifier:
     """The named model on the device, optimised where that is possible; a target that it does not know is refused.
 
     What must be known of where it comes from is told.
@@ -31,7 +25,7 @@ def ready(
 
     tune_allocator()
     with progress_bar(f"loading {model}"):
-        classifier = load_classifier(model, device=device, labels=labels, preprocessing=preprocessing, outputs=outputs)
+        classifier = load_classifier(model, device=device, **asdict(described))
         if target is not None:
             classifier.asked(target)
         for told in classifier.notes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,6 +18,32 @@ Labelled = Annotated[list[str] | None, Parameter(negative="", metavar="LABEL", s
 
 Listed = Annotated[list[str] | None, Parameter(negative="", metavar="LIST", show_default=False)]
 """Values separated by commas."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ModelOptions:
+    """What is said of a model beside its name; ``None`` leaves it to the model's source.
+
+    Parameters
+    ----------
+    labels
+        Text file with one class name a line, for a model that brings none.
+    preprocessing
+        How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
+        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
+    outputs
+        What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
+        by default what the model's source says, else logits.
+    """
+
+    labels: Path | None = None
+    preprocessing: str | None = None
+    outputs: str | None = None
+
+
+FROM_THE_SOURCE = ModelOptions()
+"""Nothing is said."""
 
 
 def numbers(lists: list[str] | None, what: str) -> tuple[float, ...]:
