@@ -228,6 +228,11 @@ def test_wrong_images_are_refused(image: Tensor, message: str) -> None:
         check_image(image)
 
 
+def test_an_image_of_other_channels_is_refused() -> None:
+    with pytest.raises(ParameterError, match="shape"):
+        Hard().bind(Classifier(Network(), Preprocessing(size=(5, 7), resize=None)), torch.rand(1, 5, 7))
+
+
 def test_batch_size_must_be_positive() -> None:
     with pytest.raises(ParameterError, match="batch size 0"):
         build(Network(), 0)

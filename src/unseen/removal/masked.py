@@ -111,12 +111,14 @@ class Removal(Options, ABC):
         """Masks (N, H, W) → logits (N, K) for this photograph; see :class:`MaskedClassifier`.
 
         Raises:
-            ParameterError: the image is not (C, H, W), float, finite and in [0, 1].
+            ParameterError: the image is not (C, H, W), float, finite and in [0, 1], or has other channels than the
+                classifier prepares.
             ModelError: the model answers the same photograph differently.
             NotApplicableError: the model has an operation for which this removal has no sound rule, or is a black box
                 and this removal looks inside.
         """
         check_image(image)
+        check_channels(classifier, image)
         self.check_black_box(classifier)
         size = None if batch_size is None else integer("batch size", batch_size)
         check_repeatable(classifier, image, alone=size == 1)
@@ -182,7 +184,6 @@ class MaskedClassifier:
         conform(self)
         if self.batch_size is not None and self.batch_size < 1:
             raise ParameterError(f"batch size {self.batch_size} must be at least 1")
-        check_channels(self.classifier, self.image)
         self.classifier = self.classifier.fixed_on(self.image)
         if self.image.is_inference():
             self.image = self.image.clone()
