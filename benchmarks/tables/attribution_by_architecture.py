@@ -220,7 +220,7 @@ def feature_maps(masked: MaskedClassifier, target: int) -> str:
     weights = torch.randn(channels, generator=torch.Generator().manual_seed(2))
     step = 1e-6
     factors = torch.stack([1 + sign * step * weights.double() for sign in (-1, 1)])
-    below, above = torch.cat([*features.scores(lambda first, last: factors[first:last], 2)]).double().tolist()
+    below, above = features.scores(lambda first, last: factors[first:last], 2).values[:, 0].tolist()
     terms = [(one.activations.double() * one.gradients).sum((1, 2)) for one in features.maps]
     each = weights.double() * torch.cat(terms)
     slope, error = (above - below) / (2 * step), float(each.sum())
@@ -232,7 +232,7 @@ def feature_maps(masked: MaskedClassifier, target: int) -> str:
 def cam(masked: MaskedClassifier, target: int) -> str:
     features = last_features(masked, target)
     found = activation_map(features, "cam")
-    (bias,) = torch.cat([*features.scores(lambda *_: torch.zeros(1, features.channels), 1)]).tolist()
+    bias = float(features.scores(lambda *_: torch.zeros(1, features.channels), 1).values)
     mean, value = float(found.double().mean()), features.value - bias
     return "right" if abs(mean - value) < 1e-4 * max(abs(mean), abs(value)) else f"WRONG: {mean:.6g} for {value:.6g}"
 
