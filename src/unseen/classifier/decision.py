@@ -88,14 +88,18 @@ class Decision:
     def photo_record(self) -> dict[str, Any]:
         """Which photograph it is, ready for JSON: source, checksum of its file, shape and checksum of what was seen."""
         source = os.fspath(self.photo) if isinstance(self.photo, (str, os.PathLike)) else type(self.photo).__name__
-        pixels = self.image.contiguous().numpy().tobytes()
         return {
             "source": source,
-            "file_sha256": self._file_sha256(),
+            "file_sha256": self._file_sha256,
             "shape": list(self.image.shape),
-            "sha256": hashlib.sha256(pixels).hexdigest(),
+            "sha256": self._pixels_sha256,
         }
 
+    @cached_property
+    def _pixels_sha256(self) -> str:
+        return hashlib.sha256(self.image.contiguous().numpy().tobytes()).hexdigest()
+
+    @cached_property
     def _file_sha256(self) -> str | None:
         if not isinstance(self.photo, (str, os.PathLike)):
             return None

@@ -124,14 +124,15 @@ class OnnxNetwork(BlackBox):
                 f"{' × '.join(map(str, images.shape[1:]))}; give a preprocessing of that size"
             )
         batch = images.permute(0, 2, 3, 1) if self.input.channels_last else images
-        numbers = batch.numpy().astype(self.input.dtype)
+        numbers = batch.numpy().astype(self.input.dtype, copy=False)
         count = self.input.batch or len(numbers)
         passes = [self._run(numbers[first : first + count], count) for first in range(0, len(numbers), count)]
         outputs = [as_tensors(np.concatenate(parts), self.title) for parts in zip(*passes, strict=True)]
         return outputs[0] if len(outputs) == 1 else dict(zip(self._outputs, outputs, strict=True))
 
     def _run(self, some: NDArray[Any], count: int) -> list[NDArray[Any]]:
-        full = np.concatenate([some, np.repeat(some[-1:], count - len(some), axis=0)])
+        missing = count - len(some)
+        full = np.concatenate([some, np.repeat(some[-1:], missing, axis=0)]) if missing else some
         try:
             outputs = self._session.run(None, {self.input.name: np.ascontiguousarray(full)})
         except Exception as error:  # as above

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unseen.errors import PhotoError
 from unseen.inputs.geometry import Affine
-from unseen.inputs.opening import MAX_BYTES, check_size
+from unseen.inputs.opening import MAX_BYTES
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +78,3 @@ def check_memory(shape: tuple[int, ...], itemsize: int, where: str) -> None:
             f"{where} holds {form} numbers and takes about {needed / 1e9:.1f} GB to read (at most "
             f"{MAX_BYTES / 1e9:.1f}); cut it, or scale it down first"
         )
-
-
-def check_sides(size: tuple[int, int], where: str) -> None:
-    """The rules for photographs of (height, width) ``size``; see :func:`~unseen.inputs.photo.check_size`."""
-    check_size((size[1], size[0]), where)
