@@ -77,6 +77,14 @@ def test_what_is_wrong_is_told_and_the_remedy_works(given: str, error: Any, mess
     assert isinstance(applied(settings_of(remedy), Preprocessing()), Preprocessing)
 
 
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize(("channels", "ends"), [(1, "0,1,2"), (2, "0,1,2,3,9"), (2, "0,1,2")])
+def test_a_range_that_lacks_an_end_is_refused(channels: int, ends: str) -> None:
+    zeros, ones = (",".join([number] * channels) for number in "01")
+    with pytest.raises(ParameterError, match=r"is not \(lower end, upper end\)"):
+        applied(settings_of(f"size=4,mean={zeros},std={ones},range={ends}"), None)
+
+
 def test_a_size_is_needed_where_nothing_is_known() -> None:
     with pytest.raises(ParameterError, match="begin the preprocessing with size="):
         applied(settings_of("mean=0,0,0"), None)

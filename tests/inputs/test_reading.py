@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -155,3 +156,11 @@ def test_what_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
         file.truncate(len(header) + 4 * 40_000**2)  # a hole: nothing is written
     with pytest.raises(PhotoError, match=r"takes about 19\.2 GB to read"):
         read(tmp_path / "vast.npy", 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_what_is_no_file_is_not_opened_to_see_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for name in ("pipe.jpg", "a\0b.jpg"):
+        with pytest.raises(PhotoError):
+            Preprocessing((4, 4), None).prepared(tmp_path / name)

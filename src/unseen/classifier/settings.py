@@ -92,8 +92,8 @@ def _formed(name: str, value: Any) -> Any:
         return (value,)
     if not isinstance(value, list | tuple):
         return value
-    if name == "range" and len(value) > 2 and not isinstance(value[0], list | tuple):
-        return tuple(zip(value[::2], value[1::2], strict=False))
+    if name == "range" and len(value) > 2 and len(value) % 2 == 0 and not isinstance(value[0], list | tuple):
+        return tuple(zip(value[::2], value[1::2], strict=True))
     return tuple(_formed("", item) for item in value)
 
 

@@ -22,7 +22,8 @@ def is_data(source: PhotoSource) -> bool:
     """Whether it is a file of numbers that no picture reader opens."""
     if not isinstance(source, str | PathLike):
         return False
-    return Path(source).suffix.lower() in DATA_SUFFIXES or dicom.is_dicom(Path(source))
+    path = Path(source)
+    return path.suffix.lower() in DATA_SUFFIXES or (path.is_file() and dicom.is_dicom(path))
 
 
 def stored(source: PhotoSource, channels: int, *, declared: bool) -> Stored:

@@ -31,3 +31,13 @@ def test_what_comes_after_the_softmax_is_not_taken_for_it() -> None:
         assert before(Z.softmax(1).clone()) is None
         assert before(Z.log_softmax(1)) is None
     assert before(Z.softmax(1)) is None
+
+
+@pytest.mark.parametrize("changed", ["given", "made"])
+def test_what_was_changed_in_place_since_is_not_taken_for_it(changed: str) -> None:
+    given = Z.clone()
+    with Activations():
+        probabilities = given.sigmoid()
+    assert before(probabilities) is not None
+    (given if changed == "given" else probabilities).mul_(0.5)
+    assert before(probabilities) is None

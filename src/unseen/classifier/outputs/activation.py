@@ -34,12 +34,14 @@ class Activations(TorchFunctionMode):
         kind = _ACTIVATIONS.get(func)
         given = args[0] if args else (kwargs or {}).get("input")
         if kind is not None and isinstance(output, Tensor) and isinstance(given, Tensor):
-            output._unseen_before = kind, given  # type: ignore[attr-defined]
+            output._unseen_before = kind, given, _versions(output, given)  # type: ignore[attr-defined]
         return output
 
 
 def before(numbers: Float[Tensor, "N K"]) -> tuple[Activation, Float[Tensor, "N K"]] | None:
     """Which activation made these numbers, and of what; ``None`` where nothing of the kind was seen to.
+
+    Nor does anything where either was changed in place since.
 
     Example:
         >>> from unseen.classifier.outputs.activation import Activations, before
@@ -49,5 +51,10 @@ def before(numbers: Float[Tensor, "N K"]) -> tuple[Activation, Float[Tensor, "N 
         >>> before(probabilities)
         ('softmax', tensor([[1., 2.]]))
     """
-    found: tuple[Activation, Tensor] | None = getattr(numbers, "_unseen_before", None)
-    return found
+    kind, given, versions = getattr(numbers, "_unseen_before", (None, numbers, ()))
+    return (kind, given) if kind is not None and versions == _versions(numbers, given) else None
+
+
+def _versions(*tensors: Tensor) -> tuple[int, ...]:
+    """How often each was changed in place; tensors of inference mode do not count it."""
+    return tuple(0 if tensor.is_inference() else tensor._version for tensor in tensors)
