@@ -343,6 +343,23 @@ def test_the_fingerprint_follows_the_weights_and_is_computed_once(monkeypatch: p
 # ---- devices ---------------------------------------------------------------------------------------------------------
 
 
+def test_views_are_of_the_same_network_to_who_identifies_it() -> None:
+    standardising = Preprocessing((4, 4), None, mean=(0, 0, 0), std=(1, 1, 1), standardise="image")
+    asked = Classifier(lambda x: x.mean((2, 3))[:, :2], standardising, ["a", "b"], outputs="sigmoid")
+    together, _ = asked.asked(["a", "b"])
+    fixed = asked.fixed_on(torch.rand(3, 4, 4))
+    assert together.origin is fixed.origin is asked
+    assert together.fingerprint == fixed.fingerprint == asked.fingerprint
+
+
+def test_labels_are_counted_where_several_findings_are_asked_for_too() -> None:
+    asked = Classifier(Constant(torch.zeros(1, 2)), Preprocessing((4, 4), None), ["a"], outputs="sigmoid")
+    together, _ = asked.asked(["a", "no a"])
+    for one in (asked, together):
+        with pytest.raises(ModelError, match="has 2 outputs but 1 labels were given"):
+            one.logits(torch.rand(1, 3, 4, 4))
+
+
 def test_devices() -> None:
     assert resolve_device("cpu") == torch.device("cpu")
     assert resolve_device("auto").type in {"cpu", "cuda", "mps"}

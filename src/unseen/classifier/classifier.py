@@ -33,7 +33,7 @@ from unseen.classifier.outputs.base import Outputs
 from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.outputs.together import Together
 from unseen.classifier.prepared import Prepared
-from unseen.classifier.preprocessing import Preprocessing
+from unseen.classifier.preprocessing import Preprocessing, probe
 from unseen.classifier.targets import Target, target_index, targets_of
 from unseen.errors import ModelError, ParameterError, UnseenError
 from unseen.inputs.photo import PhotoSource
@@ -125,6 +125,7 @@ class Classifier:
         self.notes: tuple[str, ...] = ()
         self.options: dict[str, str] = {}
         self._fingerprint: tuple[Hashable, str] | None = None
+        self._origin: Classifier | None = None
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -171,6 +172,7 @@ class Classifier:
         if self._is_fixed:
             return self
         fixed = copy.copy(self)
+        fixed._origin = self.origin
         with torch.no_grad(), torch.inference_mode(False):
             fixed.statistics = self.preprocessing.statistics_of(image[None].to(self.device))[:, 0].clone()
         fixed._is_fixed = True
@@ -217,8 +219,9 @@ class Classifier:
         scores = self.outputs.scores(output, count, self.name)
         self._targets = scores.shape[1]
         if self.labels is not None and self._names is not None:
-            each = len(self.labels) // len(self._names) or 1  # targets a label
-            answers.check_labels(self._targets // each, len(self.labels) // each, self.name)
+            extra = isinstance(self.outputs, Together)  # a target of no label
+            each = (len(self.labels) - extra) // len(self._names) or 1  # targets a label
+            answers.check_labels((self._targets - extra) // each, (len(self.labels) - extra) // each, self.name)
         answers.check_finite(scores, self.name)
         if self.device.type == "cpu" and scores.requires_grad:
             mend_batch_norms(scores)
@@ -229,9 +232,15 @@ class Classifier:
         if outputs is self.outputs:
             return self
         other = copy.copy(self)
+        other._origin = self.origin
         other.outputs = outputs
         other.labels = outputs.labels(self._names)
         return other
+
+    @property
+    def origin(self) -> Classifier:
+        """The classifier of which this is a view, or itself: what is known of the network is known of both."""
+        return self._origin or self
 
     def deciding(self, image: Float[Tensor, "C H W"]) -> Classifier:
         """The same classifier where decisions are about this image, as those on values must be."""
@@ -313,9 +322,11 @@ class Classifier:
 
         It is kept until the weights are changed or replaced.
         """
+        if self._origin is not None:
+            return self._origin.fingerprint
         current = None if self.is_optimised else revision(self.model)
         if self._fingerprint is None or self._fingerprint[0] != current:
-            answers = probed(self.model, lambda: self.logits(self._probe(2)))
+            answers = probed(self.model, lambda: self.logits(probe(self.preprocessing, 2)))
             self._fingerprint = (current, fingerprint(self.model, answers))
         return self._fingerprint[1]
 
@@ -328,8 +339,7 @@ class Classifier:
         """A copy of this classifier for fast inference: batch norms folded into convolutions, channels last.
 
         The original network is not touched. A network that cannot be traced keeps its batch norms, and a black box is
-        returned as it is. The copy's
-        logits are compared with the original's on a random image before it is returned.
+        returned as it is. The copy's logits are compared with the original's on a random image before it is returned.
 
         Raises:
             ModelError: the network cannot be copied, or the copy's logits differ from the original's by more than
@@ -337,12 +347,12 @@ class Classifier:
         """
         if self.box is self.model:
             return self
-        probe = self._probe(2)
-        expected = self.logits(probe)
+        images = probe(self.preprocessing, 2)
+        expected = self.logits(images)
         for copied in (fold_batch_norms, copy.deepcopy):
             with contextlib.suppress(Exception):  # a copy that cannot be made or used fails in any way it likes
                 fast = self._fast(copied(self.model))
-                if self.same(expected, fast.logits(probe)):
+                if self.same(expected, fast.logits(images)):
                     return fast
         raise ModelError(f"{self.name} cannot be optimised, because a copy fails or its logits differ; use it as it is")
 
@@ -367,20 +377,15 @@ class Classifier:
             )
         size = "x".join(map(str, self.preprocessing.size))
         path = Path(folder) / f"{self.fingerprint}-{structure(self.model)}-{size}.onnx"
-        probe = self._probe(3)
+        images = probe(self.preprocessing, 3)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with self.evaluating():
-                export(self.model, self.normalise(probe[:2]), path)
+                export(self.model, self.normalise(images[:2]), path)
         fast = self._copy(OnnxNetwork(path, torch.get_num_threads()))
-        if not all(self.same(self.logits(probe[:count]), fast.logits(probe[:count])) for count in (1, 3)):
+        if not all(self.same(self.logits(images[:count]), fast.logits(images[:count])) for count in (1, 3)):
             raise ModelError(f"{self.name} says something else on ONNX Runtime; use it as it is, or delete {path}")
         return fast
-
-    def _probe(self, count: int) -> Tensor:
-        """Random images of the network's size, the same whenever they are asked for."""
-        shape = (count, self.preprocessing.channels, *self.preprocessing.size)
-        return torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
 
     def _fast(self, network: nn.Module) -> Classifier:
         network = network.eval().requires_grad_(False)

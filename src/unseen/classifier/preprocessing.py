@@ -338,3 +338,9 @@ def _ends(given: Any, channels: int) -> tuple[float, float] | tuple[tuple[float,
     if ends.ndim == 1:
         return float(ends[0]), float(ends[1])
     return tuple((float(low), float(high)) for low, high in pairs)
+
+
+def probe(preprocessing: Preprocessing, count: int) -> Float[Tensor, "N C H W"]:
+    """Random images of the network's size in shares of the range, the same whenever they are asked for."""
+    shape = (count, preprocessing.channels, *preprocessing.size)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32)

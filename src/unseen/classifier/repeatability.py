@@ -62,7 +62,7 @@ def check_repeatable(classifier: Classifier, image: Float[Tensor, "C H W"], *, a
         ModelError: it does, or its weights or buffers change in evaluation mode; the message names what is random, or
             what changes, and where.
     """
-    known = _KNOWN.setdefault(classifier, set())
+    known = _KNOWN.setdefault(classifier.origin, set())
     images = image[None] if alone else accompanied(image)
     with classifier.evaluating():
         key = tuple(images.shape), images.dtype, identity(classifier.model)

@@ -31,13 +31,13 @@ def note_false_slope(masked: MaskedClassifier, target: int) -> None:
         NotApplicableError: the network cannot be differentiated.
     """
     classifier = masked.classifier
-    if classifier.dtype.itemsize < 4 or _RIGHT.get(classifier) == identity(classifier.model):
+    if classifier.dtype.itemsize < 4 or _RIGHT.get(classifier.origin) == identity(classifier.model):
         return
     ratio = masked.cached(("slope", target), lambda: _ratio(masked, target))
     if ratio is None:
         return
     if is_slope(ratio):
-        _RIGHT[classifier] = identity(classifier.model)
+        _RIGHT[classifier.origin] = identity(classifier.model)
     else:
         masked.note(
             f"along its gradient the logit rises {ratio:.2g} times as steeply as that says: the gradient of "

@@ -99,7 +99,7 @@ class ActivationDeactivation(Removal):
         """One intercepted pass; verified on this photograph when the classifier is new."""
         refuse_closed(classifier.model, "ad")
         semantics = Semantics(self.pooling, self.join, self.fill)
-        known = _KNOWN.setdefault(classifier, _Known())
+        known = _KNOWN.setdefault(classifier.origin, _Known())
         for tensor in _kept_tensors(classifier.model):
             known.constants[tensor] = State.CONSTANT
 
@@ -263,7 +263,7 @@ def check_unseen(
     Raises:
         NotApplicableError: by more than rounding.
     """
-    half = torch.zeros(image.shape[1:], dtype=torch.bool)
+    half = torch.zeros(image.shape[1:], dtype=torch.bool, device=image.device)
     half[: len(half) // 2] = True
     other = another(image)
     pixels = torch.stack([image, image, torch.where(half, image, other), torch.where(half, other, image)])
