@@ -19,9 +19,7 @@ torch.set_num_threads(THREADS)
 
 # A busy machine is no failure: properties are checked, not their speed. The same examples are drawn every time, so that
 # a change is not blamed for another's fault; `make test-numerics` draws others by its seeds.
-settings.register_profile(
-    "unseen", deadline=None, derandomize=not SEED, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("unseen", deadline=None, derandomize=not SEED, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unseen")
 
 

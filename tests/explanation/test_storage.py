@@ -161,7 +161,6 @@ def test_ctrl_c_waits_until_every_file_is_in_place(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("there", [False, True])
 def test_of_many_that_save_into_one_folder_each_is_whole(tmp_path: Path, there: bool) -> None:
     first = make_explanation()
@@ -178,6 +177,7 @@ def test_of_many_that_save_into_one_folder_each_is_whole(tmp_path: Path, there: 
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_other_threads_save_too(tmp_path: Path) -> None:
     thread = threading.Thread(target=make_explanation().save, args=(tmp_path / "coffee",))
     thread.start()
