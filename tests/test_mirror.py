@@ -121,6 +121,7 @@ OF_THE_WHOLE = {
     "explainers/test_untouched.py": "every method: what belongs to the user is left as found",
     "metrics/test_unmoved_scores.py": "every metric: a model that says the same of everything",
     "metrics/test_untouched.py": "every metric that asks the method again: what belongs to the user is left as found",
+    "pipeline/test_channels.py": "every kind of method and removal: inputs of other channels than three",
     "test_house.py": "the plan of the packages",
     "test_mirror.py": "this",
     "test_remedies.py": "every refusal: what it offers works",

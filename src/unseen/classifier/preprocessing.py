@@ -65,6 +65,8 @@ class Preprocessing:
         standardise: ``"image"`` takes the mean of all numbers of the full photograph away and divides by their standard
             deviation, ``"channel"`` each channel by its own; hiding a part changes neither. It stands for ``mean`` and
             ``std``, which must be 0 and 1 then.
+        bands: what pictures show, counted from 1: one channel in grey, or three as red, green and blue; by default the
+            first three, and of one or two channels the first. The network is fed all.
 
     Raises:
         ParameterError: a size or a standard deviation that is not positive, a crop larger than the resize, options
@@ -91,6 +93,7 @@ class Preprocessing:
     fit: Fit = "crop"
     border: float | tuple[float, ...] | None = None
     standardise: Standardisation | None = None
+    bands: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         conform(self)
@@ -117,6 +120,10 @@ class Preprocessing:
             raise ParameterError(f"standard deviation {self.std} must be positive in every channel")
         if not all(map(isfinite, self.mean)):
             raise ParameterError(f"mean {self.mean} must be finite in every channel")
+        if self.bands is not None and (
+            len(self.bands) not in (1, 3) or not all(1 <= band <= self.channels for band in self.bands)
+        ):
+            raise ParameterError(f"bands {self.bands} must be one or three of 1 … {self.channels}, which pictures show")
         object.__setattr__(self, "range", _ends(self.range, self.channels))
         check("standardise", self.standardise, Standardisation | None)
         if self.standardise is not None and (any(self.mean) or set(self.std) != {1.0}):

@@ -31,7 +31,8 @@ class ModelOptions:
         Text file with one class name a line, for a model that brings none.
     preprocessing
         How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
-        (any of them), a JSON file of these, or the explanation.json of an earlier explanation.
+        (any of them), a JSON file of these, or the explanation.json of an earlier explanation. Of many channels,
+        bands=4,3,2 are those that pictures show as red, green and blue, and bands=4 one in grey.
     outputs
         What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
         by default what the model's source says, else logits.

@@ -89,6 +89,8 @@ class Compared(Protocol):
 def sheet(compared: Compared) -> Figure:
     """Photograph and decision above; below, a column per method with its own colour scale, and a row per removal."""
     image = compared.decision.image
+    made = [cell.explanation.provenance for cell in compared.cells if cell.explanation is not None]
+    bands = pixels.bands_of(made[0]) if made else None
     across = range(len(compared.methods))
     small, tall = (side * image.shape[1] / image.shape[2] for side in (_LEFT, _SIDE))
     left = [EDGE + _LEFT + GAP + number * (_SIDE + GAP) for number in across]
@@ -108,7 +110,7 @@ def sheet(compared: Compared) -> Figure:
     page = Page(width, 2 * EDGE + above + sum(tall + foot for foot in feet) - _BETWEEN)
 
     top = page.height - EDGE
-    columns.photograph(image, ()).draw(page.axes(EDGE, top - small, _LEFT, small, bare=True))
+    columns.photograph(image, (), bands).draw(page.axes(EDGE, top - small, _LEFT, small, bare=True))
     page.headline(headline, top, left[0])
     for number, (line, colour) in enumerate(said):
         page.write(left[0], top - HEAD_LINE * len(headline) - LINE * number, [line], colour=colour)
@@ -197,7 +199,9 @@ def _draw(page: Page, cell: SheetCell, span: tuple[float, float] | None, place: 
     x, y, tall = place
     axes = page.axes(x, y - tall, _SIDE, tall, bare=True)
     if cell.explanation is not None:
-        shown = pixels.overlay(cell.explanation.image, cell.explanation.saliency, span)
+        shown = pixels.overlay(
+            cell.explanation.image, cell.explanation.saliency, span, pixels.bands_of(cell.explanation.provenance)
+        )
         axes.imshow(shown, interpolation="nearest")
         return
     axes.set_facecolor("#F4F1EE")

@@ -42,22 +42,32 @@ class Column:
     foot: float = 0.0
 
 
-def photograph(image: Tensor, top: Sequence[Mapping[str, Any]]) -> Column:
+def photograph(image: Tensor, top: Sequence[Mapping[str, Any]], bands: Sequence[int] | None = None) -> Column:
     """The photograph as the model saw it, and what the model said: the likeliest classes, best first."""
     height, width = image.shape[1:]
     said = ", ".join(f"{guess['label']} {percent(guess['probability'])}" for guess in top[:3])
 
     def draw(axes: Axes) -> None:
-        axes.imshow(pixels.photograph(image), interpolation="nearest")
+        axes.imshow(pixels.photograph(image, bands), interpolation="nearest")
 
-    return Column("Photograph", f"as the model sees it, {width} × {height} pixels\n{said}", draw)
+    return Column("Photograph", f"as the model sees it, {width} × {height} pixels{_bands(image, bands)}\n{said}", draw)
+
+
+def _bands(image: Tensor, asked: Sequence[int] | None) -> str:
+    """Which bands of many are shown."""
+    if len(image) in (1, 3) and not asked:
+        return ""
+    shown = pixels.shown_bands(len(image), asked)
+    how = "as red, green and blue" if len(shown) == 3 else "in grey"
+    return f"; band{'s' * (len(shown) > 1)} {', '.join(map(str, shown))} of {len(image)} {how}"
 
 
 def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
     """The map over the faded photograph, transparent where it is near 0, with outlines and a colour bar."""
 
     def draw(axes: Axes) -> None:
-        axes.imshow(pixels.overlay(explanation.image, explanation.saliency), interpolation="nearest")
+        shown = pixels.overlay(explanation.image, explanation.saliency, bands=pixels.bands_of(explanation.provenance))
+        axes.imshow(shown, interpolation="nearest")
         for part in outlined:
             _outline(axes, part)
         span = pixels.limits(explanation.saliency)
@@ -102,7 +112,7 @@ def part(explanation: Drawn, found: Part) -> Column:
         lines.append(f"minimal: no block of the {found.minimal_block}-pixel grid can be left out")
 
     def draw(axes: Axes) -> None:
-        axes.imshow(pixels.cut_out(pixels.photograph(explanation.image), found.mask), interpolation="nearest")
+        axes.imshow(pixels.cut_out(_seen(explanation), found.mask), interpolation="nearest")
         _outline(axes, found)
 
     does = "suffices" if found.role == "sufficient" else "suffices and is needed"
@@ -110,11 +120,16 @@ def part(explanation: Drawn, found: Part) -> Column:
     return Column(f"{which} {does}, γ = {found.confidence_threshold:g}", "\n".join(lines), draw)
 
 
+def _seen(explanation: Drawn) -> pixels.Pixels:
+    """The photograph, or the bands of it that are shown."""
+    return pixels.photograph(explanation.image, pixels.bands_of(explanation.provenance))
+
+
 def no_part(explanation: Drawn) -> Column:
     """Says plainly that there is nothing to show."""
 
     def draw(axes: Axes) -> None:
-        axes.imshow(pixels.faded(pixels.photograph(explanation.image), 0.72), interpolation="nearest")
+        axes.imshow(pixels.faded(_seen(explanation), 0.72), interpolation="nearest")
 
     return Column("No part", f"{explanation.method} found no part that suffices for {explanation.label}", draw)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unseen.explanation.plotting import columns
+from unseen.explanation.plotting import columns, pixels
 from unseen.explanation.plotting.columns import Column
 from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.plotting.mixture import facts_of, mixture_of
@@ -35,7 +35,11 @@ _TITLE = 0.5
 def panel(explanation: Drawn) -> Figure:
     """Photograph, saliency map, weights of a mixture, parts, deletion and insertion curve: what there is of them."""
     top = explanation.provenance.get("decision", {}).get("top", [])
-    row = [columns.photograph(explanation.image, top), _saliency(explanation), *_parts(explanation)]
+    row = [
+        columns.photograph(explanation.image, top, pixels.bands_of(explanation.provenance)),
+        _saliency(explanation),
+        *_parts(explanation),
+    ]
     mixture = mixture_of(explanation)
     if mixture is not None:
         row.insert(2, weights(mixture))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,27 @@ _SHOWN = 0.995
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
-def photograph(image: Tensor) -> Pixels:
-    """The image, shape (C, H, W), as rows of RGB pixels, shape (H, W, 3)."""
-    return np.asarray(image.detach().permute(1, 2, 0), dtype=np.float32)
+def photograph(image: Tensor, bands: Sequence[int] | None = None) -> Pixels:
+    """The image, shape (C, H, W), as rows of RGB pixels, shape (H, W, 3).
+
+    Args:
+        image: in shares of its range, which is black at its lower and white at its upper end.
+        bands: those that are shown, counted from 1: one in grey, or three as red, green and blue; see
+            :func:`shown_bands`.
+    """
+    shown = image.detach()[[band - 1 for band in shown_bands(len(image), bands)]]
+    return np.asarray(shown.expand(3, -1, -1).permute(1, 2, 0), dtype=np.float32)
+
+
+def shown_bands(channels: int, asked: Sequence[int] | None = None) -> tuple[int, ...]:
+    """The bands of a picture, counted from 1: those asked for, else the first three, or of one or two the first."""
+    return tuple(asked) if asked else (1, 2, 3) if channels >= 3 else (1,)
+
+
+def bands_of(provenance: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """The bands that the preprocessing of an explanation's classifier asks for, if any."""
+    fed = provenance.get("classifier", {}).get("preprocessing", {})
+    return tuple(fed.get("bands") or ()) or None
 
 
 def faded(pixels: Pixels, strength: float) -> Pixels:
@@ -61,15 +80,21 @@ def outline(mask: Tensor) -> Segments:
     return np.concatenate([flat, upright]) - 0.5
 
 
-def overlay(image: Tensor, saliency: Tensor, span: tuple[float, float] | None = None) -> Pixels:
+def overlay(
+    image: Tensor,
+    saliency: Tensor,
+    span: tuple[float, float] | None = None,
+    bands: Sequence[int] | None = None,
+) -> Pixels:
     """The map over the faded photograph, shape (H, W, 3): the further from 0, the darker and the more opaque.
 
     Args:
         image: the photograph, shape (C, H, W).
         saliency: the map, shape (H, W).
         span: the range that the colours span, one of :func:`limits`; by default that of this map alone.
+        bands: see :func:`photograph`.
     """
-    return blended(faded(photograph(image), 0.55), np.asarray(saliency.detach()), *(span or limits(saliency)))
+    return blended(faded(photograph(image, bands), 0.55), np.asarray(saliency.detach()), *(span or limits(saliency)))
 
 
 def ramp(low: float, high: float) -> Pixels:
