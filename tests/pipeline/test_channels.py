@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +30,13 @@ METHODS = [
 @cache
 def trained(name: str) -> Classifier:
     return PLANTED[name].trained()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forgotten() -> Iterator[None]:
+    """Networks go with the module, not with the interpreter."""
+    yield
+    trained.cache_clear()
 
 
 def scene(planted: Planted) -> tuple[Tensor, tuple[int, int]]:
