@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseen.explanation.plotting.columns import percent
+from unseen.explanation.plotting.columns import percent, told
 from unseen.explanation.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
 from unseen.system.names import lines_of
 
@@ -43,7 +43,7 @@ def _original(record: dict[str, Any] | None) -> dict[str, Any] | None:
 def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -> str:
     """A short table for people: one row a part, what must be known, and where the pictures are."""
     about = explanation.provenance
-    subject = f"{_cut(explanation.label, 24):24} {percent(explanation.probability):>11}"
+    subject = f"{_cut(explanation.label, 24):24} {told(explanation.probability, explanation.unit):>11}"
     rows = [subject + _part_cells(part) for part in explanation.parts] or [f"{subject}  no part was found"]
     known, told = (
         facts_of(explanation),
@@ -75,7 +75,7 @@ def as_comparison(photo: Path, comparison: Comparison, folder: Path) -> str:
         rows.append((cell.method, cell.removal, *spent, *measured))
     decision = comparison.decision
     return lines_of([
-        f"{photo}  ({decision.label} {percent(decision.probability)})",
+        f"{photo}  ({decision.label} {told(decision.probability, decision.classifier.outputs.unit)})",
         *_aligned(rows, words=2),
         f"  sheet: {folder / SHEET}",
         f"  record: {folder / RECORD}",

@@ -15,6 +15,7 @@ from unseen.errors import NotApplicableError, ParameterError
 from unseen.explanation import original
 from unseen.explanation.findings import Curve, Part, check_share, form_of, same
 from unseen.explanation.original import OnPhoto
+from unseen.explanation.plotting.columns import told
 from unseen.explanation.plotting.original import LONGEST, Canvas, photograph_of, png_of
 from unseen.explanation.words import effort, headline, parts_found
 from unseen.inputs.geometry import Affine
@@ -39,7 +40,7 @@ class Explanation:
         parts: visible parts, in the order in which they were asked for.
         target: class index.
         label: the target's name.
-        probability: softmax probability of the target on the full photograph.
+        probability: of the target on the full photograph; of a regression its value.
         method: spec of the method.
         removal: spec of the removal.
         curve: insertion and deletion along the ranking, or ``None``.
@@ -47,6 +48,7 @@ class Explanation:
         provenance: all that is needed to run it again and to judge it: versions, parameters, seed, evaluations,
             seconds, convergence.
         photo: the photograph as it was given, for pictures; neither compared nor stored.
+        unit: of a value, which may be empty; ``None`` where what is told is a probability.
 
     Example:
         >>> from unseen import Explanation, explain
@@ -71,6 +73,7 @@ class Explanation:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     photo: PhotoSource | None = field(default=None, compare=False)
+    unit: str | None = None
 
     def __post_init__(self) -> None:
         shape = self.image.shape[1:]
@@ -83,7 +86,8 @@ class Explanation:
         for part in self.parts:
             if part.mask.shape != shape:
                 raise ParameterError(f"a part's mask is {form_of(part.mask)}; expected bool of shape {tuple(shape)}")
-        check_share("probability", self.probability)
+        if self.unit is None:
+            check_share("probability", self.probability)
         object.__setattr__(self, "provenance", _as_json(self.provenance))
 
     def __eq__(self, other: object) -> bool:
@@ -95,6 +99,11 @@ class Explanation:
     def __str__(self) -> str:
         """Three lines: what was explained, what was found, and what it took."""
         return lines_of([headline(self), parts_found(self), effort(self)])
+
+    @property
+    def told(self) -> str:
+        """What the model says of the target on the full photograph, as people read it."""
+        return told(self.probability, self.unit)
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -177,8 +186,10 @@ class Explanation:
         ``original`` has what lies where on the photograph: its size, the box that the model saw, and for each part its
         box, polygons and run length as COCO has them, in pixels of the photograph as it is displayed.
         """
+        """The record without its arrays, ready for JSON: target, method, removal, parts, curve, notes, provenance."""
+        unit = {} if self.unit is None else {"unit": self.unit}
         return {
-            "target": {"index": self.target, "label": self.label, "probability": self.probability},
+            "target": {"index": self.target, "label": self.label, "probability": self.probability, **unit},
             "method": self.method,
             "removal": self.removal,
             "parts": [part.to_dict() for part in self.parts],
@@ -259,6 +270,7 @@ def _rebuilt(stored: Stored) -> Explanation:
         target=record["target"]["index"],
         label=record["target"]["label"],
         probability=record["target"]["probability"],
+        unit=record["target"].get("unit"),
         method=record["method"],
         removal=record["removal"],
         parts=tuple(_part(mask, about) for mask, about in zip(stored.masks, record["parts"], strict=True)),

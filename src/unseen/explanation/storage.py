@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ class TargetRecord(TypedDict):
     index: int
     label: str
     probability: float
+    unit: NotRequired[str | None]
 
 
 class PartRecord(TypedDict):

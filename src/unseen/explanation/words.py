@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unseen.explanation.findings import Role
-from unseen.explanation.plotting.columns import percent
+from unseen.explanation.plotting.columns import percent, told
 from unseen.explanation.plotting.drawn import Drawn
 
 _DO: dict[Role, str] = {"sufficient": "suffice", "contrastive": "suffice and are needed"}
@@ -14,7 +14,8 @@ _SAID = 3
 
 def headline(explanation: Drawn) -> str:
     """The class, how sure the model is of it, and who says so: "espresso 95.3 %, causal under ad"."""
-    return f"{explanation.label} {percent(explanation.probability)}, {explanation.method} under {explanation.removal}"
+    said = told(explanation.probability, explanation.unit)
+    return f"{explanation.label} {said}, {explanation.method} under {explanation.removal}"
 
 
 def parts_found(explanation: Drawn) -> str:

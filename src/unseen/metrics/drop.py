@@ -64,6 +64,10 @@ class SoftlyShown(MaskMetric):
     def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
         """The function of two probabilities."""
 
+    @abstractmethod
+    def difference(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """The same of two values that are no probabilities, of which no share means anything; in their unit."""
+
     def masks(self, case: Case) -> Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]:
         """All of the photograph, and what the map shows of it."""
         views = soft_views(case, min_max(case.saliency), self.levels)
@@ -76,7 +80,8 @@ class SoftlyShown(MaskMetric):
             return float("nan")
         scores = Scores.of(case.classifier, logits, [case.target], "probability")
         full, shown = scores.values[:1, 0], scores.values[1:, 0].mean(0, keepdim=True)
-        return float(self.compare(full, torch.where((shown - full).abs() <= scores.errors.max(), full, shown)))
+        compare = self.compare if case.classifier.outputs.unit is None else self.difference
+        return float(compare(full, torch.where((shown - full).abs() <= scores.errors.max(), full, shown)))
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,10 @@ class AverageDrop(SoftlyShown):
         """See :func:`average_drop`."""
         return average_drop(full, shown)
 
+    def difference(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """Full − shown, where it is positive."""
+        return (full - shown).clamp(min=0)
+
 
 @dataclass(frozen=True)
 class IncreaseInConfidence(SoftlyShown):
@@ -114,6 +123,10 @@ class IncreaseInConfidence(SoftlyShown):
         """See :func:`increase_in_confidence`."""
         return increase_in_confidence(full, shown)
 
+    def difference(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """The same."""
+        return self.compare(full, shown)
+
 
 @dataclass(frozen=True)
 class AverageGain(SoftlyShown):
@@ -131,3 +144,7 @@ class AverageGain(SoftlyShown):
     def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
         """See :func:`average_gain`."""
         return average_gain(full, shown)
+
+    def difference(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """Shown − full, where it is positive."""
+        return (shown - full).clamp(min=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unseen.classifier.decision import Decision
 from unseen.errors import UnseenError
 from unseen.explanation import Explanation
-from unseen.explanation.plotting.columns import percent
+from unseen.explanation.plotting.columns import told
 from unseen.pipeline.sheet import sheet
 from unseen.system.pictures import inline, png
 
@@ -73,7 +73,7 @@ class Comparison:
     cells: tuple[Cell, ...] = ()
 
     def __repr__(self) -> str:
-        said = f"{self.decision.label} {percent(self.decision.probability)}"
+        said = f"{self.decision.label} {told(self.decision.probability, self.decision.classifier.outputs.unit)}"
         lost = f", {len(self.failures)} failed" if self.failures else ""
         return f"<Comparison: {said}, {len(self.methods)} methods × {len(self.removals)} removals{lost}>"
 

@@ -160,6 +160,7 @@ def explain_decision(
         target=decision.target,
         label=decision.label,
         probability=decision.probability,
+        unit=model.outputs.unit,
         method=method_spec,
         removal=removal.name,
         parts=tuple(findings.parts),

@@ -97,7 +97,8 @@ def sheet(compared: Compared) -> Figure:
     width = left[-1] + _SIDE + EDGE
     room = width - left[0] - EDGE
 
-    headline = wrapped(headline_of(compared.decision.label, compared.decision.probability), room, HEAD_LETTER)
+    unit = compared.decision.classifier.outputs.unit
+    headline = wrapped(headline_of(compared.decision.label, compared.decision.probability, unit), room, HEAD_LETTER)
     said = [(line, colour) for text, colour in _said(compared) for line in wrapped(text, room)]
     spans = [_span(compared, number) for number in across]
     captions = [[_caption(cell, span) for cell, span in zip(row, spans, strict=False)] for row in compared.rows]
@@ -138,7 +139,8 @@ def _said(compared: Compared) -> list[tuple[str, str]]:
     height, width = decision.image.shape[1:]
     done = [cell.explanation.provenance for cell in compared.cells if cell.explanation is not None]
     repeated = decision.evaluations * max(0, len(done) - 1)  # every cell counts the decision, which was made once
-    guesses = ", ".join(f"{guess['label']} {columns.percent(guess['probability'])}" for guess in decision.top[:3])
+    unit = decision.classifier.outputs.unit
+    guesses = ", ".join(f"{guess['label']} {columns.told(guess['probability'], unit)}" for guess in decision.top[:3])
     facts = facts_line([
         decision.classifier.name,
         f"{len(done)} explanation{'' if len(done) == 1 else 's'}",

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from torch import nn
 
+from unseen import Classifier, Explanation, Preprocessing, explain
 from unseen.classifier.outputs import OUTPUTS, Value
 from unseen.errors import NotApplicableError, ParameterError
+from unseen.metrics import METRICS
+from unseen.metrics.case import Case
+from unseen.removal import REMOVALS
 
 
 def test_a_value_holds_within_a_tolerance_of_the_whole_image() -> None:
@@ -29,3 +36,41 @@ def test_of_no_image_it_is_not_known_whether_a_value_holds() -> None:
 def test_no_image_is_without_information_for_a_value() -> None:
     with pytest.raises(NotApplicableError, match="no probabilities"):
         Value().logs(torch.zeros(1, 1))
+
+
+class Weight(nn.Module):
+    """A value below 0: less red light, less of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(-40.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.weight * x[:, :1].mean((2, 3)) - 5
+
+
+def test_a_value_is_explained_from_the_decision_to_the_record(tmp_path: Path) -> None:
+    plain = Preprocessing((16, 16), None, mean=(0, 0, 0), std=(1, 1, 1))
+    outputs = "value:tolerance=2,unit=°C"
+    classifier = Classifier(Weight(), plain, ["temperature"], outputs=outputs, name="efficientnet-lite0")
+    photo = torch.zeros(3, 16, 16)
+    photo[0, :8, :8] = 1
+    photo[1, 8:, 8:] = 1
+    found = explain(photo, classifier, method="occlusion:window=0.25,stride=0.25", removal="black", confidence=(0.5,))
+    assert found.probability == pytest.approx(-15)
+    assert found.told == "-15 °C"
+    assert str(found).startswith("temperature -15 °C, occlusion")
+    assert bool((found.saliency[photo[0] > 0] < 0).all())  # where there is red the value is lower
+    assert not bool(found.saliency[photo[0] == 0].any())
+    assert found.provenance["classifier"]["outputs"] == "value:tolerance=2.0,unit=°C"
+    found.save(tmp_path)
+    assert Explanation.load(tmp_path) == found
+    case = Case(-found.saliency, 0, REMOVALS.create("black").bind(classifier, found.image))
+    assert METRICS.create("average-drop")(case) == 0  # what is shown of it is lower still, never higher: no drop
+    assert METRICS.create("average-gain")(case) == pytest.approx(0, abs=0.2)
+
+
+def test_of_a_value_the_degree_falls_to_a_half_at_the_tolerance() -> None:
+    bound = Value(tolerance=2).bound(torch.tensor([-10.0]))
+    degrees = bound.degree(torch.tensor([[-10.0], [-8.0], [-14.0], [5.0]]), 0)
+    torch.testing.assert_close(degrees, torch.tensor([1.0, 0.5, 0.0, 0.0]))

@@ -66,6 +66,13 @@ class Outputs(Options, ABC):
             ModelError: the answer is of another form.
         """
 
+    def degree(self, scores: Float[Tensor, "N T"], target: int) -> Float[Tensor, " N"]:
+        """How far the decision for the target goes, in [0, 1]: its probability, where readings are such.
+
+        Parts are asked for a share of it, and curves show it.
+        """
+        return self.readings(scores)[:, target]
+
     def watching(self) -> AbstractContextManager[object]:
         """What a pass runs in whose answer :meth:`scores` is asked about; nothing as a rule."""
         return nullcontext()

@@ -43,6 +43,10 @@ class Derived(Outputs):
         """See :meth:`Outputs.margins`."""
         return self.like.margins(scores)
 
+    def degree(self, scores: Float[Tensor, "N T"], target: int) -> Float[Tensor, " N"]:
+        """See :meth:`Outputs.degree`."""
+        return self.like.degree(scores, target)
+
     def labels(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """See :meth:`Outputs.labels`."""
         return self.like.labels(names)

@@ -78,6 +78,10 @@ class Together(Derived):
             return self.of.holds(own, target)
         return torch.stack([self.of.holds(own, member) for member in self.members]).all(0)
 
+    def degree(self, scores: Float[Tensor, "N T"], target: int) -> Float[Tensor, " N"]:
+        """The reading."""
+        return self.readings(scores)[:, target]
+
     def margins(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """Those of the others, then the score."""
         return torch.cat([self.of.margins(scores[:, :-1]), scores[:, -1:]], 1)

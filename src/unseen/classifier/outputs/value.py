@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Annotated
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -58,6 +59,18 @@ class Value(Outputs):
         Raises:
             ParameterError: of which image is not known; see :meth:`bound`.
         """
+        return self._away(scores, target) <= 1
+
+    def degree(self, scores: Float[Tensor, "N K"], target: int) -> Float[Tensor, " N"]:
+        """1 where the value is that of the whole image, ½ at the tolerance, 0 from twice the tolerance on.
+
+        Raises:
+            ParameterError: see :meth:`holds`.
+        """
+        return (1 - self._away(scores, target) / 2).clamp(min=0)
+
+    def _away(self, scores: Float[Tensor, "N K"], target: int) -> Float[Tensor, " N"]:
+        """How far values are from that of the whole image, in tolerances."""
         full: Tensor | None = getattr(self, "_full", None)
         if full is None:
             raise ParameterError(
@@ -66,7 +79,7 @@ class Value(Outputs):
             )
         whole = float(full[target])
         tolerance = _SHARE * abs(whole) if self.tolerance is None else self.tolerance
-        return (scores[:, target] - whole).abs() <= tolerance
+        return (scores[:, target] - whole).abs() / max(tolerance, torch.finfo(torch.float32).tiny)
 
     def bound(self, full: Float[Tensor, " T"]) -> Value:
         """See :meth:`Outputs.bound`."""

@@ -31,7 +31,7 @@ class Verdicts:
     """One verdict per visible set.
 
     Attributes:
-        probability: the reading of the target, as a rule its probability, shape (N,).
+        probability: how far the decision goes, as a rule the target's probability, shape (N,).
         top: whether the decision for the target holds, shape (N,).
     """
 
@@ -94,7 +94,7 @@ class Evaluator:
         self._ends = [Scores.joined([*self._ends, told]).ends]
         holds = outputs.holds(scores, self.target)
         self._always_holds &= bool(holds.all())
-        return Verdicts(outputs.readings(scores)[:, self.target], holds)
+        return Verdicts(outputs.degree(scores, self.target), holds)
 
     @property
     def still(self) -> bool:

@@ -42,10 +42,12 @@ class Column:
     foot: float = 0.0
 
 
-def photograph(image: Tensor, top: Sequence[Mapping[str, Any]], bands: Sequence[int] | None = None) -> Column:
+def photograph(
+    image: Tensor, top: Sequence[Mapping[str, Any]], bands: Sequence[int] | None = None, unit: str | None = None
+) -> Column:
     """The photograph as the model saw it, and what the model said: the likeliest classes, best first."""
     height, width = image.shape[1:]
-    said = ", ".join(f"{guess['label']} {percent(guess['probability'])}" for guess in top[:3])
+    said = ", ".join(f"{guess['label']} {told(guess['probability'], unit)}" for guess in top[:3])
 
     def draw(axes: Axes) -> None:
         axes.imshow(pixels.photograph(image, bands), interpolation="nearest")
@@ -99,7 +101,7 @@ def reading_of(span: tuple[float, float]) -> str:
 
 def part(explanation: Drawn, found: Part) -> Column:
     """The part in colour on the faded photograph, and what the model says when it sees the part alone."""
-    asked = percent(found.confidence_threshold * explanation.probability)
+    asked = percent(found.confidence_threshold * _whole(explanation))
     verdict = "verified alone and in a batch" if found.verified else "NOT verified: fails alone, in a batch or both"
     lines = [
         f"{percent(found.fraction)} of the pixels alone → {explanation.label} {percent(found.confidence)}",
@@ -139,7 +141,13 @@ def curve(explanation: Drawn, steps: Curve) -> Column:
     share, shown, hidden = np.array([steps.fractions, steps.insertion, steps.deletion])
 
     def draw(axes: Axes) -> None:
-        axes.axhline(100 * explanation.probability, color="#999999", lw=1, ls=":", label="full photograph")
+        axes.axhline(
+            100 * (explanation.probability if explanation.unit is None else 1.0),
+            color="#999999",
+            lw=1,
+            ls=":",
+            label="full photograph",
+        )
         axes.plot(100 * share, 100 * shown, color=INSERTION, lw=1.8, marker=".", label="insertion (shown alone)")
         axes.plot(100 * share, 100 * hidden, color=DELETION, lw=1.8, ls="--", marker=".", label="deletion (hidden)")
         for number, found in enumerate(explanation.parts):
@@ -161,6 +169,16 @@ def curve(explanation: Drawn, steps: Curve) -> Column:
 
     areas = f"area under insertion {steps.insertion_area:.3f}, deletion {steps.deletion_area:.3f}"
     return Column("Insertion and deletion", areas, draw, left=0.5, foot=0.85)
+
+
+def _whole(explanation: Drawn) -> float:
+    """How far the decision goes on the full photograph: of a value, all the way."""
+    return explanation.probability if explanation.unit is None else 1.0
+
+
+def told(reading: float, unit: str | None) -> str:
+    """A probability as a percentage, a value with its unit."""
+    return percent(reading) if unit is None else f"{reading:.4g} {unit}".rstrip()
 
 
 def percent(share: float) -> str:

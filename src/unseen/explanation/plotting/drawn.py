@@ -31,6 +31,10 @@ class Drawn(Protocol):
         """Of the target on the full photograph."""
 
     @property
+    def unit(self) -> str | None:
+        """Of a value; ``None`` for a probability."""
+
+    @property
     def method(self) -> str:
         """Its spec."""
 

@@ -36,7 +36,7 @@ def panel(explanation: Drawn) -> Figure:
     """Photograph, saliency map, weights of a mixture, parts, deletion and insertion curve: what there is of them."""
     top = explanation.provenance.get("decision", {}).get("top", [])
     row = [
-        columns.photograph(explanation.image, top, pixels.bands_of(explanation.provenance)),
+        columns.photograph(explanation.image, top, pixels.bands_of(explanation.provenance), explanation.unit),
         _saliency(explanation),
         *_parts(explanation),
     ]
@@ -72,7 +72,7 @@ def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
     tall = side * rows / cols
     width = 2 * EDGE + GAP * (len(row) - 1) + sum(side + column.left for column in row)
     room = width - 2 * EDGE
-    headline = wrapped(headline_of(explanation.label, explanation.probability), room, HEAD_LETTER)
+    headline = wrapped(headline_of(explanation.label, explanation.probability, explanation.unit), room, HEAD_LETTER)
     facts = [(line, colour) for text, colour in _facts(explanation) for line in wrapped(text, room)]
     captions = [wrapped(column.caption, side) for column in row]
     feet = [column.foot + 0.1 + LINE * len(lines) for column, lines in zip(row, captions, strict=True)]
@@ -94,9 +94,9 @@ def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
     return page.figure
 
 
-def headline_of(label: str, probability: float) -> str:
-    """What a figure is about: the class, and how sure the model is of it."""
-    return f"{label}: {columns.percent(probability)} on the full photograph"
+def headline_of(label: str, probability: float, unit: str | None = None) -> str:
+    """What a figure is about: the class, and how sure the model is of it; or the value."""
+    return f"{label}: {columns.told(probability, unit)} on the full photograph"
 
 
 def _facts(explanation: Drawn) -> list[tuple[str, str]]:
