@@ -116,6 +116,7 @@ OF_THE_WHOLE = {
     "evaluation/judging/test_given_classifier.py": "a classifier instead of a model's name, in one process and in several",
     "explainers/cam/test_geometry.py": "every map of the family, against occlusion",
     "explainers/test_memory.py": "every method: no tensor outlives its result",
+    "explainers/test_output_forms.py": "every method: the form of a model's outputs changes no map",
     "explainers/test_precision.py": "every method: in which precision it computes",
     "explainers/test_totals.py": "every method: what it announces to progress",
     "explainers/test_untouched.py": "every method: what belongs to the user is left as found",

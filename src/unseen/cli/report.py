@@ -43,7 +43,7 @@ def _original(record: dict[str, Any] | None) -> dict[str, Any] | None:
 def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -> str:
     """A short table for people: one row a part, what must be known, and where the pictures are."""
     about = explanation.provenance
-    subject = f"{_cut(explanation.label, 24):24} {told(explanation.probability, explanation.unit):>11}"
+    subject = f"{_cut(explanation.label, 24):24} {explanation.told:>11}"
     rows = [subject + _part_cells(part) for part in explanation.parts] or [f"{subject}  no part was found"]
     known, told = (
         facts_of(explanation),

@@ -1,0 +1,81 @@
+"""Every method: the same function in every form of its outputs has the same map, and neither name of two is left empty."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from helpers.trained import FORMS, SIDE, findings, of_red, pictures, spots
+from unseen import METHODS, explain
+from unseen.errors import NotApplicableError
+
+FEWER = {
+    "rise": "rise:masks=200",
+    "iassa": "iassa:budget=150",
+    "lime": "lime:samples=100",
+    "causal": "causal:iterations=3",
+}
+BLIND = {"uniform", "random", "edges", "aggregate"}
+"""Controls, which ask nothing of the model, and mixtures of the others."""
+BY_SIZE = {"score-cam": 0.85}
+"""The softmax of scores is its weights, which a factor on the scores changes: z is twice as much as z / 2."""
+
+
+def mapped(method: str, form: str, photo: Tensor, present: bool) -> Tensor:
+    classifier = of_red(FORMS[form], form)
+    assert classifier.labels is not None
+    target = "red" if present else next(label for label in classifier.labels if label != "red")
+    spec = FEWER.get(method, method)
+    return explain(photo, classifier, method=spec, removal="black", target=target, confidence=(0.3,)).saliency.double()
+
+
+@pytest.fixture(scope="module")
+def photo() -> Tensor:
+    return pictures(1, 5, torch.tensor([[True, True, False]]))[0][0]
+
+
+def test_the_network_has_learnt_what_it_should() -> None:
+    images, there, _ = pictures(200, 1)
+    right = (spots()((images - 0.3) / 0.2) > 0) == there
+    assert bool((right.float().mean(0) > 0.9).all())
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - BLIND))
+def test_the_form_of_the_outputs_changes_no_map(method: str, photo: Tensor) -> None:
+    for present in (True, False):
+        try:
+            expected = mapped(method, "logits", photo, present)
+        except NotApplicableError:
+            assert method == "deep-taylor"  # which decomposes positive logits only
+            assert not present
+            continue
+        if method == "zipo-class" and not present:  # what the network does not say cannot be taken away
+            assert not bool(expected.any())
+            continue
+        assert bool(expected.any())
+        for form in FORMS:
+            found = mapped(method, form, photo, present)
+            alike = float(torch.corrcoef(torch.stack([expected.flatten(), found.flatten()]))[0, 1])
+            assert alike > BY_SIZE.get(method, 0.99), f"{form}, {present=}: {alike}"
+
+
+@pytest.mark.parametrize(
+    "method", ["occlusion:window=0.1,stride=0.05", "integrated-gradients", "grad-cam", "lrp-gamma"]
+)
+def test_of_independent_findings_each_has_its_own_pixels(method: str, photo: Tensor) -> None:
+    """Of methods that see finer than from one spot to the other; windows of a fifth of the picture hide both at once."""
+    where = pictures(1, 5, torch.tensor([[True, True, False]]))[2][0]
+    assert photo.shape == (3, SIDE, SIDE)
+    for target, own in (("red", 0), ("green", 1)):
+        found = explain(photo, findings(), method=method, removal="black", target=target).saliency
+        assert float(found[where[own]].mean()) > 3 * float(found[where[1 - own]].mean().abs())
+
+
+def test_nothing_competes_among_findings(photo: Tensor) -> None:
+    both = explain(photo, findings(), method="occlusion", removal="black", target="red")
+    assert both.probability > 0.9
+    assert explain(photo, findings(), method="occlusion", removal="black", target="green").probability > 0.9
+    absent = explain(photo, findings(), method="occlusion", removal="black", target="no blue")
+    assert absent.probability > 0.9
+    assert not [note for note in absent.notes if "top class" in note]
