@@ -281,7 +281,7 @@ def test_facts_that_a_metric_needs_are_asked_for() -> None:
         METRICS.register("mine", plain)
 
 
-@pytest.mark.parametrize("known", [METHODS, REMOVALS])
+@pytest.mark.parametrize("known", [METHODS, REMOVALS, METRICS])
 def test_every_option_says_what_it_is(known: Registry[Any]) -> None:
     for name in known._builtin:
         for option in known.options(name):

@@ -67,7 +67,7 @@ def test_all_is_every_method_and_every_criterion(
         (["salience"], "did you mean 'saliency'"),
         (["saliency", "--criteria", "symetry"], "did you mean 'symmetry'"),
         (["saliency", "--removal", "blck"], "did you mean 'black'"),
-        (["saliency", "--seed", "-1"], "seed -1 is outside"),
+        (["saliency", "--seed", "-1"], "seed must be in"),
         (["saliency:stride=3"], "has no option 'stride'"),
     ],
 )

@@ -68,7 +68,7 @@ def test_some_failures_are_exit_code_1_and_nothing_but_failures_2(
     [
         (["--removals", "gray"], "did you mean 'grey'"),
         (["--confidence", "0.5,high"], "a number from 0 to 1"),
-        (["--confidence", "2"], "outside"),
+        (["--confidence", "2"], "confidence must be in [0, 1], got 2.0"),
         (["--metrics", "sizes"], "did you mean 'size'"),
         (["--metrics", ""], "--metrics has an empty value; give a value"),
         (["--metrics", "insertion@gray"], "did you mean 'grey'"),

@@ -176,9 +176,9 @@ def test_the_mean_of_each_piece() -> None:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("deletion:0", "steps 0 must be at least 1"),
+        ("deletion:0", "steps must be at least 1, got 0"),
         ("insertion:score=odds", "not a choice"),
-        ("insertion-correlation:2", "steps 2 must be at least 3"),
+        ("insertion-correlation:2", "steps must be at least 3, got 2"),
         ("deletion:score=logit,normalised=true", "use score=probability"),
     ],
 )

@@ -154,7 +154,7 @@ def test_there_is_one_feature_left_to_hide_and_one_to_show() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: SensitivityN(n=0), "n 0"),
+        (lambda: SensitivityN(n=0), "n must be"),
         (lambda: SensitivityN(n=1.0), r"\(0, 1\)"),
         (lambda: SensitivityN(subsets=2), "at least 3"),
         (lambda: SensitivityN(patch=0.6), "patch"),

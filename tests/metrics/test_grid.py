@@ -185,11 +185,11 @@ def test_others_of_another_size_and_wrong_parameters_are_refused() -> None:
     with pytest.raises(ParameterError, match="must have the size"):
         GridPointing()(bound(explainer=red_pixels, others=lambda: others))
     for spec in ("grid-pointing:cells=1", "difull:cells=9", "difull:confidence=1", "grid-pointing:confidence=-1"):
-        with pytest.raises(ParameterError, match="must lie in"):
+        with pytest.raises(ParameterError, match="must be in"):
             METRICS.create(spec)
     with pytest.raises(ParameterError, match="'large' is not a choice"):
         METRICS.create("grid-pointing:size=large")
-    with unchecked(), pytest.raises(ParameterError, match="size 'large'"):
+    with unchecked(), pytest.raises(ParameterError, match="size must be 'shrunk' or 'tiled', got 'large'"):
         GridPointing(size="large")  # type: ignore[arg-type]
 
 

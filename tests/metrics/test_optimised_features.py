@@ -209,7 +209,7 @@ class Head(nn.Module):
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 101}, {"tolerance": 0.0}, {"tolerance": 1.0}])
 def test_wrong_parameters_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ParameterError, match="must lie in"):
+    with pytest.raises(ParameterError, match="must be in"):
         OptimisedFeatures(**wrong)  # type: ignore[arg-type]
-    with unchecked(), pytest.raises(ParameterError, match="null, single or double"):
+    with unchecked(), pytest.raises(ParameterError, match="scenario must be"):
         OptimisedFeatures("triple")  # type: ignore[arg-type]

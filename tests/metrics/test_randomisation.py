@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -16,9 +16,9 @@ from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, judge
-from unseen.metrics.randomisation import ORDERS, LayerOrder, ParameterRandomisation
+from unseen.metrics.randomisation import LayerOrder, ParameterRandomisation
 from unseen.metrics.redrawing import Redrawn
-from unseen.metrics.similarity import SIMILARITIES, Similarity, similar
+from unseen.metrics.similarity import Similarity, similar
 from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 
@@ -115,8 +115,8 @@ def test_a_layer_is_the_same_in_any_company_and_can_be_put_back() -> None:
     assert not torch.equal(one.classifier().model.head.weight, third.classifier().model.head.weight)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("order", get_args(LayerOrder))
+@pytest.mark.parametrize("similarity", get_args(Similarity))
 def test_equals_a_loop_that_builds_every_network(order: LayerOrder, similarity: Similarity) -> None:
     one = judged("input-x-gradient", Network(attending), seed=2)
     everything = Redrawn(one.classifier, one.image, 2)
@@ -181,7 +181,7 @@ def test_maps_without_form_and_networks_that_die_are_left_out() -> None:
     )
 
 
-@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("similarity", get_args(Similarity))
 def test_nothing_but_maps_without_form_is_no_value_and_says_why(similarity: Similarity) -> None:
     metric = ParameterRandomisation(layers=None, similarity=similarity)
     with pytest.raises(NotApplicableError, match="every map that a randomised network gives is empty"):

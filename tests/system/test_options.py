@@ -51,7 +51,7 @@ def test_what_is_in_the_range_is_taken(changed: dict[str, Any]) -> None:
         ({"watts": nan}, "watts must be above 0, got nan; it is the power of a bulb"),
         ({"watts": inf}, "watts must be above 0 and finite, got inf; it is the power of a bulb"),
         ({"angle": 90}, "angle must be in [-90, 90), got 90; it is the direction, in degrees"),
-        ({"widths": (0.5, 2.0)}, "widths must be in [0, 1], got (0.5, 2.0); it is the widths of the slits"),
+        ({"widths": (0.5, 2.0)}, "widths must be in [0, 1], got 2.0; it is the widths of the slits"),
         ({"colour": "pink"}, "colour must be 'red' or 'green', got 'pink'"),
     ],
 )

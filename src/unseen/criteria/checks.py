@@ -9,9 +9,11 @@ from unseen.criteria.verdict import Asked, Status, Verdict
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
+from unseen.inputs.streams import Seed
 from unseen.removal import REMOVALS, Removal
 from unseen.system.arguments import Integer, integer, several
 from unseen.system.names import lines_of
+from unseen.system.options import check as check_option
 
 MARKS: Mapping[Status, str] = {"holds": "✓", "fails": "✗", "not applicable": "–"}
 
@@ -41,8 +43,7 @@ def check(method: str | Method, criterion: str, removal: str | Removal = "black"
         'fails'
     """
     drawn = integer("seed", seed)
-    if drawn < 0:
-        raise ParameterError(f"seed {drawn} must be at least 0")
+    check_option("seed", drawn, Seed)
     asked = Asked(METHODS.resolve(method), REMOVALS.resolve(removal), drawn)
     judge: Callable[[Asked], Verdict] = CRITERIA.load(criterion)
     try:

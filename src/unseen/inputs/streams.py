@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.errors import ParameterError
 from unseen.system.options import Count
 
 Seed = Annotated[int, Count("what all random numbers follow from", 0, 2**63 - 1)]
@@ -37,13 +36,3 @@ def default_stream(seed: int | None = None) -> Iterator[None]:
 
 
 _DEFAULT = threading.RLock()
-
-
-def check_seed(seed: int) -> None:
-    """Refuse what is no seed.
-
-    Raises:
-        ParameterError: outside 0 … 2⁶³ − 1.
-    """
-    if not 0 <= seed < 2**63:
-        raise ParameterError(f"seed {seed} is outside 0 … 2⁶³ − 1")

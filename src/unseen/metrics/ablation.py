@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Annotated
 
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.errors import ParameterError
 from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case, MaskMetric
+from unseen.system.options import Share
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,6 @@ class TopKAblation(MaskMetric):
     classes and the explained ones, higher is better. ``unseen evaluate`` reports it, and compares methods photograph by
     photograph by whether the class is kept. ``accuracy-preservation`` asks whether the network's own class is.
 
-    Args:
-        share: of the pixels that stay visible, in (0, 1); ties are broken at random by the case's seed.
-
     Raises:
         ParameterError: a share outside its range.
 
@@ -39,11 +37,10 @@ class TopKAblation(MaskMetric):
         0.0
     """
 
-    share: float = 0.3
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise ParameterError(f"share {self.share} must lie in (0, 1); it is of the photograph's pixels")
+    share: Annotated[
+        float,
+        Share("how much of the photograph stays visible; ties are broken at random by the case's seed", ends="()"),
+    ] = 0.3
 
     def masks(self, case: Case) -> Bool[Tensor, "1 H W"]:
         """The top of the ranking, at least one pixel."""

@@ -8,18 +8,18 @@ the score cannot be put down to the hidden part alone. It gives no formula; this
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError
 from unseen.metrics.case import Case
 from unseen.metrics.faithfulness import patches
 from unseen.metrics.partial import partial_map
 from unseen.metrics.similarity import correlation
-from unseen.metrics.zero_information import check_share
+from unseen.system.options import Count, Meaning, Options, Share
 
 _FEWEST = 3
 """Squares of which a correlation says anything."""
@@ -58,16 +58,11 @@ def means_over(squares: Int[Tensor, "H W"], saliency: Float[Tensor, "H W"]) -> F
 
 
 @dataclass(frozen=True)
-class AttributionShift:
+class AttributionShift(Options):
     """How far hiding the rest moves the map of what stays visible (:func:`attribution_shift`).
 
     The photograph is divided into squares, and the mean saliency of those that stay visible is compared: parts have
     attributions that can be compared, while single pixels of a gradient are mostly noise.
-
-    Args:
-        visible: what stays: the ``top`` of the map, as in the thesis' Figure 13, or ``random`` squares.
-        keep: share of the squares that stays, in (0, 1).
-        side: of a square, in pixels.
 
     Raises:
         ParameterError: a value outside its range.
@@ -82,16 +77,12 @@ class AttributionShift:
         True
     """
 
-    visible: Literal["top", "random"] = "top"
-    keep: float = 0.25
-    side: int = 16
-
-    def __post_init__(self) -> None:
-        if self.visible not in ("top", "random"):
-            raise ParameterError(f"visible {self.visible!r} must be 'top' or 'random'")
-        check_share(self.keep)
-        if self.side < 1:
-            raise ParameterError(f"side {self.side} must be at least 1; it is in pixels")
+    visible: Annotated[
+        Literal["top", "random"],
+        Meaning("what stays: the top of the map, as in the thesis' Figure 13, or random squares"),
+    ] = "top"
+    keep: Annotated[float, Share("how many of the squares stay", ends="()")] = 0.25
+    side: Annotated[int, Count("the side of a square, in pixels")] = 16
 
     def __call__(self, case: Case) -> float:
         """The value; NaN for a map that is the same on all that stays visible."""

@@ -19,6 +19,7 @@ from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, ParameterError, UnseenError
 from unseen.removal import MaskedClassifier
 from unseen.removal.batched import evaluate_batched
+from unseen.system.options import Options
 
 Explainer = Callable[[Classifier, Tensor, int], Tensor]
 """A method with its parameters, removal and seed.
@@ -114,7 +115,7 @@ class Metric(Protocol):
         """
 
 
-class MaskMetric(ABC):
+class MaskMetric(Options, ABC):
     """A metric that asks nothing but masks of the photograph, all of them known before the first answer.
 
     So :func:`judge` can fill batches across photographs, methods and metrics, and evaluates nothing twice.

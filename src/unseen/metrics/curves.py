@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -22,35 +22,27 @@ from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation.findings import area
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
-from unseen.system.options import check
+from unseen.system.options import Count, Meaning
+
+_STEPS = (
+    "into how many steps of equally many pixels the ranking is divided; the score is asked before the first and after "
+    "each, and more steps than pixels are one a pixel"
+)
 
 
 @dataclass(frozen=True)
 class AlongRanking(MaskMetric):
     """What the metrics of this file share; see them.
 
-    Args:
-        steps: of equal numbers of pixels, up to one, from none to all of them; the score is asked before the first and
-            after each. More steps than pixels are one a pixel.
-        score: ``probability`` or ``logit`` of the class.
-
     Raises:
         ParameterError: a parameter outside its range.
     """
 
-    steps: int = 56
+    steps: Annotated[int, Count(_STEPS)] = 56
     score: Score = "probability"
 
     hides: ClassVar[bool]
     """Whether the pixels are hidden along the ranking, and not shown."""
-
-    least: ClassVar[int] = 1
-    """Steps that it needs."""
-
-    def __post_init__(self) -> None:
-        if self.steps < self.least:
-            raise ParameterError(f"steps {self.steps} must be at least {self.least}")
-        check("score", self.score, Score)
 
     def masks(self, case: Case) -> Bool[Tensor, "N H W"]:
         """One for each of :func:`sizes`; ties of the map are broken at random by the case's seed."""
@@ -71,14 +63,15 @@ def sizes(pixels: int, steps: int) -> list[int]:
 class Area(AlongRanking):
     """Area under the score over the share of pixels, by the trapezium rule: the curve's mean height.
 
-    Args:
-        normalised: divide the curve by the full photograph's probability, so that photographs of which the model is
-            unsure count as much as others; 1 then is "as sure as of all of it". It is not min–max scaled: the score
-            with everything hidden is the removal's own, and dividing by the difference would blow up where the two are
-            close. NaN where the photograph's probability is 0. For ``score=probability`` only.
+    Normalised, the curve is divided by the full photograph's probability, so that photographs of which the model is
+    unsure count as much as others; 1 then is "as sure as of all of it". It is not min–max scaled: the score with
+    everything hidden is the removal's own, and dividing by the difference would blow up where the two are close. NaN
+    where the photograph's probability is 0.
     """
 
-    normalised: bool = False
+    normalised: Annotated[
+        bool, Meaning("whether the curve is divided by the full photograph's probability; for that score only")
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,11 +96,6 @@ class Deletion(Area):
 
     Lymperopoulos 2023, section 4.3.5, says higher for both; for deletion that is a slip.
 
-    Args:
-        steps: see :class:`AlongRanking`, as is the next.
-        score: ``probability`` or ``logit``.
-        normalised: see :class:`Area`.
-
     Example:
         >>> from unseen.metrics.curves import Deletion
         >>> Deletion(steps=16)(case) < 0.4  # without the square all three are as likely: 0.33
@@ -122,11 +110,6 @@ class Insertion(Area):
     """Show pixels from the most to the least salient, beginning with nothing; higher is better.
 
     What nothing looks like is the removal's: under ``blur`` it is the photograph out of focus, as in the paper.
-
-    Args:
-        steps: see :class:`AlongRanking`, as is the next.
-        score: ``probability`` or ``logit``.
-        normalised: see :class:`Area`.
 
     Example:
         >>> from unseen.metrics.curves import Insertion
@@ -145,7 +128,7 @@ class Correlation(AlongRanking):
     one step a cell of a coarse map, at most 196. NaN where the map, or but for rounding the curve, is constant.
     """
 
-    least = 3
+    steps: Annotated[int, Count(f"{_STEPS}; two points always correlate", 3)] = 56
 
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:
         """See :class:`Correlation`."""
@@ -168,10 +151,6 @@ def means(ordered: Float[Tensor, " P"], bounds: Sequence[int]) -> Float[Tensor, 
 class DeletionCorrelation(Correlation):
     """DC: by how much hiding each step's pixels lowers the score, against their saliency; higher is better.
 
-    Args:
-        steps: see :class:`AlongRanking`, as is the next; at least 3, for two points always correlate.
-        score: ``probability`` or ``logit``.
-
     Example:
         >>> from unseen.metrics.curves import DeletionCorrelation
         >>> DeletionCorrelation(steps=16)(case) > 0.9
@@ -186,10 +165,6 @@ class InsertionCorrelation(Correlation):
     """IC: by how much showing each step's pixels raises the score, against their saliency; higher is better.
 
     Lymperopoulos 2023, section 4.3.6, calls the two DC-AC in its heading.
-
-    Args:
-        steps: see :class:`AlongRanking`, as is the next; at least 3, for two points always correlate.
-        score: ``probability`` or ``logit``.
 
     Example:
         >>> from unseen.metrics.curves import InsertionCorrelation

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from unseen.classifier.scores import Scores
 from unseen.metrics.case import Case, MaskMetric
-from unseen.metrics.soft import LEVELS, check_levels, min_max, soft_views
+from unseen.metrics.soft import LEVELS, Levels, min_max, soft_views
 
 
 def average_drop(full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
@@ -47,18 +47,11 @@ class SoftlyShown(MaskMetric):
 
     Probabilities that differ by no more than rounding count as the same.
 
-    Args:
-        levels: level sets that stand for the soft mask under removals that take hard masks only; the score is then
-            their mean (see :func:`~unseen.metrics.soft.soft_views`).
-
     Raises:
         ParameterError: fewer than one level.
     """
 
-    levels: int = LEVELS
-
-    def __post_init__(self) -> None:
-        check_levels(self.levels)
+    levels: Levels = LEVELS
 
     @abstractmethod
     def compare(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
@@ -88,9 +81,6 @@ class SoftlyShown(MaskMetric):
 class AverageDrop(SoftlyShown):
     """Share of the class's probability that is lost when only what the map marks is shown; lower is better.
 
-    Args:
-        levels: see :class:`SoftlyShown`.
-
     Example:
         >>> from unseen.metrics.drop import AverageDrop
         >>> AverageDrop()(case)
@@ -110,9 +100,6 @@ class AverageDrop(SoftlyShown):
 class IncreaseInConfidence(SoftlyShown):
     """Whether the class is more probable when only what the map marks is shown, 0 or 1; higher is better.
 
-    Args:
-        levels: see :class:`SoftlyShown`.
-
     Example:
         >>> from unseen.metrics.drop import IncreaseInConfidence
         >>> IncreaseInConfidence()(case) in (0, 1)
@@ -131,9 +118,6 @@ class IncreaseInConfidence(SoftlyShown):
 @dataclass(frozen=True)
 class AverageGain(SoftlyShown):
     """Share of the doubt about the class that goes when only what the map marks is shown; higher is better.
-
-    Args:
-        levels: see :class:`SoftlyShown`.
 
     Example:
         >>> from unseen.metrics.drop import AverageGain

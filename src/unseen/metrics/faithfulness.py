@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from unseen.classifier.scores import Score, Scores
-from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import hiding
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
-from unseen.system.options import check
+from unseen.system.options import Count, Meaning, Share
 
 InfidelityForm = Literal["relative", "scaled", "literal"]
 
@@ -65,9 +64,6 @@ class _Drops(MaskMetric):
 
     score: Score = "logit"
 
-    def __post_init__(self) -> None:
-        check("score", self.score, Score)
-
     def measured(
         self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
@@ -94,12 +90,6 @@ class SensitivityN(_Drops):
     pixels (``patch=0.0045``) an occlusion map correlates −0.08, 0.01 and −0.00 at n = 0.05, 0.2 and 0.5, no interval
     beyond ±0.2; on 14 × 14 patches 0.42 [0.25, 0.58], 0.48 [0.31, 0.63] and 0.01 [−0.23, 0.24].
 
-    Args:
-        n: share of the features that are hidden, at least one and not all.
-        subsets: how many are drawn; the standard error of a correlation near 0 is about 1/√subsets.
-        patch: side of a patch, a share of the photograph's shorter side; 0 takes single pixels.
-        score: ``logit`` or ``probability``.
-
     Raises:
         ParameterError: a parameter outside its range.
 
@@ -109,18 +99,15 @@ class SensitivityN(_Drops):
         True
     """
 
-    n: float = 0.05
-    subsets: int = 100
-    patch: float = 1 / 14
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.n < 1:
-            raise ParameterError(f"n {self.n} must lie in (0, 1); it is the share of the features that is hidden")
-        if self.subsets < 3:
-            raise ParameterError(f"subsets {self.subsets} must be at least 3; two always correlate fully")
-        if not 0 <= self.patch <= 0.5:
-            raise ParameterError(f"patch {self.patch} must lie in [0, 0.5]; it is a share of the shorter side")
+    n: Annotated[float, Share("how many of the features are hidden, at least one and not all", ends="()")] = 0.05
+    subsets: Annotated[
+        int,
+        Count("how many subsets are drawn; two always correlate, and the standard error near 0 is about 1/√subsets", 3),
+    ] = 100
+    patch: Annotated[
+        float,
+        Share("the side of a patch, as a share of the photograph's shorter side; 0 takes single pixels", high=0.5),
+    ] = 1 / 14
 
     def masks(self, case: Case) -> Tensor:
         """See :meth:`MaskMetric.masks`: the photograph, then one mask for each subset."""
@@ -148,12 +135,6 @@ class Infidelity(_Drops):
     is hidden and 0 elsewhere. The squares have one size; the paper's have several, and then the size alone predicts
     much of the drop.
 
-    Args:
-        samples: how many squares are drawn, anywhere inside the photograph.
-        side: of the square, a share of the photograph's shorter side.
-        form: ``relative``, ``scaled`` or ``literal``.
-        score: ``logit`` or ``probability``.
-
     Raises:
         ParameterError: a parameter outside its range.
 
@@ -163,18 +144,19 @@ class Infidelity(_Drops):
         True
     """
 
-    samples: int = 100
-    side: float = 0.3
-    form: InfidelityForm = "relative"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.samples < 3:
-            raise ParameterError(f"samples {self.samples} must be at least 3; two are always fitted fully")
-        if not 0 < self.side < 1:
-            raise ParameterError(f"side {self.side} must lie in (0, 1); it is a share of the shorter side")
-        if self.form not in get_args(InfidelityForm):
-            raise ParameterError(f"form {self.form!r} must be one of {', '.join(get_args(InfidelityForm))}")
+    samples: Annotated[
+        int, Count("how many squares are drawn, anywhere inside the photograph; two are always fitted fully", 3)
+    ] = 100
+    side: Annotated[float, Share("the side of the square, as a share of the photograph's shorter side", ends="()")] = (
+        0.3
+    )
+    form: Annotated[
+        InfidelityForm,
+        Meaning(
+            "whether the map is taken as it is (literal, Definition 2.1), scaled to fit best, or also centred "
+            "and told as a share of the drops' variance"
+        ),
+    ] = "relative"
 
     def masks(self, case: Case) -> Tensor:
         """See :meth:`MaskMetric.masks`: the photograph, then one mask for each square."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -27,9 +27,9 @@ from unseen.inputs.photo import PhotoSource
 from unseen.inputs.streams import stream_of
 from unseen.metrics.case import Case, Explainer
 from unseen.metrics.localisation import localisation_energy
+from unseen.system.options import Count, Meaning, Options, Share
 
 Size = Literal["shrunk", "tiled"]
-SIZES: tuple[Size, ...] = ("shrunk", "tiled")
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,15 +209,11 @@ def disconnected(classifier: Classifier, cells: int) -> Classifier:
 
 
 @dataclass(frozen=True)
-class _OnGrid:
-    cells: int = 2
-    confidence: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.cells <= 8:
-            raise ParameterError(f"cells {self.cells} must lie in 2 … 8")
-        if not 0 <= self.confidence < 1:
-            raise ParameterError(f"confidence {self.confidence} must lie in [0, 1)")
+class _OnGrid(Options):
+    cells: Annotated[int, Count("how many photographs stand in a row", 2, 8)] = 2
+    confidence: Annotated[
+        float, Share("the least probability of the top class of every photograph, the case's own included", ends="[)")
+    ] = 0.5
 
     def drawn(self, case: Case, size: Size) -> tuple[PhotographGrid, int]:
         """The case's photograph among others, and its cell."""
@@ -231,11 +227,6 @@ class _OnGrid:
 @dataclass(frozen=True)
 class GridPointing(_OnGrid):
     """The grid pointing game: the case's photograph in a random cell among photographs of other classes.
-
-    Args:
-        cells: photographs in a row.
-        confidence: least probability of the top class of every photograph, the case's own included.
-        size: ``shrunk`` or ``tiled``; see :func:`compose`. Tiled grids ask for a network that takes larger images.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -261,12 +252,10 @@ class GridPointing(_OnGrid):
         1.0
     """
 
-    size: Size = "shrunk"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.size not in SIZES:
-            raise ParameterError(f"size {self.size!r} must be {' or '.join(map(repr, SIZES))}")
+    size: Annotated[
+        Size,
+        Meaning("whether the grid is shrunk to one photograph, or tiled, for a network that takes larger ones"),
+    ] = "shrunk"
 
     def __call__(self, case: Case) -> float:
         """The share of positive saliency on the case's own cell, in [0, 1]; NaN where nothing is positive.
@@ -286,10 +275,6 @@ class DiFull(_OnGrid):
     """The same where every cell is seen by itself, so that only its own cell can be right; see :class:`Disconnected`.
 
     Grids are tiled, and every cell is seen at its own size: a pass costs cells² of the network's.
-
-    Args:
-        cells: photographs in a row.
-        confidence: least probability of the top class of every photograph, the case's own included.
 
     Raises:
         ParameterError: a parameter outside its range.

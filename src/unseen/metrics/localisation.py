@@ -9,14 +9,15 @@ and F1, Eq. 8). They measure agreement with people, not with the model: it may r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.errors import ParameterError
 from unseen.metrics.case import Case
 from unseen.metrics.pixel_level import activated
+from unseen.system.options import Count, Number, Options, Share
 
 
 def pointing_game(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], tolerance: float = 15) -> float:
@@ -108,11 +109,8 @@ def _overlap(saliency: Tensor, annotation: Tensor, threshold: float | None) -> t
 
 
 @dataclass(frozen=True)
-class PointingGame:
+class PointingGame(Options):
     """See :func:`pointing_game`; the mean over photographs is the accuracy of Zhang et al.
-
-    Args:
-        tolerance: pixels by which the maximum may miss the object.
 
     Raises:
         ParameterError: it is negative.
@@ -123,11 +121,7 @@ class PointingGame:
         1.0
     """
 
-    tolerance: float = 15.0
-
-    def __post_init__(self) -> None:
-        if not self.tolerance >= 0:
-            raise ParameterError(f"tolerance {self.tolerance} must be at least 0 pixels")
+    tolerance: Annotated[float, Number("by how many pixels the maximum may miss the object", 0)] = 15.0
 
     def __call__(self, case: Case) -> float:
         """1, 0, or the share of equal maxima that hits."""
@@ -151,11 +145,8 @@ class LocalisationEnergy:
 
 
 @dataclass(frozen=True)
-class RankAccuracy:
+class RankAccuracy(Options):
     """See :func:`rank_accuracy`: relevance rank accuracy, and with a number of pixels top-k intersection.
-
-    Args:
-        pixels: how many are looked at; ``None`` for as many as the object has.
 
     Raises:
         ParameterError: less than one.
@@ -166,11 +157,7 @@ class RankAccuracy:
         1.0
     """
 
-    pixels: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.pixels is not None and self.pixels < 1:
-            raise ParameterError(f"pixels {self.pixels} must be at least 1")
+    pixels: Annotated[int | None, Count("how many pixels are looked at; by default as many as the object has")] = None
 
     def __call__(self, case: Case) -> float:
         """In [0, 1]."""
@@ -178,21 +165,20 @@ class RankAccuracy:
 
 
 @dataclass(frozen=True)
-class _Thresholded:
-    threshold: float | None = 0.3
-
-    def __post_init__(self) -> None:
-        if self.threshold is not None and not 0 <= self.threshold < 1:
-            raise ParameterError(f"threshold {self.threshold} must lie in [0, 1); it is a share of the map's maximum")
+class _Thresholded(Options):
+    threshold: Annotated[
+        float | None,
+        Share(
+            "where the part begins, as a share of the map's maximum; none takes the best of all, which nobody knows "
+            "without the object",
+            ends="[)",
+        ),
+    ] = 0.3
 
 
 @dataclass(frozen=True)
 class IoU(_Thresholded):
     """See :func:`intersection_over_union`.
-
-    Args:
-        threshold: share of the map's maximum, in [0, 1); ``None`` takes the best of all thresholds, which
-            nobody knows without the object.
 
     Raises:
         ParameterError: it lies outside.
@@ -211,9 +197,6 @@ class IoU(_Thresholded):
 @dataclass(frozen=True)
 class F1(_Thresholded):
     """See :func:`f1_score`.
-
-    Args:
-        threshold: as of :class:`IoU`.
 
     Raises:
         ParameterError: it lies outside.

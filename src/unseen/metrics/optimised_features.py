@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -24,9 +24,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.differentiation import differentiated
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError
 from unseen.metrics.case import Case
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, Meaning, Options, Share
 
 Scenario = Literal["null", "single", "double"]
 
@@ -123,17 +124,13 @@ def share_on(saliency: Float[Tensor, "H W"], composite: Composite, patch: int) -
 
 
 @dataclass(frozen=True)
-class OptimisedFeatures:
+class OptimisedFeatures(Options):
     """What a method says of patches whose part in the decision is known; the case's photograph is not looked at.
 
-    The explained class is a. The set-up is made once for each classifier, class and seed, and kept.
-
-    Args:
-        scenario: ``null``: share of the positive saliency on both patches that lies on m. ``double``: the mean of that
-            for a, and of n's share for b. ``single``: the same with noise in place of n, for m is a's alone. A map that
-            is the same for all classes has ½ in the last two.
-        steps: of Adam.
-        tolerance: largest residual of the constraints, as a share of what the patches raise.
+    The explained class is a. The set-up is made once for each classifier, class and seed, and kept. ``null`` is the
+    share of the positive saliency on both patches that lies on m; ``double`` the mean of that for a, and of n's share
+    for b; ``single`` the same with noise in place of n, for m is a's alone. A map that is the same for all classes has
+    ½ in the last two.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -146,18 +143,12 @@ class OptimisedFeatures:
         0.5
     """
 
-    scenario: Scenario = "null"
-    steps: int = 40
-    tolerance: float = 0.2
+    scenario: Annotated[Scenario, Meaning("which patches are made")] = "null"
+    steps: Annotated[int, Count("how many steps Adam takes for a patch", high=100)] = 40
+    tolerance: Annotated[
+        float, Share("the largest residual of the constraints, as a share of what the patches raise", ends="()")
+    ] = 0.2
     _made: dict[tuple[object, ...], Composite] = field(default_factory=dict, init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.scenario not in get_args(Scenario):
-            raise ParameterError(f"scenario {self.scenario!r} must be null, single or double")
-        if not 1 <= self.steps <= 100:
-            raise ParameterError(f"steps {self.steps} must lie in 1 … 100")
-        if not 0 < self.tolerance < 1:
-            raise ParameterError(f"tolerance {self.tolerance} must lie in (0, 1)")
 
     def __call__(self, case: Case) -> float:
         """In [0, 1]; ½ is what a constant map has; NaN where nothing on either patch is positive.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Annotated, cast
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -17,6 +17,7 @@ from unseen.errors import ParameterError
 from unseen.metrics.case import Case, MaskMetric, Metric
 from unseen.metrics.catalogue import METRICS
 from unseen.metrics.entry import MetricEntry
+from unseen.system.options import Meaning, Share
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,6 @@ class PixelLevel(MaskMetric):
     Never rank by it: a map that marks everything divides by the most, so that under deletion, where lower is better,
     the largest map wins, and under everything else a map of one pixel. NaN where the map has no positive value, so that
     no pixel is activated.
-
-    Args:
-        of: name of another metric that judges a map, with its default parameters.
-        threshold: share of the maximum, in (0, 1); the paper's is 0.3.
 
     Raises:
         UnknownNameError: there is no such metric.
@@ -41,17 +38,18 @@ class PixelLevel(MaskMetric):
         1.0
     """
 
-    of: str = "deletion"
-    threshold: float = 0.3
+    of: Annotated[str, Meaning("another metric that judges a map, with its default options")] = "deletion"
+    threshold: Annotated[
+        float, Share("where the part begins, as a share of the map's maximum; the paper's is 0.3", ends="()")
+    ] = 0.3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         entry = cast(MetricEntry, METRICS[self.of])
         if entry.judges != "map" or entry.over or entry.names(PixelLevel):
             raise ParameterError(
                 f"{self.of!r} has no pixel-level form; of must name another metric that gives every map a number"
             )
-        if not 0 < self.threshold < 1:
-            raise ParameterError(f"threshold {self.threshold} must lie in (0, 1); it is a share of the map's maximum")
 
     @cached_property
     def metric(self) -> Metric:

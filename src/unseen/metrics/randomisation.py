@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.errors import ModelError, NotApplicableError
 from unseen.metrics.case import Case
 from unseen.metrics.redrawing import Redrawn
-from unseen.metrics.similarity import Similarity, check_similarity, similar
+from unseen.metrics.similarity import Similarity, similar
+from unseen.system.options import Count, Meaning, Options
 
 LayerOrder = Literal["top-down", "bottom-up", "independent"]
-ORDERS: tuple[LayerOrder, ...] = ("top-down", "bottom-up", "independent")
 
 _WITHOUT_FORM = "empty or the same everywhere"
 
@@ -90,17 +90,11 @@ def randomisation_curve(
 
 
 @dataclass(frozen=True)
-class ParameterRandomisation:
+class ParameterRandomisation(Options):
     """Mean similarity over the stages of :func:`randomisation_curve` that have one.
 
     A method that finds nothing in a random network is not thereby right about the trained one: a stage whose map is
     empty is left out, and so is one whose map is the same everywhere, unless by SSIM.
-
-    Args:
-        order: ``top-down``, ``bottom-up`` or ``independent``.
-        layers: stages, at least 1; ``None``: one for each layer. The method is asked once for each.
-        similarity: ``spearman``, ``pearson`` or ``ssim``.
-        absolute: compare magnitudes, without regard to sign.
 
     Raises:
         ParameterError: a value outside its range.
@@ -116,17 +110,12 @@ class ParameterRandomisation:
         1.0
     """
 
-    order: LayerOrder = "top-down"
-    layers: int | None = 8
-    similarity: Similarity = "spearman"
-    absolute: bool = True
-
-    def __post_init__(self) -> None:
-        if self.order not in ORDERS:
-            raise ParameterError(f"order {self.order!r} must be one of {', '.join(ORDERS)}")
-        if self.layers is not None and self.layers < 1:
-            raise ParameterError(f"layers {self.layers} must be at least 1, or none for every layer")
-        check_similarity(self.similarity)
+    order: Annotated[LayerOrder, Meaning("in which order layers are drawn anew")] = "top-down"
+    layers: Annotated[
+        int | None, Count("in how many stages, in each of which the method is asked once; none is one for each layer")
+    ] = 8
+    similarity: Annotated[Similarity, Meaning("how maps are compared")] = "spearman"
+    absolute: Annotated[bool, Meaning("whether magnitudes are compared, without regard to sign")] = True
 
     def curve(self, case: Case) -> list[Stage]:
         """The value's parts, from the first stage to the last."""

@@ -6,16 +6,16 @@ Source: Rong et al., *A Consistent and Efficient Evaluation Strategy for Attribu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.outputs.base import Outputs
-from unseen.errors import ParameterError
 from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case, MaskMetric
+from unseen.system.options import Count, Meaning
 
 RoadOrder = Literal["combined", "morf", "lerf"]
 RoadScore = Literal["kept", "probability"]
@@ -47,14 +47,8 @@ class Road(MaskMetric):
 
     It hides by the removal that judges: under ``linear`` it is the paper's ROAD, noisy linear imputation. The paper's
     accuracy is over photographs of a data set: it is the mean of this value over them, with each photograph's own class
-    as the target.
-
-    Args:
-        order: ``morf`` hides the most salient pixels first (lower is better), ``lerf`` the least salient (higher is
-            better), ``combined`` is (LeRF − MoRF) / 2, from −½ to ½, where a map that says nothing has 0.
-        steps: shares 1/(steps+1) … steps/(steps+1); 9 gives 0.1, 0.2, … 0.9.
-        score: ``kept`` is 1 where the class is on top, as in the paper; ``probability`` is less coarse on a single
-            photograph.
+    as the target. Lower is better of MoRF, higher of LeRF; (LeRF − MoRF) / 2 lies between −½ and ½, and a map that says
+    nothing has 0 of it.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -65,16 +59,14 @@ class Road(MaskMetric):
         1.0
     """
 
-    order: RoadOrder = "combined"
-    steps: int = 9
-    score: RoadScore = "kept"
-
-    def __post_init__(self) -> None:
-        for name, value, choices in (("order", self.order, RoadOrder), ("score", self.score, RoadScore)):
-            if value not in get_args(choices):
-                raise ParameterError(f"{name} {value!r} must be one of {', '.join(get_args(choices))}")
-        if self.steps < 1:
-            raise ParameterError(f"steps {self.steps} must be at least 1")
+    order: Annotated[
+        RoadOrder,
+        Meaning("which pixels are hidden first: the most salient (morf), the least (lerf), or half the difference"),
+    ] = "combined"
+    steps: Annotated[int, Count("how many shares 1/(steps+1), 2/(steps+1), … are hidden; 9 gives 0.1 to 0.9")] = 9
+    score: Annotated[
+        RoadScore, Meaning("whether the class is kept, as in the paper, or its probability, which is less coarse")
+    ] = "kept"
 
     def masks(self, case: Case) -> Tensor:
         """See :meth:`MaskMetric.masks`: LeRF's, then MoRF's, as far as they are asked for."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.classifier.outputs.base import Outputs
 from unseen.errors import PhotoError
+from unseen.inputs.streams import Seed
+from unseen.system.options import Meaning, Options
 
 Context = Tensor
 """What a part is planted on: a picture in [0, 1] of shape (C, H, W), or (C, 1, 1) for one colour."""
@@ -42,11 +44,8 @@ class Contexts(Protocol):
 
 
 @dataclass(frozen=True)
-class SolidColours:
+class SolidColours(Options):
     """K1: colours drawn uniformly from all there are, the same for every photograph.
-
-    Args:
-        seed: of the colours.
 
     Example:
         >>> from itertools import islice
@@ -57,7 +56,7 @@ class SolidColours:
         20
     """
 
-    seed: int = 0
+    seed: Seed = 0
 
     def of(self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3) -> Iterator[Context]:
         """Endless; each of shape (C, 1, 1)."""
@@ -68,14 +67,8 @@ class SolidColours:
 
 
 @dataclass(frozen=True)
-class OtherPhotographs:
+class OtherPhotographs(Options):
     """K2: photographs that the unmodified network takes for another class.
-
-    Args:
-        classifier: the unmodified network, which names their classes.
-        photos: files to draw from, without replacement and in an order of its own for every photograph; one that cannot
-            be opened is left out.
-        seed: of the order.
 
     Example:
         >>> from pathlib import Path
@@ -86,10 +79,18 @@ class OtherPhotographs:
         [torch.Size([3, 32, 32])]
     """
 
-    classifier: Classifier
-    photos: Sequence[Path]
-    seed: int = 0
-    _known: dict[Path, tuple[Tensor, Tensor] | None] = field(default_factory=dict, compare=False, repr=False)
+    classifier: Annotated[Classifier, Meaning("the unmodified network, which names the photographs' classes")]
+    photos: Annotated[
+        Sequence[Path],
+        Meaning(
+            "files to draw from without replacement, in an order of its own for every photograph; one that cannot be "
+            "opened is left out"
+        ),
+    ]
+    seed: Seed = 0
+    _known: dict[Path, tuple[Tensor, Tensor] | None] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def of(self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3) -> Iterator[Context]:
         """At most one per file; each of shape (C, H, W)."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, nan
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.differentiation import differentiable_logits, differentiated
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError
 from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count, Meaning, Options, Share
 
 Norm = Literal["l2", "linf"]
 Region = Literal["balance", "inside", "outside"]
@@ -189,22 +190,17 @@ class _Attack:
 
 
 @dataclass(frozen=True)
-class RobustnessS:
+class RobustnessS(Options):
     """The smallest change of the most salient pixels, or of all others, that makes the network name another class.
 
     Source: Hsieh et al., ICLR 2021 (thesis, Eq. 34 and 35). The paper draws a curve over shares: a list of these
     metrics, one for each share. Values are comparable only between maps at the same share, for a larger region always
     needs less.
 
-    Args:
-        region: ``inside`` changes the salient pixels, and less is better; ``outside`` the others, and more is better.
-            Both are infinite where no change was found. ``balance`` is outside / (inside + outside), from 0 to 1, and
-            more is better: 1 where only the salient pixels can change the class, NaN where neither can. A map that
-            says nothing has about √share / (√share + √(1 − share)) of it under ``l2``: 0.25 at a share of 0.1.
-        share: of the pixels that are called salient.
-        norm: ``l2`` or ``linf``.
-        steps: see :func:`smallest_change`.
-        rounds: see :func:`smallest_change`.
+    ``inside`` changes the salient pixels, and less is better; ``outside`` the others, and more is better; both are
+    infinite where no change was found. ``balance`` is outside / (inside + outside), from 0 to 1, and more is better: 1
+    where only the salient pixels can change the class, NaN where neither can. A map that says nothing has about
+    √share / (√share + √(1 − share)) of it under ``l2``: 0.25 at a share of 0.1.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -215,20 +211,11 @@ class RobustnessS:
         True
     """
 
-    region: Region = "balance"
-    share: float = 0.1
-    norm: Norm = "l2"
-    steps: int = 8
-    rounds: int = 3
-
-    def __post_init__(self) -> None:
-        for name, value, choices in (("region", self.region, Region), ("norm", self.norm, Norm)):
-            if value not in get_args(choices):
-                raise ParameterError(f"{name} {value!r} must be one of {', '.join(get_args(choices))}")
-        if not 0 < self.share < 1:
-            raise ParameterError(f"share {self.share} must lie in (0, 1); it is of the pixels")
-        if min(self.steps, self.rounds) < 1:
-            raise ParameterError(f"steps {self.steps} and rounds {self.rounds} must be at least 1")
+    region: Annotated[Region, Meaning("which pixels are changed, or how the two compare")] = "balance"
+    share: Annotated[float, Share("how many of the pixels are called salient", ends="()")] = 0.1
+    norm: Annotated[Norm, Meaning("the norm of a change")] = "l2"
+    steps: Annotated[int, Count("how many gradients one attack follows, the first to the whole radius")] = 8
+    rounds: Annotated[int, Count("how many rounds there are, each of six radii")] = 3
 
     def __call__(self, case: Case) -> float:
         """See :meth:`Metric.__call__`.

@@ -9,17 +9,16 @@ method does not matter. The form under a removal is ours: the change is the loss
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.errors import ParameterError
 from unseen.inputs.neighbourhood import Radius, noisy
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
-from unseen.system.options import check
+from unseen.system.options import Count, Meaning, Options, Share
 
 
 def sensitivity(
@@ -48,18 +47,8 @@ def sensitivity(
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Options):
     """Mean or largest :func:`sensitivity` over random changes; the class, the method and its seed stay.
-
-    Args:
-        statistic: ``mean`` or ``max`` over the changes.
-        by: ``noise``: every value of every pixel moves uniformly by at most ``radius``, then is clamped to [0, 1].
-            ``removal``: the case's removal hides a random window, and the map of what stays visible is compared; the
-            window's border is new to the photograph, which a map of edges feels.
-        samples: changes, at least 1; the method is asked once for each.
-        radius: of the L∞ ball in pixel units, in (0, 1]; 0.02 is five grey levels. For ``noise``.
-        share: area of the window in the photograph's, in (0, 0.5]. For ``removal``.
-        normalise: see :func:`sensitivity`.
 
     Raises:
         ParameterError: a value outside its range.
@@ -74,23 +63,20 @@ class Sensitivity:
         0.0
     """
 
-    statistic: Literal["mean", "max"] = "mean"
-    by: Literal["noise", "removal"] = "noise"
-    samples: int = 10
-    radius: float = 0.02
-    share: float = 0.05
-    normalise: bool = False
-
-    def __post_init__(self) -> None:
-        if self.statistic not in ("mean", "max"):
-            raise ParameterError(f"statistic {self.statistic!r} must be 'mean' or 'max'")
-        if self.by not in ("noise", "removal"):
-            raise ParameterError(f"by {self.by!r} must be 'noise' or 'removal'")
-        if self.samples < 1:
-            raise ParameterError(f"samples {self.samples} must be at least 1")
-        check("radius", self.radius, Radius)
-        if not 0 < self.share <= 0.5:
-            raise ParameterError(f"share {self.share} must be in (0, 0.5]; what stays visible is compared")
+    statistic: Annotated[Literal["mean", "max"], Meaning("what is told of the changes")] = "mean"
+    by: Annotated[
+        Literal["noise", "removal"],
+        Meaning(
+            "what changes the photograph: uniform noise on every pixel, or the removal, which hides a random window; "
+            "then the map of what stays visible is compared"
+        ),
+    ] = "noise"
+    samples: Annotated[int, Count("how many changes are drawn; the method is asked once for each")] = 10
+    radius: Radius = 0.02
+    share: Annotated[float, Share("the area of the window in the photograph's", high=0.5, ends="(]")] = 0.05
+    normalise: Annotated[
+        bool, Meaning("whether each map is divided by its own norm first, so that only its form counts")
+    ] = False
 
     def __call__(self, case: Case) -> float:
         """The value; NaN for a map of zeros."""

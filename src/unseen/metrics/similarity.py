@@ -15,7 +15,6 @@ from torch import Tensor
 from unseen.errors import ParameterError
 
 Similarity = Literal["spearman", "pearson", "ssim"]
-SIMILARITIES: tuple[Similarity, ...] = ("spearman", "pearson", "ssim")
 
 _WINDOW = 11
 _ROUNDING = 1e-9
@@ -90,16 +89,6 @@ def ssim(one: Float[Tensor, "N H W"], other: Float[Tensor, "N H W"]) -> Float[Te
         )
         values.append(float(found))
     return torch.tensor(values, dtype=torch.float64)
-
-
-def check_similarity(similarity: str) -> None:
-    """Refuse a similarity that there is not.
-
-    Raises:
-        ParameterError: none of :data:`SIMILARITIES`.
-    """
-    if similarity not in SIMILARITIES:
-        raise ParameterError(f"similarity {similarity!r} must be one of {', '.join(SIMILARITIES)}")
 
 
 def _ranks(maps: Tensor) -> Tensor:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import ParameterError
 from unseen.metrics.case import Case
+from unseen.system.options import Count, check
 
 LEVELS = 8
 """Level sets that stand for a soft mask where masks must be hard."""
+
+Levels = Annotated[
+    int,
+    Count("how many level sets stand for a soft mask under removals that take hard ones; the score is their mean"),
+]
 
 
 def min_max(saliency: Float[Tensor, "H W"]) -> Float[Tensor, "H W"]:
@@ -37,20 +45,10 @@ def soft_views(
     Raises:
         ParameterError: values outside [0, 1], or no levels.
     """
-    check_levels(levels)
+    check("levels", levels, Levels)
     if not bool(((mask >= 0) & (mask <= 1)).all()):
         raise ParameterError("a soft mask must lie in [0, 1]; scale the map first, for example by min_max")
     if case.masked.removal.soft:
         return mask[None]
     heights = (torch.arange(levels, device=mask.device, dtype=mask.dtype) + 0.5) / levels
     return mask[None] >= heights[:, None, None]
-
-
-def check_levels(levels: int) -> None:
-    """Refuse fewer than one.
-
-    Raises:
-        ParameterError: that.
-    """
-    if levels < 1:
-        raise ParameterError(f"levels {levels} must be at least 1")

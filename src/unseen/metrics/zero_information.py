@@ -8,16 +8,18 @@ is an agreement with the network's own answer to the full photograph, not an acc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.errors import ParameterError
 from unseen.explainers.sufficient.extraction import rank
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.partial import partial_map
+from unseen.system.options import Meaning, Options, Share
+
+Keep = Annotated[float, Share("how much of the photograph stays visible", ends="()")]
 
 
 def attmask(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"], visible: Tensor) -> float:
@@ -42,12 +44,8 @@ def top_share(case: Case, keep: float) -> Bool[Tensor, "H W"]:
 
 
 @dataclass(frozen=True)
-class AttMask:
+class AttMask(Options):
     """How far the map changes on what stays visible, and is not zero on what is hidden (:func:`attmask`).
-
-    Args:
-        visible: what stays: the ``top`` of the map, or the annotated ``object``.
-        keep: share of the photograph that is the top, in (0, 1).
 
     Raises:
         ParameterError: a value outside its range.
@@ -61,13 +59,10 @@ class AttMask:
         True
     """
 
-    visible: Literal["top", "object"] = "top"
-    keep: float = 0.25
-
-    def __post_init__(self) -> None:
-        if self.visible not in ("top", "object"):
-            raise ParameterError(f"visible {self.visible!r} must be 'top' or 'object'")
-        check_share(self.keep)
+    visible: Annotated[
+        Literal["top", "object"], Meaning("what stays: the top of the map, or the object that a person drew")
+    ] = "top"
+    keep: Keep = 0.25
 
     def __call__(self, case: Case) -> float:
         """The value; always defined."""
@@ -82,9 +77,6 @@ class AccuracyPreservation(MaskMetric):
     The class is the network's own for the full photograph, whichever one the map explains. The value is 1 or 0; the
     paper's is its mean over photographs.
 
-    Args:
-        keep: share of the photograph that is visible, in (0, 1).
-
     Raises:
         ParameterError: a share outside its range.
 
@@ -94,10 +86,7 @@ class AccuracyPreservation(MaskMetric):
         1.0
     """
 
-    keep: float = 0.25
-
-    def __post_init__(self) -> None:
-        check_share(self.keep)
+    keep: Keep = 0.25
 
     def masks(self, case: Case) -> Bool[Tensor, "2 H W"]:
         """The full photograph and its visible part."""
@@ -108,16 +97,6 @@ class AccuracyPreservation(MaskMetric):
         del masks
         outputs = case.classifier.outputs
         return float(outputs.holds(logits[1:], outputs.top(logits[0])))
-
-
-def check_share(keep: float) -> None:
-    """Refuse what is no share of a photograph.
-
-    Raises:
-        ParameterError: outside (0, 1).
-    """
-    if not 0 < keep < 1:
-        raise ParameterError(f"keep {keep} must be in (0, 1); it is a share of the photograph")
 
 
 def _of_unit_height(saliency: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from torch import Tensor
 
@@ -23,33 +23,29 @@ from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.explanation import Explanation
 from unseen.inputs.photo import PhotoSource
-from unseen.inputs.streams import check_seed
+from unseen.inputs.streams import Seed
 from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
 from unseen.removal import REMOVALS, Removal
-from unseen.system.arguments import Integer, Reals, conform
+from unseen.system.arguments import Integer, Reals
+from unseen.system.options import Count, Meaning, Options, Share
 from unseen.system.progress import Listening, ProgressListener, listening
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(Options):
     """What is asked of any method, and refused before any work where no method can do it.
-
-    Args:
-        confidence: thresholds γ in [0, 1], at least one.
-        seed: random seed, 0 … 2⁶³ − 1.
-        parts: how many disjoint parts are wanted per γ, at least 1.
-        contrastive: whether hiding a part must also change the class.
-        batch_size: masks per pass, at least 1; ``None`` lets the device decide.
 
     Raises:
         ParameterError: a value of another type, or outside its range.
     """
 
-    confidence: tuple[float, ...] = (0.5,)
-    seed: int = 0
-    parts: int = 1
-    contrastive: bool = False
-    batch_size: int | None = None
+    confidence: Annotated[
+        tuple[float, ...], Share("the threshold γ of each part, a share of the full photograph's probability")
+    ] = (0.5,)
+    seed: Seed = 0
+    parts: Annotated[int, Count("how many disjoint parts are wanted per γ")] = 1
+    contrastive: Annotated[bool, Meaning("whether hiding a part must also change the class")] = False
+    batch_size: Annotated[int | None, Count("how many masks a pass takes; by default the device decides")] = None
 
     @classmethod
     def of(cls, **given: Any) -> Request:
@@ -57,19 +53,9 @@ class Request:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        conform(self)
+        super().__post_init__()
         if not self.confidence:
             raise ParameterError("no confidence was given; ask for at least one, e.g. 0.5")
-        for gamma in self.confidence:
-            if not 0 <= gamma <= 1:
-                raise ParameterError(
-                    f"confidence {gamma} is outside [0, 1]; it is a share of the full photograph's probability"
-                )
-        check_seed(self.seed)
-        if self.parts < 1:
-            raise ParameterError(f"parts {self.parts} must be at least 1")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ParameterError(f"batch size {self.batch_size} must be at least 1")
 
 
 @own_precision()

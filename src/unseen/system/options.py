@@ -67,8 +67,6 @@ class Number(Meaning):
 
     def holds(self, value: Any) -> bool:
         """See :meth:`Meaning.holds`."""
-        if isinstance(value, tuple):
-            return all(map(self.holds, value))
         above = value >= self.low if self.ends[0] == "[" else value > self.low
         below = value <= self.high if self.ends[1] == "]" else value < self.high
         return math.isfinite(value) and bool(above and below)
@@ -140,9 +138,10 @@ def check(name: str, value: object, kind: Any) -> None:
     said, choices = meaning(kind), choices_of(kind)
     if choices and value not in choices:
         raise ParameterError(f"{name} must be {_either(choices)}, got {value!r}")
-    if said and not said.holds(value):
-        finite = " and finite" if value in (math.inf, -math.inf) and said.range != "finite" else ""
-        raise ParameterError(f"{name} must be {said.range}{finite}, got {value}; it is {said.meaning}")
+    for one in value if isinstance(value, tuple) else (value,):
+        if said and not said.holds(one):
+            finite = " and finite" if one in (math.inf, -math.inf) and said.range != "finite" else ""
+            raise ParameterError(f"{name} must be {said.range}{finite}, got {one}; it is {said.meaning}")
 
 
 def meaning(kind: Any) -> Meaning | None:

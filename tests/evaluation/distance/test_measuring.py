@@ -201,11 +201,11 @@ def test_a_network_without_a_linear_head_is_refused(photos: list[Path]) -> None:
         ({"removals": ("blur", "blur:20")}, "none twice"),
         ({"fractions": ()}, "fractions"),
         ({"fractions": (0.5, 0.5)}, "none twice"),
-        ({"fractions": (0.0,)}, "fraction 0.0"),
+        ({"fractions": (0.0,)}, "fractions must be in .*, got 0.0"),
         ({"fractions": (0.99,)}, "fraction 0.99 of 49 cells hides none"),
         ({"fractions": (1.0, 0.5, 0.3), "cells": 1}, "fraction 0.5 of 1 cells hides none"),
-        ({"neighbour": 0}, "neighbour 0"),
-        ({"seed": -1}, "seed -1"),
+        ({"neighbour": 0}, "neighbour must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be .*, got -1"),
     ],
 )
 def test_what_is_out_of_range_is_refused(given: dict[str, object], said: str) -> None:

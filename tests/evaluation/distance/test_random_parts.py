@@ -60,10 +60,10 @@ def test_the_generator_decides_and_the_list_does_not() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"fractions": [0.0]}, "fraction 0.0"),
-        ({"fractions": [0.5, 1.1]}, "fraction 1.1"),
-        ({"fractions": [float("nan")]}, "fraction nan"),
-        ({"cells": 0}, "cells 0"),
+        ({"fractions": [0.0]}, "got 0.0"),
+        ({"fractions": [0.5, 1.1]}, "got 1.1"),
+        ({"fractions": [float("nan")]}, "got nan"),
+        ({"cells": 0}, "cells must be at least 1, got 0"),
         ({"cells": 17}, "more than the 16 pixels"),
         ({"form": "circle"}, "'cells' or 'window'"),
     ],

@@ -24,7 +24,7 @@ PHOTOS = (Path("a/one.jpg"), Path("a/two.jpg"))
         ({"methods": ("casual",)}, "did you mean 'causal'"),
         ({"metrics": ("robustness",)}, "did you mean"),
         ({"metrics": ("roar",)}, "run unseen retrain --metric roar"),
-        ({"confidence": (1.5,)}, "outside"),
+        ({"confidence": (1.5,)}, "confidence must be in .*, got 1.5"),
         ({"confidence": ()}, "no confidence"),
         ({"metrics": ("",)}, "one of the metrics has no name"),
         ({"methods": ("causal", "")}, "one of the methods has no name"),

@@ -103,7 +103,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: py
 
 def test_wrong_parameters_are_refused() -> None:
     for name in ("repeats", "images", "epochs"):
-        with pytest.raises(ParameterError, match=f"{name} 0"):
+        with pytest.raises(ParameterError, match=f"{name} must be at least 1, got 0"):
             replace(TINY, **{name: 0})
     with pytest.raises(ParameterError, match="seed"):
         replace(TINY, seed=-1)

@@ -183,11 +183,11 @@ def test_a_removal_that_paints_nothing_is_refused_before_any_training(tmp_path: 
     ("wrong", "words"),
     [
         ({"order": "middle"}, "order"),
-        ({"repeats": 0}, "repeats 0"),
-        ({"seed": -1}, "seed -1"),
+        ({"repeats": 0}, "repeats must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be .*, got -1"),
         ({"shares": ()}, "at least one"),
-        ({"shares": (0.5, 1.0)}, "between 0 and 1"),
-        ({"shares": (0.5, 0.3)}, "must increase"),
+        ({"shares": (0.5, 1.0)}, "shares must be in .*, got 1.0"),
+        ({"shares": (0.5, 0.3)}, "and increase"),
     ],
 )
 def test_wrong_parameters_are_refused(wrong: dict[str, object], words: str) -> None:

@@ -65,12 +65,15 @@ def test_accuracy_is_the_share_of_right_answers() -> None:
 
 
 def test_wrong_parameters_and_divergence_are_refused() -> None:
-    for wrong, words in ((Training, "epochs 0"), (lambda _: Training(batch=1), "batch 1")):
+    for wrong, words in (
+        (Training, "epochs must be at least 1, got 0"),
+        (lambda _: Training(batch=1), "batch must be at least 2, got 1"),
+    ):
         with pytest.raises(ParameterError, match=words):
             wrong(0)
-    with pytest.raises(ParameterError, match="rate 2"):
+    with pytest.raises(ParameterError, match=r"rate must be .* got 2"):
         Training(rate=2.0)
-    with pytest.raises(ParameterError, match="decay 1"):
+    with pytest.raises(ParameterError, match=r"decay must be .* got 1"):
         Training(decay=1.0)
     dataset = planted(10)
     broken = dataset.images.clone()

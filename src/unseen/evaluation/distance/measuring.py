@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
@@ -21,13 +22,13 @@ from unseen.errors import NotApplicableError, OutputError, ParameterError, Unsee
 from unseen.evaluation.content import content_of
 from unseen.evaluation.distance.distances import Gaussian, auroc, discriminant, neighbour_distance, relative
 from unseen.evaluation.distance.features import masked_features, photograph_features
-from unseen.evaluation.distance.random_parts import PartForm, check_parts, random_parts
+from unseen.evaluation.distance.random_parts import Cells, Fractions, PartForm, random_parts
 from unseen.evaluation.distance.store import FeatureStore, key_of
 from unseen.evaluation.statistics import Interval
-from unseen.inputs.streams import check_seed, stream_of
+from unseen.inputs.streams import Seed, stream_of
 from unseen.removal import REMOVALS, Removal
 from unseen.removal.batched import digest
-from unseen.system.arguments import conform
+from unseen.system.options import Count, Meaning, Options
 from unseen.system.progress import ProgressListener
 
 FEWEST = 20
@@ -119,36 +120,26 @@ class Located:
 
 
 @dataclass(frozen=True)
-class DistributionShift:
+class DistributionShift(Options):
     """How far photographs under each removal lie from photographs, in the classifier's own features.
 
     Of every judged photograph random parts stay visible, drawn by the photograph and the seed, the same ones under all
     removals.
-
-    Args:
-        removals: specs.
-        fractions: shares of the photograph that stay visible, in (0, 1].
-        form: of the visible part, see :func:`~unseen.evaluation.distance.random_parts.random_parts`.
-        cells: as there.
-        neighbour: k of :func:`~unseen.evaluation.distance.distances.neighbour_distance`.
-        seed: of the parts.
 
     Raises:
         ParameterError: a value outside its range.
         UnknownNameError: a removal that there is not.
     """
 
-    removals: tuple[str, ...]
-    fractions: tuple[float, ...] = (0.9, 0.7, 0.5, 0.3, 0.1)
+    removals: Annotated[tuple[str, ...], Meaning("the specs of the removals")]
+    fractions: Fractions = (0.9, 0.7, 0.5, 0.3, 0.1)
     form: PartForm = "cells"
-    cells: int = 7
-    neighbour: int = 10
-    seed: int = 0
+    cells: Cells = 7
+    neighbour: Annotated[int, Count("k of the k-th-nearest-neighbour distance")] = 10
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        conform(self)
-        check_seed(self.seed)
-        check_parts(self.fractions, self.form, self.cells)
+        super().__post_init__()
         names = [removal.name for removal in self.removal_of.values()]
         for what, given, different in (
             ("removals", self.removals, set(names)),
@@ -160,8 +151,6 @@ class DistributionShift:
         whole = [one for one in self.fractions if one < 1 and max(1, round(one * total)) == total]
         if self.form == "cells" and whole:
             raise ParameterError(f"fraction {whole[0]} of {total} cells hides none of them; give more cells a side")
-        if self.neighbour < 1:
-            raise ParameterError(f"neighbour {self.neighbour} must be at least 1")
 
     @cached_property
     def removal_of(self) -> Mapping[str, Removal]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.system.options import Count, Meaning, Share, check
 
-PartForm = Literal["cells", "window"]
+PartForm = Annotated[
+    Literal["cells", "window"], Meaning("whether scattered cells of a grid stay visible, or one window")
+]
+Fractions = Annotated[tuple[float, ...], Share("what stays visible of the photograph, each a share of it", ends="(]")]
+Cells = Annotated[int, Count("how many cells lie along each side of the grid")]
 
 
 def random_parts(
@@ -35,7 +40,12 @@ def random_parts(
     Raises:
         ParameterError: a value outside its range, or more cells than pixels.
     """
-    check_parts(fractions, form, cells)
+    for name, value, kind in (
+        ("fractions", tuple(fractions), Fractions),
+        ("form", form, PartForm),
+        ("cells", cells, Cells),
+    ):
+        check(name, value, kind)
     height, width = shape
     if form == "window":
         down, across = torch.rand(2, generator=generator, dtype=torch.float32).tolist()
@@ -53,18 +63,3 @@ def random_parts(
     turn = place.reshape(cells, cells)[rows[:, None], columns]
     shown = torch.tensor([max(1, round(fraction * cells**2)) for fraction in fractions])
     return turn < shown[:, None, None]
-
-
-def check_parts(fractions: Sequence[float], form: str, cells: int) -> None:
-    """Refuse parts that there are not.
-
-    Raises:
-        ParameterError: a share outside (0, 1], another form, or no cells.
-    """
-    for fraction in fractions:
-        if not 0 < fraction <= 1:
-            raise ParameterError(f"fraction {fraction} must be in (0, 1]; it is the share that stays visible")
-    if form not in get_args(PartForm):
-        raise ParameterError(f"form {form!r} must be 'cells' or 'window'")
-    if cells < 1:
-        raise ParameterError(f"cells {cells} must be at least 1; there are so many on each side of the grid")

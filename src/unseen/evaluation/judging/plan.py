@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from unseen.classifier import Classifier
 from unseen.classifier.outputs.catalogue import OUTPUTS
@@ -15,10 +15,11 @@ from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import ParameterError
 from unseen.evaluation.judging.subject import Subject, subjects_of
 from unseen.explainers.catalogue import CONTROLS, METHODS
+from unseen.inputs.streams import Seed
 from unseen.metrics import METRICS, MetricEntry
 from unseen.pipeline.explain import Request
 from unseen.removal import REMOVALS
-from unseen.system.arguments import conform
+from unseen.system.options import Count, Options
 
 if TYPE_CHECKING:
     from unseen.explainers.method import Method
@@ -79,7 +80,7 @@ METRICS_BY_DEFAULT = ("size", "confidence", "confidence-distance", "robustness-c
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Options):
     """An evaluation: every method under every removal on every photograph, judged by every metric.
 
     Args:
@@ -94,9 +95,7 @@ class Plan:
         controls: whether maps that know nothing of the model are judged as well, and annotations where there are any.
         annotations: COCO file of the objects in the photographs.
         annotation_classes: JSON file that gives the class indices of each of its categories.
-        backgrounds: how many contexts of each kind a part is planted on.
         contexts: photographs to plant parts on.
-        seed: random seed.
         device: where the network runs.
         labels: file with the class names of a model that brings none.
         preprocessing: how photographs are prepared, as :func:`unseen.load_classifier` takes it, instead of what the
@@ -118,9 +117,9 @@ class Plan:
     controls: bool = True
     annotations: Path | None = None
     annotation_classes: Path | None = None
-    backgrounds: int = 100
+    backgrounds: Annotated[int, Count("how many contexts of each kind a part is planted on")] = 100
     contexts: tuple[Path, ...] = ()
-    seed: int = 0
+    seed: Seed = 0
     device: str = "auto"
     labels: Path | None = None
     preprocessing: str | None = None
@@ -128,7 +127,7 @@ class Plan:
     backend: Backend = "torch"
 
     def __post_init__(self) -> None:
-        conform(self)
+        super().__post_init__()
         for name in ("photos", "methods", "removals", "metrics"):
             given = getattr(self, name)
             if not given:
@@ -137,10 +136,6 @@ class Plan:
                 raise ParameterError(f"one of the {name} has no name; names are separated by single commas")
         self._check_model()
         Request(self.confidence, self.seed)
-        if self.backgrounds < 1:
-            raise ParameterError(f"backgrounds {self.backgrounds} must be at least 1")
-        if self.backend not in ("torch", "onnxruntime"):
-            raise ParameterError(f"backend {self.backend!r} must be 'torch' or 'onnxruntime'")
         if self.outputs is not None:
             OUTPUTS.create(self.outputs)
         for metric in self.specs:

@@ -14,23 +14,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError
 from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
 from unseen.evaluation.retraining.maps import maps_of
 from unseen.evaluation.retraining.spread import SpreadVerdict, spread, verdict
-from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
+from unseen.evaluation.retraining.training import NetworkSeed, Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.metrics.similarity import Similarity, similar
 from unseen.removal import REMOVALS
-from unseen.system.arguments import conform
+from unseen.system.options import Count, Meaning, Options
 from unseen.system.progress import ProgressListener
 
 Other = Literal["shuffled", "true"]
@@ -119,19 +119,11 @@ class Randomised:
 
 
 @dataclass(frozen=True)
-class DataRandomisation:
+class DataRandomisation(Options):
     """Likeness of the maps of networks that learnt true and shuffled labels; lower is better, down to unrelated.
 
     Three networks a repeat: two learn the true labels from different seeds, a third, which begins like the first,
     learns shuffled ones by heart. All are asked for the class that the first one says of a test photograph.
-
-    Args:
-        repeats: triples of networks.
-        images: test photographs whose maps are compared.
-        epochs: of the network that learns by heart, which takes longer.
-        seed: random seed.
-        removal: how methods that hide parts do so.
-        training: how the others are trained.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -139,7 +131,7 @@ class DataRandomisation:
     Example:
         >>> from unseen.evaluation.retraining.datasets import Dataset
         >>> from unseen.evaluation.retraining.labels import DataRandomisation
-        >>> from unseen.evaluation.retraining.training import Training
+        >>> from unseen.evaluation.retraining.training import NetworkSeed, Training
         >>> labels = torch.arange(20) % 2  # ten red photographs, ten blue ones
         >>> images = torch.eye(3)[2 * labels].reshape(20, 3, 1, 1).expand(20, 3, 16, 16).contiguous()
         >>> dataset = Dataset("colours", images, labels, ("red", "blue"), torch.arange(12), torch.arange(12, 20))
@@ -148,20 +140,14 @@ class DataRandomisation:
         ('saliency', 'random', 'uniform', 'edges')
     """
 
-    repeats: int = 3
-    images: int = 100
-    epochs: int = 60
-    seed: int = 0
-    removal: str = "mean"
-    training: Training = field(default_factory=Training)
-
-    def __post_init__(self) -> None:
-        conform(self)
-        for name in ("repeats", "images", "epochs"):
-            if getattr(self, name) < 1:
-                raise ParameterError(f"{name} {getattr(self, name)} must be at least 1")
-        if not 0 <= self.seed < 2**31:
-            raise ParameterError(f"seed {self.seed} is outside 0 … 2³¹ − 1")
+    repeats: Annotated[int, Count("how many triples of networks are trained")] = 3
+    images: Annotated[int, Count("on how many test photographs maps are compared")] = 100
+    epochs: Annotated[
+        int, Count("how often the network that learns by heart sees every photograph; it takes longer")
+    ] = 60
+    seed: NetworkSeed = 0
+    removal: Annotated[str, Meaning("the removal of methods that hide parts")] = "mean"
+    training: Annotated[Training, Meaning("how the other networks are trained")] = field(default_factory=Training)
 
     def run(
         self,

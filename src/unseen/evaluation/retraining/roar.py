@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,11 +24,11 @@ from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
 from unseen.evaluation.retraining.maps import HidingOrder, maps_of, masks_without, rankings
 from unseen.evaluation.retraining.spread import Spread, SpreadVerdict, spread, verdict
-from unseen.evaluation.retraining.training import Training, accuracy, predicted, retrained
+from unseen.evaluation.retraining.training import NetworkSeed, Training, accuracy, predicted, retrained
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.explainers.method import Method
 from unseen.removal import REMOVALS
-from unseen.system.arguments import conform
+from unseen.system.options import Count, Meaning, Options, Share
 from unseen.system.progress import ProgressListener
 
 Content = Literal["photographs", "masks"]
@@ -143,20 +143,11 @@ class Retrained:
 
 
 @dataclass(frozen=True)
-class RemoveAndRetrain:
+class RemoveAndRetrain(Options):
     """ROAR (``order="top"``: lower accuracy is better) and KAR (``order="bottom"``: higher is better).
 
     One network is trained and explained, for the class that it says itself, so that no label of a test photograph is
     used. Pixels are ranked by the map as it is, signed and not smoothed; ties are broken at random.
-
-    Args:
-        order: which pixels are hidden, those of the largest values or of the smallest.
-        removal: how they are hidden; it must give pixels. Methods that hide parts use it, too.
-        shares: of the pixels to hide, each in (0, 1), increasing.
-        repeats: networks for each method and share; their seeds are the same for every method.
-        leak: whether networks are also trained on nothing but the masks.
-        seed: random seed.
-        training: how networks are trained.
 
     Raises:
         ParameterError: a parameter outside its range.
@@ -164,7 +155,7 @@ class RemoveAndRetrain:
     Example:
         >>> from unseen.evaluation.retraining.datasets import Dataset
         >>> from unseen.evaluation.retraining.roar import RemoveAndRetrain
-        >>> from unseen.evaluation.retraining.training import Training
+        >>> from unseen.evaluation.retraining.training import NetworkSeed, Training
         >>> labels = torch.arange(20) % 2  # ten red photographs, ten blue ones
         >>> images = torch.eye(3)[2 * labels].reshape(20, 3, 1, 1).expand(20, 3, 8, 8).contiguous()
         >>> dataset = Dataset("colours", images, labels, ("red", "blue"), torch.arange(12), torch.arange(12, 20))
@@ -173,26 +164,26 @@ class RemoveAndRetrain:
         (12, 8)
     """
 
-    order: HidingOrder = "top"
-    removal: str = "mean"
-    repeats: int = 3
-    leak: bool = False
-    seed: int = 0
-    shares: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
-    training: Training = field(default_factory=Training)
+    order: Annotated[
+        HidingOrder, Meaning("which pixels are hidden, those of the largest values or of the smallest")
+    ] = "top"
+    removal: Annotated[
+        str, Meaning("how pixels are hidden, by a removal that paints; methods that hide parts use it, too")
+    ] = "mean"
+    repeats: Annotated[
+        int, Count("how many networks are trained for each method and share; seeds are the same for every method")
+    ] = 3
+    leak: Annotated[bool, Meaning("whether networks are also trained on nothing but the masks")] = False
+    seed: NetworkSeed = 0
+    shares: Annotated[
+        tuple[float, ...], Share("how many of the pixels are hidden, at least one share and increasing", ends="()")
+    ] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    training: Annotated[Training, Meaning("how networks are trained")] = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        conform(self)
-        if self.order not in ("top", "bottom"):
-            raise ParameterError(f"order {self.order!r} must be 'top' or 'bottom'")
-        if self.repeats < 1:
-            raise ParameterError(f"repeats {self.repeats} must be at least 1")
-        if not 0 <= self.seed < 2**31:
-            raise ParameterError(f"seed {self.seed} is outside 0 … 2³¹ − 1")
-        if not self.shares or not all(0 < share < 1 for share in self.shares):
-            raise ParameterError(f"shares {self.shares} must be at least one number between 0 and 1")
-        if list(self.shares) != sorted(set(self.shares)):
-            raise ParameterError(f"shares {self.shares} must increase")
+        super().__post_init__()
+        if not self.shares or list(self.shares) != sorted(set(self.shares)):
+            raise ParameterError(f"shares {self.shares} must be at least one number, and increase")
 
     def run(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int
@@ -11,43 +12,28 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from unseen.classifier import Classifier, Preprocessing
-from unseen.errors import ModelError, ParameterError
+from unseen.errors import ModelError
 from unseen.evaluation.retraining.network import SmallNetwork
-from unseen.system.arguments import conform
+from unseen.system.options import Count, Options, Share
 from unseen.system.progress import ProgressListener
+
+NetworkSeed = Annotated[int, Count("what all random numbers follow from", 0, 2**31 - 1)]
 
 _EVALUATED = 512  # images a pass when accuracy is measured
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Options):
     """How a network is trained: Adam with decoupled weight decay, one cycle of the learning rate, no augmentation.
-
-    Args:
-        epochs: how often every photograph is seen.
-        batch: photographs a step.
-        rate: largest learning rate.
-        decay: weight decay.
 
     Raises:
         ParameterError: a parameter outside its range.
     """
 
-    epochs: int = 8
-    batch: int = 32
-    rate: float = 0.01
-    decay: float = 0.01
-
-    def __post_init__(self) -> None:
-        conform(self)
-        if self.epochs < 1:
-            raise ParameterError(f"epochs {self.epochs} must be at least 1")
-        if self.batch < 2:
-            raise ParameterError(f"batch {self.batch} must be at least 2, for batch norms")
-        if not 0 < self.rate <= 1:
-            raise ParameterError(f"rate {self.rate} must lie in (0, 1]")
-        if not 0 <= self.decay < 1:
-            raise ParameterError(f"decay {self.decay} must lie in [0, 1)")
+    epochs: Annotated[int, Count("how often every photograph is seen")] = 8
+    batch: Annotated[int, Count("how many photographs a step takes; a batch norm needs two", 2)] = 32
+    rate: Annotated[float, Share("the largest learning rate", ends="(]")] = 0.01
+    decay: Annotated[float, Share("the weight decay", ends="[)")] = 0.01
 
 
 def train(
