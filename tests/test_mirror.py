@@ -110,6 +110,7 @@ TESTED_BY = {
 OF_THE_WHOLE = {
     "docs/test_declared_options.py": "the page of the API that shows what options declare",
     "docs/test_examples.py": "every docstring: its examples, run",
+    "docs/test_own_model.py": "the page that tells how to explain your own model, every script run",
     "docs/test_extending.py": "the page that tells how to extend it, every example run",
     "classifier/zoo/test_places.py": "every source that is a place: a file of the user's, of another engine, an address",
     "cli/test_hostile.py": "every command: files and words that are meant to do harm",

@@ -3,3 +3,5 @@ from .findings import Curve as Curve
 from .findings import Findings as Findings
 from .findings import Part as Part
 from .findings import Role as Role
+from .original import OnPhoto as OnPhoto
+from .regions import Region as Region

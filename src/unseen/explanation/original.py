@@ -36,6 +36,12 @@ class OnPhoto:
             looked, because the preprocessing cropped it away.
         parts: the pixels of each part, bool, shape (H, W).
         seen: the pixels that the model saw, bool, shape (H, W).
+
+    Example:
+        >>> import torch
+        >>> from unseen.explanation import OnPhoto
+        >>> OnPhoto(torch.zeros(40, 30), (torch.ones(40, 30).bool(),), torch.ones(40, 30).bool()).regions[0].box
+        (0, 0, 30, 40)
     """
 
     saliency: Float[Tensor, "H W"]

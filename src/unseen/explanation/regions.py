@@ -27,6 +27,12 @@ class Region:
         size: (height, width) of the picture.
         counts: its run lengths down the columns, compressed as pycocotools does.
         pixels: how many there are.
+
+    Example:
+        >>> from unseen.explanation import Region
+        >>> corner = Region((0, 0, 1, 1), ((0, 0, 1, 0, 1, 1, 0, 1),), (2, 2), "013", 1)
+        >>> corner.to_dict()["fraction"]
+        0.25
     """
 
     box: tuple[int, int, int, int]

@@ -47,6 +47,16 @@ class Thumbnail:
     said: str
     doubted: bool
 
+    @property
+    def height(self) -> float:
+        """Inches, on the sheet."""
+        return _SIDE * self.picture.shape[0] / max(self.picture.shape[:2])
+
+    @property
+    def width(self) -> float:
+        """Inches, on the sheet."""
+        return _SIDE * self.picture.shape[1] / max(self.picture.shape[:2])
+
 
 def thumbnail(name: str, explanation: Explanation) -> Thumbnail:
     """The map over the photograph and the outline of the first part, at most 400 pixels a side."""
@@ -70,19 +80,18 @@ def contact_sheet(shown: Sequence[Thumbnail]) -> Figure:
     width = 2 * EDGE + across * _SIDE + (across - 1) * GAP
     captions = [[[*wrapped(one.name, _SIDE)[:1], *wrapped(one.said, _SIDE)[:3]] for one in row] for row in rows]
     feet = [0.1 + LINE * max(map(len, row)) + 0.15 for row in captions]
+    tall = [max(one.height for one in row) for row in rows]
     head = wrapped(f"{len(shown)} photographs", width - 2 * EDGE, HEAD_LETTER)
-    page = Page(width, 2 * EDGE + HEAD_LINE * len(head) + 0.1 + sum(_SIDE + foot for foot in feet))
+    page = Page(width, 2 * EDGE + HEAD_LINE * len(head) + 0.1 + sum(tall) + sum(feet))
     y = page.height - EDGE
     page.headline(head, y)
     y -= HEAD_LINE * len(head) + 0.1
-    for row, lines, foot in zip(rows, captions, feet, strict=True):
+    for row, lines, deep in zip(rows, captions, map(sum, zip(tall, feet, strict=True)), strict=True):
         for place, (one, caption) in enumerate(zip(row, lines, strict=True)):
             x = EDGE + place * (_SIDE + GAP)
-            height, wide = one.picture.shape[:2]
-            scale = _SIDE / max(height, wide)
-            axes = page.axes(x, y - scale * height, scale * wide, scale * height, bare=True)
+            axes = page.axes(x, y - one.height, one.width, one.height, bare=True)
             axes.imshow(one.picture, interpolation="antialiased", aspect="auto")
-            page.write(x, y - _SIDE - 0.07, caption[:1], colour=FACT)
-            page.write(x, y - _SIDE - 0.07 - LINE, caption[1:], colour=NOTE if one.doubted else TEXT)
-        y -= _SIDE + foot
+            page.write(x, y - one.height - 0.07, caption[:1], colour=FACT)
+            page.write(x, y - one.height - 0.07 - LINE, caption[1:], colour=NOTE if one.doubted else TEXT)
+        y -= deep
     return page.figure
