@@ -50,12 +50,12 @@ class Thumbnail:
     @property
     def height(self) -> float:
         """Inches, on the sheet."""
-        return _SIDE * self.picture.shape[0] / max(self.picture.shape[:2])
+        return _SIDE * float(self.picture.shape[0] / max(self.picture.shape[:2]))
 
     @property
     def width(self) -> float:
         """Inches, on the sheet."""
-        return _SIDE * self.picture.shape[1] / max(self.picture.shape[:2])
+        return _SIDE * float(self.picture.shape[1] / max(self.picture.shape[:2]))
 
 
 def thumbnail(name: str, explanation: Explanation) -> Thumbnail:
