@@ -1,6 +1,7 @@
 """Masked autoencoders trained on photographs, with ``unseen train-mae`` as well."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +136,18 @@ def test_a_damaged_or_foreign_folder(photos: Path, folder: Path, tmp_path: Path)
 
 
 def test_settings_outside_their_range() -> None:
-    for wrong in ({"epochs": 0}, {"batch": 0}, {"rate": 0.0}, {"decay": 1.0}, {"held_out": 1.0}):
-        with pytest.raises(ParameterError):
-            training(**wrong)
-    for sizes in ((32, 5, 64, 2), (8, 8, 64, 2), (32, 8, 60, 2), (32, 8, 64, 0)):
-        with pytest.raises(ParameterError):
-            Design(*sizes)
+    for name, wrong in (("epochs", 0), ("batch", 0), ("rate", 0.0), ("decay", 1.0), ("held_out", 1.0), ("seed", -1)):
+        with pytest.raises(ParameterError, match=f"^{name} must be .*, got {wrong}; it is "):
+            training(**{name: wrong})
+    for name, given in (("size", (32, 5)), ("size", (8, 8)), ("patch", (32, 1)), ("width", (32, 8, 90))):
+        with pytest.raises(ParameterError, match=f"^{name} must be .*, got \\d+; ") as refused:
+            Design(*given)
+        remedy = re.search(r"give (\d+)$", str(refused.value))
+        sizes = dict(zip(("size", "patch", "width"), given, strict=False))
+        if remedy:
+            Design(**{**sizes, name: int(remedy[1])})
+    with pytest.raises(ParameterError, match=r"^depth must be at least 1, got 0; it is how many layers"):
+        Design(depth=0)
     rates = [training().rate_at(step, 40) for step in range(40)]
     assert max(rates) == rates[1] == 3e-3
     assert rates[0] == 1.5e-3

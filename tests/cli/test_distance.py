@@ -103,7 +103,10 @@ def test_photographs_are_told_apart_whatever_they_are_called(folder: Path, tmp_p
     [
         (["--limit", "12"], "18 different reference photographs besides those that are judged are too few"),
         ([], "no photograph is left to say what is usual"),
-        (["--limit", "0"], "limit 0"),
+        (
+            ["--limit", "0"],
+            "limit must be at least 1, got 0; it is how many photographs are taken; leave it out to take all",
+        ),
         (["--limit", "3", "--fractions", "0.5,half"], "a number between 0 and 1"),
         (["--limit", "3", "--fractions", "2"], "fractions must be in (0, 1], got 2.0"),
         (["--limit", "3", "--removals", "gray"], "did you mean 'grey'"),

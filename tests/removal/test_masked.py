@@ -234,7 +234,7 @@ def test_an_image_of_other_channels_is_refused() -> None:
 
 
 def test_batch_size_must_be_positive() -> None:
-    with pytest.raises(ParameterError, match="batch size 0"):
+    with pytest.raises(ParameterError, match="batch_size must be at least 1, got 0"):
         build(Network(), 0)
 
 

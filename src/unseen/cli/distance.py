@@ -11,8 +11,9 @@ from cyclopts import Parameter
 from unseen.cli.evaluate import chosen
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Listed, ModelOptions, numbers
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Limit, Listed, ModelOptions, numbers
 from unseen.errors import ParameterError, UnseenError
+from unseen.system.options import check
 from unseen.system.process import wait_passively
 from unseen.system.progress import progress_bar
 
@@ -96,8 +97,7 @@ def distance(
     from unseen.system.files import check_writable, replace_file
     from unseen.system.pictures import png
 
-    if limit is not None and limit < 1:
-        raise ParameterError(f"limit {limit} must be at least 1; leave it out to take all photographs")
+    check("limit", limit, Limit | None)
     given = {"fractions": numbers(fractions, "a fraction is a number between 0 and 1")} if fractions else {}
     specs = REMOVALS.split(removals) or ("black", "grey", "blur:20", "noise", "neighbour", "ad")
     asked = DistributionShift(tuple(specs), **given, form=form, cells=cells, neighbour=neighbour, seed=seed)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from unseen.cli.messages import complain, note, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Listed, ModelOptions, numbers
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Limit, Listed, ModelOptions, numbers
 from unseen.errors import OutputError, ParameterError, UnseenError
+from unseen.system.options import Count, check
 from unseen.system.process import tune_allocator, wait_passively
 from unseen.system.progress import progress_bar
 
@@ -121,10 +122,8 @@ def evaluate(
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable
 
-    if workers < 0:
-        raise ParameterError(f"workers {workers} must be at least 1, or 0 for one per core")
-    if limit is not None and limit < 1:
-        raise ParameterError(f"limit {limit} must be at least 1; leave it out to take all photographs")
+    check("workers", workers, Annotated[int, Count("how many processes work; 0 takes one per core", 0)])
+    check("limit", limit, Limit | None)
     if backgrounds_from is not None and not backgrounds_from.is_dir():
         raise ParameterError(f"{backgrounds_from} is no folder; --backgrounds-from names a folder of photographs")
     found = find_photos(photos)

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from unseen.errors import ParameterError
+from unseen.system.options import Count
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 """Given or not."""
@@ -18,6 +19,8 @@ Labelled = Annotated[list[str] | None, Parameter(negative="", metavar="LABEL", s
 
 Listed = Annotated[list[str] | None, Parameter(negative="", metavar="LIST", show_default=False)]
 """Values separated by commas."""
+
+Limit = Annotated[int, Count("how many photographs are taken; leave it out to take all")]
 
 
 @Parameter(name="*")

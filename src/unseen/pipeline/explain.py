@@ -26,6 +26,7 @@ from unseen.inputs.photo import PhotoSource
 from unseen.inputs.streams import Seed
 from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
 from unseen.removal import REMOVALS, Removal
+from unseen.removal.masked import BatchSize
 from unseen.system.arguments import Integer, Reals
 from unseen.system.options import Count, Meaning, Options, Share
 from unseen.system.progress import Listening, ProgressListener, listening
@@ -45,7 +46,7 @@ class Request(Options):
     seed: Seed = 0
     parts: Annotated[int, Count("how many disjoint parts are wanted per γ")] = 1
     contrastive: Annotated[bool, Meaning("whether hiding a part must also change the class")] = False
-    batch_size: Annotated[int | None, Count("how many masks a pass takes; by default the device decides")] = None
+    batch_size: BatchSize | None = None
 
     @classmethod
     def of(cls, **given: Any) -> Request:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -25,7 +25,7 @@ from unseen.classifier.fingerprint import revision
 from unseen.classifier.repeatability import check_repeatable
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.system.arguments import Integer, conform, integer
-from unseen.system.options import Options
+from unseen.system.options import Count, Options, check
 from unseen.system.progress import ProgressListener
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
@@ -37,6 +37,7 @@ a time only has ``alone``, true.
 """
 
 Masks = Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
+BatchSize = Annotated[int, Count("how many masks a pass takes; by default the device decides")]
 
 T = TypeVar("T")
 
@@ -120,7 +121,7 @@ class Removal(Options, ABC):
         check_image(image)
         check_channels(classifier, image)
         self.check_black_box(classifier)
-        size = None if batch_size is None else integer("batch size", batch_size)
+        size = None if batch_size is None else integer("batch_size", batch_size)
         check_repeatable(classifier, image, alone=size == 1)
         return MaskedClassifier(classifier, image, self, batch_size=size, progress=progress)
 
@@ -182,8 +183,7 @@ class MaskedClassifier:
 
     def __post_init__(self) -> None:
         conform(self)
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ParameterError(f"batch size {self.batch_size} must be at least 1")
+        check("batch_size", self.batch_size, BatchSize | None)
         self.classifier = self.classifier.fixed_on(self.image)
         if self.image.is_inference():
             self.image = self.image.clone()

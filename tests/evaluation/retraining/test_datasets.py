@@ -63,7 +63,7 @@ def test_a_limit_keeps_classes_balanced_and_the_test_photographs() -> None:
     assert torch.equal(limited.test, dataset.test)
     assert torch.equal(limited.train[:20], dataset.limited(20).train)
     assert dataset.limited(None) is dataset
-    with pytest.raises(ParameterError, match="limit 19 must be at least 20"):
+    with pytest.raises(ParameterError, match="limit must be at least 20, got 19"):
         dataset.limited(19)
 
 
@@ -92,9 +92,9 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty" / "b").mkdir()
     with pytest.raises(PhotoError, match="holds no photographs"):
         load_dataset(tmp_path / "empty")
-    with pytest.raises(ParameterError, match="size 8 must be at least 16"):
+    with pytest.raises(ParameterError, match="size must be at least 16, got 8"):
         load_dataset(tmp_path / "one", size=8)
-    with pytest.raises(ParameterError, match="test share 1"):
+    with pytest.raises(ParameterError, match=r"test_share must be in \(0, 1\), got 1"):
         load_dataset("faces", test_share=1.0)
     with pytest.raises(ParameterError, match="has 1 classes"):
         labelled("one", torch.zeros(10, 3, 8, 8), torch.zeros(10, dtype=torch.int64), ("only",))

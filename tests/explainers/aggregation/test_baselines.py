@@ -267,7 +267,8 @@ def test_official_weights_follow_the_order_of_the_maps(goal: Goal) -> None:
 
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize(
-    ("goal", "slot", "named"), [("beauty", 10, "goal must be .*, got 'beauty'"), ("both", 0, "slot of 0")]
+    ("goal", "slot", "named"),
+    [("beauty", 10, "goal must be .*, got 'beauty'"), ("both", 0, "slot must be at least 1, got 0")],
 )
 def test_official_refuses_what_it_does_not_know(goal: Goal, slot: int, named: str) -> None:
     with pytest.raises(ParameterError, match=named):

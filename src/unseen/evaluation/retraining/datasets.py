@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int
@@ -17,12 +18,16 @@ from unseen.classifier import Preprocessing
 from unseen.errors import ParameterError, PhotoError
 from unseen.inputs.photo import find_photos, open_photo, to_tensor
 from unseen.system.optional import require
+from unseen.system.options import Count, Share, check
 
 FEWEST = 10
 """Photographs that a class must have."""
 
 BUNDLED = ("digits", "faces")
 """Names of data sets that lie in a package's wheel."""
+
+Size = Annotated[int, Count("the side to which photographs of a folder are resized, in pixels", 16)]
+TestShare = Annotated[float, Share("how much of each class is tested on", ends="()")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +71,9 @@ class Dataset:
         """
         if limit is None:
             return self
-        if limit < 2 * len(self.classes):
-            raise ParameterError(f"limit {limit} must be at least {2 * len(self.classes)}, two of each class")
+        check(
+            "limit", limit, Annotated[int, Count("how many are trained on, two of each class", 2 * len(self.classes))]
+        )
         return replace(self, train=self.train[:limit])
 
 
@@ -120,8 +126,7 @@ def from_folder(folder: str | PathLike[str], *, size: int = 64, test_share: floa
         PhotoError: no such folder, or a photograph that cannot be read.
     """
     place = Path(folder)
-    if size < 16:
-        raise ParameterError(f"size {size} must be at least 16 pixels")
+    check("size", size, Size)
     if not place.is_dir():
         raise PhotoError(f"{folder} is no folder; give {' or '.join(BUNDLED)}, or a folder with one folder per class")
     inside = sorted(path for path in place.iterdir() if path.is_dir() and path.name[0] != ".")
@@ -150,8 +155,7 @@ def labelled(
     Raises:
         ParameterError: fewer than two classes, fewer than :data:`FEWEST` photographs of one, or a share outside (0, 1).
     """
-    if not 0 < test_share < 1:
-        raise ParameterError(f"test share {test_share} must lie between 0 and 1")
+    check("test_share", test_share, TestShare)
     if len(classes) < 2:
         raise ParameterError(f"{name} has {len(classes)} classes; at least two are needed")
     generator = torch.Generator().manual_seed(seed)

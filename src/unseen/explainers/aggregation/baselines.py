@@ -6,7 +6,7 @@ Each takes signed maps that are comparable already, such as each divided by its 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unseen.errors import ParameterError
 from unseen.explainers.aggregation.quadratic import Quadratic, on_simplex
-from unseen.system.options import check
+from unseen.system.options import Count, check
 
 Goal = Literal["robustness", "faithfulness", "both"]
 
@@ -149,8 +149,7 @@ def official(
         ParameterError: an unknown goal, or a slot of no masks.
     """
     check("goal", goal, Goal)
-    if slot < 1:
-        raise ParameterError(f"a slot of {slot} masks must have 1 or more")
+    check("slot", slot, Annotated[int, Count("how many masks are in a slot; the last one may be smaller")])
     robust = changes.double() if goal != "faithfulness" else None
     faithful = _mistakes(hidden_sums.double(), drops.double(), slot) if goal != "robustness" else None
     matrix = torch.stack([_mean_of_unit_norm(one) for one in (robust, faithful) if one is not None]).mean(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from jaxtyping import Float
@@ -12,42 +12,38 @@ from torch import Tensor
 from unseen.errors import ParameterError
 from unseen.inputs.streams import default_stream
 from unseen.removal.generative.autoencoder import Autoencoder, vit_mae
-from unseen.system.arguments import conform
+from unseen.system.options import Count, Options
 
 MASKED = 0.75
 """Share of the patches that is hidden in training, as in the paper."""
 
 
 @dataclass(frozen=True)
-class Design:
+class Design(Options):
     """Sizes of an autoencoder.
 
-    Args:
-        size: side of the square photographs in pixels, a multiple of the patch.
-        patch: side of a patch in pixels.
-        width: of the encoder, a multiple of 64; the decoder has two thirds of it, rounded to 64.
-        depth: layers of the encoder; the decoder has half as many.
-
     Raises:
-        ParameterError: a parameter outside its range.
+        ParameterError: a parameter outside its range, or sides that do not fit.
     """
 
-    size: int = 224
-    patch: int = 16
-    width: int = 192
-    depth: int = 4
+    size: Annotated[int, Count("the side of the square photographs in pixels, a multiple of the patch", 4)] = 224
+    patch: Annotated[int, Count("the side of a patch in pixels", 2)] = 16
+    width: Annotated[
+        int, Count("the width of the encoder, a multiple of 64; the decoder has two thirds of it, rounded to 64", 64)
+    ] = 192
+    depth: Annotated[int, Count("how many layers the encoder has; the decoder has half as many")] = 4
 
     def __post_init__(self) -> None:
-        conform(self)
-        if self.patch < 2 or self.size % self.patch or self.size < 2 * self.patch:
+        super().__post_init__()
+        if self.size % self.patch or self.size < 2 * self.patch:
             raise ParameterError(
-                f"size {self.size} must be a multiple of the patch, {self.patch}, which must be at least 2 pixels; "
-                "give at least two patches a side"
+                f"size must be a multiple of the patch, {self.patch}, and hold at least two a side, got {self.size}; "
+                f"give {self.patch * max(2, round(self.size / self.patch))}"
             )
-        if self.width < 64 or self.width % 64:
-            raise ParameterError(f"width {self.width} must be a multiple of 64")
-        if self.depth < 1:
-            raise ParameterError(f"depth {self.depth} must be at least 1")
+        if self.width % 64:
+            raise ParameterError(
+                f"width must be a multiple of 64, got {self.width}; give {64 * round(self.width / 64)}"
+            )
 
     def build(self, seed: int) -> Autoencoder:
         """With random weights from the seed; the global generator is left as it was.

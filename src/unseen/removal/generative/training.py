@@ -8,18 +8,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from math import cos, pi
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import torch
 from torch import Tensor
 
-from unseen.errors import ModelError, OutputError, ParameterError, UnseenError
+from unseen.errors import ModelError, OutputError, UnseenError
+from unseen.inputs.streams import Seed
 from unseen.removal.generative.autoencoder import Autoencoder, quietly
 from unseen.removal.generative.design import Design
 from unseen.removal.generative.judging import HeldOutPhotographs
 from unseen.removal.generative.photographs import Photographs, random_crops, read_photographs, split
-from unseen.system.arguments import conform
 from unseen.system.files import check_writable, contents_digest, exclusive, replace_file, scratch
+from unseen.system.options import Count, Meaning, Options, Share
 from unseen.system.pictures import png
 from unseen.system.progress import ProgressListener
 from unseen.system.schema import MalformedError, checked, read_json
@@ -31,42 +32,20 @@ _DRAWN = 10
 
 
 @dataclass(frozen=True)
-class MaeTraining:
+class MaeTraining(Options):
     """How an autoencoder is trained: AdamW, a short warm-up and half a cosine, three quarters of the patches hidden.
-
-    Args:
-        design: sizes of the autoencoder.
-        epochs: how often every photograph is seen.
-        batch: photographs a step.
-        rate: largest learning rate.
-        decay: weight decay.
-        held_out: share of the photographs that is judged by, not trained on.
-        seed: of the first weights, the split, the crops and the masks.
 
     Raises:
         ParameterError: a parameter outside its range.
     """
 
-    design: Design = field(default_factory=Design)
-    epochs: int = 100
-    batch: int = 32
-    rate: float = 1e-3
-    decay: float = 0.05
-    held_out: float = 0.1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        conform(self)
-        if self.epochs < 1:
-            raise ParameterError(f"epochs {self.epochs} must be at least 1")
-        if self.batch < 1:
-            raise ParameterError(f"batch {self.batch} must be at least 1")
-        if not 0 < self.rate <= 1:
-            raise ParameterError(f"rate {self.rate} must lie in (0, 1]")
-        if not 0 <= self.decay < 1:
-            raise ParameterError(f"decay {self.decay} must lie in [0, 1)")
-        if not 0 < self.held_out < 1:
-            raise ParameterError(f"held out {self.held_out} must lie between 0 and 1")
+    design: Annotated[Design, Meaning("the sizes of the autoencoder")] = field(default_factory=Design)
+    epochs: Annotated[int, Count("how often every photograph is seen")] = 100
+    batch: Annotated[int, Count("how many photographs a step takes")] = 32
+    rate: Annotated[float, Share("the largest learning rate", ends="(]")] = 1e-3
+    decay: Annotated[float, Share("the weight decay", ends="[)")] = 0.05
+    held_out: Annotated[float, Share("how much of the photographs is judged by, and not trained on", ends="()")] = 0.1
+    seed: Seed = 0
 
     def rate_at(self, step: int, steps: int) -> float:
         """The learning rate of a step, counted from 0: a rise over the first twentieth, then half a cosine to 0."""
