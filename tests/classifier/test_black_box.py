@@ -20,7 +20,10 @@ from unseen.metrics.case import Case
 
 SIZE = 16
 PLAIN = Preprocessing((SIZE, SIZE), None, mean=(0, 0, 0), std=(1, 1, 1))
-BUDGETS = {"causal": "causal:iterations=2", "rise": "rise:masks=40", "lime": "lime:samples=60", "shapley": "shapley"}
+BUDGETS = {
+    "causal": "causal:iterations=2", "rise": "rise:masks=40", "lime": "lime:samples=60", "shapley": "shapley",
+    "sobol": "sobol:cells=16,designs=8", "hsic": "hsic:cells=16,masks=60",
+}  # fmt: skip
 
 
 class Sides:

@@ -14,6 +14,8 @@ FEWER = {
     "rise": "rise:masks=200",
     "iassa": "iassa:budget=150",
     "lime": "lime:samples=100",
+    "sobol": "sobol:cells=16,designs=8",
+    "hsic": "hsic:cells=16,masks=100",
     "causal": "causal:iterations=3",
 }
 BLIND = {"uniform", "random", "edges", "aggregate"}

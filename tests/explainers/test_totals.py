@@ -14,12 +14,12 @@ from unseen.removal import MaskedClassifier
 CHEAP = {
     "integrated-gradients": "most=40", "expected-gradients": "samples=3", "smoothgrad": "samples=3",
     "smoothgrad-squared": "samples=3", "vargrad": "samples=3", "rise": "masks=21", "lime": "samples=21",
-    "shapley": "segments=9,budget=60", "iassa": "budget=40", "opti-cam": "rounds=3", "zipo": "most=5",
+    "shapley": "segments=9,budget=60", "sobol": "cells=9,designs=4", "hsic": "cells=9,masks=21", "iassa": "budget=40", "opti-cam": "rounds=3", "zipo": "most=5",
     "zipo-class": "most=5", "aggregate": "of=smoothgrad:samples=2/rise:masks=5/occlusion:window=0.5;stride=0.5,nearby=2,hidden=9",
 }  # fmt: skip
 UNKNOWN = ("causal", "cam", "ablation-cam", "score-cam")
 """What the network, or what is found on the way, decides how long they take."""
-EARLIER = ("integrated-gradients", "shapley", "zipo", "zipo-class")
+EARLIER = ("integrated-gradients", "shapley", "sobol", "hsic", "zipo", "zipo-class")
 """They stop before their total where they have found what they look for, or nothing new comes up."""
 OTHERS = (
     "causal:credit=definition", "causal:iterations=30", "integrated-gradients:most=20,tolerance=0.5", "score-cam:hide=true",

@@ -19,7 +19,8 @@ CHEAP = {
     "causal": "causal:iterations=1", "rise": "rise:masks=8", "occlusion": "occlusion",
     "integrated-gradients": "integrated-gradients:most=17,tolerance=0.9", "expected-gradients": "expected-gradients:samples=2",
     "smoothgrad": "smoothgrad:samples=2", "smoothgrad-squared": "smoothgrad-squared:samples=2", "vargrad": "vargrad:samples=2",
-    "opti-cam": "opti-cam:rounds=2", "lime": "lime:samples=8", "shapley": "shapley:segments=9,budget=60", "iassa": "iassa:budget=20",
+    "opti-cam": "opti-cam:rounds=2", "lime": "lime:samples=8", "shapley": "shapley:segments=9,budget=60", "sobol": "sobol:cells=9,designs=4", "hsic": "hsic:cells=9,masks=20",
+    "iassa": "iassa:budget=20",
     "zipo": "zipo:most=3,excess=0.0001", "zipo-class": "zipo-class:most=3,drift=0.0001",
 }  # fmt: skip
 TRAINED = ("saliency", "guided-backprop", "lrp-gamma", "deeplift", "grad-cam", "opti-cam", "cam", "smoothgrad")

@@ -30,6 +30,20 @@ ENTRIES = {
         "Covert & Lee, Improving KernelSHAP, AISTATS 2021",
         "at most 2000 per photograph",
     ),
+    "sobol": map_entry(
+        "hiding.sobol:Sobol",
+        "shares of cells in the variance of the score when all of them vary at once",
+        "Fel et al., Look at the Variance! Efficient Black-box Explanations with Sobol-based Sensitivity Analysis, "
+        "NeurIPS 2021",
+        "about 1100 per photograph, 2100 with soft masks",
+    ),
+    "hsic": map_entry(
+        "hiding.hsic:Hsic",
+        "how strongly the score depends, in any form, on whether a cell is shown",
+        "Novello, Fel & Vigouroux, Making Sense of Dependence: Efficient Black-box Explanations Using Dependence "
+        "Measure, NeurIPS 2022",
+        "1500 per photograph",
+    ),
     "iassa": map_entry(
         "hiding.iassa:Iassa",
         "sampling until the map settles, shared between places that look alike to the classifier's own features",

@@ -23,6 +23,9 @@ Segments = Annotated[
     int, Count("about how many segments the photograph is cut into; a single one says the same of every pixel", 2)
 ]
 
+Shown = Bool[Tensor, "N S"] | Float[Tensor, "N S"]
+"""How much of each segment each mask shows: all or nothing, or any share where the removal takes soft masks."""
+
 _SMOOTHING = 1 / 8
 """Radius of the median, and standard deviation of the Gaussian, before SLIC, as a share of a segment's side. On
 photographs of 32 to 448 pixels, cut into 16 to 200 segments, clean ones are described better than without, and noise of
@@ -151,16 +154,14 @@ def number_of(segments: Int[Tensor, "H W"], shape: tuple[int, int]) -> int:
     return len(labels)
 
 
-def masks_of(
-    coalitions: Bool[Tensor, "N S"], segments: Int[Tensor, "H W"]
-) -> Callable[[int, int], Float[Tensor, "n H W"]]:
+def masks_of(coalitions: Shown, segments: Int[Tensor, "H W"]) -> Callable[[int, int], Float[Tensor, "n H W"]]:
     """From one coalition's number up to another → the masks that show its segments; made when asked for."""
     return lambda first, last: coalitions[first:last].float()[:, segments]
 
 
 def coalition_scores(
     masked: MaskedClassifier,
-    coalitions: Bool[Tensor, "N S"],
+    coalitions: Shown,
     segments: Int[Tensor, "H W"],
     targets: Sequence[int],
     score: Score,
@@ -169,7 +170,7 @@ def coalition_scores(
 
     Args:
         masked: masks → logits.
-        coalitions: the segments shown, at least one coalition.
+        coalitions: the segments shown, or how much of each; at least one coalition.
         segments: the number of each pixel's segment.
         targets: class indices.
         score: ``logit`` or ``probability``.
