@@ -97,7 +97,7 @@ def _alike(sides: Float[Tensor, "N S"], gram: Float[Tensor, "N N"]) -> Float[Ten
 def _gaussian(scores: Float[Tensor, " N"]) -> Float[Tensor, "N N"]:
     """The output kernel; where more than half of the pairs are equal, the mean distance is its width."""
     apart = (scores[:, None] - scores).abs()
-    pairs = apart[tuple(torch.triu_indices(*apart.shape, 1))]
+    pairs = apart[torch.ones_like(apart, dtype=torch.bool).triu(1)]
     width = pairs.median()
     width = width if width > 0 else pairs.mean()
     return torch.exp(-(apart**2) / (2 * width**2)) if width > 0 else torch.ones_like(apart)

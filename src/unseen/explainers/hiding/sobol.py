@@ -82,8 +82,8 @@ def sobol(masked: MaskedClassifier, targets: Sequence[int], options: Sobol, *, s
     exchanged[cells, :, cells] = other.T
     rows = torch.cat([one, other, exchanged.flatten(0, 1)])
     scores = coalition_scores(masked, rows, numbers, targets, options.score)
-    first, second, changed = scores.values.split([options.designs, options.designs, count * options.designs])
-    found = total_indices(first, second, changed.unflatten(0, (count, -1)), one - other)
+    first, second, *changed = scores.values.chunk(2 + count)
+    found = total_indices(first, second, torch.stack(changed), one - other)
     moving = (~scores.still)[:, None]
     return SobolIndices(found.total * moving, found.errors * moving, found.signs * moving, found.variance)
 
@@ -107,7 +107,7 @@ def total_indices(
     variance = centred.pow(2).sum(0) / (len(centred) - 1)
     safe = torch.where(variance > 0, variance, 1.0)
     total = drops.pow(2).mean(1) / 2 / safe
-    spread = centred.pow(2).unflatten(0, (2, -1)).mean(0)
+    spread = torch.stack(centred.pow(2).chunk(2)).mean(0)
     influence = drops.pow(2) / 2 - total[:, None] * spread
     errors = influence.std(1) / safe / len(first) ** 0.5
     signs = torch.einsum("snt,ns->st", drops, steps.double()).sign()
