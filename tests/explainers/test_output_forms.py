@@ -16,6 +16,10 @@ FEWER = {
     "lime": "lime:samples=100",
     "sobol": "sobol:cells=16,designs=8",
     "hsic": "hsic:cells=16,masks=100",
+    "extremal-perturbation": "extremal-perturbation:areas=2,rounds=20,grid=12",
+    "meaningful-perturbation": "meaningful-perturbation:rounds=20",
+    "smallest-destroying-region": "smallest-destroying-region:rounds=20",
+    "smallest-sufficient-region": "smallest-sufficient-region:rounds=20",
     "causal": "causal:iterations=3",
 }
 BLIND = {"uniform", "random", "edges", "aggregate"}

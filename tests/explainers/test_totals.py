@@ -14,13 +14,19 @@ from unseen.removal import MaskedClassifier
 CHEAP = {
     "integrated-gradients": "most=40", "expected-gradients": "samples=3", "smoothgrad": "samples=3",
     "smoothgrad-squared": "samples=3", "vargrad": "samples=3", "rise": "masks=21", "lime": "samples=21",
-    "shapley": "segments=9,budget=60", "sobol": "cells=9,designs=4", "hsic": "cells=9,masks=21", "iassa": "budget=40", "opti-cam": "rounds=3", "zipo": "most=5",
+    "shapley": "segments=9,budget=60", "sobol": "cells=9,designs=4", "hsic": "cells=9,masks=21",
+    "extremal-perturbation": "areas=2,rounds=3", "meaningful-perturbation": "rounds=3",
+    "smallest-destroying-region": "rounds=3", "smallest-sufficient-region": "rounds=3", "iassa": "budget=40", "opti-cam": "rounds=3", "zipo": "most=5",
     "zipo-class": "most=5", "aggregate": "of=smoothgrad:samples=2/rise:masks=5/occlusion:window=0.5;stride=0.5,nearby=2,hidden=9",
 }  # fmt: skip
 UNKNOWN = ("causal", "cam", "ablation-cam", "score-cam")
 """What the network, or what is found on the way, decides how long they take."""
 EARLIER = ("integrated-gradients", "shapley", "sobol", "hsic", "zipo", "zipo-class")
 """They stop before their total where they have found what they look for, or nothing new comes up."""
+BLENDING = (
+    "opti-cam", "extremal-perturbation", "meaningful-perturbation", "smallest-destroying-region", "smallest-sufficient-region",
+)  # fmt: skip
+"""They optimise soft masks."""
 OTHERS = (
     "causal:credit=definition", "causal:iterations=30", "integrated-gradients:most=20,tolerance=0.5", "score-cam:hide=true",
     "aggregate:of=rise:masks=5/occlusion,goal=robustness,nearby=2", "aggregate:of=rise:masks=5/cam,nearby=2,hidden=9",
@@ -53,7 +59,8 @@ def test_no_more_is_done_than_was_announced(spec: str, removal: str) -> None:
     try:
         method(one, 1, confidence=(0.2, 0.9), parts=2, contrastive=True)
     except NotApplicableError:
-        assert (method, removal) == (METHODS.create("opti-cam:rounds=3"), "ad")
+        assert removal == "ad"
+        assert spec.partition(":")[0] in BLENDING
     assert heard
     assert not exceeded
 

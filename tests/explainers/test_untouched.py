@@ -20,6 +20,8 @@ CHEAP = {
     "integrated-gradients": "integrated-gradients:most=17,tolerance=0.9", "expected-gradients": "expected-gradients:samples=2",
     "smoothgrad": "smoothgrad:samples=2", "smoothgrad-squared": "smoothgrad-squared:samples=2", "vargrad": "vargrad:samples=2",
     "opti-cam": "opti-cam:rounds=2", "lime": "lime:samples=8", "shapley": "shapley:segments=9,budget=60", "sobol": "sobol:cells=9,designs=4", "hsic": "hsic:cells=9,masks=20",
+    "extremal-perturbation": "extremal-perturbation:areas=2,rounds=2",
+    **{name: f"{name}:rounds=2" for name in ("meaningful-perturbation", "smallest-destroying-region", "smallest-sufficient-region")},
     "iassa": "iassa:budget=20",
     "zipo": "zipo:most=3,excess=0.0001", "zipo-class": "zipo-class:most=3,drift=0.0001",
 }  # fmt: skip

@@ -7,7 +7,9 @@ from unseen.registry import Entry
 _PARTS = "and 70 for curves and parts"
 
 
-def map_entry(target: str, summary: str, citation: str, cost: str = "1 with a gradient", **arguments: str) -> Entry:
+def map_entry(
+    target: str, summary: str, citation: str, cost: str = "1 with a gradient", **arguments: str | float
+) -> Entry:
     """The entry of a method that makes a map, along which the parts that suffice are then searched.
 
     Args:
