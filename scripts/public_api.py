@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import inspect
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def described(name: str, thing: Any) -> Iterator[str]:
         for key, member in sorted(vars(thing).items()):
             if key.startswith("_") or key in fields:
                 continue
-            if isinstance(member, property):
+            if isinstance(member, (property, cached_property)):
                 yield f"{name}.{key}"
             elif callable(getattr(thing, key)):
                 yield f"{name}.{key}{signature(getattr(thing, key))}"

@@ -1,5 +1,5 @@
 from unseen import errors
-from unseen.errors import UnseenError, nearest
+from unseen.errors import UnseenError, first_line, nearest, one_line
 
 
 def test_every_error_is_an_unseen_error() -> None:
@@ -12,3 +12,11 @@ def test_nearest_offers_the_close_names_in_their_own_spelling() -> None:
     assert nearest("komodo dragn", ["Komodo dragon", "tench"]) == "did you mean 'Komodo dragon'?"
     assert nearest("PLOD", ["ad", "blur"]) == "known: ad, blur"
     assert nearest("zzzz", [f"class {i}" for i in range(100)]) == "100 names are known, none of them close"
+
+
+def test_what_a_library_says_becomes_one_line() -> None:
+    told = RuntimeError("\n shapes do not fit\n  at kernel.cpp:3\n")
+    assert first_line(told) == "shapes do not fit"
+    assert one_line(told) == "shapes do not fit at kernel.cpp:3"
+    assert one_line(told, 6) == "shapes"
+    assert first_line(ValueError()) == one_line(ValueError(" ")) == "ValueError"

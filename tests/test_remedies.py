@@ -121,6 +121,10 @@ def bind(network: nn.Module, removal: str, image: Tensor) -> None:
     REMOVALS.create(removal).bind(classifier(network), image)
 
 
+def holds(asked: Classifier) -> None:
+    assert bool(asked.outputs.holds(asked.logits(PHOTO[None]), 0))
+
+
 PLAIN = Preprocessing((SIDE, SIDE), None, mean=(0, 0, 0), std=(1, 1, 1))
 SPECTRAL = Net(lambda _, x: torch.fft.ifft2(torch.fft.fft2(x)).real)
 SINGLE = Wrapped(Net(), lambda z: z[:, :1])
@@ -155,6 +159,11 @@ REMEDIES = {
         "such as 'blur'",
         lambda: explain(PastTorch(), removal="ad"),
         lambda: explain(PastTorch(), removal="blur"),
+    ),
+    "a value of no image": Remedy(
+        "or of Classifier.deciding(image)",
+        lambda: holds(classifier(SINGLE, outputs="value")),
+        lambda: holds(classifier(SINGLE, outputs="value").deciding(PHOTO)),
     ),
     "more segments than pixels": Remedy(
         f"ask for at most {SIDE**2}",

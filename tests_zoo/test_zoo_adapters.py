@@ -138,6 +138,18 @@ def test_timm_with_local_weights(tmp_path: Path, name: str) -> None:
     assert classifier.labels == imagenet_labels()
 
 
+def test_a_network_is_built_once_if_it_is_the_usual_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, built, create = saved(timm.create_model("resnet18"), tmp_path / "weights.pth"), [], timm.create_model
+
+    def counted(*given: Any, **options: Any) -> torch.nn.Module:
+        built.append(options)
+        return create(*given, **options)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(timm, "create_model", counted)
+    load_classifier(f"timm:resnet18@{path}", device="cpu")
+    assert built == [{}]
+
+
 def test_timm_fine_tuned_and_21k(tmp_path: Path) -> None:
     path = saved(timm.create_model("resnet18", num_classes=5), tmp_path / "five.pth")
     assert load_classifier(f"timm:resnet18@{path}", device="cpu").labels is None

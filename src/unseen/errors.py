@@ -46,6 +46,16 @@ class OutputError(UnseenError):
     """A result cannot be written where the user asked."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error of another library says, for a message of ours; its kind if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def one_line(error: BaseException, most: int | None = None) -> str:
+    """All that it says, as one line of ``most`` characters at the most; its kind if it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The sentence that helps after a misspelt name: the nearest known names, or all if there are few."""
     names = sorted(known)

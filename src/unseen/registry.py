@@ -20,7 +20,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from unseen.errors import ParameterError, PluginError, UnknownNameError, nearest
+from unseen.errors import ParameterError, PluginError, UnknownNameError, nearest, one_line
 from unseen.system.arguments import conformed
 from unseen.system.contract import described, missing
 from unseen.system.names import printable
@@ -220,6 +220,22 @@ class Registry(Generic[T]):
             self._keeps(name, made, False)
         return typing.cast(T, made)
 
+    def spec_of(self, thing: object) -> str:
+        """The spec that makes :meth:`create` build ``thing`` again; its class's name if that is not registered.
+
+        Example:
+            >>> from unseen.explainers import METHODS
+            >>> from unseen.explainers.hiding.rise import Rise
+            >>> METHODS.spec_of(Rise(masks=500))
+            'rise:masks=500'
+        """
+        kind = type(thing)
+        for name, entry in self.entries.items():
+            preset = entry.arguments
+            if entry.names(kind) and all(getattr(thing, key) == value for key, value in preset.items()):
+                return spec(name, thing, preset=preset)
+        return spec(kind.__name__, thing)
+
     def resolve(self, given: str | T) -> T:
         """The object that a spec describes, or the given one with its options in the types that they are declared in.
 
@@ -343,9 +359,7 @@ def _first_line(target: object) -> str:
 
 def _reason(error: BaseException) -> str:
     """What went wrong, in one line."""
-    if isinstance(error, SystemExit):
-        return "it ends the program (sys.exit)"
-    return " ".join(str(error).split()) or type(error).__name__
+    return "it ends the program (sys.exit)" if isinstance(error, SystemExit) else one_line(error)
 
 
 def spec(name: str, thing: object, *, bare: bool = False, preset: Collection[str] = ()) -> str:

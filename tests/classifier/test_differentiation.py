@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from unseen import Classifier, Preprocessing
-from unseen.classifier.differentiation import slope_found
+from unseen.classifier.differentiation import logit_gradient, slope_found
 
 
 class Quadratic(nn.Module):
@@ -22,3 +22,12 @@ def test_a_step_along_the_gradient_tells_whether_it_is_one(share: float) -> None
     image = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
     half = float(image.square().sum()) / 2
     assert slope_found(model, image, 0, share * image, half) == pytest.approx(1 / share, rel=1e-3)
+
+
+def test_the_gradient_of_a_logit_and_the_logit() -> None:
+    model = Classifier(Quadratic(), Preprocessing((4, 4), None, mean=(0, 0, 0), std=(1, 1, 1)))
+    image = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    gradient, value = logit_gradient(model, image, 0)
+    torch.testing.assert_close(gradient, image)
+    assert value == pytest.approx(float(image.square().sum()) / 2, rel=1e-6)
+    assert not image.requires_grad

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from unseen import Classifier, Preprocessing
 from unseen.classifier.outputs.logits import Logits
-from unseen.classifier.scores import Score, Scores, score_of
+from unseen.classifier.scores import Extent, Score, Scores, score_of, target_score
 
 
 def classifier(dtype: torch.dtype = torch.float32) -> Classifier:
@@ -36,6 +36,10 @@ def test_scores_that_differ_by_rounding_are_the_same(level: float, change: float
     found = of([[level, 0.0], [level + change, 0.0], [level, 0.0]], score)
     assert bool(found.still[0]) is same
     assert bool(found.ends.still[0]) is same
+    extent = Extent()
+    for row in range(3):
+        extent.add(Scores(found.values[row : row + 1], found.errors[row : row + 1]))
+    assert torch.equal(extent.still, found.still)
     assert bool(Scores.joined([found.ends, of([[level, 0.0]], score)]).still[0]) is same
 
 
@@ -58,3 +62,14 @@ def test_an_error_is_that_of_the_logits_passed_on(score: Score) -> None:
     table = torch.autograd.functional.jacobian(value, logits)
     literal = sum(table[:, :, n].abs()[n] @ logits[n].abs() * torch.eye(2)[n][:, None] for n in range(2))
     assert torch.allclose(Scores.of(classifier(), logits, range(3), score).errors, 1e-5 * literal)
+
+
+@pytest.mark.parametrize("score", ["logit", "probability"])
+def test_a_targets_score_is_its_column_in_double_precision_with_its_graph(score: Score) -> None:
+    logits = torch.tensor([[3.0, -1.0], [0.1, 20.0]], dtype=torch.float32, requires_grad=True)
+    found = target_score(Logits(), logits, 1, score)
+    assert found.dtype == torch.float64
+    assert torch.equal(found, score_of(Logits(), logits.double(), score)[:, 1])
+    (slope,) = torch.autograd.grad(found[0], logits)
+    reading = float(found[0].detach())
+    assert float(slope[0, 1]) == pytest.approx(1 if score == "logit" else reading * (1 - reading))

@@ -103,6 +103,13 @@ def test_polygons_are_what_a_ray_from_every_centre_says(corners: list[tuple[floa
     assert np.array_equal(polygon_mask(points, SHAPE), slow(points, SHAPE))
 
 
+def test_polygons_that_touch_share_no_pixel_even_where_an_edge_meets_centres() -> None:
+    left, right = ([[x, 1.5], [x + 4, 1.5], [x + 4, 7.5], [x, 7.5]] for x in (2.5, 6.5))
+    both = [polygon_mask(np.array(corners), SHAPE) for corners in (left, right)]
+    assert [int(one.sum()) for one in both] == [4 * 6, 4 * 6]
+    assert not (both[0] & both[1]).any()
+
+
 def test_a_square_has_the_pixels_between_its_sides() -> None:
     assert np.argwhere(outlined([SQUARE], SHAPE)).tolist() == [[r, c] for r in range(6, 16) for c in range(4, 12)]
 

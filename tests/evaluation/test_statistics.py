@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
@@ -9,9 +10,11 @@ from scipy import stats
 from unseen.evaluation.statistics import (
     holm,
     mean_interval,
+    over_repeats,
     paired_comparison,
     photographs_needed,
     ratio_to_best,
+    repeated_verdict,
     signed_rank,
 )
 
@@ -110,3 +113,32 @@ def test_how_many_photographs_a_significant_comparison_takes() -> None:
         needed = photographs_needed(pairs, 0.05)
         assert pairs * signed_rank([1.0] * needed) < 0.05 <= pairs * signed_rank([1.0] * (needed - 1))
     assert photographs_needed(1, 0.05) == 6
+
+
+def test_the_interval_over_repeats_is_students() -> None:
+    found = over_repeats([1.0, 2.0, 3.0])
+    assert (found.value, found.n) == (2, 3)
+    assert found.high - found.value == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)
+    assert found.low == pytest.approx(4 - found.high)
+
+
+def test_one_repeat_has_no_spread_and_none_no_mean() -> None:
+    assert math.isnan(over_repeats([0.5]).low)
+    with pytest.raises(ValueError, match="nothing"):
+        over_repeats([])
+
+
+def test_verdicts_compare_repeat_by_repeat() -> None:
+    noisy, less = {0: 0.1, 1: 0.5, 2: 0.9}, {0: 0.0, 1: 0.41, 2: 0.79}
+    assert repeated_verdict(less, noisy, "lower") == "better"
+    assert repeated_verdict(less, noisy, "higher") == "worse"
+    assert repeated_verdict(noisy, dict(zip(less, reversed(less.values()), strict=True)), "lower") == "same"
+    assert repeated_verdict(noisy, noisy, "lower") == "same"
+    assert repeated_verdict({0: 0.0}, {0: 1.0}, "lower") == "same"
+    assert repeated_verdict({0: 0.1, 1: 0.1}, {1: 0.5, 2: 0.5}, "lower") == "same"
+
+
+def test_two_repeats_that_agree_are_no_proof() -> None:
+    few, more = {0: 0.5, 1: 0.5}, {0: 0.6, 1: 0.6}
+    assert repeated_verdict(few, more, "lower") == "same"
+    assert repeated_verdict({**few, 2: 0.5}, {**more, 2: 0.6}, "lower") == "better"

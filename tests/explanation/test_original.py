@@ -251,3 +251,19 @@ def test_a_large_photograph_is_drawn_smaller(tmp_path: Path) -> None:
     two = explained(prepared, photo=Image.new("RGB", (3000, 1500))).canvas(longest=200)
     pair = two.parts((torch.ones(224, 224, dtype=torch.bool),) * 2)
     assert pair.size == (404, 100)
+
+
+def test_regions_are_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = explained(WAYS["centre crop"].prepared(photograph()))
+    traced: list[int] = []
+    trace = original.region_of
+
+    def counted(*given: Any) -> Region:
+        traced.append(1)
+        return trace(*given)
+
+    monkeypatch.setattr(original, "region_of", counted)
+    assert found.to_dict() == found.to_dict()
+    laid = found.on_photo()
+    assert laid.regions == laid.regions
+    assert len(traced) == 2

@@ -25,7 +25,7 @@ from unseen.explainers.aggregation.aggregating import Mixing, aggregate, random_
 from unseen.explainers.aggregation.baselines import borda, median, variance_weighted
 from unseen.explainers.aggregation.quality import Changes, Hidings, changes, hidings
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.hiding.segments import coalition_scores, superpixels
+from unseen.explainers.hiding.segments import coalition_scores, segmentation
 from unseen.explainers.sufficient.search import map_of
 from unseen.inputs.neighbourhood import noisy
 from unseen.inputs.streams import stream_of
@@ -159,7 +159,7 @@ def observed(
         )
         near[use] = Near(changes(start, there).grams, grams)
 
-    segments = superpixels(image, 50)
+    segments = segmentation(image, 50).numbers
     hidden = {}
     for use, stream in (("fit", fitting), ("held", stream_of(image, 3))):
         shown = random_coalitions(int(segments.max()) + 1, counts["hidden"], stream)

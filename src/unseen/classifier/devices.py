@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from unseen.errors import ParameterError
+from unseen.errors import ParameterError, first_line
 
 
 def resolve_device(device: str | torch.device | None = "auto") -> torch.device:
@@ -21,6 +21,6 @@ def resolve_device(device: str | torch.device | None = "auto") -> torch.device:
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ParameterError(f"device {str(device)!r} cannot be used ({reason}); try 'auto' or 'cpu'") from None
     return resolved

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from unseen.classifier.classifier import Classifier
 from unseen.classifier.failures import out_of_memory
-from unseen.errors import NotApplicableError
+from unseen.errors import NotApplicableError, first_line
 
 
 def differentiable_logits(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
@@ -46,9 +46,8 @@ def differentiated(
     except RuntimeError as error:
         if out_of_memory(error):
             raise
-        reason = str(error).splitlines()[0]
         raise NotApplicableError(
-            f"autograd cannot differentiate {classifier.name} ({reason}); "
+            f"autograd cannot differentiate {classifier.name} ({first_line(error)}); "
             "choose a method that needs no gradients, such as 'occlusion'"
         ) from error
     if classifier.dtype.itemsize < 4 and not all(bool(gradient.isfinite().all()) for gradient in gradients):
@@ -57,6 +56,21 @@ def differentiated(
             "explain it in float32 (network.float())"
         )
     return gradients
+
+
+def logit_gradient(
+    classifier: Classifier, image: Float[Tensor, "C H W"], target: int
+) -> tuple[Float[Tensor, "C H W"], float]:
+    """The gradient of one logit with respect to a photograph's pixels, on the CPU, and the logit; not counted.
+
+    Raises:
+        NotApplicableError: the network cannot be differentiated.
+    """
+    pixels = image[None].to(classifier.device).detach().clone().requires_grad_()
+    with classifier.frozen(), torch.enable_grad():
+        value = differentiable_logits(classifier, pixels)[0, target]
+        (gradient,) = differentiated(classifier, value, [pixels])
+    return gradient[0].detach().cpu(), float(value.detach())
 
 
 def slope_found(

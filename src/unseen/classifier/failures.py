@@ -11,7 +11,7 @@ from types import CodeType, FrameType, TracebackType
 import torch
 
 from unseen import errors
-from unseen.errors import InternalError, ModelError, UnseenError
+from unseen.errors import InternalError, ModelError, UnseenError, first_line
 
 _OURS, _TORCH = (f"{Path(str(package.__file__)).parent}/" for package in (errors, torch))
 _OF_MODULES = torch.nn.Module._call_impl.__code__.co_filename
@@ -27,11 +27,6 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return any(words in text for words in ("out of memory", "can't allocate memory", "not enough memory"))
-
-
-def reason_of(error: BaseException) -> str:
-    """The first line of what an error says."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def blamed(
@@ -57,7 +52,7 @@ def blamed(
     if ours:
         return internal(error, f"asking {name}")
     return ModelError(
-        f"{name} fails on images of shape {shape} ({reason_of(error)}); "
+        f"{name} fails on images of shape {shape} ({first_line(error)}); "
         "check the input size in its preprocessing, and its code"
     )
 
@@ -68,7 +63,7 @@ def internal(error: Exception, doing: str) -> InternalError:
     cause = error.__cause__ if isinstance(error, InterceptionError) and error.__cause__ else error
     place = _place(cause.__traceback__)
     return InternalError(
-        f"internal error ({type(cause).__name__}: {reason_of(cause)}{where}, {place}) when {doing}; please report it "
+        f"internal error ({type(cause).__name__}: {first_line(cause)}{where}, {place}) when {doing}; please report it "
         f"with this line, the code of the network, and: unseen {version('unseen')}, torch {torch.__version__}, "
         f"Python {platform.python_version()}, {platform.system()}"
     )

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from unseen.classifier.black_box import BlackBox
-from unseen.classifier.failures import out_of_memory, reason_of
-from unseen.errors import ModelError, ParameterError, UnseenError
+from unseen.classifier.failures import out_of_memory
+from unseen.errors import ModelError, ParameterError, UnseenError, first_line
 
 Taken = Literal["array", "tensor"]
 
@@ -75,7 +75,7 @@ class PlainFunction(BlackBox):
                 raise
             given = "a tensor" if takes == "tensor" else "a NumPy array"
             raise ModelError(
-                f"the function {self.title} fails on {given} of shape {tuple(images.shape)} ({reason_of(error)}); it "
+                f"the function {self.title} fails on {given} of shape {tuple(images.shape)} ({first_line(error)}); it "
                 "must take a batch of normalised images (annotate its parameter as torch.Tensor to be given tensors)"
             ) from error
         return as_tensors(answer, self.title)

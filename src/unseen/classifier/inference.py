@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unseen.classifier.black_box import BlackBox
-from unseen.classifier.failures import out_of_memory, reason_of
+from unseen.classifier.failures import out_of_memory
 from unseen.classifier.functions import as_tensors
-from unseen.errors import ModelError
+from unseen.errors import ModelError, first_line
 from unseen.system.files import content_digest, scratch
 from unseen.system.optional import require
 from unseen.system.quiet import quiet
@@ -102,7 +102,7 @@ class OnnxNetwork(BlackBox):
         try:
             self._session: Any = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a class of its own for every fault, none of them public
-            raise ModelError(f"ONNX Runtime cannot run {path} ({reason_of(error)}); {remedy}") from error
+            raise ModelError(f"ONNX Runtime cannot run {path} ({first_line(error)}); {remedy}") from error
         self.input = ImageInput.of(self._session.get_inputs(), path)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
@@ -139,7 +139,7 @@ class OnnxNetwork(BlackBox):
             if out_of_memory(error):
                 raise
             raise ModelError(
-                f"ONNX Runtime fails on {self.title} ({reason_of(error)}); check how it was exported"
+                f"ONNX Runtime fails on {self.title} ({first_line(error)}); check how it was exported"
             ) from None
         return [np.asarray(output)[: len(some)] for output in outputs]
 
@@ -169,7 +169,7 @@ def export(network: nn.Module, example: Tensor, path: Path) -> None:
             program.save(place / path.name)
             (place / path.name).replace(path)
     except Exception as error:  # an exporter fails in as many ways as there are networks
-        raise ModelError(f"the network has no ONNX form ({reason_of(error)}); use it without accelerated()") from error
+        raise ModelError(f"the network has no ONNX form ({first_line(error)}); use it without accelerated()") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

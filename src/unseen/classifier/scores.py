@@ -32,6 +32,21 @@ def score_of(outputs: Outputs, scores: Float[Tensor, "N T"], score: Score) -> Fl
     return scores if score == "logit" else outputs.readings(scores)
 
 
+def target_score(outputs: Outputs, scores: Float[Tensor, "N T"], target: int, score: Score) -> Float[Tensor, " N"]:
+    """What is asked of one target, with its graph: float64 on the CPU, where scores are compared.
+
+    Args:
+        outputs: what the scores mean.
+        scores: the classifier's, of any dtype on any device.
+        target: its index.
+        score: ``logit`` or ``probability``.
+
+    Raises:
+        ParameterError: another score.
+    """
+    return score_of(outputs, scores.cpu().double(), score)[:, target]
+
+
 class Scores(NamedTuple):
     """What is asked of targets under masks, one row a mask.
 
@@ -74,3 +89,20 @@ class Scores(NamedTuple):
         """Those of several passes, in order; at least one."""
         values, errors = zip(*parts, strict=True)
         return cls(torch.cat(values), torch.cat(errors))
+
+
+class Extent:
+    """From where to where the scores of many passes go; of them all it keeps the ends."""
+
+    def __init__(self) -> None:
+        self._ends: Scores | None = None
+
+    def add(self, scores: Scores) -> None:
+        """Those of one pass, of the same targets as before."""
+        self._ends = (scores if self._ends is None else Scores.joined([self._ends, scores])).ends
+
+    @property
+    def still(self) -> Bool[Tensor, " T"]:
+        """Of each target :attr:`Scores.still`, over all passes so far; at least one."""
+        assert self._ends is not None, "nothing was added"
+        return self._ends.still

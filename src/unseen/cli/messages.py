@@ -9,6 +9,7 @@ from typing import Any
 
 from cyclopts import CycloptsError
 
+from unseen.errors import one_line
 from unseen.system.names import printable
 
 
@@ -32,7 +33,7 @@ def complain(error: Exception, about: str = "") -> int:
         error: what happened; only its message is shown.
         about: what it happened to, put in front unless the message names it.
     """
-    text = " ".join(str(error).split()).rstrip(".")
+    text = one_line(error).rstrip(".")
     where = f"{about}: " if about and about not in text else ""
     hint = "; see unseen --help" if isinstance(error, CycloptsError) else ""
     print(f"unseen: error: {printable(f'{where}{text}{hint}')}", file=sys.stderr)

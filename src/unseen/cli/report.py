@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.explanation.plotting.columns import percent, told
 from unseen.explanation.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
 from unseen.system.names import lines_of
+from unseen.system.table import aligned
 
 if TYPE_CHECKING:
     from unseen.explanation import Explanation, Part
@@ -76,7 +77,7 @@ def as_comparison(photo: Path, comparison: Comparison, folder: Path) -> str:
     decision = comparison.decision
     return lines_of([
         f"{photo}  ({decision.label} {told(decision.probability, decision.classifier.outputs.unit)})",
-        *_aligned(rows, words=2),
+        *(f"  {line}" for line in aligned(rows, left=(0, 1))),
         f"  sheet: {folder / SHEET}",
         f"  record: {folder / RECORD}",
     ])  # fmt: skip
@@ -98,18 +99,9 @@ def _mixture_lines(explanation: Explanation) -> list[str]:
     rows += [(one.name, "", "", "", *lost(one)) for one in (mixture.equal, mixture.mixed)]
     readings = "; ".join(f"{loss}: {READINGS[loss]}" for loss in mixture.measured)
     return [
-        *_aligned(rows, words=1),
+        *(f"  {line}" for line in aligned(rows)),
         *([f"  held out from the fit, less is better; {readings}"] if readings else []),
         f"  gain: {mixture.verdict}",
-    ]
-
-
-def _aligned(rows: Sequence[tuple[str, ...]], words: int) -> list[str]:
-    """Rows of a table as lines; the first ``words`` columns begin, the others end at the same place."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  " + "  ".join(f"{text:{'<' if place < words else '>'}{widths[place]}}" for place, text in enumerate(row))
-        for row in rows
     ]
 
 

@@ -14,10 +14,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from unseen.classifier.scores import score_of
+from unseen.classifier.scores import target_score
 from unseen.criteria.networks import SIDE, block, built, explaining, halves, mirrored, painted, random_network, texture
 from unseen.criteria.verdict import ERRORS, NOTHING, TOLERANCE, Asked, Scene, Trial, Verdict, judged
-from unseen.errors import ModelError, NotApplicableError
+from unseen.errors import ModelError, NotApplicableError, one_line
 from unseen.explainers.gradients.baselines import Baseline, baseline_of
 from unseen.explainers.gradients.integrated import ExpectedGradients
 
@@ -169,7 +169,7 @@ def conservation(ask: Asked) -> Verdict:
         try:
             total, error = (float(value) for value in ask.mean(scene, torch.sum))
         except (NotApplicableError, ModelError) as refused:
-            refusal = " ".join(str(refused).split())
+            refusal = one_line(refused)
             continue
         due = _due(ask, scene, drawn=error > 0)
         sums[name] = {"the map": (total, error), **due}
@@ -198,9 +198,9 @@ def _due(ask: Asked, scene: Scene, drawn: bool) -> dict[str, tuple[float, float]
     image = scene.image
     score = float(ask.scores(scene, image[None])[0])
     masked = ask.removal.bind(scene.classifier, image)
-    hidden = masked(torch.zeros(1, *masked.shape, dtype=torch.bool)).double()
-    hidden = score_of(scene.classifier.outputs, hidden, ask.explains)[0, scene.target]
-    due = {"f(x)": (score, 0.0), "f(x) − f(hidden)": (score - float(hidden), 0.0)}
+    logits = masked(torch.zeros(1, *masked.shape, dtype=torch.bool))
+    hidden = float(target_score(scene.classifier.outputs, logits, scene.target, ask.explains)[0])
+    due = {"f(x)": (score, 0.0), "f(x) − f(hidden)": (score - hidden, 0.0)}
     colour = ask.method.baseline
     if colour is not None:
         baseline = baseline_of(cast(Baseline, colour), scene.classifier, image, scene.target)[None].to(image)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from unseen.criteria.catalogue import CRITERIA
 from unseen.criteria.verdict import Asked, Status, Verdict
-from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.errors import ModelError, NotApplicableError, ParameterError, one_line
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
 from unseen.inputs.streams import Seed
@@ -14,6 +14,7 @@ from unseen.removal import REMOVALS, Removal
 from unseen.system.arguments import Integer, integer, several
 from unseen.system.names import lines_of
 from unseen.system.options import check as check_option
+from unseen.system.table import markdown
 
 MARKS: Mapping[Status, str] = {"holds": "✓", "fails": "✗", "not applicable": "–"}
 
@@ -49,7 +50,7 @@ def check(method: str | Method, criterion: str, removal: str | Removal = "black"
     try:
         return judge(asked)
     except (NotApplicableError, ModelError, ParameterError) as error:  # a parameter may ask much of a small photograph
-        return Verdict("not applicable", " ".join(str(error).split()))
+        return Verdict("not applicable", one_line(error))
 
 
 def table(
@@ -82,14 +83,8 @@ def table(
 def as_markdown(cells: Mapping[tuple[str, str], Verdict], removal: str) -> str:
     """A table of marks, one row a method."""
     methods, criteria = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
-    rows = [
-        f"| `{method}` | {' | '.join(MARKS[cells[method, one].status] for one in criteria)} |" for method in methods
-    ]
-    return lines_of([
-        f"| removal `{removal}` | {' | '.join(criteria)} |",
-        f"| --- |{' :-: |' * len(criteria)}",
-        *rows,
-    ])  # fmt: skip
+    rows = [[f"`{method}`", *(MARKS[cells[method, one].status] for one in criteria)] for method in methods]
+    return markdown([[f"removal `{removal}`", *criteria], *rows], centred=True)
 
 
 def as_text(cells: Mapping[tuple[str, str], Verdict]) -> str:

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier import Classifier, Preprocessing
-from unseen.classifier.scores import Score, score_of
-from unseen.errors import ModelError, NotApplicableError
+from unseen.classifier.scores import Score, target_score
+from unseen.errors import ModelError, NotApplicableError, one_line
 from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.removal import Removal
@@ -108,7 +108,7 @@ class Asked:
     def scores(self, scene: Scene, images: Float[Tensor, "N 3 H W"]) -> Float[Tensor, " N"]:
         """What the method explains, of several images: the logit, or the probability if it says so."""
         logits = scene.classifier.forward(images)
-        return score_of(scene.classifier.outputs, logits.double(), self.explains)[:, scene.target]
+        return target_score(scene.classifier.outputs, logits, scene.target, self.explains)
 
     @property
     def explains(self) -> Score:
@@ -157,7 +157,7 @@ def judged(trials: Sequence[Callable[[], Trial]], throughout: str = "") -> Verdi
         try:
             found.append(trial())
         except (NotApplicableError, ModelError) as error:
-            refused.append(" ".join(str(error).split()))
+            refused.append(one_line(error))
             continue
         if not found[-1].holds:
             return Verdict("fails", found[-1].told, found[-1].numbers, found[-1].maps)

@@ -246,7 +246,8 @@ def outlined(segmentation: object, shape: tuple[int, int]) -> NDArray[np.bool_]:
 def polygon_mask(corners: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """The pixels whose centre lies in a polygon, by the even-odd rule.
 
-    Every edge flips what lies to the right of it in the rows that it crosses.
+    Every edge flips what lies to the right of it in the rows that it crosses. A centre on an edge belongs to one side
+    only, so that polygons that touch share no pixel; scikit-image's ``polygon2mask`` gives it to both.
 
     Args:
         corners: (x, y) of each, shape (N, 2); the last is joined to the first.

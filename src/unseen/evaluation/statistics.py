@@ -1,10 +1,12 @@
-"""How sure a mean over photographs is, and whether two series of values differ on the same photographs."""
+"""How sure a mean over photographs or repeats is, and whether two series of values differ on the same ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,13 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+RepeatedVerdict = Literal["better", "worse", "same"]
+
 DRAWS = 10_000
 EXACT = 50
+
+FEWEST_REPEATS = 3
+"""Repeats that a verdict needs: two that agree by chance, as shares of few photographs do, have no spread."""
 
 _OPEN = 0.02
 """The share of resamples in which a ratio may be infinite: less than the 2.5 % that an interval leaves out above."""
@@ -21,7 +28,7 @@ _OPEN = 0.02
 
 @dataclass(frozen=True)
 class Interval:
-    """A number with its 95 % percentile bootstrap interval over ``n`` photographs."""
+    """A number with its 95 % interval over ``n`` photographs, by the bootstrap, or repeats, by Student's t."""
 
     value: float
     low: float
@@ -74,6 +81,46 @@ def interval(statistic: Callable[[Indices], float], n: int, seed: int = 0, draws
     drawn = [statistic(stream.integers(0, n, n)) for _ in range(draws)]
     low, high = np.percentile(drawn, (2.5, 97.5))
     return Interval(statistic(np.arange(n)), float(low), float(high), n)
+
+
+def over_repeats(values: Sequence[float]) -> Interval:
+    """The mean of repeats, which differ in the seed and in nothing else, with its interval by Student's t.
+
+    Of a single repeat the ends are NaN, for its spread is not known.
+
+    Raises:
+        ValueError: no values.
+    """
+    sample = np.asarray(values, float)
+    if not len(sample):
+        raise ValueError("the mean of nothing")
+    mean, half = float(sample.mean()), math.nan
+    if len(sample) > 1:
+        from scipy.stats import t
+
+        half = float(t.ppf(0.975, len(sample) - 1) * sample.std(ddof=1) / math.sqrt(len(sample)))
+    return Interval(mean, mean - half, mean + half, len(sample))
+
+
+def repeated_verdict(
+    first: Mapping[int, float], second: Mapping[int, float], better: Literal["higher", "lower"]
+) -> RepeatedVerdict:
+    """Whether ``first`` is better than ``second``, repeat by repeat; "same" where that cannot be told.
+
+    Fewer than :data:`FEWEST_REPEATS` tell nothing.
+
+    Args:
+        first: repeat → value.
+        second: repeat → value; those that both have are compared.
+        better: which values are better.
+    """
+    common = sorted(first.keys() & second.keys())
+    if len(common) < FEWEST_REPEATS:
+        return "same"
+    difference = over_repeats([first[repeat] - second[repeat] for repeat in common])
+    if difference.low <= 0 <= difference.high:
+        return "same"
+    return "better" if (difference.value < 0) == (better == "lower") else "worse"
 
 
 def ratio_to_best(

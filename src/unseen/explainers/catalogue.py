@@ -11,7 +11,7 @@ from unseen.explainers.controls import entries as controls
 from unseen.explainers.gradients import entries as gradients
 from unseen.explainers.hiding import entries as hiding
 from unseen.explainers.propagation import entries as propagation
-from unseen.registry import Registry, spec
+from unseen.registry import Registry
 
 if TYPE_CHECKING:
     from unseen.explainers.method import Method
@@ -35,20 +35,3 @@ model comes later, mixtures and controls last."""
 
 CONTROLS = tuple(controls.ENTRIES)
 """Methods that know nothing of the model: a metric that cannot tell others from them tells nothing."""
-
-
-def spec_of(method: object) -> str:
-    """The spec that makes ``METHODS.create`` build ``method`` again; its class's name if it is not registered.
-
-    Example:
-        >>> from unseen.explainers import spec_of
-        >>> from unseen.explainers.hiding.rise import Rise
-        >>> spec_of(Rise(masks=500))
-        'rise:masks=500'
-    """
-    kind = type(method)
-    for name, entry in METHODS.entries.items():
-        preset = entry.arguments
-        if entry.names(kind) and all(getattr(method, key) == value for key, value in preset.items()):
-            return spec(name, method, preset=preset)
-    return spec(kind.__name__, method)

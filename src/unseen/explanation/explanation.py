@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from unseen.explanation.findings import Curve, Part, check_share, form_of, same
 from unseen.explanation.original import OnPhoto
 from unseen.explanation.plotting.columns import told
 from unseen.explanation.plotting.original import LONGEST, Canvas, photograph_of, png_of
+from unseen.explanation.regions import Region
 from unseen.explanation.words import effort, headline, parts_found
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource
@@ -207,8 +209,14 @@ class Explanation:
             "orientation": self.geometry.orientation,
             "file_sha256": self.file_sha256,
             "seen": original.window((int(self.image.shape[1]), int(self.image.shape[2])), self.geometry),
-            "parts": [original.region_on(part.mask, self.geometry).to_dict() for part in self.parts],
+            "parts": [region.to_dict() for region in self._regions],
         }
+
+    @cached_property
+    def _regions(self) -> tuple[Region, ...]:
+        """Of each part on the photograph, traced once; none where the photograph is not known."""
+        geometry = self.geometry
+        return () if geometry is None else tuple(original.region_on(part.mask, geometry) for part in self.parts)
 
     def save(self, folder: str | Path) -> dict[str, Path]:
         """Write arrays, pictures and record into ``folder``, all or nothing; return the files by what they hold.

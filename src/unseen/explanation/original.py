@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -58,7 +59,7 @@ class OnPhoto:
         """(height, width) of the photograph, in pixels."""
         return int(self.seen.shape[0]), int(self.seen.shape[1])
 
-    @property
+    @cached_property
     def regions(self) -> tuple[Region, ...]:
         """Of each part its box, polygons and run length, as COCO has them."""
         return tuple(region_of(part.numpy(), self.size) for part in self.parts)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unseen.errors import PhotoError
+from unseen.errors import PhotoError, one_line
 from unseen.inputs.opening import MAX_BYTES
 from unseen.inputs.stored import Stored, check_memory
 
@@ -25,7 +25,7 @@ def read(path: Path) -> Stored:
     except PhotoError:
         raise
     except Exception as error:  # a damaged header fails in any way it likes
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error, 120)
         raise PhotoError(f"{path} is no array that NumPy reads ({reason}); save it again by numpy.save") from None
     return Stored(values, str(path), "either")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unseen.errors import PhotoError
+from unseen.errors import PhotoError, one_line
 from unseen.inputs.opening import check_size
 from unseen.inputs.stored import Stored, check_memory
 from unseen.system.optional import require
@@ -59,7 +59,7 @@ def read(path: Path, channels: int, *, declared: bool) -> Stored:
     except PhotoError:
         raise
     except Exception as error:  # damaged files, and decoders that are not installed, fail in any way they like
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = one_line(error, 160)
         raise PhotoError(f"{path} cannot be read as DICOM ({reason}); export it again, uncompressed") from None
 
 

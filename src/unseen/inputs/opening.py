@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from unseen.errors import PhotoError
+from unseen.errors import PhotoError, one_line
 from unseen.inputs.geometry import Affine
 from unseen.system.quiet import quiet
 
@@ -175,5 +175,5 @@ def _too_large(where: str) -> str:
 
 def damaged(where: str, error: Exception) -> str:
     """What is said of a picture on which a decoder fails."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = one_line(error)
     return f"{where} cannot be decoded ({reason}); it is damaged, truncated or of an unusual kind: export it again"

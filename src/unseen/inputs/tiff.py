@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unseen.errors import PhotoError
+from unseen.errors import PhotoError, one_line
 from unseen.inputs.geometry import Affine
 from unseen.inputs.opening import check_size, open_turned
 from unseen.inputs.stored import Stored, check_memory
@@ -42,7 +42,7 @@ def read(path: Path, channels: int, *, declared: bool) -> Stored:
     except Exception as error:  # damaged files fail in any way they like
         if "imagecodecs" in str(error):  # what is compressed otherwise, Pillow may know
             return _by_pillow(path, channels, str(error))
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error, 120)
         raise PhotoError(f"{path} cannot be decoded ({reason}); it is damaged or truncated: export it again") from None
 
 

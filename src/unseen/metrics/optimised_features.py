@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.adam import Adam
 from unseen.classifier.differentiation import differentiated
 from unseen.errors import NotApplicableError
 from unseen.metrics.case import Case
@@ -203,7 +204,7 @@ def _optimised(
     """
     classifier = masked.classifier
     patch = background.clone()
-    adam = torch.optim.Adam([patch], lr=rate)
+    adam = Adam(patch)
     values = logits.expand(len(shown), -1)
 
     def evaluate(start: int, stop: int) -> tuple[Tensor, Tensor]:
@@ -221,10 +222,8 @@ def _optimised(
             before = values.clone().requires_grad_()
             (slopes,) = torch.autograd.grad(loss(before), before)
         sums, answers = zip(*masked.in_batches(len(shown), evaluate), strict=True)
-        patch.grad, values = torch.stack(sums).sum(0), torch.cat(answers)
-        adam.param_groups[0]["lr"] = rate * (1 - step / steps)
-        adam.step()
-        patch.clamp_(0, 1)
+        values = torch.cat(answers)
+        patch.sub_(adam(torch.stack(sums).sum(0), rate * (1 - step / steps))).clamp_(0, 1)
     return torch.where(shown[:, None], patch, background)
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier import Classifier
-from unseen.errors import ModelError, NotApplicableError
+from unseen.errors import ModelError, NotApplicableError, first_line
 from unseen.inputs.streams import default_stream
 
 
@@ -44,8 +44,7 @@ class Redrawn:
         try:
             self._network = copy.deepcopy(classifier.model)
         except Exception as error:  # a network that cannot be copied fails in any way it likes
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"{classifier.name} cannot be copied to draw layers anew ({reason})") from error
+            raise ModelError(f"{classifier.name} cannot be copied to draw layers anew ({first_line(error)})") from error
         self._original = classifier
         self._seed = seed
         self._modules = executed(self.classifier(), image)

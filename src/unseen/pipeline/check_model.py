@@ -15,7 +15,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from unseen.classifier import Classifier
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.zoo.loading import classifier_of
-from unseen.errors import UnseenError
+from unseen.errors import UnseenError, one_line
 from unseen.inputs.photo import PhotoSource
 from unseen.pipeline.model_checks import CHECKS, Check, Status, Subject
 from unseen.system.progress import Listening, listening
@@ -94,7 +94,7 @@ def _asked(check: Check, subject: Subject, failed: set[str]) -> tuple[Status, st
     try:
         return check.ask(subject)
     except UnseenError as error:
-        return "fails", " ".join(str(error).split())
+        return "fails", one_line(error)
     except Exception as error:
         if not out_of_memory(error):
             raise

@@ -13,7 +13,7 @@ from unseen.classifier.decision import decide
 from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import OutputError, ParameterError, UnseenError
-from unseen.explainers.catalogue import METHODS, spec_of
+from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
 from unseen.inputs.photo import PhotoSource
 from unseen.pipeline.comparison import Cell, Comparison
@@ -73,7 +73,7 @@ def compare(
     """
     request = Request.of(seed=seed, batch_size=batch_size)
     made = [(given, METHODS.resolve(given)) for given in several("methods", methods)]
-    searches = {given if isinstance(given, str) else spec_of(method): method for given, method in made}
+    searches = {given if isinstance(given, str) else METHODS.spec_of(method): method for given, method in made}
     hiding = [(given, REMOVALS.resolve(given)) for given in several("removals", removals)]
     hides = {given if isinstance(given, str) else removal.name: removal for given, removal in hiding}
     if not searches or not hides:

@@ -18,7 +18,7 @@ from unseen.classifier.decision import Decision, decide
 from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import ParameterError
-from unseen.explainers.catalogue import METHODS, spec_of
+from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.explanation import Explanation
@@ -140,7 +140,7 @@ def explain_decision(
         contrastive=request.contrastive,
     )
     asked = {"target": decision.asked, **asdict(request)}
-    method_spec = spec_of(method)
+    method_spec = METHODS.spec_of(method)
     return Explanation(
         image=image,
         saliency=findings.saliency,
@@ -180,7 +180,7 @@ def check_black_box(classifier: Classifier, method: Method, removal: Removal) ->
         NotApplicableError: one of them does.
     """
     if method.inside:
-        who = f"method {spec_of(method)!r}"
+        who = f"method {METHODS.spec_of(method)!r}"
         refuse_black_box(classifier.model, classifier.name, who, METHODS_THAT_ASK)
     removal.check_black_box(classifier)
 

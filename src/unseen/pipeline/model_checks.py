@@ -21,8 +21,8 @@ from unseen.classifier import Classifier
 from unseen.classifier.answers import check_finite, check_labels
 from unseen.classifier.contradictions import check_meaning
 from unseen.classifier.decision import check_company
-from unseen.classifier.differentiation import differentiable_logits, differentiated, slope_found
-from unseen.classifier.outputs.catalogue import spec_of
+from unseen.classifier.differentiation import logit_gradient, slope_found
+from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.prepared import Prepared
 from unseen.classifier.repeatability import accompanied, check_repeatable, states
 from unseen.errors import ModelError, NotApplicableError
@@ -156,7 +156,7 @@ def check_scale(subject: Subject) -> Found:
     """Whether the numbers are what was said of them; see :mod:`unseen.classifier.contradictions`."""
     images = accompanied(subject.image)
     notes = check_meaning(subject.classifier, images, subject.classifier.logits(images))
-    return ("noted", notes[0]) if notes else ("holds", f"read as {spec_of(subject.classifier.outputs)}")
+    return ("noted", notes[0]) if notes else ("holds", f"read as {OUTPUTS.spec_of(subject.classifier.outputs)}")
 
 
 def check_twice(subject: Subject) -> Found:
@@ -237,10 +237,7 @@ def check_input(subject: Subject) -> Found:
 
 def check_gradients(subject: Subject) -> Found:
     """Whether the top class's logit has a gradient that is finite, not 0, and the slope of what is computed."""
-    image = subject.image[None].to(subject.classifier.device).clone().requires_grad_()
-    with subject.classifier.frozen(), torch.enable_grad():
-        value = differentiable_logits(subject.classifier, image)[0, subject.target]
-        (gradient,) = differentiated(subject.classifier, value, [image])
+    gradient, value = logit_gradient(subject.classifier, subject.image, subject.target)
     if not bool(torch.isfinite(gradient).all()):
         share = float((~torch.isfinite(gradient)).float().mean())
         raise NotApplicableError(
@@ -253,7 +250,7 @@ def check_gradients(subject: Subject) -> Found:
     told = f"finite; the largest is {largest:.2g}"
     if subject.classifier.dtype.itemsize < 4:  # a difference that small would be rounding
         return "holds", told
-    ratio = slope_found(subject.classifier, subject.image, subject.target, gradient[0].cpu(), float(value.detach()))
+    ratio = slope_found(subject.classifier, subject.image, subject.target, gradient, value)
     if not is_slope(ratio):
         return "noted", (
             f"{told}, but along it the logit rises {ratio:.2g} times as steeply as it says: the network's gradient is "

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from unseen.classifier import Classifier
-from unseen.classifier.outputs.catalogue import OUTPUTS, spec_of
+from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.zoo import MODELS
 from unseen.explainers.catalogue import METHODS
 from unseen.inputs.photo import PhotoSource
@@ -41,7 +41,7 @@ def classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
         "network": type(model.model).__name__,
         "notes": list(model.notes),
         "black_box": model.box.record if model.box is not None else None,
-        "outputs": spec_of(model.outputs),
+        "outputs": OUTPUTS.spec_of(model.outputs),
         "classes": classes,
         "preprocessing": model.preprocessing.to_dict(),
         "device": str(model.device),
@@ -59,7 +59,7 @@ def parameters_of(thing: object) -> dict[str, Any]:
 def command(photo: PhotoSource, model: Classifier, method: str, removal: str, request: dict[str, Any]) -> str | None:
     """The command line that repeats the search; ``None`` unless photograph, model, method and removal have names."""
     specs: list[tuple[Registry[Any], str]] = [(MODELS, model.name), (METHODS, method), (REMOVALS, removal)]
-    specs.append((OUTPUTS, spec_of(model.outputs)))
+    specs.append((OUTPUTS, OUTPUTS.spec_of(model.outputs)))
     known = all(re.split("[:@]", spec)[0] in registry.entries for registry, spec in specs)
     if not known or not isinstance(photo, (str, os.PathLike)):
         return None

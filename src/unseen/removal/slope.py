@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from weakref import WeakKeyDictionary
 
-import torch
-
 from unseen.classifier import Classifier
-from unseen.classifier.differentiation import differentiable_logits, differentiated, slope_found
+from unseen.classifier.differentiation import logit_gradient, slope_found
 from unseen.classifier.fingerprint import identity
 from unseen.removal.masked import MaskedClassifier
 
@@ -54,10 +52,7 @@ def is_slope(ratio: float) -> bool:
 def _ratio(masked: MaskedClassifier, target: int) -> float | None:
     """See :func:`~unseen.classifier.differentiation.slope_found`; ``None`` where the gradient is 0."""
     classifier = masked.classifier
-    image = masked.image[None].to(classifier.device).detach().requires_grad_()
-    with classifier.frozen(), torch.enable_grad():
-        value = differentiable_logits(classifier, image)[0, target]
-        (gradient,) = differentiated(classifier, value, [image])
+    gradient, value = logit_gradient(classifier, masked.image, target)
     if not bool(gradient.any()) or not bool(gradient.isfinite().all()):
         return None
-    return slope_found(classifier, masked.image, target, gradient[0].detach().cpu(), float(value.detach()))
+    return slope_found(classifier, masked.image, target, gradient, value)

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -103,11 +103,8 @@ def exclusive(folder: Path, what: str, *, wait: float = 30.0) -> Iterator[None]:
     except OSError as error:
         raise unwritable(folder, error) from None
     try:
-        until = time.monotonic() + wait
-        while not _locked(descriptor):
-            if time.monotonic() >= until:
-                raise OutputError(f"{what} is at work in {folder}; wait for it, or choose another folder")
-            time.sleep(0.05)
+        if not _in_time(lambda: _locked(descriptor), wait):
+            raise OutputError(f"{what} is at work in {folder}; wait for it, or choose another folder")
         yield
     finally:
         os.close(descriptor)
@@ -126,19 +123,30 @@ def alone_in(folder: Path, *, wait: float = 30.0) -> Iterator[None]:
     Raises:
         OutputError: somebody else is still inside.
     """
-    until = time.monotonic() + wait
     with contextlib.ExitStack() as held:
-        while True:
+
+        def entered() -> bool:
             try:
                 held.enter_context(_held(folder))
-                break
             except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise OutputError(f"something else has been writing into {folder} for {wait:g} s") from None
-                time.sleep(0.01)
+                return False
             except OSError:  # a folder that may be entered, but not opened
-                break
+                return True
+            return True
+
+        if not _in_time(entered, wait):
+            raise OutputError(f"something else has been writing into {folder} for {wait:g} s; wait for it to end")
         yield
+
+
+def _in_time(attempt: Callable[[], bool], wait: float) -> bool:
+    """Whether an attempt succeeds, made again and again for so many seconds, and at least once."""
+    until = time.monotonic() + wait
+    while not attempt():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def content_digest(path: Path) -> str:

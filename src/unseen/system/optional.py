@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from unseen.errors import ModelError
+from unseen.errors import ModelError, first_line
 
 
 def require(module: str, extra: str) -> ModuleType:
@@ -19,8 +19,7 @@ def require(module: str, extra: str) -> ModuleType:
     except ImportError:
         raise ModelError(f"{module} is not installed: pip install 'unseen[{extra}]'") from None
     except (RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        package = module.partition(".")[0]
+        package, reason = module.partition(".")[0], first_line(error)
         raise ModelError(
             f"{module} fails to import ({reason}); install builds of torch and {package} that belong together"
         ) from None

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from unseen.classifier.outputs import OUTPUTS, Logits
-from unseen.classifier.outputs.catalogue import spec_of
 from unseen.errors import ParameterError, UnknownNameError
 
 
@@ -23,8 +22,8 @@ from unseen.errors import ParameterError, UnknownNameError
 )
 def test_a_spec_makes_outputs_and_outputs_their_spec(spec: str) -> None:
     made = OUTPUTS.create(spec)
-    assert spec_of(made) == spec
-    assert OUTPUTS.create(spec_of(made)) == made
+    assert OUTPUTS.spec_of(made) == spec
+    assert OUTPUTS.create(OUTPUTS.spec_of(made)) == made
 
 
 def test_what_is_no_outputs_is_refused() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -106,6 +106,18 @@ def test_the_published_file_can_be_named_too(classifier: object) -> None:
     assert again.labels == imagenet_labels()
     own = classifier.model.state_dict()  # type: ignore[attr-defined]
     assert all(torch.equal(own[name], value) for name, value in again.model.state_dict().items())
+
+
+def test_a_network_is_built_once_if_its_head_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[tuple[Any, ...]] = []
+
+    def build(*given: Any) -> EfficientNetLite:
+        built.append(given)
+        return EfficientNetLite(*given)
+
+    monkeypatch.setattr("unseen.classifier.zoo.bundled.EfficientNetLite", build)
+    load_classifier(LITE0, device="cpu")
+    assert built == [(VARIANTS[LITE0],)]
 
 
 def test_loading_draws_no_random_numbers_of_the_users() -> None:

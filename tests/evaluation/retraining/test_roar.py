@@ -65,7 +65,7 @@ def test_hiding_what_decides_brings_accuracy_to_chance_and_hiding_elsewhere_does
 ) -> None:
     for order, helpful, harmful in (("top", "elsewhere", "corner"), ("bottom", "corner", "elsewhere")):
         found = answers[order]
-        assert found.whole.mean > LEARNT
+        assert found.whole.value > LEARNT
         assert min(found.accuracies(helpful, SHARE).values()) > LEARNT
         assert max(found.accuracies(harmful, SHARE).values()) < GUESSED
         assert min(found.accuracies("random", SHARE).values()) > LEARNT
@@ -76,7 +76,7 @@ def test_hiding_what_decides_brings_accuracy_to_chance_and_hiding_elsewhere_does
 def test_a_constant_mask_leaks_nothing(answers: dict[str, Retrained]) -> None:
     leak = answers["top"].leak("corner")
     assert leak is not None
-    assert leak.mean == 0.5
+    assert leak.value == 0.5
     assert answers["bottom"].leak("corner") is None
 
 
@@ -86,8 +86,8 @@ def test_a_mask_that_follows_the_class_leaks_it() -> None:
     leak, chance = found.leak("telltale"), found.leak("random")
     assert leak is not None
     assert chance is not None
-    assert leak.mean > LEARNT
-    assert chance.mean < GUESSED
+    assert leak.value > LEARNT
+    assert chance.value < GUESSED
     assert found.accuracies("telltale", 0.5)[0] > LEARNT  # no block is left to see
     table = report.as_text(found)
     assert "1 network each" in table

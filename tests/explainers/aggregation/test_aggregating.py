@@ -15,7 +15,7 @@ from unseen import Classifier
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.aggregation.aggregating import Mixing, aggregate, random_coalitions
 from unseen.explainers.aggregation.method import Aggregation
-from unseen.explainers.catalogue import METHODS, spec_of
+from unseen.explainers.catalogue import METHODS
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -254,7 +254,7 @@ def test_the_spec_says_all_and_options_of_methods_survive() -> None:
     assert isinstance(method, Aggregation)
     assert [*method.methods] == ["rise:masks=50;grid=4", "expected-gradients:photos=/a/b", "grad-cam++"]
     assert method.methods["rise:masks=50;grid=4"] == METHODS.create("rise:masks=50,grid=4")
-    assert METHODS.create(spec_of(method)) == method
+    assert METHODS.create(METHODS.spec_of(method)) == method
 
 
 def test_as_a_method_it_tells_weights_losses_and_the_front() -> None:

@@ -14,35 +14,35 @@ from helpers.cells import SIZE, cell, graded, masked, segments
 from unseen import Classifier
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.hiding.segments import coalition_scores, grid, masks_of, number_of, segmentation, superpixels
+from unseen.explainers.hiding.segments import coalition_scores, grid, masks_of, number_of, segmentation
 
 
 @pytest.mark.parametrize("count", [1, 2, 16, 50, 5000])
 @pytest.mark.parametrize("shape", [(32, 32), (32, 48)])
 def test_every_number_is_used(count: int, shape: tuple[int, int]) -> None:
     for image in (torch.ones(3, *shape), torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))):
-        found = superpixels(image, min(count, shape[0] * shape[1]))
+        found = segmentation(image, min(count, shape[0] * shape[1])).numbers
         assert found.shape == shape
         assert found.dtype == torch.int64
         assert torch.equal(torch.unique(found), torch.arange(number_of(found, shape)))
 
 
 def test_a_photograph_has_about_as_many_as_asked_and_the_same_each_time(photo: Tensor) -> None:
-    found = superpixels(photo, 50)
+    found = segmentation(photo, 50).numbers
     assert 30 <= number_of(found, (224, 224)) <= 60
-    assert torch.equal(found, superpixels(photo.clone(), 50))
+    assert torch.equal(found, segmentation(photo.clone(), 50).numbers)
 
 
 def test_segments_follow_edges() -> None:
     image = torch.zeros(3, SIZE, SIZE)
     image[:, :, 12:] = 1
-    left, right = superpixels(image, 4)[:, :12], superpixels(image, 4)[:, 12:]
+    left, right = segmentation(image, 4).numbers[:, :12], segmentation(image, 4).numbers[:, 12:]
     assert not set(left.flatten().tolist()) & set(right.flatten().tolist())
 
 
 def test_no_segments_are_refused() -> None:
     with pytest.raises(ParameterError, match="segments must be at least 1, got 0"):
-        superpixels(torch.ones(3, 8, 8), 0)
+        segmentation(torch.ones(3, 8, 8), 0)
 
 
 def test_numbers_with_a_gap_and_other_shapes_are_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unseen.registry import Entry, Registry, spec
+from unseen.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from unseen.classifier.outputs.base import Outputs
@@ -35,10 +35,3 @@ OUTPUTS: Registry[Outputs] = Registry(
     contract="unseen.classifier.outputs.base:Outputs",
 )
 """Meanings of a model's numbers."""
-
-
-def spec_of(outputs: Outputs) -> str:
-    """The spec that makes ``OUTPUTS.create`` build ``outputs`` again; its class's name if it is not registered."""
-    kind = type(outputs)
-    names = (name for name, entry in OUTPUTS.entries.items() if entry.names(kind))
-    return spec(next(names, kind.__name__), outputs)

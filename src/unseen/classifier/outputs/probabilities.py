@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Literal
 
 import torch
@@ -61,11 +62,7 @@ class Probabilities(Derived):
     @property
     def like(self) -> Outputs:
         """What the logits mean that stand before the probabilities."""
-        if self.kind == "exclusive":
-            return Logits()
-        if isinstance(self.threshold, tuple) or self.kind == "independent":
-            return Sigmoid(self.threshold)
-        return Binary(self.threshold)
+        return _like(self.kind, self.threshold)
 
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
         """What the network has before its softmax or sigmoid, where that is its last function.
@@ -106,3 +103,12 @@ class Probabilities(Derived):
                 "findings independent of each other, say outputs='probabilities:independent', and of one number for "
                 "two classes 'probabilities:binary'"
             )
+
+
+@cache
+def _like(kind: Kind, threshold: Thresholds) -> Outputs:
+    if kind == "exclusive":
+        return Logits()
+    if isinstance(threshold, tuple) or kind == "independent":
+        return Sigmoid(threshold)
+    return Binary(threshold)

@@ -28,7 +28,8 @@ def load(name: str, weights: Path | None) -> Loaded:
         raise ParameterError(f"{name!r} is not bundled; write one of {', '.join(VARIANTS)} alone")
     variant = VARIANTS[name]
     path = weights or bundled_weights(name)
-    own = EfficientNetLite(variant).state_dict()
+    usual = EfficientNetLite(variant)
+    own = usual.state_dict()
     checkpoint = Checkpoint.read(path)
     if "_fc.weight" in checkpoint.tensors:  # the published names; their order is that of the layers
         if len(checkpoint.tensors) != len(own) or path.suffix == ".safetensors":  # which safetensors does not keep
@@ -36,7 +37,7 @@ def load(name: str, weights: Path | None) -> Loaded:
         checkpoint = replace(checkpoint, tensors=dict(zip(own, checkpoint.tensors.values(), strict=True)))
     checkpoint = checkpoint.named_as(own)
     classes = checkpoint.classes(["classifier.weight"])
-    network = EfficientNetLite(variant, classes)
+    network = usual if classes == len(own["classifier.weight"]) else EfficientNetLite(variant, classes)
     checkpoint.fit(network)
     preprocessing = Preprocessing(
         size=(variant.size, variant.size),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isqrt
 from pathlib import Path
@@ -176,6 +176,6 @@ def with_channels(model: nn.Module, name: str, channels: int) -> None:
     model.set_submodule(layer, nn.Conv2d(channels, old.out_channels, bias=old.bias is not None, **form))
 
 
-def _listed(names: Sequence[str], tell: Callable[[str], str] = printable) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = [f"{len(names) - _TOLD} more"] if len(names) > _TOLD else []
-    return ", ".join([*(tell(name)[:100] for name in names[:_TOLD]), *more])
+    return ", ".join([*(printable(name)[:100] for name in names[:_TOLD]), *more])

@@ -8,8 +8,7 @@ import torch
 
 from unseen.classifier.inference import OnnxNetwork
 from unseen.classifier.preprocessing import Preprocessing
-from unseen.classifier.zoo.source import ASSUMED, Loaded
-from unseen.errors import ModelError
+from unseen.classifier.zoo.source import ASSUMED, Loaded, local_file
 
 
 def load(name: str, weights: Path | None) -> Loaded:
@@ -19,9 +18,7 @@ def load(name: str, weights: Path | None) -> Loaded:
         ModelError: ONNX Runtime is not installed, the file cannot be run, or it takes no images.
     """
     del weights
-    path = Path(name).expanduser()
-    if not path.is_file():
-        raise ModelError(f"there is no file {path}; check the path")
+    path = local_file(name)
     network = OnnxNetwork(path, torch.get_num_threads(), "check that it is an ONNX file, and export it again")
     height, width = network.input.size
     if height is None or width is None:

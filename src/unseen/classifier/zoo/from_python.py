@@ -15,10 +15,9 @@ from typing import Any
 from torch import nn
 
 from unseen.classifier.classifier import Classifier
-from unseen.classifier.failures import reason_of
 from unseen.classifier.preprocessing import Preprocessing
-from unseen.classifier.zoo.source import ASSUMED, Loaded
-from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, nearest
+from unseen.classifier.zoo.source import ASSUMED, Loaded, local_file
+from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, first_line, nearest
 
 _WHAT = "an unseen.Classifier, a torch module or a function of a batch"
 
@@ -39,9 +38,7 @@ def load(name: str, weights: Path | None) -> Loaded:
     file, colon, attribute = name.rpartition(":")
     if not colon or not file or not attribute.isidentifier():
         raise ParameterError(f"'python:{name}' does not name what makes the model; write python:FILE.py:NAME")
-    path = Path(file).expanduser()
-    if not path.is_file():
-        raise ModelError(f"there is no file {path}; write python:FILE.py:NAME with a file on this machine")
+    path = local_file(file, "write python:FILE.py:NAME with a file on this machine")
     with _importable(path.absolute().parent):
         module = _run(path.absolute())
         if not hasattr(module, attribute):
@@ -113,7 +110,7 @@ def _failed(what: str, error: BaseException, path: Path) -> ModelError:
         trace = trace.tb_next
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else line
     place = f", line {line}" if line is not None else ""
-    return ModelError(f"{what} ({type(error).__name__}: {reason_of(error)}{place}); mend it, and try it with python")
+    return ModelError(f"{what} ({type(error).__name__}: {first_line(error)}{place}); mend it, and try it with python")
 
 
 @contextmanager

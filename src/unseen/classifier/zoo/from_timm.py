@@ -72,7 +72,9 @@ def _local(timm: Any, name: str, config: Any, checkpoint: Checkpoint) -> tuple[n
         side = checkpoint.side("pos_embed", own["pos_embed"], cells)
         options |= {} if side is None else {"img_size": side * (usual.patch_embed.img_size[0] // isqrt(cells))}
     names = [f"{head}.{part}" for head in ([heads] if isinstance(heads, str) else heads) for part in ("weight", "bias")]
-    model: nn.Module = timm.create_model(name, num_classes=checkpoint.classes(names), **options)
+    classes = checkpoint.classes(names)
+    as_usual = not options and classes == usual.num_classes
+    model: nn.Module = usual if as_usual else timm.create_model(name, num_classes=classes, **options)
     checkpoint.fit(model)
     return model, checkpoint, options
 

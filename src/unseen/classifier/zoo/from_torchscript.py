@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from unseen.classifier.failures import reason_of
 from unseen.classifier.preprocessing import Preprocessing
-from unseen.classifier.zoo.source import ASSUMED, Loaded
-from unseen.errors import ModelError
+from unseen.classifier.zoo.source import ASSUMED, Loaded, local_file
+from unseen.errors import ModelError, first_line
 from unseen.system.quiet import quiet
 
 
@@ -21,15 +20,13 @@ def load(name: str, weights: Path | None) -> Loaded:
         ModelError: no such file, or it is of another kind.
     """
     del weights
-    path = Path(name).expanduser()
-    if not path.is_file():
-        raise ModelError(f"there is no file {path}; check the path")
+    path = local_file(name)
     try:
         with quiet():  # of torch's own plans for TorchScript
             network: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except Exception as error:  # its reader has no error of its own
         raise ModelError(
-            f"{path} is no file of TorchScript ({reason_of(error)}); write one with torch.jit.save, or name the "
+            f"{path} is no file of TorchScript ({first_line(error)}); write one with torch.jit.save, or name the "
             "architecture of a checkpoint: NAME@PATH"
         ) from None
     return Loaded(

@@ -61,7 +61,9 @@ def _local(models: Any, name: str, checkpoint: Checkpoint) -> tuple[nn.Module, C
         cells = checkpoint.side(_POSITIONS, own[_POSITIONS], own[_POSITIONS].shape[1] - 1)
         side = None if cells is None else cells * usual.patch_size
         options |= {} if side is None else {"image_size": side}
-    model: nn.Module = models.get_model(name, num_classes=checkpoint.classes([list(own)[-1]]), **options)
+    classes = checkpoint.classes([list(own)[-1]])
+    as_usual = side is None and classes == _outputs(usual)
+    model: nn.Module = usual if as_usual else models.get_model(name, num_classes=classes, **options)
     with_channels(model, _first(model), checkpoint.channels([_first(model)]) or 3)
     checkpoint.fit(model)
     return model, checkpoint, side

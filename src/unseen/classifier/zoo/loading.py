@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from unseen.classifier.outputs.catalogue import OUTPUTS, spec_of
+from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.zoo.catalogue import FAMILIES, MODELS, PLACES
 from unseen.errors import ModelError, ParameterError, UnknownNameError
 from unseen.system.arguments import Labels, label_names, text
@@ -93,7 +93,7 @@ def load_classifier(
     if isinstance(labels, str | PathLike):
         classifier.options["labels"] = os.fspath(labels)
     if outputs is not None:
-        classifier.options["outputs"] = spec_of(classifier.outputs)
+        classifier.options["outputs"] = OUTPUTS.spec_of(classifier.outputs)
     if settings is not None:
         classifier.options["preprocessing"] = written(classifier.preprocessing)
     return classifier

@@ -70,6 +70,18 @@ def imagenet_labels() -> tuple[str, ...]:
     return tuple(text.splitlines())
 
 
+def local_file(name: str, remedy: str = "check the path") -> Path:
+    """The file of a source that takes one, ``~`` spelt out.
+
+    Raises:
+        ModelError: there is none.
+    """
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise ModelError(f"there is no file {path}; {remedy}")
+    return path
+
+
 def adapted(
     preprocessing: Preprocessing, side: int | None, channels: int | None
 ) -> tuple[Preprocessing, tuple[str, ...]]:

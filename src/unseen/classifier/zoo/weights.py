@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from unseen.errors import ModelError, UnseenError
+from unseen.errors import ModelError, UnseenError, first_line
 
 Weights = dict[str, Tensor]
 
@@ -134,5 +134,4 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, pickle.UnpicklingError):
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         return f"it names {named[1]}" if named else "it is not a checkpoint"
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return first_line(error).rstrip(".")

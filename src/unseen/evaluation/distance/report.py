@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from unseen.evaluation.distance.measuring import DISTANCES, MEASURES, Located
-from unseen.evaluation.judging.report.tables import Table
 from unseen.evaluation.statistics import Interval
+from unseen.system.table import Table
 
 _NAMES = {
     "neighbour": "distance to the {k} of {r} reference photographs",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from unseen.classifier.outputs.catalogue import spec_of
+from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.evaluation.content import content_of
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.subject import Subject
@@ -29,7 +29,7 @@ def identity_of(plan: Plan, classifier: Classifier, annotations: Annotations | N
         "fingerprint": classifier.fingerprint,
         "preprocessing": _digest(json.dumps(classifier.preprocessing.to_dict())),
         "labels": labels,
-        "outputs": spec_of(classifier.outputs),
+        "outputs": OUTPUTS.spec_of(classifier.outputs),
         "confidence": list(plan.confidence) if plan.of_parts else None,
         "contexts": _digest(*(Subject.of(path).digest for path in plan.contexts)) if plan.plants else None,
         "annotations": None if annotations is None else annotations.digest,

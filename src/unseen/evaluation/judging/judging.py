@@ -105,6 +105,7 @@ class Judge:
         self.plan, self.folder = plan, folder
         self.watch: Callable[[EvaluationCell, str], None] = watch or (lambda _cell, _stage: None)
         self._decision: tuple[Subject, Decision] | None = None
+        self._deciders: dict[bool, Classifier] = {}
         self._last_map: tuple[tuple[Subject, str, str | None], _Map] | None = None
 
     @cached_property
@@ -252,9 +253,11 @@ class Judge:
         return self._deciding(cell, removal.inside or method.inside)
 
     def _deciding(self, cell: EvaluationCell, inside: bool) -> Classifier:
-        """Of the cell's photograph; see :meth:`Classifier.deciding`."""
-        model = self.classifier if inside else self.black_box
-        return model.reading(self._decided(cell.subject).classifier.outputs)
+        """What is asked about the cell's photograph, one view for all that is asked; see :meth:`Classifier.reading`."""
+        outputs, known = self._decided(cell.subject).classifier.outputs, self._deciders.get(inside)
+        if known is None or known.outputs is not outputs:
+            known = self._deciders[inside] = (self.classifier if inside else self.black_box).reading(outputs)
+        return known
 
     # ---- metrics ------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from unseen.evaluation.retraining.labels import Randomised
 from unseen.evaluation.retraining.roar import Retrained
-from unseen.evaluation.retraining.spread import spread
+from unseen.evaluation.statistics import over_repeats
 from unseen.explainers.catalogue import CONTROLS
 from unseen.explanation.plotting.palette import COLOURS, MARKERS
 
@@ -27,7 +27,7 @@ def _curves(found: Retrained) -> Figure:
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.add_subplot()
     places = [100 * share for share in found.shares]
-    axes.axhline(100 * found.whole.mean, color="0.8", linewidth=1, label="nothing hidden", zorder=1)
+    axes.axhline(100 * found.whole.value, color="0.8", linewidth=1, label="nothing hidden", zorder=1)
     names = [
         *(method for method in found.methods if method not in CONTROLS),
         *(m for m in found.methods if m in CONTROLS),
@@ -35,8 +35,8 @@ def _curves(found: Retrained) -> Figure:
     for number, method in enumerate(names):
         control = method in CONTROLS
         colour, line = _GREYS[method] if control else (COLOURS[number % len(COLOURS)], "-")
-        curve = [spread(list(found.accuracies(method, share).values())) for share in found.shares]
-        means = [100 * point.mean for point in curve]
+        curve = [list(found.accuracies(method, share).values()) for share in found.shares]
+        means = [100 * over_repeats(values).value for values in curve]
         axes.plot(
             places,
             means,
@@ -48,7 +48,7 @@ def _curves(found: Retrained) -> Figure:
             label=method,
             zorder=2 if control else 3,
         )
-        low, high = ([100 * pick(point.values) for point in curve] for pick in (min, max))
+        low, high = ([100 * pick(values) for values in curve] for pick in (min, max))
         axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0, zorder=1)
     end = "most" if found.metric.order == "top" else "least"
     axes.set_xticks(places)
@@ -74,7 +74,7 @@ def _bars(found: Randomised) -> Figure:
         for other, colour, shift in (("true", COLOURS[1], -0.17), ("shuffled", COLOURS[0], 0.17)):
             values = list(found.values(method, other, "spearman-absolute").values())  # type: ignore[arg-type]
             label = {"true": "true, another seed", "shuffled": "shuffled"}[other] if number == 0 else None
-            mean = spread(values).mean if values else 0.0
+            mean = over_repeats(values).value if values else 0.0
             axes.barh(number + shift, mean, 0.32, color=colour, label=label, zorder=2)
             axes.plot(values, [number + shift] * len(values), ".", color="0.1", markersize=4, zorder=3)
             if not values:

@@ -25,8 +25,8 @@ from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
 from unseen.evaluation.retraining.maps import maps_of
-from unseen.evaluation.retraining.spread import SpreadVerdict, spread, verdict
 from unseen.evaluation.retraining.training import NetworkSeed, Training, accuracy, predicted, retrained
+from unseen.evaluation.statistics import RepeatedVerdict, over_repeats, repeated_verdict
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.metrics.similarity import Similarity, similar
 from unseen.removal import REMOVALS
@@ -102,9 +102,9 @@ class Randomised:
         found = {row.repeat: row.value for row in self.rows if (row.method, row.other, row.measure) == wanted}
         return {repeat: value for repeat, value in sorted(found.items()) if value is not None}
 
-    def against_true(self, method: str, measure: Measure) -> SpreadVerdict:
+    def against_true(self, method: str, measure: Measure) -> RepeatedVerdict:
         """Whether maps differ more when the labels were shuffled ("better") than between two true networks."""
-        return verdict(self.values(method, "shuffled", measure), self.values(method, "true", measure), "lower")
+        return repeated_verdict(self.values(method, "shuffled", measure), self.values(method, "true", measure), "lower")
 
     def to_dict(self, method: str) -> dict[str, Any]:
         """One method's results, ready for JSON."""
@@ -113,7 +113,7 @@ class Randomised:
             entry: dict[str, Any] = {"changes": self.against_true(method, measure) == "better"}
             for other in get_args(Other):
                 values = list(self.values(method, other, measure).values())
-                entry[other] = {"mean": spread(values).mean if values else None, "values": values}
+                entry[other] = {"mean": over_repeats(values).value if values else None, "values": values}
             measures[measure] = entry
         return {"method": method, "learnt": self.learnt, "likeness": measures}
 

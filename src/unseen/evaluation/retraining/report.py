@@ -8,9 +8,10 @@ from typing import get_args
 
 from unseen.evaluation.retraining.labels import LEARNT, Measure, Other, Randomised
 from unseen.evaluation.retraining.roar import Retrained
-from unseen.evaluation.retraining.spread import FEWEST, Spread, spread
+from unseen.evaluation.statistics import FEWEST_REPEATS, Interval, over_repeats
 from unseen.explainers.catalogue import CONTROLS
 from unseen.system.names import lines_of
+from unseen.system.table import aligned
 
 _FEW = 100
 """Test photographs below which it is told how much a single one weighs."""
@@ -28,26 +29,27 @@ def _accuracies(found: Retrained) -> str:
     head += ["leak"] if metric.leak else []
     rows = []
     for method in _ranked(found):
-        row = [method, *(_share(spread(list(found.accuracies(method, s).values())).mean) for s in found.shares)]
-        area, leak = spread(list(found.areas(method).values())), found.leak(method)
-        row += [_share(area.mean), _interval(area)]
-        row += [_share(leak.mean) if leak else "–"] if metric.leak else []
+        row = [method, *(_share(over_repeats(list(found.accuracies(method, s).values())).value) for s in found.shares)]
+        area, leak = over_repeats(list(found.areas(method).values())), found.leak(method)
+        row += [_share(area.value), _interval(area)]
+        row += [_share(leak.value) if leak else "–"] if metric.leak else []
         rows.append([*row, told(found, method)])
     train, test = found.counts
     lines = [
         f"{'roar' if metric.order == 'top' else 'kar'} on {found.dataset}: accuracy in % after the {important} "
         f"important pixels were hidden by {metric.removal} and a network was trained anew; {better} is better",
         f"{train} photographs to train on, {test} to test on, {_count(metric.repeats, 'network')} each; "
-        f"nothing hidden: {_share(found.whole.mean)} {_interval(found.whole)}",
+        f"nothing hidden: {_share(found.whole.value)} {_interval(found.whole)}",
         "",
-        *_table([*head, "against the controls"], rows),
+        *aligned([[*head, "against the controls"], *rows], left=(0, -1)),
         "",
         "area: mean height of the curve from nothing hidden to the largest share; interval: 95 %, over networks",
     ]
     if metric.leak:
         lines.append("leak: accuracy of networks that saw nothing but the masks, at the share where it is largest")
-    if metric.repeats < FEWEST:
-        lines.append(f"fewer than {FEWEST} networks tell no spread: give --repeats {FEWEST} or more to compare methods")
+    if metric.repeats < FEWEST_REPEATS:
+        fewest = f"fewer than {FEWEST_REPEATS} networks tell no spread"
+        lines.append(f"{fewest}: give --repeats {FEWEST_REPEATS} or more to compare methods")
     if test < _FEW:
         lines.append(f"note: one of {test} test photographs is {100 / test:.1f} %, and no interval covers their choice")
     return lines_of(lines)
@@ -66,7 +68,7 @@ def told(found: Retrained, method: str) -> str:
 
 def _ranked(found: Retrained) -> Sequence[str]:
     """Methods, the best first."""
-    areas = {method: spread(list(found.areas(method).values())).mean for method in found.methods}
+    areas = {method: over_repeats(list(found.areas(method).values())).value for method in found.methods}
     return sorted(areas, key=lambda method: areas[method], reverse=found.metric.order == "bottom")
 
 
@@ -75,9 +77,9 @@ def _likenesses(found: Randomised) -> str:
     rows = []
     for method in found.methods:
         values = [[list(found.values(method, other, one).values()) for other in others] for one in measures]
-        cells = [" / ".join(f"{spread(own).mean:.2f}" if own else "–" for own in of_measure) for of_measure in values]
+        cells = [" / ".join(map(_likeness, of_measure)) for of_measure in values]
         changes = [m for m in measures if found.against_true(method, m) == "better"]
-        if found.metric.repeats < FEWEST or not any(own for of_measure in values for own in of_measure):
+        if found.metric.repeats < FEWEST_REPEATS or not any(own for of_measure in values for own in of_measure):
             said = "is not judged"
         elif len(changes) == len(measures):
             said = "depends on the labels"
@@ -94,7 +96,7 @@ def _likenesses(found: Randomised) -> str:
         f"{found.metric.images} photographs at most, {_count(found.metric.repeats, 'triple')} of networks; "
         f"{_share(found.learnt)} % of the shuffled labels were learnt",
         "",
-        *_table(["method", *measures, "the map"], rows),
+        *aligned([["method", *measures, "the map"], *rows], left=(0, -1)),
         "",
         f"likeness: {' / '.join(others)}; – is undefined",
         "a map depends on the labels if shuffled is surely less than true (95 %, over triples)",
@@ -103,19 +105,13 @@ def _likenesses(found: Randomised) -> str:
         lines.append(
             f"note: less than {LEARNT:.0%} of the shuffled labels were learnt; give more epochs or fewer photographs"
         )
-    if found.metric.repeats < FEWEST:
-        lines.append(f"fewer than {FEWEST} triples tell no spread: give --repeats {FEWEST} or more")
+    if found.metric.repeats < FEWEST_REPEATS:
+        lines.append(f"fewer than {FEWEST_REPEATS} triples tell no spread: give --repeats {FEWEST_REPEATS} or more")
     return lines_of(lines)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = []
-    for row in (head, *rows):
-        cells = [cell.ljust(w) if place in (0, len(row) - 1) else cell.rjust(w)
-                 for place, (cell, w) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
-        lines.append("  ".join(cells).rstrip())
-    return lines
+def _likeness(values: Sequence[float]) -> str:
+    return f"{over_repeats(values).value:.2f}" if values else "–"
 
 
 def _count(number: int, what: str) -> str:
@@ -126,6 +122,6 @@ def _share(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
-def _interval(value: Spread) -> str:
+def _interval(value: Interval) -> str:
     """The interval, without what no accuracy can be."""
     return "–" if math.isnan(value.low) else f"[{_share(max(value.low, 0))}, {_share(min(value.high, 1))}]"

@@ -23,8 +23,8 @@ from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
 from unseen.evaluation.retraining.maps import HidingOrder, maps_of, masks_without, rankings
-from unseen.evaluation.retraining.spread import Spread, SpreadVerdict, spread, verdict
 from unseen.evaluation.retraining.training import NetworkSeed, Training, accuracy, predicted, retrained
+from unseen.evaluation.statistics import Interval, RepeatedVerdict, over_repeats, repeated_verdict
 from unseen.explainers.catalogue import CONTROLS, METHODS
 from unseen.explainers.method import Method
 from unseen.removal import REMOVALS
@@ -98,9 +98,9 @@ class Retrained:
         return {repeat: found[repeat] for repeat in range(self.metric.repeats) if repeat in found}
 
     @property
-    def whole(self) -> Spread:
+    def whole(self) -> Interval:
         """Accuracy with nothing hidden."""
-        return spread(list(self.accuracies(WHOLE, 0.0).values()))
+        return over_repeats(list(self.accuracies(WHOLE, 0.0).values()))
 
     def areas(self, method: str) -> dict[int, float]:
         """Repeat → mean height of the curve of accuracy over the hidden share, from nothing to the largest share."""
@@ -111,33 +111,33 @@ class Retrained:
         heights = {r: torch.tensor([curve[r] for curve in curves], dtype=torch.float64) for r in complete}
         return {r: float(torch.trapezoid(heights[r], places) / places[-1]) for r in complete}
 
-    def leak(self, method: str) -> Spread | None:
+    def leak(self, method: str) -> Interval | None:
         """Accuracy of networks that saw nothing but masks, the largest mean over the shares; ``None`` if not asked."""
         found = [self.accuracies(method, share, "masks") for share in self.shares]
-        means = [spread(list(of_share.values())) for of_share in found if of_share]
-        return max(means, key=lambda one: one.mean) if means else None
+        means = [over_repeats(list(of_share.values())) for of_share in found if of_share]
+        return max(means, key=lambda one: one.value) if means else None
 
-    def against(self, method: str) -> dict[str, SpreadVerdict]:
+    def against(self, method: str) -> dict[str, RepeatedVerdict]:
         """Control → whether the method does better, worse, or cannot be told from it."""
         better: Literal["higher", "lower"] = "lower" if self.metric.order == "top" else "higher"
         own = self.areas(method)
         return {
-            control: verdict(own, self.areas(control), better)
+            control: repeated_verdict(own, self.areas(control), better)
             for control in CONTROLS
             if control in self.methods and control != method
         }
 
     def to_dict(self, method: str) -> dict[str, Any]:
         """One method's results, ready for JSON."""
-        areas, leak = spread(list(self.areas(method).values())), self.leak(method)
-        single = len(areas.values) < 2
+        areas, leak = over_repeats(list(self.areas(method).values())), self.leak(method)
+        single = areas.n < 2
         return {
             "method": method,
-            "area": areas.mean,
+            "area": areas.value,
             "interval": None if single else [areas.low, areas.high],
             "accuracies": {f"{s:g}": list(self.accuracies(method, s).values()) for s in self.shares},
-            "whole": list(self.whole.values),
-            "leak": leak.mean if leak else None,
+            "whole": list(self.accuracies(WHOLE, 0.0).values()),
+            "leak": leak.value if leak else None,
             "against": self.against(method),
         }
 

@@ -17,8 +17,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.adam import Adam
 from unseen.classifier.differentiation import differentiated
-from unseen.classifier.scores import Scores, score_of
+from unseen.classifier.scores import Scores, target_score
 from unseen.errors import NotApplicableError
 from unseen.explainers.cam.cam import FromFeatures, moved_nothing, normalised
 from unseen.explainers.scores import scored
@@ -106,7 +107,7 @@ def opti_cam(
     device = masked.classifier.device
     activations = [one.activations.to(device) for one in features.maps]
     numbers = torch.zeros(features.channels, device=device, requires_grad=True, dtype=torch.float32)
-    mean, square = torch.zeros(2, *numbers.shape, device=device, dtype=torch.float32)
+    adam = Adam(numbers.detach())
     pixels = masked.image[None].to(device)
     history: list[float] = []
     errors: list[Tensor] = []
@@ -119,19 +120,17 @@ def opti_cam(
             planes = [torch.einsum("c,chw->hw", *pair) for pair in zip(weights, activations, strict=True)]
             found = features.on_photograph(planes)
             logits = masked.forward(pixels, normalised(found[None]))
-            score = score_of(masked.classifier.outputs, logits.cpu().double(), features.score)[0, features.target]
+            score = target_score(masked.classifier.outputs, logits, features.target, features.score)[0]
             errors.append(Scores.of(masked.classifier, logits, [features.target], features.score).errors)
             (slope,) = differentiated(masked.classifier, score, [numbers])
         return score.detach(), found.detach(), slope
 
-    for number in range(1, options.rounds + 1):
+    for _ in range(options.rounds):
         ((score, found, slope),) = masked.in_batches(1, evaluate)
         if not history or float(score) > max(history):
             best = found
         history.append(float(score))
-        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope.square()
-        step = mean / (1 - 0.9**number) / ((square / (1 - 0.999**number)).sqrt() + 1e-8)
-        numbers = (numbers.detach() + options.rate * step).requires_grad_()  # Adam; torch's own takes seconds to import
+        numbers = (numbers.detach() - adam(-slope, options.rate)).requires_grad_()  # upwards
     seen = Scores(torch.tensor(history, dtype=torch.float64)[:, None], torch.cat(errors))
     return best.cpu() * (not moved_nothing(features, seen)), history
 

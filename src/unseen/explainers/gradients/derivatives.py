@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier.differentiation import differentiable_logits, differentiated
-from unseen.classifier.scores import Score, Scores, score_of
+from unseen.classifier.scores import Score, Scores, target_score
 from unseen.removal import MaskedClassifier
 from unseen.removal.slope import note_false_slope
 from unseen.system.options import Meaning, check
@@ -48,8 +48,8 @@ def derivatives(
     def evaluate(first: int, last: int) -> tuple[Tensor, Scores]:
         images = pixels(first, last).to(masked.classifier.device).detach().requires_grad_()
         with masked.classifier.frozen(), torch.enable_grad():
-            logits = differentiable_logits(masked.classifier, images).cpu().double()
-            asked = score_of(masked.classifier.outputs, logits, score)[:, target]
+            logits = differentiable_logits(masked.classifier, images)
+            asked = target_score(masked.classifier.outputs, logits, target, score)
             (gradients,) = differentiated(masked.classifier, asked.sum(), [images])
         return gradients.float().cpu(), Scores.of(masked.classifier, logits, [target], score)
 
@@ -61,8 +61,7 @@ def differentiable_scores(
     masked: MaskedClassifier, images: Float[Tensor, "N C H W"], target: int, score: Score
 ) -> Float[Tensor, " N"]:
     """The scores of one pass, float64 on the CPU; see :func:`differentiable_logits`."""
-    logits = differentiable_logits(masked.classifier, images).cpu().double()
-    return score_of(masked.classifier.outputs, logits, score)[:, target]
+    return target_score(masked.classifier.outputs, differentiable_logits(masked.classifier, images), target, score)
 
 
 def over_channels(values: Float[Tensor, "C H W"], how: Channels) -> Float[Tensor, "H W"]:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, Scores
+from unseen.classifier.scores import Extent, Score
 from unseen.explainers.hiding.rise import RandomMasks
 from unseen.explainers.hiding.windows import Square, WindowSums, hiding, sliding
 from unseen.explainers.scores import scored
@@ -45,7 +45,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         self._before = self.masked.evaluations
-        self._ends: list[Scores] = []
+        self._extent = Extent()
 
     @property
     def spent(self) -> int:
@@ -60,7 +60,7 @@ class Budget:
     @property
     def still(self) -> bool:
         """Whether no mask so far changed the score by more than rounding."""
-        return bool(Scores.joined(self._ends).still)
+        return bool(self._extent.still)
 
     def scores(self, masks: Callable[[int, int], Float[Tensor, "N H W"]], count: int) -> Float[Tensor, " N"]:
         """The scores under ``count`` masks, float64."""
@@ -70,7 +70,7 @@ class Budget:
         """Masks with their scores, float64, a chunk at a time."""
         assert count <= self.left, "a sampler must look at what is left"
         for some, scores in scored(self.masked, masks, count, [self.target], self.score):
-            self._ends.append(scores.ends)
+            self._extent.add(scores)
             yield some, scores.values[:, 0]
 
     def whole(self) -> float:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Score, Scores
+from unseen.classifier.scores import Extent, Score
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.windows import WindowSums, hiding, sliding
 from unseen.explainers.scores import scored
@@ -55,7 +55,8 @@ def occlusion(
     ((_, whole),) = scored(
         masked, lambda first, last: torch.ones(last - first, height, width, dtype=torch.float32), 1, [target], score
     )
-    pile, done, ends = WindowSums((height, width)), 0, [whole]
+    pile, done, extent = WindowSums((height, width)), 0, Extent()
+    extent.add(whole)
     chunks = scored(
         masked, lambda first, last: hiding(windows[first:last], masked.shape), len(windows), [target], score
     )
@@ -63,8 +64,8 @@ def occlusion(
         drops = (whole.values[0] - scores.values[:, 0]).tolist()
         pile.add(windows[done : done + len(drops)], drops)
         done += len(drops)
-        ends.append(scores.ends)
-    return torch.zeros(height, width, dtype=torch.float32) if bool(Scores.joined(ends).still) else pile.mean.float()
+        extent.add(scores)
+    return torch.zeros(height, width, dtype=torch.float32) if bool(extent.still) else pile.mean.float()
 
 
 @dataclass(frozen=True)

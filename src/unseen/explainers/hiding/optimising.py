@@ -18,7 +18,7 @@ from torch import Tensor
 
 from unseen.classifier.adam import Adam
 from unseen.classifier.differentiation import differentiated
-from unseen.classifier.scores import Score, Scores, score_of
+from unseen.classifier.scores import Score, Scores, target_score
 from unseen.errors import NotApplicableError
 from unseen.removal import MaskedClassifier
 from unseen.removal.slope import note_false_slope
@@ -108,7 +108,7 @@ def descend(
         with classifier.frozen(), torch.enable_grad():
             masks = visible(some, step)
             logits = masked.forward(masked.pixels.expand(len(masks), -1, -1, -1), masks)
-            asked = score_of(classifier.outputs, logits.cpu().double(), score)[:, target]
+            asked = target_score(classifier.outputs, logits, target, score)
             level = (asked - hidden) / added
             losses = loss(level, some, slice(first, last), step)
             (slope,) = differentiated(classifier, losses.sum(), [some])

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from unseen.classifier.scores import Score, Scores
+from unseen.classifier.scores import Extent, Score
 from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
@@ -91,16 +91,16 @@ def rise(masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, see
     source = RandomMasks(options.masks, options.grid, options.visible, masked.shape, masked.removal.soft, seed)
     weighted = torch.zeros(len(targets), masked.shape[0] * masked.shape[1], dtype=torch.float64)
     shown, total = torch.zeros_like(weighted[0]), torch.zeros(len(targets), dtype=torch.float64)
-    ends: list[Scores] = []
+    extent = Extent()
     for some, scores in scored(masked, source, options.masks, targets, options.score):
         flat, values = some.flatten(1).double(), scores.values
         weighted += values.T @ flat
         shown += flat.sum(0)
         total += values.sum(0)
-        ends.append(scores.ends)
+        extent.add(scores)
     if options.centred:
         weighted -= (total / options.masks)[:, None] * shown
-    weighted[Scores.joined(ends).still] = 0
+    weighted[extent.still] = 0
     return (weighted / (options.visible * options.masks)).float().reshape(len(targets), *masked.shape)
 
 

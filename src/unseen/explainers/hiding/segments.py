@@ -117,11 +117,6 @@ def _colours(image: Float[Tensor, "C H W"]) -> tuple[Float[Tensor, "D H W"], boo
     return 100 * image / len(image) ** 0.5, False
 
 
-def superpixels(image: Float[Tensor, "C H W"], count: int) -> Int[Tensor, "H W"]:
-    """The numbers of :func:`segmentation`, without its notes."""
-    return segmentation(image, count).numbers
-
-
 def grid(shape: tuple[int, int], count: int) -> Int[Tensor, "H W"]:
     """About so many rectangular cells, as square as can be, numbered row by row from 0."""
     height, width = shape

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.intercepting import Function, names_of
-from unseen.classifier.scores import Score, Scores, score_of
+from unseen.classifier.scores import Score, Scores, target_score
 from unseen.errors import NotApplicableError
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.cells import Cells, cells_of, copies
@@ -179,7 +179,7 @@ def _captured(
     recorder = Recorder(names_of(classifier.model))
     try:
         with classifier.frozen(), torch.enable_grad():
-            value = score_of(classifier.outputs, watched(image, recorder).cpu().double(), score)[0, target]
+            value = target_score(classifier.outputs, watched(image, recorder), target, score)[0]
             final, beside = final_maps(classifier, value, image, recorder)
         maps = tuple(found for one in final for found in _maps(recorder, one))
     finally:
@@ -228,7 +228,7 @@ def _beside(masked: MaskedClassifier, target: int, score: Score, value: float, k
             there = positions.index(output.ndim) >= 0
             return _instead(func, output, torch.where(there, kept[number].to(output), output))
 
-        return float(score_of(classifier.outputs, watched(empty, watch).cpu().double(), score)[0, target])
+        return float(target_score(classifier.outputs, watched(empty, watch), target, score)[0])
 
     batches = masked.in_batches(2, lambda first, last: [asked(number > 0) for number in range(first, last)])
     alone, beneath = (found for batch in batches for found in batch)

@@ -26,6 +26,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.adam import Adam
+from unseen.classifier.differentiation import differentiated
 from unseen.classifier.fingerprint import revision
 from unseen.errors import NotApplicableError
 from unseen.registry import spec
@@ -226,7 +228,7 @@ def mae_zip(
 
     z = slots.new_zeros(len(slots), hidden.shape[1], slots.shape[2]).requires_grad_()
     weights = slots.new_tensor([removal.foreground, removal.background, removal.minimal])
-    optimiser = torch.optim.Adam([z], lr=removal.rate)
+    adam = Adam(z.detach())
     history, least, taken = [], slots.new_full((len(slots),), torch.inf), z.detach().clone()
     with torch.enable_grad(), classifier.frozen():
         for _ in range(removal.steps):
@@ -238,9 +240,8 @@ def mae_zip(
                 better = total < least
                 taken[better], least[better] = z[better], total[better]
             history.append(torch.cat([parts, total[None]]).detach())
-            optimiser.zero_grad()
-            total.sum().backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            (slope,) = differentiated(classifier, total.sum(), [z])
+            z = (z.detach() - adam(slope, removal.rate)).requires_grad_()
     with torch.no_grad():
         picture, zero = pictures(taken)
     foreground, background, length, totals = torch.stack(history, 1)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 import torch
 from torch import Tensor
 
-from unseen.errors import ModelError, OutputError, UnseenError
+from unseen.errors import ModelError, OutputError, UnseenError, first_line
 from unseen.inputs.streams import Seed
 from unseen.removal.generative.autoencoder import Autoencoder, quietly
 from unseen.removal.generative.design import Design
@@ -216,8 +216,8 @@ class _Run:
         except FileNotFoundError:
             return  # stopped before the first epoch ended
         except Exception as error:  # readers of damaged files raise whatever they stumble over
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise OutputError(f"{self.out} is damaged ({reason}); remove it, and training begins anew") from None
+            told = f"{self.out} is damaged ({first_line(error)}); remove it, and training begins anew"
+            raise OutputError(told) from None
 
     def _check(self, found: dict[str, Any]) -> None:
         other = next((key for key, value in self.identity.items() if found.get(key) != value), None)

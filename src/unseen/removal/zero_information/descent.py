@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.adam import Adam
 from unseen.classifier.differentiation import differentiable_logits, differentiated
 
 Assessment = tuple[Tensor, Tensor, Tensor]
@@ -116,28 +117,20 @@ class Bounded:
         return share[:, None, None, None] * towards
 
 
-class Adam:
-    """Adam's steps, each image with moments of its own; torch's own takes seconds to import.
+def by_adam(rate: float, like: Float[Tensor, "N C H W"]) -> Move:
+    """Steps of :class:`~unseen.classifier.adam.Adam`, each image with moments of its own.
 
     Args:
         rate: of a step, in pixels of [0, 1].
-        like: images of the shape (N, C, H, W).
+        like: images of the shape of all.
     """
+    adam = Adam(like)
 
-    def __init__(self, rate: float, like: Float[Tensor, "N C H W"]) -> None:
-        self.rate, self.number = rate, 0
-        self.mean, self.square = torch.zeros_like(like), torch.zeros_like(like)
-
-    def __call__(
-        self, gradients: Float[Tensor, "n C H W"], losses: Float[Tensor, " n"], numbers: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n C H W"]:
-        """See :data:`Move`."""
+    def step(gradients: Tensor, losses: Tensor, numbers: Tensor) -> Tensor:
         del losses
-        self.number += 1
-        mean = 0.9 * self.mean[numbers] + 0.1 * gradients
-        square = 0.999 * self.square[numbers] + 0.001 * gradients.square()
-        self.mean[numbers], self.square[numbers] = mean, square
-        return self.rate * mean / (1 - 0.9**self.number) / ((square / (1 - 0.999**self.number)).sqrt() + 1e-8)
+        return adam(gradients, rate, numbers)
+
+    return step
 
 
 def wide_logits(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:

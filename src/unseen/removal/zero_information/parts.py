@@ -19,7 +19,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.streams import Seed, stream_of
-from unseen.removal.zero_information.descent import Adam, Assessment, Descent, deficit, descend, wide_logits
+from unseen.removal.zero_information.descent import Assessment, Descent, by_adam, deficit, descend, wide_logits
 from unseen.removal.zero_information.point import divergence
 from unseen.system.options import Count, Meaning, Number, Options, Share
 
@@ -232,7 +232,7 @@ def _solved(
             loss = loss + smoothness * variation(fills)
         return loss, maximum, met(residual, maximum, classifier.outputs.alternatives(logits.shape[1]), numbers)
 
-    found: Descent = descend(classifier, start, objective, Adam(options.rate, start), most=options.most)
+    found: Descent = descend(classifier, start, objective, by_adam(options.rate, start), most=options.most)
     every = torch.arange(len(images), device=images.device)
     with torch.no_grad():
         logits = classifier.forward(views(found.images, every))

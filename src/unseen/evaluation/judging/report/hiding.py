@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from unseen.evaluation.judging.judgements import Judgements, entry_of, sign_of
 from unseen.evaluation.judging.plan import MetricSpec
 from unseen.evaluation.judging.report.maps import as_interval
-from unseen.evaluation.judging.report.tables import Table, probability
+from unseen.evaluation.judging.report.tables import probability
 from unseen.evaluation.statistics import holm, mean_interval, paired_comparison
+from unseen.system.table import Table
 
 _SHORT = {"attmask": "AM", "accuracy-preservation": "AP"}
 

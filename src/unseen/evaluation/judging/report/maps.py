@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from unseen.evaluation.judging.agreement import Agreement, agreement
 from unseen.evaluation.judging.judgements import Judgements, entry_of, sign_of
 from unseen.evaluation.judging.measurements import Key
-from unseen.evaluation.judging.report.tables import Table, labelled
+from unseen.evaluation.judging.report.tables import labelled
 from unseen.evaluation.judging.separation import Separation, separation
 from unseen.evaluation.statistics import Interval
+from unseen.system.table import Table
 
 _BETTER = {1: "higher is better", -1: "lower is better", 0: "not for ranking"}
 

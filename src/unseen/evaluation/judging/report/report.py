@@ -12,10 +12,11 @@ from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
 from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.judging.report.maps import tables_of_maps
-from unseen.evaluation.judging.report.tables import Table, costs_of, notes_of, tables_of
+from unseen.evaluation.judging.report.tables import costs_of, notes_of, tables_of
 from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.system.files import replace_file
 from unseen.system.names import distinct_names
+from unseen.system.table import Table
 
 
 def as_text(measurements: Measurements, width: int = 110) -> str:

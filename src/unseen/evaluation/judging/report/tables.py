@@ -6,15 +6,13 @@ Their form is that of Table 1 and Tables E1–E12 of Chanchal, Kelly & Chockler,
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
 from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.evaluation.statistics import Interval, holm
-from unseen.system.names import lines_of
+from unseen.system.table import Table
 
 _TITLES = {
     "size": "Size of the part, % of the pixels (form of Tables E1–E12)",
@@ -27,48 +25,6 @@ _TESTED = ("size", *ROBUSTNESS)
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 _TOLD = 4
 """Sentences that are told of all that were noted."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells as text; the first row is the header."""
-
-    title: str
-    rows: list[list[str]]
-    note: str = ""
-
-    def as_text(self, width: int = 110) -> str:
-        """Aligned columns; those that do not fit into ``width`` characters follow below."""
-        widths, blocks = self._fitted(width, 2)
-        lines = [
-            "  " + "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in columns)]).rstrip()
-            for columns in blocks
-            for row in self.rows
-        ]
-        note = textwrap.wrap(self.note, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-        return lines_of([self.title, *lines, *note])
-
-    def as_markdown(self, width: int = 160) -> str:
-        """A Markdown table under a heading; several, each with the first column, where one had very long lines."""
-        parts = []
-        for columns in self._fitted(width, 3)[1]:
-            lines = [f"| {' | '.join([row[0], *(row[i] for i in columns)])} |" for row in self.rows]
-            lines.insert(1, "| --- " * (len(columns) + 1) + "|")
-            parts.append("\n".join(lines))
-        return "\n\n".join([f"### {self.title}", *parts, *([self.note] if self.note else [])])
-
-    def _fitted(self, width: int, gap: int) -> tuple[list[int], list[list[int]]]:
-        """The columns' widths, and the columns after the first in blocks that fit beside it."""
-        widths = [max(len(row[i]) for row in self.rows) for i in range(len(self.rows[0]))]
-        blocks: list[list[int]] = []
-        room = 0
-        for column, needed in list(enumerate(widths))[1:]:
-            if not blocks or needed + gap > room:
-                blocks.append([])
-                room = width - widths[0] - gap
-            blocks[-1].append(column)
-            room -= needed + gap
-        return widths, blocks or [[]]
 
 
 def tables_of(values: MethodValues) -> Iterator[Table]:
