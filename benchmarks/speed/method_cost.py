@@ -40,15 +40,7 @@ def main() -> None:
             chosen = (options.model, options.method, options.removal)
             rows = pool.apply(measure, (options.photos, options.limit, *chosen, configuration))
             results[configuration] = rows
-            ratios = [row["method_seconds"] / row["bare_seconds"] for row in rows]
-            evaluations = sum(row["evaluations"] for row in rows)
-            rate = evaluations / sum(row["bare_seconds"] for row in rows)
-            print(
-                f"{configuration:34} ratio {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}] over "
-                f"{len(rows)} photographs, {evaluations / len(rows):.0f} evaluations each, "
-                f"{rate:.0f} bare images per processor second",
-                flush=True,
-            )
+            print(summary(configuration, rows), flush=True)
     if options.out:
         options.out.write_text(
             json.dumps({"method": options.method, "removal": options.removal, "configurations": results}, indent=1)
@@ -88,6 +80,18 @@ def measure(
         seconds = {"method_seconds": spent, "bare_seconds": bare}
         rows.append({"photo": path.name, "evaluations": masked.evaluations, **seconds})
     return rows
+
+
+def summary(configuration: str, rows: list[dict[str, Any]]) -> str:
+    """The ratio, its median and ends over the photographs; a line."""
+    ratios = [row["method_seconds"] / row["bare_seconds"] for row in rows]
+    evaluations = sum(row["evaluations"] for row in rows)
+    rate = evaluations / sum(row["bare_seconds"] for row in rows)
+    return (
+        f"{configuration:34} ratio {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}] over "
+        f"{len(rows)} photographs, {evaluations / len(rows):.0f} evaluations each, "
+        f"{rate:.0f} bare images per processor second"
+    )
 
 
 def note(passes: list[int], _: str, done: int, __: int | None) -> None:

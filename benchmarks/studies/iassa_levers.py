@@ -29,11 +29,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from unseen import Classifier, load_classifier
+from unseen.evaluation.annotations import outlined
 from unseen.evaluation.statistics import mean_interval
 from unseen.explainers.hiding.iassa import Iassa, iassa
 from unseen.explainers.hiding.occlusion import occlusion
@@ -199,13 +200,13 @@ def annotated(classifier: Classifier, folder: Path) -> Iterator[tuple[Path, Tens
     for photo in sorted(notes["images"], key=lambda photo: photo["file_name"]):
         path = folder / "images" / photo["file_name"]
         target = int(classifier.logits(classifier.prepare(path)[None]).argmax())
-        mask = Image.new("L", (photo["width"], photo["height"]))
+        mask = np.zeros((photo["height"], photo["width"]), dtype=bool)
         for note in notes["annotations"]:
             named = target in classes.get(names[note["category_id"]], [])
             if note["image_id"] == photo["id"] and named and isinstance(note["segmentation"], list):
-                for polygon in note["segmentation"]:
-                    ImageDraw.Draw(mask).polygon(polygon, fill=255)
-        inside = torch.from_numpy(np.array(classifier.preprocessing.crop(mask)) > 127)
+                mask |= outlined(note["segmentation"], mask.shape)
+        cropped = classifier.preprocessing.crop(Image.fromarray(255 * mask.astype(np.uint8)))
+        inside = torch.from_numpy(np.array(cropped) > 127)
         if bool(inside.any()):
             yield path, inside, target
 

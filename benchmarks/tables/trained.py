@@ -14,21 +14,19 @@ from unseen.classifier.zoo import MODELS, Loaded
 from unseen.evaluation.retraining.datasets import Dataset, load_dataset
 from unseen.evaluation.retraining.network import SmallNetwork
 from unseen.evaluation.retraining.training import Training, accuracy, retrained
-from unseen.registry import Entry
 from unseen.removal.generative.design import Design
 from unseen.removal.generative.training import MaeTraining, train_autoencoder
 
 EPOCHS = {"digits": 100, "faces": 600}
 """Of the autoencoder: there are 1,438 digits to train on, and 160 faces and other patches."""
 
-MODELS.entries["trained"] = Entry("benchmarks.tables.trained:load", "what this benchmark has trained: trained:FILE")
-
 
 def trained(name: str, folder: Path) -> tuple[list[Path], str, Path]:
     """Photographs that neither was trained on, classes in turn; the classifier's spec; the autoencoder's folder.
 
-    What lies in ``folder`` already is not trained again.
+    What lies in ``folder`` already is not trained again. The spec is known to this process from now on.
     """
+    MODELS.register("trained", load, "what this benchmark has trained: trained:NAME@FILE")
     dataset = load_dataset(name)
     for part, indices in (("train", dataset.train), ("test", dataset.test)):
         write(dataset, indices, folder / part)

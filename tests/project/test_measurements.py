@@ -1,0 +1,249 @@
+"""What measurements compute, on a small network and numbers whose answer is known; those too long for a whole trial."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from benchmarks.peers import against_rex
+from benchmarks.speed import method_cost
+from benchmarks.studies import iassa_levers, visible_fraction
+from benchmarks.tables import aggregation, chapter_twelve, leak
+from unseen import MODELS, Classifier, Preprocessing
+from unseen.classifier.zoo import Loaded
+from unseen.evaluation.judging.ledger import Row
+from unseen.removal import REMOVALS
+
+ROOT = Path(__file__).parents[2]
+PHOTO = ROOT / "examples" / "espresso.jpg"
+
+
+class Small(nn.Sequential):
+    """A network of two convolutions."""
+
+    def __init__(self) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            super().__init__(
+                nn.Conv2d(3, 6, 5, 4), nn.ReLU(), nn.Conv2d(6, 8, 3, 2), nn.ReLU(),
+                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3),
+            )  # fmt: skip
+            self[-1].weight.data *= 20  # so that masks matter
+
+
+def small(side: int = 64) -> Classifier:
+    return Classifier(Small().eval(), Preprocessing((side, side), side), ["cup", "saucer", "spoon"])
+
+
+@pytest.fixture
+def source() -> Iterator[str]:
+    """The small network as a model that is named."""
+
+    def load(name: str, weights: Path | None) -> Loaded:
+        del name, weights
+        return Loaded(Small().eval(), Preprocessing((64, 64), 64), ("cup", "saucer", "spoon"))
+
+    MODELS.register("small", load, "a small network")
+    yield "small:any"
+    del MODELS.entries["small"]
+
+
+# ---- speed ------------------------------------------------------------------------------------------------------
+
+
+def test_bare_passes_are_as_many_as_the_method_takes(source: str) -> None:
+    windows = "occlusion:window=0.5,stride=0.5"
+    for configuration in method_cost.CONFIGURATIONS[:3]:
+        (row,) = method_cost.measure([PHOTO], 1, source, windows, "zero", configuration)
+        assert row["photo"] == PHOTO.name
+        assert row["evaluations"] > 1 + 4  # of the map; then of parts
+        assert min(row["method_seconds"], row["bare_seconds"]) > 0
+
+
+def test_the_cost_of_a_method_is_the_median_ratio() -> None:
+    times = [(4.0, 2.0), (3.0, 1.0), (10.0, 2.0)]
+    rows = [{"method_seconds": m, "bare_seconds": b, "evaluations": 100} for m, b in times]
+    said = method_cost.summary("as it comes", rows)
+    assert "ratio 3.000 [2.000, 5.000] over 3 photographs, 100 evaluations each, 60 bare images" in said
+
+
+# ---- studies ----------------------------------------------------------------------------------------------------
+
+
+def test_a_cut_out_is_the_pass_on_the_whole_photograph(capsys: pytest.CaptureFixture[str]) -> None:
+    row = visible_fraction.measure(small(), 0.05, 1)
+    assert row["visible"] == 0.05
+    assert row["difference"] < 1e-4
+    assert min(row["ad"], row["ad:pooled"]) > 0
+    assert "5%" in capsys.readouterr().out
+
+
+def test_levers_make_maps_of_the_photograph() -> None:
+    classifier = small(iassa_levers.SIDE)
+    image = classifier.prepare(PHOTO)
+    masked = REMOVALS.create("grey").bind(classifier, image)
+    options = SimpleNamespace(budget=45, forms=False, levers=False)
+    maps = iassa_levers.maps_of(masked, 0, partial(iassa_levers.look_of, classifier, image), options)
+    maps["regions"] = iassa_levers.regions(masked, 0, 24, 0.5, rounds=1)
+    assert {"occlusion", "RISE", "RISE, centred", "IASSA", "β = 0"} <= set(maps)
+    assert all(one.shape == (224, 224) and bool(one.isfinite().all()) for one in maps.values())
+    values = iassa_levers.both_of_rise(masked, 0, 30)
+    assert float(values[1].mean().abs()) < float(values[0].mean().abs())  # the mean score is taken off
+
+
+def test_the_table_compares_photograph_by_photograph() -> None:
+    def row(photo: str, best: float, other: float) -> dict[str, Any]:
+        names = {"RISE, centred": other, "occlusion": other, "IASSA": best}
+        areas = {"grey": [0.5, 0.25], "blur": [0.5, 0.5]}
+        maps = {name: {**areas, "grey": [value, 0.25]} for name, value in names.items()}
+        return {"photo": photo, "set": "areas", "maps": maps}
+
+    text = iassa_levers.table([row("a", 0.75, 0.5), row("b", 0.85, 0.6)])
+    assert "### insertion − deletion, grey, 2 photographs" in text
+    assert "| IASSA | 2 | 0.550 | +0.250 [+0.250, +0.250] | +0.250 [+0.250, +0.250] |" in text
+
+
+def test_only_instances_of_what_the_network_says_count(tmp_path: Path) -> None:
+    classifier = small()
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (64, 64), "orange").save(tmp_path / "images" / "a.png")
+    image = classifier.prepare(tmp_path / "images" / "a.png")
+    said = int(classifier.logits(image[None]).argmax())
+    corner = [[0, 0, 32, 0, 32, 32, 0, 32]]
+    notes = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 64}],
+        "categories": [{"id": 1, "name": "mine"}, {"id": 2, "name": "other"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "segmentation": corner},
+            {"image_id": 1, "category_id": 2, "segmentation": [[0, 0, 64, 0, 64, 64, 0, 64]]},
+        ],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(notes))
+    (tmp_path / "imagenet_classes.json").write_text(json.dumps({"mine": [said], "other": [(said + 1) % 3]}))
+    ((path, inside, target),) = iassa_levers.annotated(classifier, tmp_path)
+    assert (path.name, target) == ("a.png", said)
+    assert torch.equal(inside.nonzero().amax(0), torch.tensor([31, 31]))
+    assert int(inside.sum()) == 32 * 32
+
+
+# ---- tables -----------------------------------------------------------------------------------------------------
+
+
+def test_a_table_of_mixtures_goes_on_where_it_was(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        str(PHOTO), "--limit", "1", "--model", source, "--nearby", "2", "--held", "1", "--hidden", "8", "--removals",
+        "zero", "--methods", "saliency", "occlusion:window=0.5,stride=0.5", "--out", str(tmp_path),
+        "--stages", "observe", "curves",
+    ]  # fmt: skip
+    monkeypatch.setattr("sys.argv", ["aggregation", *words])
+    monkeypatch.setattr(aggregation, "tune_allocator", lambda: False)  # it lasts as long as the process
+    aggregation.main()
+    first = capsys.readouterr().out
+    assert "curves" in first
+    aggregation.main()
+    assert capsys.readouterr().out == ""  # nothing is asked twice
+    judged = aggregation.judged(tmp_path / source, PHOTO, ["zero"])
+    areas = judged.areas["zero"]
+    assert all(np.isfinite(areas[name]) for name in judged.photo.methods)
+    assert all(-1 <= value <= 1 for value in areas.values() if np.isfinite(value))
+
+
+def test_chapter_12_names_what_it_compares_once() -> None:
+    assert chapter_twelve.mae_zip("folder", 50) == "mae-zip:folder"
+    assert chapter_twelve.mae_zip("folder", 5, "minimal=1") == "mae-zip:folder,steps=5,minimal=1"
+    asked = chapter_twelve.ablation("folder", 50)
+    assert len(asked) == len(set(asked)) == 1 + len(chapter_twelve.WEIGHTS) + len(chapter_twelve.VARIANTS)
+    assert "mae-zip:folder" in asked  # w₃ as by default has no second name
+    assert chapter_twelve.hidden_by("folder", 50, 112)[2:4] == ["blur:37.5", "blur:10"]
+    assert [chapter_twelve.title(one) for one in ("mae-zip:folder", "blur:10", "ad")] == ["mae-zip", "blur:10", "ad"]
+
+
+def test_a_table_of_chapter_12_has_the_photographs_that_were_asked_only() -> None:
+    rows = [
+        Row(photo, "grad-cam", removal, metric, None, value, digest=photo)
+        for photo, value in (("a.jpg", 0.2), ("b.jpg", 0.4), ("c.jpg", 0.9))
+        for removal in ("black", "ad")
+        for metric in ("attmask", "accuracy-preservation")
+    ]
+    text = chapter_twelve.tables(rows, "Table 2", [Path("a.jpg"), Path("b.jpg")], ["black", "ad"])
+    assert text.startswith("## Table 2")
+    assert "| black | 0.30 [0.20, 0.40] |" in text
+
+
+def test_photographs_are_those_that_the_autoencoder_does_not_know(tmp_path: Path) -> None:
+    photos = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+    assert chapter_twelve.unknown_to(photos, tmp_path / "autoencoder") == photos  # nobody says what it knows
+
+
+def test_a_leak_is_told_by_two_masks() -> None:
+    classifier = small()
+    image = classifier.prepare(PHOTO)
+    target = int(classifier.logits(image[None]).argmax())
+    found = leak.said(classifier, image, target, "black")
+    assert [found[0] in (0, 1), found[2] in (0, 1)] == [True, True]
+    assert 0 <= min(found[1], found[3]) <= max(found[1], found[3]) <= 1
+
+
+def test_the_table_of_leaks_has_means_and_paired_differences() -> None:
+    removals = ["black", "neighbour", "mae:folder", "mae-zip:folder", "mae-zip:folder,reference=photograph"]
+    values = {removal: {"a": [0.0, 0.25, 0, 0.25], "b": [1.0, 0.75, 1, 0.75]} for removal in removals}
+    values[removals[-1]] = {"a": [1.0, 0.5, 1, 0.5], "b": [1.0, 1.0, 1, 1.0]}
+    text = leak.table(values)
+    line = next(line for line in text.splitlines() if line.startswith("| `mae-zip` |"))
+    assert "0.5 [0.0, 1.0]" in line
+    differences = text[text.index("| more than") :]
+    assert "| `mae-zip` |" not in differences
+    assert "0.25 [0.25, 0.25]" in next(one for one in differences.splitlines() if "reference=photograph" in one)
+    assert "2 photographs" in text
+
+
+# ---- peers ------------------------------------------------------------------------------------------------------
+
+
+def test_a_peers_part_is_judged_by_the_plain_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classifier = small()
+    monkeypatch.setattr(against_rex, "load_classifier", lambda _: classifier)
+    Image.open(PHOTO).convert("RGB").resize((64, 64)).save(tmp_path / "crop.png")
+    np.save(tmp_path / "part.npy", np.ones((64, 64), dtype=bool))
+    part = {"confidence_threshold": 0.0, "file": "part.npy", "evaluations": 10, "cpu_seconds": 1.0}
+    photo = {
+        "photo": "a", "input": "crop.png", "fill": {"name": "zero"}, "parts": [part],
+        "map": {"evaluations": 90, "cpu_seconds": 1.0},
+    }  # fmt: skip
+    options = argparse.Namespace(peer=tmp_path / "rex.json", seed=0)
+    (row,) = against_rex.compare(options, photo)
+    assert row["rex"] == {"evaluations": 100, "seconds": 2.0, "fraction": 1.0, "passes": True}
+    assert row["unseen"]["passes"]
+    assert 0 <= row["unseen"]["fraction"] <= 1
+    half = {**row, "unseen": {"evaluations": 50, "seconds": 1.0, "fraction": 0.75, "passes": True}}
+    against_rex.report(0.0, [half, half])
+    said = capsys.readouterr().out
+    assert "2.0 × fewer evaluations, 2.0 × less processor time; size -25.0 points [-25.0, -25.0], smaller on 2" in said
+
+
+def test_a_part_suffices_if_its_class_stays_as_probable_as_was_asked() -> None:
+    def judge(masks: Tensor) -> Tensor:
+        shown = masks.float().mean((1, 2))
+        return torch.stack([2 * shown, torch.ones_like(shown)], 1)
+
+    whole, little = torch.ones(4, 4, dtype=torch.bool), torch.zeros(4, 4, dtype=torch.bool)
+    assert against_rex.suffices(judge, whole, 0, 1.0)
+    assert not against_rex.suffices(judge, little, 0, 0.0)  # the other class is on top
+    little[:3] = True
+    assert against_rex.suffices(judge, little, 0, 0.8)
+    assert not against_rex.suffices(judge, little, 0, 0.9)
