@@ -53,7 +53,7 @@ def test_another_target_is_explained_and_said_to_be_another(half: np.ndarray[Any
     explanation = toy(half, target=target)
     assert (explanation.target, explanation.label) == (0, "left")
     assert explanation.notes == (
-        "on the full photograph the model's top class is right (100.0 %), not left (0.0 %), "
+        "on the full photograph the model's top class is right (> 99.99 %), not left (< 0.01 %), "
         "which this explanation is about",
         "only a toy",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseen.explanation.plotting.columns import percent, told
+from unseen.classifier.outputs.readings import percent, told
 from unseen.explanation.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
 from unseen.system.names import lines_of
 from unseen.system.table import aligned

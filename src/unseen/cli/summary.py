@@ -90,7 +90,7 @@ def write(out: Path, explained: Sequence[Explained]) -> str:
 
 
 def _said(out: Path, explained: Sequence[Explained], shown: int, most: int) -> str:
-    from unseen.explanation.plotting.columns import percent
+    from unseen.classifier.outputs.readings import percent
 
     rows, failed = [one.row for one in explained], sum(not one.done for one in explained)
     sizes = [row["part_fraction"] for row in rows if "part_fraction" in row]

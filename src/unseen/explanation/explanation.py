@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from unseen.classifier.outputs.readings import told
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explanation import original
 from unseen.explanation.findings import Curve, Part, check_share, form_of, same
 from unseen.explanation.original import OnPhoto
-from unseen.explanation.plotting.columns import told
 from unseen.explanation.plotting.original import LONGEST, Canvas, photograph_of, png_of
 from unseen.explanation.regions import Region
 from unseen.explanation.words import effort, headline, parts_found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from unseen.classifier.outputs.readings import percent, told
 from unseen.explanation.findings import Role
-from unseen.explanation.plotting.columns import percent, told
 from unseen.explanation.plotting.drawn import Drawn
 
 _DO: dict[Role, str] = {"sufficient": "suffice", "contrastive": "suffice and are needed"}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.classifier.decision import Decision
+from unseen.classifier.outputs.readings import told
 from unseen.errors import UnseenError
 from unseen.explanation import Explanation
-from unseen.explanation.plotting.columns import told
 from unseen.pipeline.sheet import sheet
 from unseen.system.pictures import inline, png
 

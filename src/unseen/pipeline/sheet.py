@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from unseen.classifier.decision import Decision
+from unseen.classifier.outputs.readings import told
 from unseen.errors import UnseenError
 from unseen.explanation import Explanation
 from unseen.explanation.plotting import columns, pixels
@@ -140,7 +141,7 @@ def _said(compared: Compared) -> list[tuple[str, str]]:
     done = [cell.explanation.provenance for cell in compared.cells if cell.explanation is not None]
     repeated = decision.evaluations * max(0, len(done) - 1)  # every cell counts the decision, which was made once
     unit = decision.classifier.outputs.unit
-    guesses = ", ".join(f"{guess['label']} {columns.told(guess['probability'], unit)}" for guess in decision.top[:3])
+    guesses = ", ".join(f"{guess['label']} {told(guess['probability'], unit)}" for guess in decision.top[:3])
     facts = facts_line([
         decision.classifier.name,
         f"{len(done)} explanation{'' if len(done) == 1 else 's'}",

@@ -13,8 +13,8 @@ from PIL import Image
 
 from helpers.synthetic import make_explanation, make_part
 from unseen import Explanation
+from unseen.classifier.outputs.readings import percent
 from unseen.explanation.plotting import figures
-from unseen.explanation.plotting.columns import percent
 from unseen.system.pictures import DOTS_PER_INCH, png
 
 

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.classifier.answers import numbers_of
+from unseen.classifier.outputs.readings import told
 from unseen.errors import NotApplicableError
 from unseen.system.options import Meaning, Options
 
@@ -22,11 +23,6 @@ Key = Annotated[
     str | int | None,
     Meaning("which entry of a dictionary, tuple, list or object that the model returns holds its numbers"),
 ]
-
-
-def told(reading: float, unit: str | None) -> str:
-    """A reading as people read it: a probability in per cent, a value with its unit."""
-    return f"{100 * reading:.1f} %" if unit is None else f"{reading:.4g} {unit}".rstrip()
 
 
 class Outputs(Options, ABC):

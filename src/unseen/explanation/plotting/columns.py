@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from torch import Tensor
 
+from unseen.classifier.outputs.readings import percent, told
 from unseen.explanation.findings import Curve, Part
 from unseen.explanation.plotting import pixels
 from unseen.explanation.plotting.drawn import Drawn
@@ -174,20 +175,6 @@ def curve(explanation: Drawn, steps: Curve) -> Column:
 def _whole(explanation: Drawn) -> float:
     """How far the decision goes on the full photograph: of a value, all the way."""
     return explanation.probability if explanation.unit is None else 1.0
-
-
-def told(reading: float, unit: str | None) -> str:
-    """A probability as a percentage, a value with its unit."""
-    return percent(reading) if unit is None else f"{reading:.4g} {unit}".rstrip()
-
-
-def percent(share: float) -> str:
-    """A share as a percentage: 95.3 %, 0.42 %, 100 %; never rounded to 0 % or 100 % when it is neither."""
-    if share in (0, 1):
-        return f"{100 * share:.0f} %"
-    if share < 0.0001 or share > 0.9999:
-        return "< 0.01 %" if share < 0.5 else "> 99.99 %"
-    return f"{100 * share:.{2 if share < 0.01 or share > 0.999 else 1}f} %"
 
 
 def _outline(axes: Axes, found: Part) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from unseen.explanation.plotting.columns import percent
+from unseen.classifier.outputs.readings import percent
 from unseen.explanation.plotting.original import Canvas
 from unseen.explanation.plotting.page import EDGE, FACT, GAP, HEAD_LETTER, HEAD_LINE, LINE, NOTE, TEXT, Page, wrapped
 from unseen.inputs.geometry import Affine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unseen.classifier.outputs.readings import told
 from unseen.explanation.plotting import columns, pixels
 from unseen.explanation.plotting.columns import Column
 from unseen.explanation.plotting.drawn import Drawn
@@ -96,7 +97,7 @@ def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
 
 def headline_of(label: str, probability: float, unit: str | None = None) -> str:
     """What a figure is about: the class, and how sure the model is of it; or the value."""
-    return f"{label}: {columns.told(probability, unit)} on the full photograph"
+    return f"{label}: {told(probability, unit)} on the full photograph"
 
 
 def _facts(explanation: Drawn) -> list[tuple[str, str]]:
