@@ -100,9 +100,9 @@ def examine(name: str, rounds: int) -> dict[str, Any]:
 @torch.inference_mode()
 def judge(classifier: Classifier, policy: str, rounds: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
-    size = classifier.preprocessing.size
-    image, other = torch.rand(2, 3, *size, generator=generator)
-    searched = split_masks(BATCH, *size, generator)
+    height, width = classifier.preprocessing.size
+    image, other = torch.rand(2, 3, height, width, generator=generator)
+    searched = split_masks(BATCH, height, width, generator)
     masks = searched[:3].clone()
     masks[0], masks[1] = 1, 0
     bound = REMOVALS.create(policy).bind(classifier, image)

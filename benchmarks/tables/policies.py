@@ -75,7 +75,7 @@ FRACTIONS = (0.3, 0.6)
 class EarlyTraveller(Traveller):
     """Dilates in the early stages; from an eighth of the resolution on, a position is on where its own place was."""
 
-    def through_window(self, grid: Grid, window: Window, size: tuple[int, int]) -> Grid:
+    def through_window(self, grid: Grid, window: Window, size: tuple[int, ...]) -> Grid:
         if size == grid.size and size[0] * 8 <= self.origin.size[0]:
             return grid
         return super().through_window(grid, window, size)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor, nn
 
+from helpers.processor import generator
 from unseen import Classifier, Preprocessing
-from unseen.errors import ParameterError, PhotoError
+from unseen.errors import NotApplicableError, ParameterError, PhotoError
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import to_tensor
 
@@ -214,7 +215,14 @@ def test_settings_of_any_numeric_type_are_plain(changes: dict[str, Any], kept: d
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"size": (3, 224, 224)}, "size .* has 3 numbers; give 2"),
+        ({"size": (3, 224, 224)}, "is that of a volume, and mean and std are those of photographs; give mean and std"),
+        ({"size": (1, 3, 224, 224)}, "size .* has 4 numbers; give .length,. of a signal"),
+        (
+            {"size": (64,), "resize": 72, "mean": (0,), "std": (1,)},
+            "resize=72 is of images, and size .64,. is that of a signal",
+        ),
+        ({"size": (8, 8, 8), "fit": "letterbox", "mean": (0,), "std": (1,)}, "fit='letterbox' is of images"),
+        ({"size": (64,), "bands": (1,), "mean": (0,), "std": (1,)}, "leave bands out"),
         ({"size": "224"}, "size must be"),
         ({"size": 224.5}, "size must be one whole number"),
         ({"resize": 256.0}, "resize must be one whole number, not 256.0; give 256"),
@@ -297,3 +305,51 @@ def test_wrong_preprocessing_is_refused(wrong: dict[str, object]) -> None:
         object.__setattr__(made, name, value)  # past the type checker of the tests
     with pytest.raises(ParameterError):
         made.__post_init__()
+
+
+@pytest.mark.parametrize("space", [(64,), (6, 8, 10)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_signals_and_volumes_are_taken_as_they_are(space: tuple[int, ...], channels: int) -> None:
+    zeros, ones = (0.0,) * channels, (1.0,) * channels
+    preprocessing = Preprocessing(space, mean=zeros, std=ones, range=(-2, 2), unit="mV")
+    assert (preprocessing.axes, preprocessing.resize, preprocessing.fit) == (len(space), None, "exact")
+    numbers = torch.rand(channels, *space, generator=generator()) * 4 - 2
+    last = numbers.movedim(0, -1).numpy()
+    for given in (numbers, numbers.numpy(), last, *([numbers[0], numbers[0].numpy()] if channels == 1 else [])):
+        found = preprocessing.prepared(given)
+        torch.testing.assert_close(found.pixels * 4 - 2, numbers)
+        assert found.geometry is None
+        assert found.notes == ()
+    assert found.to_dict()["geometry"]["crop"] is None
+    assert Preprocessing.of(preprocessing.to_dict()) == preprocessing
+
+
+@pytest.mark.parametrize(("space", "given"), [((64,), (1, 63)), ((6, 8, 10), (1, 6, 8, 11))])
+def test_another_length_is_refused_and_the_remedy_works(space: tuple[int, ...], given: tuple[int, ...]) -> None:
+    preprocessing = Preprocessing(space, mean=(0,), std=(1,))
+    with pytest.raises(PhotoError, match=r"takes exactly .*; cut or resample it to that size"):
+        preprocessing.prepared(torch.rand(given))
+    with pytest.raises(PhotoError, match="expected"):
+        preprocessing.prepared(torch.rand(1, 1, 1, 2, 3))
+    assert preprocessing.prepared(torch.nn.functional.interpolate(torch.rand(given)[None], space)[0]).size == space
+
+
+@pytest.mark.parametrize("standardise", ["image", "channel"])
+@pytest.mark.parametrize("space", [(50,), (4, 5, 6)])
+def test_signals_and_volumes_are_standardised_over_all_their_axes(standardise: Any, space: tuple[int, ...]) -> None:
+    preprocessing = Preprocessing(space, mean=(0, 0), std=(1, 1), range=(-10, 30), standardise=standardise)
+    numbers = torch.rand(3, 2, *space, generator=generator()).double()
+    mean, std = preprocessing.statistics_of(numbers.float())
+    axes = tuple(range(1 if standardise == "image" else 2, numbers.ndim))
+    normal = (numbers - mean) / std
+    expected = (numbers - numbers.mean(axes, keepdim=True)) / numbers.std(axes, keepdim=True, correction=0)
+    torch.testing.assert_close(normal, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_a_number_that_stands_alone_is_a_square_and_a_list_of_one_a_signal() -> None:
+    alone: Any = 64
+    assert Preprocessing(alone, None).size == (64, 64)
+    assert Preprocessing((64,), None, mean=(0,), std=(1,)).size == (64,)
+    with pytest.raises(NotApplicableError, match="a crop is for images so far"):
+        Preprocessing((64,), None, mean=(0,), std=(1,)).crop(Image.new("RGB", (64, 64)))

@@ -23,6 +23,8 @@ WHOLE = Preprocessing((96, 64), (100, 70), "bicubic", (0.5, 0.25, 0.125), (1, 0.
         ("size=224,320", {"size": (224, 320)}),
         ("size=224x320,resize=none", {"size": (224, 320), "resize": None}),
         ("mean=0.5,0.4,0.3,std=1,1,1", {"mean": (0.5, 0.4, 0.3), "std": (1, 1, 1)}),
+        ("size=[256],mean=0", {"size": (256,), "mean": (0,)}),
+        ("size=24x32x32", {"size": (24, 32, 32)}),
         (" size=8 , interpolation=nearest", {"size": (8, 8), "interpolation": "nearest"}),
     ],
 )
@@ -31,10 +33,12 @@ def test_texts(text: str, expected: dict[str, Any]) -> None:
 
 
 BANDS = Preprocessing((8, 8), None, mean=(0.5, 10), std=(0.5, 20), range=((0, 1), (-100, 100)), unit="HU")
+SIGNAL = Preprocessing((256,), None, mean=(0.5,), std=(2,), range=(-5, 5), unit="mV")
+VOLUME = Preprocessing((24, 32, 16), None, mean=(0,), std=(1,))
 GREY = Preprocessing((8, 8), None, mean=(0,), std=(1,), fit="letterbox", border=0.5, standardise="image")
 
 
-@pytest.mark.parametrize("one", [Preprocessing(), Preprocessing((7, 7), None), WHOLE, BANDS, GREY])
+@pytest.mark.parametrize("one", [Preprocessing(), Preprocessing((7, 7), None), WHOLE, BANDS, GREY, SIGNAL, VOLUME])
 def test_what_is_written_reads_back_over_any_base(one: Preprocessing) -> None:
     for base in (None, Preprocessing(), WHOLE):
         assert applied(settings_of(written(one)), base) == one

@@ -44,7 +44,7 @@ def test_an_explanation_differs_from_other_things() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image": torch.zeros(20, 24)}, "the image is float32 of shape"),
+        ({"image": torch.zeros(24)}, "the image is float32 of shape"),
         ({"image": torch.zeros(3, 20, 24, dtype=torch.float64)}, "the image is float64"),
         ({"saliency": torch.zeros(24, 20)}, r"expected float32 of shape \(20, 24\)"),
         ({"saliency": torch.full((20, 24), math.nan)}, "NaN"),
@@ -64,7 +64,7 @@ def test_an_explanation_refuses_what_does_not_fit(change: dict[str, Any], messag
     ("change", "message"),
     [
         ({"mask": torch.ones(20, 24)}, "expected bool"),
-        ({"mask": torch.ones(20, dtype=torch.bool)}, "expected bool of shape"),
+        ({"mask": torch.ones((), dtype=torch.bool)}, "expected bool of shape"),
         ({"confidence": 1.01}, "confidence 1.01"),
         ({"confidence_threshold": -0.1}, "confidence threshold -0.1"),
     ],

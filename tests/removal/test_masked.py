@@ -10,8 +10,9 @@ from helpers import networks
 from unseen import Classifier, Preprocessing
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.removal import MaskedForward, Removal
+from unseen.removal.checks import check_image
 from unseen.removal.fills.constant import ConstantFill
-from unseen.removal.masked import MaskedClassifier, check_image
+from unseen.removal.masked import MaskedClassifier
 
 
 class Network(nn.Module):
@@ -216,7 +217,8 @@ def test_soft_masks_only_where_the_removal_takes_them() -> None:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (torch.rand(5, 7), "shape"),
+        (torch.rand(7), "shape"),
+        (torch.rand(3, 2, 5, 7, 7), "shape"),
         (torch.zeros(3, 5, 7, dtype=torch.uint8), "dtype"),
         (torch.full((3, 5, 7), 1.01), r"in \[0, 1\]"),
         (torch.full((3, 5, 7), -0.01), r"in \[0, 1\]"),

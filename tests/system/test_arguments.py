@@ -304,7 +304,7 @@ def test_types_that_only_a_checker_knows_are_left_alone() -> None:
     @dataclass
     class Foreign:
         here: typing.TYPE_CHECKING = 1  # type: ignore[valid-type]
-        there: Unknown = 2  # type: ignore[name-defined]  # noqa: F821
+        there: Unknown = 2  # type: ignore[name-defined]
 
     found = Foreign()
     assert conformed(found) is found

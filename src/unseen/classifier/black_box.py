@@ -33,7 +33,7 @@ class BlackBox(nn.Module):
         self.title, self.kind, self.identity, self.complete = title, kind, identity, complete
 
     def ask(self, images: Tensor) -> object:
-        """What it says of normalised images, shape (N, C, H, W), float32 on the CPU: tensors of N rows."""
+        """What it says of normalised images, shape ``(N, C, *space)``, float32 on the CPU: tensors of N rows."""
         raise NotImplementedError
 
     @property

@@ -1,8 +1,8 @@
 """The model under explanation: a network, how photographs are prepared for it, and its labels.
 
-Outside a :class:`Classifier` an input is float32 of shape (C, H, W), in shares of its declared range: a photograph is
-RGB in [0, 1]. Normalisation happens inside. This is the only place that knows devices and dtypes: everything that comes
-out is float32 on the CPU unless a caller asks for the differentiable path.
+Outside a :class:`Classifier` an input is float32 of shape ``(C, *space)``, in shares of its declared range: RGB in
+[0, 1] of shape (3, height, width) is a photograph. Normalisation happens inside. This is the only place that knows
+devices and dtypes: everything that comes out is float32 on the CPU unless a caller asks for the differentiable path.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from unseen.classifier.black_box import METHODS_THAT_ASK, box_in, probed, refuse
 from unseen.classifier.borrowing import borrowed, unwrapped
 from unseen.classifier.failures import blamed, out_of_memory
 from unseen.classifier.fingerprint import fingerprint, revision, structure
-from unseen.classifier.folding import fold_batch_norms
+from unseen.classifier.folding import LAYOUTS, fold_batch_norms
 from unseen.classifier.functions import PlainFunction
 from unseen.classifier.inference import OnnxNetwork, export
 from unseen.classifier.outputs.base import Outputs
@@ -41,14 +41,14 @@ from unseen.system.arguments import Integer, Labels, label_names
 
 
 class Classifier:
-    """A trained image classifier together with its preprocessing and labels.
+    """A trained classifier of images, signals or volumes together with its preprocessing and labels.
 
     The network is used in evaluation mode, by one thread at a time, and without touching its parameters; whatever is
     switched for a call is put back after it. It stays on the device and in the dtype in which it is given, also where
     the caller is under ``torch.autocast``.
 
     Args:
-        model: maps normalised images, shape (N, C, H, W), to numbers, as a rule of shape (N, K). ``DataParallel`` and
+        model: maps normalised inputs, ``(N, C, *space)``, to numbers, as a rule of shape (N, K). ``DataParallel`` and
             ``DistributedDataParallel`` are taken off. A plain function of a batch is a model, too: see
             :class:`~unseen.classifier.functions.PlainFunction`; whatever looks inside a network refuses it.
         preprocessing: how photographs are prepared; the default is the usual one of ImageNet models. A function has no
@@ -134,11 +134,11 @@ class Classifier:
 
     # ---- photographs in -------------------------------------------------------------------------------------
 
-    def prepare(self, photo: PhotoSource) -> Float[Tensor, "C H W"]:
+    def prepare(self, photo: PhotoSource) -> Float[Tensor, "C *space"]:
         """The photograph as the network sees it, before normalisation: float32, in shares of the range, so in [0, 1].
 
-        A tensor (C, H, W), or an array (H, W, C) of floats, of exactly the network's input size is that already and
-        passes untouched, not even rounded. Everything else is a picture, which the preprocessing scales and crops.
+        A tensor ``(C, *space)``, or an array ``(*space, C)`` of floats, of exactly the network's input size is that
+        already and passes untouched, not even rounded. Everything else is a picture, which is scaled and cropped.
 
         Raises:
             PhotoError: see :func:`unseen.inputs.photo.open_photo`.
@@ -153,7 +153,7 @@ class Classifier:
         """
         return self.preprocessing.prepared(photo)
 
-    def normalise(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
+    def normalise(self, pixels: Float[Tensor, "N C *space"]) -> Float[Tensor, "N C *space"]:
         """(pixels − mean) / std, on the network's device and in its dtype; differentiable.
 
         Under a preprocessing that standardises, each image counts as a full photograph, unless the classifier is
@@ -164,7 +164,7 @@ class Classifier:
         normal = (pixels - mean) / std
         return normal.to(self.dtype).contiguous(memory_format=self.memory_format)
 
-    def fixed_on(self, image: Float[Tensor, "C H W"]) -> Classifier:
+    def fixed_on(self, image: Float[Tensor, "C *space"]) -> Classifier:
         """This classifier for parts of one photograph: what standardises it stays that of the full photograph.
 
         Without per-image standardisation, or if it is fixed already, the classifier itself.
@@ -180,16 +180,16 @@ class Classifier:
 
     # ---- the network ----------------------------------------------------------------------------------------
 
-    def forward(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N T"]:
+    def forward(self, pixels: Float[Tensor, "N C *space"]) -> Float[Tensor, "N T"]:
         """Scores of a batch on the network's device, differentiable in ``pixels``; one pass, no batching."""
         return self.check(self.call(self.normalise(pixels)), len(pixels))
 
     @torch.no_grad()  # not inference_mode: what a network caches must stay usable for gradients
-    def logits(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N T"]:
+    def logits(self, pixels: Float[Tensor, "N C *space"]) -> Float[Tensor, "N T"]:
         """Scores of a batch as float32 on the CPU, without gradients; one pass, no batching."""
         return self.forward(pixels).float().cpu()
 
-    def call(self, normalised: Float[Tensor, "N C H W"], following: TorchFunctionMode | None = None) -> object:
+    def call(self, normalised: Float[Tensor, "N C *space"], following: TorchFunctionMode | None = None) -> object:
         """What the network returns for a normalised batch, in evaluation mode and not yet checked.
 
         Args:
@@ -242,7 +242,7 @@ class Classifier:
         """The classifier of which this is a view, or itself: what is known of the network is known of both."""
         return self._origin or self
 
-    def deciding(self, image: Float[Tensor, "C H W"]) -> Classifier:
+    def deciding(self, image: Float[Tensor, "C *space"]) -> Classifier:
         """The same classifier where decisions are about this image, as those on values must be."""
         return self.reading(self.outputs.bound(self.logits(image[None])[0]))
 
@@ -389,8 +389,8 @@ class Classifier:
 
     def _fast(self, network: nn.Module) -> Classifier:
         network = network.eval().requires_grad_(False)
-        fast = self._copy(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
-        fast.memory_format = torch.channels_last
+        fast = self._copy(network.to(memory_format=LAYOUTS[self.preprocessing.axes]))  # type: ignore[call-overload]
+        fast.memory_format = LAYOUTS[self.preprocessing.axes]
         return fast
 
     def _copy(self, network: nn.Module) -> Classifier:

@@ -18,7 +18,7 @@ _FAR = 1000.0  # times as bright: logits go beyond [0, 1], where probabilities s
 
 
 def check_meaning(
-    classifier: Classifier, images: Float[Tensor, "N C H W"], scores: Float[Tensor, "N T"]
+    classifier: Classifier, images: Float[Tensor, "N C *space"], scores: Float[Tensor, "N T"]
 ) -> tuple[str, ...]:
     """See that what is called logits are not probabilities already, and that the images matter.
 
@@ -65,14 +65,14 @@ def _same(classifier: Classifier, images: Tensor, scores: Tensor) -> tuple[str, 
 
 
 @torch.no_grad()
-def _last_function(classifier: Classifier, images: Float[Tensor, "1 C H W"]) -> str | None:
+def _last_function(classifier: Classifier, images: Float[Tensor, "1 C *space"]) -> str | None:
     answer = classifier.call(classifier.normalise(images), Activations())
     numbers = entry_of(answer, classifier.name, classifier.outputs.key)
     found = before(numbers) if isinstance(numbers, Tensor) else None
     return None if found is None else found[0]
 
 
-def _stays(classifier: Classifier, images: Float[Tensor, "1 C H W"], sums: bool) -> bool:
+def _stays(classifier: Classifier, images: Float[Tensor, "1 C *space"], sums: bool) -> bool:
     far = classifier.outputs.logits(classifier.logits(images * _FAR))
     assert far is not None
     return are_probabilities(far) if sums else bool(((far >= 0) & (far <= 1)).all())

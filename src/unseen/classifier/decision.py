@@ -33,7 +33,7 @@ class Decision:
     Attributes:
         photo: the photograph as it was given.
         classifier: who decided.
-        image: the photograph as the model saw it, float32 in [0, 1], shape (C, H, W).
+        image: the photograph as the model saw it, float32 in [0, 1], shape ``(C, *space)``.
         scores: of every target, shape (T,).
         target: index of the class to explain.
         asked: the target as it was asked for, ``None`` for the top class.
@@ -183,12 +183,12 @@ def _scores(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[T
     return torch.cat([alone, beside[1:]]), 3
 
 
-def check_company(model: Classifier, image: Float[Tensor, "C H W"], alone: Float[Tensor, " K"]) -> float:
+def check_company(model: Classifier, image: Float[Tensor, "C *space"], alone: Float[Tensor, " K"]) -> float:
     """By how much the scores of a photograph differ when another is in the batch; see :func:`company`."""
     return float((alone - company(model, image, alone)[0]).abs().max())
 
 
-def company(model: Classifier, image: Float[Tensor, "C H W"], alone: Float[Tensor, " T"]) -> Float[Tensor, "2 T"]:
+def company(model: Classifier, image: Float[Tensor, "C *space"], alone: Float[Tensor, " T"]) -> Float[Tensor, "2 T"]:
     """See that the model says the same of a photograph when another is in the batch; two evaluations.
 
     Args:

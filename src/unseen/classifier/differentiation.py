@@ -13,7 +13,7 @@ from unseen.classifier.failures import out_of_memory
 from unseen.errors import NotApplicableError, first_line
 
 
-def differentiable_logits(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
+def differentiable_logits(classifier: Classifier, images: Float[Tensor, "N C *space"]) -> Float[Tensor, "N K"]:
     """The logits of one pass, with their graph; not counted.
 
     The classifier must be frozen, or scores that do not depend on the images could not be told from those that do,
@@ -59,8 +59,8 @@ def differentiated(
 
 
 def logit_gradient(
-    classifier: Classifier, image: Float[Tensor, "C H W"], target: int
-) -> tuple[Float[Tensor, "C H W"], float]:
+    classifier: Classifier, image: Float[Tensor, "C *space"], target: int
+) -> tuple[Float[Tensor, "C *space"], float]:
     """The gradient of one logit with respect to a photograph's pixels, on the CPU, and the logit; not counted.
 
     Raises:
@@ -74,7 +74,11 @@ def logit_gradient(
 
 
 def slope_found(
-    classifier: Classifier, image: Float[Tensor, "C H W"], target: int, gradient: Float[Tensor, "C H W"], value: float
+    classifier: Classifier,
+    image: Float[Tensor, "C *space"],
+    target: int,
+    gradient: Float[Tensor, "C *space"],
+    value: float,
 ) -> float:
     """How steeply a logit rises along its gradient, as a share of the gradient's length: 1 if it is the gradient.
 

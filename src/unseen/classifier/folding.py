@@ -5,8 +5,12 @@ from __future__ import annotations
 import copy
 from collections import Counter
 
+import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+LAYOUTS = {1: torch.contiguous_format, 2: torch.channels_last, 3: torch.channels_last_3d}
+"""The fastest order of an input's numbers in memory, by its axes."""
 
 
 def fold_batch_norms(model: nn.Module) -> nn.Module:

@@ -22,9 +22,9 @@ Taken = Literal["array", "tensor"]
 class PlainFunction(BlackBox):
     """A function of a batch as a model.
 
-    It is given a NumPy array, shape (N, C, H, W), float32; or a tensor if the annotation of its first parameter says
-    so, or if it fails on an array and not on a tensor. What it returns may be an array, a tensor, lists of numbers, or
-    a tuple or mapping of these.
+    It is given a NumPy array, shape ``(N, C, *space)``, float32; or a tensor if the annotation of its first parameter
+    says so, or if it fails on an array and not on a tensor. What it returns may be an array, a tensor, lists of
+    numbers, or a tuple or mapping of these.
 
     Args:
         function: of one argument.

@@ -8,7 +8,9 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from unseen.inputs.coordinates import Coordinates
 from unseen.inputs.geometry import Affine
+from unseen.inputs.space import Space
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,40 +18,43 @@ class Prepared:
     """A photograph as the network sees it, before normalisation, and what was done to it.
 
     Attributes:
-        pixels: float32, shape (C, H, W), as shares of the model's range: a photograph's are RGB in [0, 1].
+        pixels: float32, shape ``(C, *space)``, as shares of the model's range: a photograph's are RGB in [0, 1].
         kind: what was given, in words.
-        given: (height, width) of it, upright.
+        given: the lengths of its axes: of an image (height, width), upright.
         resized: (height, width) to which it was scaled, or ``None`` if it was not.
         corner: (top, left) of the network's window on what was scaled, in pixels; negative where a border was put
             around it.
         rounded: whether numbers were rounded to 8 bits.
-        geometry: from pixels of the photograph's file, as it is displayed, to pixels of the network's input.
+        geometry: of an image, from pixels of its file, as it is displayed, to pixels of the network's input.
         remarks: sentences on how it was read, which a reader must know.
+        coordinates: of a signal or a volume, where its samples or voxels lie, if that is known.
     """
 
-    pixels: Float[Tensor, "C H W"]
+    pixels: Float[Tensor, "C *space"]
     kind: str
-    given: tuple[int, int]
+    given: Space
     resized: tuple[int, int] | None = None
     corner: tuple[int, int] = (0, 0)
     rounded: bool = False
     geometry: Affine | None = None
     remarks: tuple[str, ...] = ()
+    coordinates: Coordinates | None = None
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the network's input."""
-        return int(self.pixels.shape[1]), int(self.pixels.shape[2])
+    def size(self) -> Space:
+        """The lengths of the axes of the network's input: of an image (height, width)."""
+        return tuple(self.pixels.shape[1:])
 
     def to_dict(self) -> dict[str, Any]:
         """Where the network's input lies on the photograph, ready for JSON; all lengths are in pixels."""
         geometry = {
             "given": list(self.given),
             "resized": list(self.resized) if self.resized else None,
-            "crop": [*self.corner, *self.size],
+            "crop": [*self.corner, *self.size] if len(self.size) == 2 else None,
             "photograph_to_input": self.geometry.to_dict() if self.geometry else None,
         }
-        return {"geometry": geometry, "rounded_to_8_bits": self.rounded}
+        known = {"coordinates": self.coordinates.to_dict()} if self.coordinates else {}
+        return {"geometry": geometry, "rounded_to_8_bits": self.rounded, **known}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,8 +75,8 @@ class Prepared:
         return (said, *self.remarks)
 
 
-def _sides(size: tuple[int, int]) -> str:
-    return f"{size[0]} × {size[1]}"
+def _sides(size: Space) -> str:
+    return " × ".join(map(str, size))
 
 
 def _listed(done: list[str]) -> str:

@@ -1,7 +1,8 @@
-"""How photographs, and other data of rows and columns, become the input of a network."""
+"""How photographs, signals, volumes and other data become the input of a network."""
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
@@ -15,11 +16,12 @@ from torch import Tensor
 
 from unseen.classifier.prepared import Prepared
 from unseen.errors import ParameterError, PhotoError, nearest
-from unseen.inputs.bands import PHOTOGRAPH, Scale, read_bands
+from unseen.inputs.bands import PHOTOGRAPH, Bands, Scale, ends_of, read_bands
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource, as_numbers, is_rounded, kind_of, open_upright, to_tensor
 from unseen.inputs.reading import is_data
-from unseen.system.arguments import conform
+from unseen.inputs.space import KINDS, Space, check_axes
+from unseen.system.arguments import conform, is_one
 from unseen.system.options import check
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -41,14 +43,18 @@ _FLAT = 1e-6
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photograph, or other data of rows and columns, becomes the network's input.
+    """How a photograph, a signal, a volume or other data becomes the network's input.
 
     A network has as many channels as ``mean`` has numbers. Photographs are RGB in [0, 1]; other data declares the
     ``range`` of its numbers, and everything outside the network speaks of shares of it: 0 is its lower end, which
     black means, 1 its upper end (white), 0.5 the middle (grey).
 
+    A signal extends along one axis and a volume along three; ``size`` says so. They are taken as they are: nothing is
+    scaled, cropped or framed.
+
     Args:
-        size: (height, width) of the network's input, in pixels; one number stands for a square.
+        size: (height, width) of the network's input, in pixels; (length,) of a signal, in samples; (depth, height,
+            width) of a volume, in voxels. A number that stands alone is the side of a square image.
         resize: length of the short side before the centre crop, in pixels; or (height, width) to which both sides
             are squashed before it; ``None`` squashes to ``size`` and crops nothing.
         interpolation: Pillow's resampling filter.
@@ -83,7 +89,7 @@ class Preprocessing:
         (1, 0.75)
     """
 
-    size: tuple[int, int] = (224, 224)
+    size: Space = (224, 224)
     resize: int | tuple[int, int] | None = 256
     interpolation: Interpolation = "bilinear"
     mean: tuple[float, ...] = IMAGENET_MEAN
@@ -96,14 +102,18 @@ class Preprocessing:
     bands: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        if is_one(self.size):
+            object.__setattr__(self, "size", (self.size,) * 2)
         conform(self)
-        sides: tuple[int, ...] = self.size
-        if len(sides) == 1:
-            object.__setattr__(self, "size", sides * 2)
-        if len(self.size) != 2:
-            raise ParameterError(f"size {self.size} has {len(self.size)} numbers; give 2")
+        if len(self.size) not in KINDS:
+            raise ParameterError(
+                f"size {self.size} has {len(self.size)} numbers; give (length,) of a signal, (height, width) of an "
+                "image or (depth, height, width) of a volume"
+            )
         if min(self.size) < 1:
             raise ParameterError(f"input size {self.size} must be positive")
+        if self.axes != 2:
+            self._check_unscaled()
         self._check_channels()
         self._check_fit()
         if self.interpolation not in _RESAMPLING:
@@ -124,13 +134,30 @@ class Preprocessing:
             len(self.bands) not in (1, 3) or not all(1 <= band <= self.channels for band in self.bands)
         ):
             raise ParameterError(f"bands {self.bands} must be one or three of 1 … {self.channels}, which pictures show")
-        object.__setattr__(self, "range", _ends(self.range, self.channels))
+        object.__setattr__(self, "range", ends_of(self.range, self.channels))
         check("standardise", self.standardise, Standardisation | None)
         if self.standardise is not None and (any(self.mean) or set(self.std) != {1.0}):
             zeros, ones = ((number,) * self.channels for number in (0, 1))
             raise ParameterError(
                 f"standardise={self.standardise!r} stands for mean and std; give mean={zeros} and std={ones} with it"
             )
+
+    def _check_unscaled(self) -> None:
+        """A signal and a volume have neither a resize nor a frame, and no colours whose statistics were known."""
+        kind = KINDS[self.axes]
+        if (self.mean, self.std) == (IMAGENET_MEAN, IMAGENET_STD):
+            raise ParameterError(
+                f"size {self.size} is that of a {kind}, and mean and std are those of photographs; give mean and std, "
+                "one number of each per channel, such as mean=(0,) and std=(1,), or size=(height, width) of an image"
+            )
+        for name, plain in (("resize", (None, 256)), ("fit", ("crop", "exact")), ("bands", (None,))):
+            if getattr(self, name) not in plain:
+                raise ParameterError(
+                    f"{name}={getattr(self, name)!r} is of images, and size {self.size} is that of a {kind}, which is "
+                    f"taken as it is; leave {name} out"
+                )
+        object.__setattr__(self, "resize", None)
+        object.__setattr__(self, "fit", "exact")
 
     def _check_fit(self) -> None:
         if isinstance(self.resize, tuple) and len(self.resize) != 2:
@@ -148,11 +175,16 @@ class Preprocessing:
                 raise ParameterError(f"border {self.border} is of fit='letterbox', and fit is {self.fit!r}")
             if len(border) not in (1, self.channels):
                 raise ParameterError(f"border {self.border} has {len(border)} numbers; give 1 or {self.channels}")
-        sides = (self.resize,) * 2 if isinstance(self.resize, int) else self.resize or self.size
-        if sides[0] < self.size[0] or sides[1] < self.size[1]:
+        sides = (self.resize,) * self.axes if isinstance(self.resize, int) else self.resize or self.size
+        if any(side < kept for side, kept in zip(sides, self.size, strict=True)):
             raise ParameterError(f"resize {self.resize} is smaller than the crop {self.size}")
 
     # ---- channels -------------------------------------------------------------------------------------------
+
+    @property
+    def axes(self) -> int:
+        """How many axes the network's input has besides its channels: 1 of a signal, 2 of an image, 3 of a volume."""
+        return len(self.size)
 
     @property
     def channels(self) -> int:
@@ -168,14 +200,14 @@ class Preprocessing:
     @property
     def is_photograph(self) -> bool:
         """Whether the input is an RGB photograph: three channels in [0, 1]."""
-        return self.channels == 3 and self.scale.photographs
+        return self.channels == 3 and self.axes == 2 and self.scale.photographs
 
     @property
-    def statistics(self) -> Float[Tensor, "2 C 1 1"]:
+    def statistics(self) -> Float[Tensor, "2 C *ones"]:
         """Mean and standard deviation in shares of the range: (pixels − mean) / std is what the network gets."""
-        return self._in_shares(torch.tensor([self.mean, self.std], dtype=torch.float64)[..., None, None]).float()
+        return self._in_shares(self._spread(torch.tensor([self.mean, self.std], dtype=torch.float64))).float()
 
-    def statistics_of(self, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "2 N _ 1 1"]:
+    def statistics_of(self, pixels: Float[Tensor, "N C *space"]) -> Float[Tensor, "2 N _ *ones"]:
         """The same for full photographs, each by its own numbers where ``standardise`` says so.
 
         A photograph of one value is divided by a millionth of the range.
@@ -185,17 +217,22 @@ class Preprocessing:
         low, high = self._limits.to(pixels)
         span = high - low
         native = pixels.detach().float() * span + low
-        axes = (1, 2, 3) if self.standardise == "image" else (2, 3)
-        mean = native.mean(axes, keepdim=True).expand(-1, self.channels, -1, -1)
-        std = native.std(axes, keepdim=True, correction=0).expand(-1, self.channels, -1, -1)
+        axes = tuple(builtins.range(1 if self.standardise == "image" else 2, native.ndim))
+        every = (-1, self.channels, *(-1,) * self.axes)
+        mean = native.mean(axes, keepdim=True).expand(every)
+        std = native.std(axes, keepdim=True, correction=0).expand(every)
         floor = _FLAT * (span.amax() if self.standardise == "image" else span)
         return torch.stack([(mean - low) / span, torch.maximum(std, floor) / span])
 
     @property
-    def _limits(self) -> Float[Tensor, "2 C 1 1"]:
-        return torch.tensor(self.scale.limits, dtype=torch.float64).T[..., None, None]
+    def _limits(self) -> Float[Tensor, "2 C *ones"]:
+        return self._spread(torch.tensor(self.scale.limits, dtype=torch.float64).T)
 
-    def _in_shares(self, statistics: Float[Tensor, "2 C 1 1"]) -> Float[Tensor, "2 C 1 1"]:
+    def _spread(self, numbers: Float[Tensor, "2 C"]) -> Float[Tensor, "2 C *ones"]:
+        """The same number everywhere along the axes."""
+        return numbers.reshape(*numbers.shape, *(1,) * self.axes)
+
+    def _in_shares(self, statistics: Float[Tensor, "2 C *ones"]) -> Float[Tensor, "2 C *ones"]:
         low, high = self._limits
         mean, std = statistics
         return torch.stack([(mean - low) / (high - low), std / (high - low)])
@@ -210,15 +247,27 @@ class Preprocessing:
         """
         kind = kind_of(photo)
         if not self.is_photograph or is_data(photo):
-            found = read_bands(photo, self.scale)
+            found = read_bands(photo, self.scale, self.axes)
+            if self.axes != 2:
+                return self._as_it_is(found, kind)
+            assert found.geometry is not None
             if kind != "picture" and found.size == self.size:
                 return Prepared(found.pixels, kind, self.size, geometry=found.geometry, remarks=found.notes)
             return self._placed(found.pixels, kind, found.geometry, remarks=found.notes)
-        numbers = as_numbers(photo, self.size)
+        numbers = as_numbers(photo, self._sides)
         if numbers is not None:
-            return Prepared(numbers, kind, self.size, geometry=Affine.scaling(self.size, self.size))
+            return Prepared(numbers, kind, self.size, geometry=Affine.scaling(self._sides, self._sides))
         opened = open_upright(photo)
         return self._placed(opened.image, kind, opened.geometry, rounded=is_rounded(photo))
+
+    def _as_it_is(self, found: Bands, kind: str) -> Prepared:
+        """A signal or a volume, of exactly the network's size."""
+        if found.size != self.size:
+            raise PhotoError(
+                f"the {KINDS[self.axes]} has {' × '.join(map(str, found.size))} numbers along its axes and the model "
+                f"takes exactly {' × '.join(map(str, self.size))}; cut or resample it to that size"
+            )
+        return Prepared(found.pixels, kind, found.size, remarks=found.notes, coordinates=found.coordinates)
 
     def _placed(
         self,
@@ -229,7 +278,7 @@ class Preprocessing:
         rounded: bool = False,
         remarks: tuple[str, ...] = (),
     ) -> Prepared:
-        """A picture, or bands (C, H, W) in [0, 1], at the network's resolution."""
+        """A picture, or bands ``(C, *space)`` in [0, 1], at the network's resolution."""
         size = (given.height, given.width) if isinstance(given, Image.Image) else (given.shape[1], given.shape[2])
         if self.fit == "exact" and size != self.size:
             raise PhotoError(
@@ -243,9 +292,16 @@ class Preprocessing:
         pixels = to_tensor(self.crop(given)) if isinstance(given, Image.Image) else self._cropped(given)
         return Prepared(pixels, kind, size, scaled, corner, rounded=rounded, geometry=moved, remarks=remarks)
 
+    @property
+    def _sides(self) -> tuple[int, int]:
+        """(height, width) of an image; whatever scales and crops knows no other inputs."""
+        check_axes("a crop", (2,), self.size, "give an array of exactly that size")
+        height, width = self.size
+        return height, width
+
     def crop(self, photo: Image.Image) -> Image.Image:
         """The part of ``photo`` that the network sees, at the network's resolution; framed where letterbox does."""
-        (height, width), resized = self.size, self._resized((photo.height, photo.width))
+        (height, width), resized = self._sides, self._resized((photo.height, photo.width))
         top, left = self._corner(resized)
         scaled = photo.resize((resized[1], resized[0]), _RESAMPLING[self.interpolation])
         if self.fit != "letterbox" or photo.mode != "RGB":
@@ -254,10 +310,10 @@ class Preprocessing:
         framed.paste(scaled, (-left, -top))
         return framed
 
-    def _cropped(self, bands: Float[Tensor, "C H W"]) -> Float[Tensor, "C h w"]:
+    def _cropped(self, bands: Float[Tensor, "C *space"]) -> Float[Tensor, "C h w"]:
         """The same of numbers, which are not rounded."""
         resized = self._resized((int(bands.shape[1]), int(bands.shape[2])))
-        (top, left), (height, width) = self._corner(resized), self.size
+        (top, left), (height, width) = self._corner(resized), self._sides
         planes = [
             np.array(Image.fromarray(band).resize((resized[1], resized[0]), _RESAMPLING[self.interpolation]))
             for band in np.ascontiguousarray(bands.numpy())
@@ -272,7 +328,7 @@ class Preprocessing:
     @property
     def _border(self) -> Float[Tensor, " C"]:
         """What letterbox frames with, as shares of the range."""
-        low, high = self._limits[..., 0, 0]
+        low, high = self._limits.flatten(1)
         border = low if self.border is None else torch.tensor(self.border, dtype=torch.float64).expand(self.channels)
         shares: Tensor = (border - low) / (high - low)
         return shares.clamp(0, 1).float()
@@ -280,16 +336,16 @@ class Preprocessing:
     def _resized(self, given: tuple[int, int]) -> tuple[int, int]:
         """(height, width) after the resize of a photograph of (height, width) ``given``."""
         if self.fit == "letterbox":
-            factor = min(self.size[0] / given[0], self.size[1] / given[1])
+            factor = min(kept / side for kept, side in zip(self.size, given, strict=True))
             return max(1, round(given[0] * factor)), max(1, round(given[1] * factor))
         if not isinstance(self.resize, int):
-            return self.resize or self.size
+            return self.resize or self._sides
         height, width = (max(self.resize, int(self.resize * side / min(given))) for side in given)
         return height, width
 
     def _corner(self, resized: tuple[int, int]) -> tuple[int, int]:
         """(top, left) of the window on what was scaled; negative where letterbox frames it."""
-        top, left = (round((whole - kept) / 2) for whole, kept in zip(resized, self.size, strict=True))
+        top, left = (round((whole - kept) / 2) for whole, kept in zip(resized, self._sides, strict=True))
         return top, left
 
     # ---- records --------------------------------------------------------------------------------------------
@@ -324,30 +380,7 @@ def _tupled(value: Any) -> Any:
     return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
-def _ends(given: Any, channels: int) -> tuple[float, float] | tuple[tuple[float, float], ...]:
-    """One pair of ends, or one per channel.
-
-    Raises:
-        ParameterError: anything else.
-    """
-    try:
-        ends = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        ends = np.zeros(0)
-    ends = ends.reshape(-1, 2) if ends.shape == (2 * channels,) and channels > 1 else ends  # in a row, as in a spec
-    if ends.shape not in ((2,), (channels, 2)):
-        raise ParameterError(
-            f"range {given!r:.80} is not (lower end, upper end), nor one such pair for each of {channels} channels"
-        )
-    pairs = ends.reshape(-1, 2)
-    if not np.isfinite(pairs).all() or not (pairs[:, 0] < pairs[:, 1]).all():
-        raise ParameterError(f"range {given!r:.80} must be finite, and its lower end below its upper end")
-    if ends.ndim == 1:
-        return float(ends[0]), float(ends[1])
-    return tuple((float(low), float(high)) for low, high in pairs)
-
-
-def probe(preprocessing: Preprocessing, count: int) -> Float[Tensor, "N C H W"]:
-    """Random images of the network's size in shares of the range, the same whenever they are asked for."""
+def probe(preprocessing: Preprocessing, count: int) -> Float[Tensor, "N C *space"]:
+    """Random inputs of the network's size in shares of the range, the same whenever they are asked for."""
     shape = (count, preprocessing.channels, *preprocessing.size)
     return torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32)

@@ -46,7 +46,7 @@ _KNOWN: WeakKeyDictionary[Classifier, set[Hashable]] = WeakKeyDictionary()
 
 
 @own_precision()
-def check_repeatable(classifier: Classifier, image: Float[Tensor, "C H W"], *, alone: bool = False) -> None:
+def check_repeatable(classifier: Classifier, image: Float[Tensor, "C *space"], *, alone: bool = False) -> None:
     """Refuse a model that answers the same images differently.
 
     It costs two passes for each classifier and size of photograph, which are not counted, and some more where something
@@ -81,17 +81,17 @@ def check_repeatable(classifier: Classifier, image: Float[Tensor, "C H W"], *, a
         known.add(key)
 
 
-def accompanied(image: Float[Tensor, "C H W"]) -> Float[Tensor, "2 C H W"]:
+def accompanied(image: Float[Tensor, "C *space"]) -> Float[Tensor, "2 C *space"]:
     """A batch of the photograph and another one; see :func:`another`."""
     return torch.stack([image, another(image)])
 
 
-def another(image: Float[Tensor, "C H W"]) -> Float[Tensor, "C H W"]:
+def another(image: Float[Tensor, "C *space"]) -> Float[Tensor, "C *space"]:
     """A photograph that is little like one: turned, and as dark as that is bright.
 
     It is not of one colour, of which a network that standardises its input knows nothing.
     """
-    dark = image.flip(-1, -2) / 4
+    dark = image.flip(tuple(range(1, image.ndim))) / 4
     return dark if float(image.mean()) >= 0.5 else 1 - dark
 
 

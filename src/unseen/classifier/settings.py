@@ -36,6 +36,8 @@ def settings_of(given: Preprocessing | Settings | str | PathLike[str]) -> Settin
         >>> from unseen.classifier.settings import settings_of
         >>> settings_of("size=224x320,mean=0.5,0.4,0.3,resize=none")
         {'size': (224, 320), 'mean': (0.5, 0.4, 0.3), 'resize': None}
+        >>> settings_of("size=[256],mean=0"), settings_of("size=24x32x32")["size"]
+        ({'size': (256,), 'mean': (0,)}, (24, 32, 32))
     """
     if isinstance(given, Preprocessing):
         return {name: getattr(given, name) for name in _FIELDS}
@@ -81,6 +83,8 @@ def written(preprocessing: Preprocessing) -> str:
         'size=96,64,resize=none,interpolation=bilinear,mean=0,0,0,std=1,1,1,range=0.0,1.0,unit=none,fit=crop,...'
     """
     values = {name: getattr(preprocessing, name) for name in _FIELDS}
+    if len(preprocessing.size) == 1:
+        values["size"] = f"[{preprocessing.size[0]}]"
     return ",".join(f"{name}={_text(value)}" for name, value in values.items() if value != "")
 
 
@@ -121,8 +125,10 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _values(text: str) -> list[Any]:
-    if re.fullmatch(r"\d+[x×]\d+", text):
+    if re.fullmatch(r"\d+([x×]\d+)+", text):
         return [int(side) for side in re.split("[x×]", text)]
+    if re.fullmatch(r"\[\d+\]", text):  # a list of one: the length of a signal
+        return [(int(text[1:-1]),)]
     if text in _WORDS:
         return [_WORDS[text]]
     for kind in (int, float):

@@ -36,6 +36,12 @@ photographs OUT receives index.csv, a row for each, and contact-sheet.png.
   unseen explain cat.jpg --confidence 0.5 --confidence 0.9
   unseen explain cat.jpg --removal ad:pooled --json
 
+Signals and volumes are explained by models that take them: CSV, WAV, NumPy,
+NIfTI, and folders of DICOM slices.
+
+  unseen explain beat.csv --model python:models.py:ecg
+  unseen explain scan.nii.gz --model python:models.py:nodules
+
 No method is best for every photograph: "aggregate" mixes several with the
 weights that serve robustness, faithfulness or both best on this one, and shows
 each weight and what the mixture gains where it was not fitted.
@@ -129,6 +135,7 @@ def explain(
     """
     wait_passively()
     from unseen.explainers.catalogue import METHODS
+    from unseen.inputs.volumes import as_volumes
     from unseen.pipeline.explain import Request
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable
@@ -142,12 +149,13 @@ def explain(
     REMOVALS.create(removal)
     check_writable(out)
     found, kept = _find(photos, json)
-    total = len(found) + len(kept)
-    folders = [out / name for name in distinct_names([photo.stem for photo in found])]
-    for folder in folders:
-        check_writable(folder)
+    for name in distinct_names([photo.stem for photo in found]):
+        check_writable(out / name)
     if found:
         classifier = ready(model, device, described, request.target)
+        found = as_volumes(photos, found) if classifier.preprocessing.axes == 3 else found
+    total = len(found) + len(kept)
+    folders = [out / name for name in distinct_names([photo.stem for photo in found])]
     told = True
     try:
         for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):

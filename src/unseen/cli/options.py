@@ -35,7 +35,8 @@ class ModelOptions:
     preprocessing
         How photographs are prepared, instead of what the model's source says: size=224,resize=256,mean=0.5,0.5,0.5
         (any of them), a JSON file of these, or the explanation.json of an earlier explanation. Of many channels,
-        bands=4,3,2 are those that pictures show as red, green and blue, and bands=4 one in grey.
+        bands=4,3,2 are those that pictures show as red, green and blue, and bands=4 one in grey. size=[256] is a
+        signal of 256 samples and size=24x32x32 a volume.
     outputs
         What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
         by default what the model's source says, else logits.

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from unseen.classifier.scores import Score
 from unseen.explanation import Findings
+from unseen.inputs.space import ANY
 from unseen.removal import MaskedClassifier
 
 
@@ -23,12 +24,14 @@ class Method(Protocol):
         inside: whether it needs more of the network than its answers: layers that it can follow, or gradients.
         score: what it asks of the class, and so what its map is in units of.
         baseline: the name of the image that it compares the photograph with; ``None`` if there is none.
+        axes: along how many axes an input may extend for which it has a rule: 1 a signal, 2 an image, 3 a volume.
     """
 
     uses_removal: ClassVar[bool] = True
     inside: bool = True
     score: Score = "logit"
     baseline: str | None = None
+    axes: tuple[int, ...] = ANY
 
     @property
     def content(self) -> str:
@@ -48,7 +51,7 @@ class Method(Protocol):
         """Explain why the model says class ``target`` of the photograph that ``masked`` shows it.
 
         Args:
-            masked: masks (N, H, W) → logits (N, K).
+            masked: masks ``(N, *space)`` → logits (N, K).
             target: class index.
             confidence: thresholds γ in [0, 1]; a part is wanted for each.
             seed: random seed.

@@ -13,11 +13,11 @@ from unseen.removal import MaskedClassifier
 
 def scored(
     masked: MaskedClassifier,
-    masks: Callable[[int, int], Float[Tensor, "N H W"]],
+    masks: Callable[[int, int], Float[Tensor, "N *space"]],
     count: int,
     targets: Sequence[int],
     score: Score,
-) -> Iterator[tuple[Float[Tensor, "N H W"], Scores]]:
+) -> Iterator[tuple[Float[Tensor, "N *space"], Scores]]:
     """Masks with the scores of the classes under them, a chunk at a time: memory does not grow with their number.
 
     Args:

@@ -20,8 +20,10 @@ from unseen.explanation.original import OnPhoto
 from unseen.explanation.plotting.original import LONGEST, Canvas, photograph_of, png_of
 from unseen.explanation.regions import Region
 from unseen.explanation.words import effort, headline, parts_found
+from unseen.inputs.coordinates import Coordinates
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource
+from unseen.inputs.space import ANY, check_axes
 from unseen.system.files import check_writable
 from unseen.system.names import lines_of
 from unseen.system.pictures import inline, png
@@ -37,8 +39,8 @@ class Explanation:
     """What one method found for one photograph and one class.
 
     Attributes:
-        image: the photograph as the model saw it, float32 in [0, 1], shape (C, H, W).
-        saliency: signed, unscaled, float32, shape (H, W); larger means more responsible.
+        image: the photograph as the model saw it, float32 in [0, 1], shape ``(C, *space)``.
+        saliency: signed, unscaled, float32, shape ``space``; larger means more responsible.
         parts: visible parts, in the order in which they were asked for.
         target: class index.
         label: the target's name.
@@ -79,7 +81,7 @@ class Explanation:
 
     def __post_init__(self) -> None:
         shape = self.image.shape[1:]
-        if self.image.ndim != 3 or not len(self.image) or self.image.dtype != torch.float32:
+        if self.image.ndim - 1 not in ANY or not len(self.image) or self.image.dtype != torch.float32:
             raise ParameterError(f"the image is {form_of(self.image)}; expected float32 of shape (C, H, W)")
         if self.saliency.shape != shape or self.saliency.dtype != torch.float32:
             raise ParameterError(f"the saliency is {form_of(self.saliency)}; expected float32 of shape {tuple(shape)}")
@@ -120,6 +122,12 @@ class Explanation:
         """From pixels of the photograph, as it is displayed, to pixels of ``image``; ``None`` where it is not known."""
         record = ((self.provenance.get("prepared") or {}).get("geometry") or {}).get("photograph_to_input")
         return Affine.of(record) if record else None
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """Where the samples of a signal, or the voxels of a volume, lie, as far as its file says."""
+        record = (self.provenance.get("prepared") or {}).get("coordinates")
+        return Coordinates.of(record) if record else Coordinates()
 
     @property
     def original_size(self) -> tuple[int, int] | None:
@@ -173,6 +181,7 @@ class Explanation:
         return Canvas(self.image, photograph_of(self.photo, self.provenance), self._known_geometry(), longest)
 
     def _known_geometry(self) -> Affine:
+        check_axes("a photograph", (2,), self.saliency.shape, "saliency and parts already lie on its own samples")
         if self.geometry is None:
             raise NotApplicableError(
                 "the way from the photograph to the model's input is not known, as of an explanation that was put "
@@ -223,13 +232,14 @@ class Explanation:
 
         The files: ``saliency.npy``, ``arrays.npz`` (the image and the parts' masks), ``overlay.png``, ``part.png``,
         ``panel.png`` and ``explanation.json``; on the photograph itself ``overlay-original.png`` and
-        ``part-original.png``, at most 2,048 pixels a side, with stripes over what the model never saw. An explanation
-        that is already there is replaced; other files stay.
+        ``part-original.png``, at most 2,048 pixels a side, with stripes over what the model never saw. Of a volume
+        whose file places its voxels, ``saliency.nii.gz`` and ``parts.nii.gz`` in the same places. An explanation that
+        is already there is replaced; other files stay.
 
         Raises:
             OutputError: the folder cannot be written.
         """
-        from unseen.explanation import storage
+        from unseen.explanation import nifti, storage
         from unseen.explanation.plotting import figures
 
         place = Path(folder)
@@ -242,6 +252,8 @@ class Explanation:
             canvas, shown = self.canvas(), tuple(masks[: figures.PARTS_SHOWN])
             pictures["overlay_original"] = png_of(canvas.overlay(self.saliency, shown))
             pictures["part_original"] = png_of(canvas.parts(shown))
+        if self.coordinates.affine is not None:
+            pictures |= nifti.files_of(self.saliency, stacked, self.coordinates.affine)
         return storage.write(place, self.to_dict(), self.image, self.saliency, stacked, pictures)
 
     @classmethod

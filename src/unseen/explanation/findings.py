@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.inputs.space import ANY
 
 Role = Literal["sufficient", "contrastive"]
 """What a part does: it suffices, or it suffices and is needed."""
@@ -21,7 +22,7 @@ class Part:
     """A set of pixels that was shown to the model alone, and what the model said.
 
     Attributes:
-        mask: the visible pixels, bool, shape (H, W).
+        mask: the visible pixels, bool, shape ``space``.
         role: ``sufficient`` — visible alone, the target stays on top with the asked confidence; ``contrastive`` —
             that, and hiding it from the photograph changes the class.
         confidence_threshold: the asked γ: confidence at least γ times the confidence on the full photograph.
@@ -52,7 +53,7 @@ class Part:
     rank: int = 0
 
     def __post_init__(self) -> None:
-        if self.mask.ndim != 2 or self.mask.dtype != torch.bool:
+        if self.mask.ndim not in ANY or self.mask.dtype != torch.bool:
             raise ParameterError(f"a part's mask is {form_of(self.mask)}; expected bool of shape (H, W)")
         if self.role not in get_args(Role):
             raise ParameterError(f"a part's role is one of {get_args(Role)}, not {self.role!r}")
@@ -125,7 +126,7 @@ class Findings:
     """What a method returns; :func:`unseen.explain` adds photograph, target and provenance.
 
     Attributes:
-        saliency: signed, unscaled, float32, shape (H, W); larger means more responsible.
+        saliency: signed, unscaled, float32, shape ``space``; larger means more responsible.
         parts: visible parts, in the order in which they were asked for.
         curve: insertion and deletion along the ranking, or ``None``.
         notes: plain sentences that the reader must know.
@@ -144,8 +145,8 @@ class Findings:
     record: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        height, width = self.saliency.shape
-        return f"<Findings: a map of {height} × {width}, {len(self.parts)} parts, {len(self.notes)} notes>"
+        sides = " × ".join(map(str, self.saliency.shape))
+        return f"<Findings: a map of {sides}, {len(self.parts)} parts, {len(self.notes)} notes>"
 
 
 def same(one: Any, other: Any) -> bool:

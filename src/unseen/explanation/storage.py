@@ -35,6 +35,8 @@ FILES = {
     "panel": "panel.png",
     "overlay_original": "overlay-original.png",
     "part_original": "part-original.png",
+    "saliency_nifti": "saliency.nii.gz",
+    "parts_nifti": "parts.nii.gz",
     "record": "explanation.json",
 }
 
@@ -120,9 +122,9 @@ class Stored:
 
     Attributes:
         record: what ``explanation.json`` says.
-        image: the photograph as the model saw it, float32, shape (C, H, W).
-        saliency: float32, shape (H, W).
-        masks: of the parts, bool, shape (N, H, W).
+        image: the photograph as the model saw it, float32, shape ``(C, *space)``.
+        saliency: float32, shape ``space``.
+        masks: of the parts, bool, shape ``(N, *space)``.
     """
 
     record: Record
@@ -144,10 +146,11 @@ def write(
     Args:
         folder: where; what it holds of another explanation is replaced.
         record: ready for JSON; format, version and checksums are added.
-        image: shape (C, H, W).
-        saliency: shape (H, W).
-        masks: of the parts, bool, shape (N, H, W).
-        pictures: PNG files by what they show: ``overlay``, ``part``, ``panel``, and what there is on the photograph.
+        image: shape ``(C, *space)``.
+        saliency: shape ``space``.
+        masks: of the parts, bool, shape ``(N, *space)``.
+        pictures: files by what they show: PNG ``overlay``, ``part``, ``panel``, and what there is on the photograph;
+            of a volume NIfTI.
     """
     try:
         with scratch(folder) as place:

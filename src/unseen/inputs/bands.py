@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +11,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unseen.errors import PhotoError
+from unseen.errors import ParameterError, PhotoError
+from unseen.inputs.coordinates import Coordinates
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource
 from unseen.inputs.reading import stored
+from unseen.inputs.space import Space
 from unseen.inputs.stored import Stored
 
 PHOTOGRAPH = (0.0, 1.0)
@@ -22,6 +25,7 @@ PHOTOGRAPH = (0.0, 1.0)
 LUMINANCE = (0.299, 0.587, 0.114)
 """Of red, green and blue; ITU-R BT.601, as Pillow converts."""
 
+_AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
 _WHITE = {"bool": 1, "uint8": 255, "uint16": 65535}
 _NARROW = 1 / 200
 
@@ -48,27 +52,52 @@ class Scale:
         return ", ".join(f"{low:g} … {high:g}" for low, high in ends) + (f" {self.unit}" if self.unit else "")
 
 
+def ends_of(given: Any, channels: int) -> tuple[float, float] | tuple[tuple[float, float], ...]:
+    """The range of a model's numbers: one pair of ends, or one per channel.
+
+    Raises:
+        ParameterError: anything else.
+    """
+    try:
+        ends = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        ends = np.zeros(0)
+    ends = ends.reshape(-1, 2) if ends.shape == (2 * channels,) and channels > 1 else ends  # in a row, as in a spec
+    if ends.shape not in ((2,), (channels, 2)):
+        raise ParameterError(
+            f"range {given!r:.80} is not (lower end, upper end), nor one such pair for each of {channels} channels"
+        )
+    pairs = ends.reshape(-1, 2)
+    if not np.isfinite(pairs).all() or not (pairs[:, 0] < pairs[:, 1]).all():
+        raise ParameterError(f"range {given!r:.80} must be finite, and its lower end below its upper end")
+    if ends.ndim == 1:
+        return float(ends[0]), float(ends[1])
+    return tuple((float(low), float(high)) for low, high in pairs)
+
+
 @dataclass(frozen=True, eq=False)
 class Bands:
     """What a model with these channels takes a file, an array or a tensor for.
 
     Attributes:
-        pixels: shares of the range, 0 its lower and 1 its upper end; float32, shape (C, H, W).
-        geometry: from pixels of the file as it is displayed to these.
+        pixels: shares of the range, 0 its lower and 1 its upper end; float32, shape ``(C, *space)``.
+        geometry: of an image, from pixels of the file as it is displayed to these.
         notes: what was done that a reader must know.
+        coordinates: where samples or voxels lie, if that is known.
     """
 
-    pixels: Float[Tensor, "C H W"]
-    geometry: Affine
+    pixels: Float[Tensor, "C *space"]
+    geometry: Affine | None
     notes: tuple[str, ...] = ()
+    coordinates: Coordinates | None = None
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(height, width), in pixels."""
-        return int(self.pixels.shape[1]), int(self.pixels.shape[2])
+    def size(self) -> Space:
+        """The lengths of the axes: of an image (height, width), in pixels."""
+        return tuple(self.pixels.shape[1:])
 
 
-def read_bands(source: PhotoSource, scale: Scale) -> Bands:
+def read_bands(source: PhotoSource, scale: Scale, axes: int = 2) -> Bands:
     """Whatever holds numbers, as the channels of a model.
 
     As many bands as there are channels are those channels, and none is taken for transparency. One band stands for all
@@ -78,9 +107,11 @@ def read_bands(source: PhotoSource, scale: Scale) -> Bands:
     and those outside are clipped to its ends.
 
     Args:
-        source: a path (pictures, TIFF of any bands, ``.npy``, ``.npz``, DICOM), a Pillow image, an array of shape
-            (H, W), (H, W, B) or (B, H, W), or a tensor of shape (H, W) or (B, H, W).
+        source: a path (pictures, TIFF of any bands, ``.npy``, ``.npz``, DICOM; of signals also CSV and WAV, of volumes
+            NIfTI and a folder of slices), a Pillow image, an array of shape
+            ``space``, ``(*space, B)`` or ``(B, *space)``, or a tensor of shape ``space`` or ``(B, *space)``.
         scale: of the model, one pair of ends a channel.
+        axes: of the model's input besides the channels: 1 of a signal, 2 of an image, 3 of a volume.
 
     Raises:
         PhotoError: what cannot be read, has other bands than the model, numbers that are not finite, or numbers
@@ -93,23 +124,26 @@ def read_bands(source: PhotoSource, scale: Scale) -> Bands:
         [[[0.0, 0.5], [1.0, 0.25]]]
     """
     channels = len(scale.limits)
-    found = stored(source, channels, declared=not scale.photographs)
-    values, said = _channels(found, channels, scale)
+    found = stored(source, channels, declared=not scale.photographs, axes=axes)
+    values, said = _channels(found, channels, scale, axes)
     pixels, clipped = _shares(values, found, scale)
-    size = (int(pixels.shape[1]), int(pixels.shape[2]))
-    return Bands(pixels, found.geometry or Affine.scaling(size, size), (*found.notes, *said, *clipped))
+    geometry = found.geometry
+    if geometry is None and axes == 2:
+        size = (int(pixels.shape[1]), int(pixels.shape[2]))
+        geometry = Affine.scaling(size, size)
+    return Bands(pixels, geometry, (*found.notes, *said, *clipped), found.coordinates)
 
 
-def _channels(found: Stored, channels: int, scale: Scale) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+def _channels(found: Stored, channels: int, scale: Scale, axes: int) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """The bands that are the model's channels, float32 in units of the file, of photographs in shares of white."""
-    values = found.bands(channels)
+    values = found.bands(channels, axes)
     count = len(values)
     if count == channels:
         return _numbers(values, found, scale), ()
-    if count == 1 and channels == 3:
+    if count == 1 and channels == 3 and axes == 2:
         return _numbers(values, found, scale).repeat(3, axis=0), ()
     photograph = found.colour or count == 3 or (count == 4 and channels == 3)  # as arrays of photographs are read
-    if photograph and scale.photographs and channels in (1, 3) and count in (2, 3, 4):
+    if axes == 2 and photograph and scale.photographs and channels in (1, 3) and count in (2, 3, 4):
         numbers = _numbers(values, found, scale)
         if count in (2, 4):  # what is transparent is shown on white
             numbers = numbers[:-1] * numbers[-1:] + (1 - numbers[-1:])
@@ -121,8 +155,8 @@ def _channels(found: Stored, channels: int, scale: Scale) -> tuple[NDArray[np.fl
     wanted = "1 channel" if channels == 1 else f"{channels} channels"
     has = "1 band" if count == 1 else f"{count} bands"
     raise PhotoError(
-        f"{found.where} has {has} and the model takes {wanted}; give an array of shape ({channels}, H, W) with the "
-        "bands in the order of its training data"
+        f"{found.where} has {has} and the model takes {wanted}; give an array of shape ({channels}, {_AXES[axes]}) "
+        "with the bands in the order of its training data"
     )
 
 
@@ -152,8 +186,10 @@ def _numbers(values: NDArray[np.generic], found: Stored, scale: Scale) -> NDArra
     return numbers
 
 
-def _shares(values: NDArray[np.float32], found: Stored, scale: Scale) -> tuple[Float[Tensor, "C H W"], tuple[str, ...]]:
-    ends = np.asarray(scale.limits, np.float32)[:, :, None, None]
+def _shares(
+    values: NDArray[np.float32], found: Stored, scale: Scale
+) -> tuple[Float[Tensor, "C *space"], tuple[str, ...]]:
+    ends = np.asarray(scale.limits, np.float32).reshape(-1, 2, *(1,) * (values.ndim - 1))
     shares = values if scale.photographs else (values - ends[:, 0]) / (ends[:, 1] - ends[:, 0])
     outside, notes = float(((shares < 0) | (shares > 1)).mean()), []
     if outside:

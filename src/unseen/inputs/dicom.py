@@ -74,11 +74,11 @@ def _image(data: Any, path: Path, frames: int, declared: bool, pydicom: Any) -> 
     inverted, order = kind == "MONOCHROME1", "first" if frames > 1 else "last"
     if declared:
         return Stored(values, str(path), order, inverted=inverted)
-    shown, notes = _windowed(values, data, path)
+    shown, notes = windowed(values, data, path)
     return Stored(shown, str(path), order, inverted=inverted, notes=notes)
 
 
-def _windowed(values: NDArray[np.float32], data: Any, path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+def windowed(values: NDArray[np.float32], data: Any, path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """What is displayed, in [0, 1]."""
     window = [_first(data.get(name)) for name in ("WindowCenter", "WindowWidth")]
     if window[0] is None or window[1] is None:

@@ -15,8 +15,8 @@ Radius = Annotated[float, Share("how far the pixels of nearby photographs move a
 
 
 def noisy(
-    image: Float[Tensor, "C H W"], radius: float, count: int, generator: torch.Generator
-) -> Iterator[Float[Tensor, "C H W"]]:
+    image: Float[Tensor, "C *space"], radius: float, count: int, generator: torch.Generator
+) -> Iterator[Float[Tensor, "C *space"]]:
     """The photograph with uniform noise of the L∞ ball of this radius, clamped to [0, 1], ``count`` times."""
     for _ in range(count):
         noise = torch.rand(image.shape, generator=generator, dtype=torch.float32) * 2 - 1

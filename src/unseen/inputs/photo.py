@@ -31,8 +31,8 @@ SUFFIXES = tuple(f".{kind}" for kind in ("avif", "bmp", "gif", "jfif", "jp2", "j
 SUFFIXES += (".pnm", ".ppm", ".tif", ".tiff", ".webp")
 """What counts as a photograph when a folder is searched."""
 
-DATA_SUFFIXES = (".npy", ".npz", ".dcm", ".dicom")
-"""Files of numbers that are no pictures; they count where a folder holds no photograph."""
+DATA_SUFFIXES = (".npy", ".npz", ".dcm", ".dicom", ".csv", ".tsv", ".wav", ".nii", ".nii.gz")
+"""How files of numbers end that are no pictures; they count where a folder holds no photograph."""
 
 _STRIP = 10_000_000  # pixels brought to 8 bits at a time
 
@@ -152,7 +152,7 @@ def is_rounded(source: PhotoSource) -> bool:
 def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     """Files as they are given, folders as the photographs directly inside them, sorted by name.
 
-    A folder without photographs stands for its arrays (``.npy``, ``.npz``) and DICOM files.
+    A folder without photographs stands for its files of numbers: arrays, tables, sounds, DICOM and NIfTI.
 
     Whether a file exists and is a photograph is found when it is opened, so that one bad file does not stop the
     others.
@@ -192,7 +192,7 @@ def _photos_inside(folder: Path) -> list[Path]:
         raise PhotoError(f"folder {folder} cannot be read: {error.strerror}") from None
     files = [p for p in names if p.name[0] != "." and p.is_file()]
     for suffixes in (SUFFIXES, DATA_SUFFIXES):
-        photos = [p for p in files if p.suffix.lower() in suffixes]
+        photos = [p for p in files if p.name.lower().endswith(suffixes)]
         if photos:
             return photos
     raise PhotoError(f"folder {folder} holds no photographs ({' '.join(SUFFIXES)}), nor {' '.join(DATA_SUFFIXES)}")

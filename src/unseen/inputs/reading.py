@@ -12,10 +12,15 @@ from PIL import Image
 from torch import Tensor
 
 from unseen.errors import PhotoError
-from unseen.inputs import arrays, dicom, tiff
+from unseen.inputs import arrays, dicom, sound, tables, tiff, volumes
 from unseen.inputs.opening import check_file, open_turned
 from unseen.inputs.photo import DATA_SUFFIXES, PhotoSource
 from unseen.inputs.stored import Stored
+
+TABLES = (".csv", ".tsv")
+"""How the names of tables end."""
+
+SOUND = ".wav"
 
 
 def is_data(source: PhotoSource) -> bool:
@@ -23,16 +28,17 @@ def is_data(source: PhotoSource) -> bool:
     if not isinstance(source, str | PathLike):
         return False
     path = Path(source)
-    return path.suffix.lower() in DATA_SUFFIXES or (path.is_file() and dicom.is_dicom(path))
+    return path.name.lower().endswith(DATA_SUFFIXES) or (path.is_file() and dicom.is_dicom(path))
 
 
-def stored(source: PhotoSource, channels: int, *, declared: bool) -> Stored:
+def stored(source: PhotoSource, channels: int, *, declared: bool, axes: int = 2) -> Stored:
     """The numbers of anything that holds some.
 
     Args:
         source: see :func:`unseen.inputs.bands.read_bands`.
         channels: of the model, which tell pages from bands and the first axis from the last.
         declared: whether the model declares a range, so that numbers are wanted in their own unit.
+        axes: of the model's input besides its channels.
 
     Raises:
         PhotoError: it cannot be read.
@@ -50,8 +56,16 @@ def stored(source: PhotoSource, channels: int, *, declared: bool) -> Stored:
             f"a {type(source).__name__} is not an input; give a path, a Pillow image, an array or a tensor"
         )
     path = Path(source)
+    if axes == 3 and path.is_dir():
+        return volumes.read_stack(path, declared=declared)
     check_file(path)
     suffix = path.suffix.lower()
+    if suffix in TABLES:
+        return tables.read(path, channels, axes)
+    if suffix == SOUND:
+        return sound.read(path)
+    if path.name.lower().endswith(volumes.NIFTI):
+        return volumes.read_nifti(path)
     if suffix in (".npy", ".npz"):
         return arrays.read(path)
     if dicom.is_dicom(path) or suffix in DATA_SUFFIXES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil
 from typing import Annotated
@@ -30,3 +31,29 @@ def smoothing(length: int, width: float) -> Float[Tensor, "L L"]:
     distance = (position[:, None] - position).abs()
     weights = torch.where(distance <= ceil(3 * width), torch.exp(-0.5 * (distance / width) ** 2), 0.0)
     return weights / weights.sum(1, keepdim=True)
+
+
+def smoothed(values: Float[Tensor, "..."], axes: int, width: float) -> Float[Tensor, "..."]:
+    """Values smoothed along each of their last axes, in their own dtype; see :func:`smoothing`."""
+    matrices = [smoothing(side, width).to(values) for side in values.shape[values.ndim - axes :]]
+    return along_axes(values, matrices)
+
+
+def along_axes(values: Float[Tensor, "..."], matrices: Sequence[Float[Tensor, "_ _"]]) -> Float[Tensor, "..."]:
+    """A matrix applied along each of the last axes, one after the other from the front.
+
+    Args:
+        values: of any shape with at least as many axes as there are matrices.
+        matrices: one an axis, shape (new length, length).
+
+    Returns:
+        The last axes with their new lengths.
+    """
+    for axis, matrix in enumerate(matrices, start=-len(matrices)):
+        if axis == -1:
+            values = values @ matrix.T
+        else:
+            rest = values.shape[axis + 1 :]
+            values = matrix @ values.flatten(axis + 1)
+            values = values.reshape(*values.shape[:-1], *rest)
+    return values

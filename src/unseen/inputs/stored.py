@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseen.errors import PhotoError
+from unseen.inputs.coordinates import Coordinates
 from unseen.inputs.geometry import Affine
 from unseen.inputs.opening import MAX_BYTES
+
+_SHAPES = {
+    1: "(L,), (L, channels) or (channels, L)",
+    2: "(H, W), (H, W, bands) or (bands, H, W)",
+    3: "(D, H, W), (D, H, W, channels) or (channels, D, H, W)",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,13 +25,15 @@ class Stored:
     """What was given, as numbers.
 
     Attributes:
-        values: shape (H, W), (H, W, B) or (B, H, W), of any type of numbers.
+        values: of any type of numbers, shape ``space``, ``(*space, B)`` or ``(B, *space)``; of images (H, W),
+            (H, W, B) or (B, H, W).
         where: what it is called in messages.
         order: where the bands are: ``"last"``, ``"first"``, or ``"either"`` where nobody said.
         colour: whether three or four bands are the red, green and blue, and the alpha, of a photograph.
         inverted: whether high numbers mean dark, as in DICOM's MONOCHROME1.
         geometry: from pixels of the file as it is displayed to pixels of the values; ``None`` if they are the same.
         notes: what the reader of an explanation must know of how it was read.
+        coordinates: where samples or voxels lie, if that is known.
     """
 
     values: NDArray[Any]
@@ -34,26 +43,29 @@ class Stored:
     inverted: bool = False
     geometry: Affine | None = None
     notes: tuple[str, ...] = ()
+    coordinates: Coordinates | None = None
 
-    def bands(self, channels: int) -> NDArray[Any]:
-        """The values with the bands first, shape (B, H, W); which axis they are is told by a model's channels.
+    def bands(self, channels: int, axes: int = 2) -> NDArray[Any]:
+        """The values with the bands first, shape ``(B, *space)``; which axis they are is told by a model's channels.
+
+        Args:
+            channels: of the model.
+            axes: of its input besides the channels.
 
         Raises:
-            PhotoError: neither two nor three axes, or a picture that is refused for its size.
+            PhotoError: another number of axes, with bands or without.
         """
-        values = self.values[None] if self.values.ndim == 2 else self.values
-        if values.ndim != 3:
-            raise PhotoError(
-                f"{self.where} has shape {self.values.shape}; expected (H, W), (H, W, bands) or (bands, H, W)"
-            )
-        if self.values.ndim == 3 and self._bands_last(channels):
+        values = self.values[None] if self.values.ndim == axes else self.values
+        if values.ndim != axes + 1:
+            raise PhotoError(f"{self.where} has shape {self.values.shape}; expected {_SHAPES[axes]}")
+        if self.values.ndim == axes + 1 and self._bands_last(channels):
             values = np.moveaxis(values, -1, 0)
         return values
 
     def _bands_last(self, channels: int) -> bool:
         if self.order != "either":
             return self.order == "last"
-        first, last = int(self.values.shape[0]), int(self.values.shape[2])
+        first, last = int(self.values.shape[0]), int(self.values.shape[-1])
         if channels in (first, last):
             return last == channels
         return last <= first  # there are fewer bands than rows

@@ -17,7 +17,7 @@ from unseen.system.options import Count
 Seed = Annotated[int, Count("what all random numbers follow from", 0, 2**63 - 1)]
 
 
-def stream_of(image: Float[Tensor, "C H W"], seed: int) -> torch.Generator:
+def stream_of(image: Float[Tensor, "C *space"], seed: int) -> torch.Generator:
     """A generator whose numbers follow from the photograph's pixels and the seed alone."""
     content = blake2b(image.contiguous().cpu().numpy().tobytes(), digest_size=7, key=str(seed).encode())
     return torch.Generator().manual_seed(int.from_bytes(content.digest(), "big"))

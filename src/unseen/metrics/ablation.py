@@ -42,7 +42,7 @@ class TopKAblation(MaskMetric):
         Share("how much of the photograph stays visible; ties are broken at random by the case's seed", ends="()"),
     ] = 0.3
 
-    def masks(self, case: Case) -> Bool[Tensor, "1 H W"]:
+    def masks(self, case: Case) -> Bool[Tensor, "1 *space"]:
         """The top of the ranking, at least one pixel."""
         return rank(case.saliency, seed=case.seed).prefix(ceil(self.share * case.saliency.numel()))[None]
 

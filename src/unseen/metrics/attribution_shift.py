@@ -46,7 +46,7 @@ def attribution_shift(before: Float[Tensor, " V"], after: Float[Tensor, " V"]) -
     return 1.0 if found != found else 1 - found
 
 
-def means_over(squares: Int[Tensor, "H W"], saliency: Float[Tensor, "H W"]) -> Float[Tensor, " V"]:
+def means_over(squares: Int[Tensor, "*space"], saliency: Float[Tensor, "*space"]) -> Float[Tensor, " V"]:
     """The mean of a map over each numbered square, float64.
 
     Args:

@@ -24,7 +24,7 @@ from unseen.system.options import Options
 Explainer = Callable[[Classifier, Tensor, int], Tensor]
 """A method with its parameters, removal and seed.
 
-It takes a classifier, an image of shape (C, H, W) in [0, 1] and a class, and gives the saliency, (H, W).
+It takes a classifier, an image of shape ``(C, *space)`` in [0, 1] and a class, and gives the saliency, ``space``.
 """
 
 
@@ -33,13 +33,13 @@ class Case:
     """One map to be judged.
 
     Args:
-        saliency: signed and unscaled, larger means more responsible, float32 of shape (H, W).
+        saliency: signed and unscaled, larger means more responsible, float32 of shape ``space``.
         target: class index that the map explains.
         masked: the photograph, hidden by the removal that judges; it need not be the one that the map was made with.
         explainer: who made the map, for metrics that ask again; ``None`` if the map is all there is.
-        annotation: the object's pixels, bool of shape (H, W); ``None`` if nobody drew it.
-        others: gives photographs at the model's resolution, (C, H, W) in [0, 1], in an order of their own, for metrics
-            that compose several; ``None`` if there are none.
+        annotation: the object's pixels, bool of shape ``space``; ``None`` if nobody drew it.
+        others: gives photographs at the model's resolution, ``(C, *space)`` in [0, 1], in an order of their own, for
+            metrics that compose several; ``None`` if there are none.
         seed: random seed.
 
     Raises:
@@ -72,7 +72,7 @@ class Case:
         return self.masked.classifier
 
     @property
-    def image(self) -> Float[Tensor, "C H W"]:
+    def image(self) -> Float[Tensor, "C *space"]:
         """The photograph, in [0, 1]."""
         return self.masked.image
 
@@ -81,8 +81,8 @@ class Case:
         return torch.Generator().manual_seed(self.seed)
 
     def explained(
-        self, image: Float[Tensor, "C H W"], classifier: Classifier | None = None, target: int | None = None
-    ) -> Float[Tensor, "H W"]:
+        self, image: Float[Tensor, "C *space"], classifier: Classifier | None = None, target: int | None = None
+    ) -> Float[Tensor, "*space"]:
         """The method's map of another image, or of another classifier; for the same class unless another is named.
 
         Raises:
@@ -92,7 +92,7 @@ class Case:
             raise NotApplicableError("this metric asks the method again, but only its map was given; give an explainer")
         return self.explainer(classifier or self.classifier, image, self.target if target is None else target)
 
-    def annotated(self) -> Bool[Tensor, "H W"]:
+    def annotated(self) -> Bool[Tensor, "*space"]:
         """The object's pixels.
 
         Raises:
@@ -122,7 +122,7 @@ class MaskMetric(Options, ABC):
     """
 
     @abstractmethod
-    def masks(self, case: Case) -> Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]:
+    def masks(self, case: Case) -> Float[Tensor, "N *space"] | Bool[Tensor, "N *space"]:
         """What is asked: masks, 1 = visible."""
 
     @abstractmethod

@@ -21,7 +21,7 @@ from unseen.metrics.similarity import pearson
 from unseen.metrics.soft import min_max
 
 
-def coherency(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"]) -> float:
+def coherency(before: Float[Tensor, "*space"], after: Float[Tensor, "*space"]) -> float:
     """(ρ + 1) / 2 of the maps of the full photograph and of the one seen through its map, in [0, 1].
 
     NaN if the first map is constant; 0 if only the second is, as in the authors' code.
@@ -32,7 +32,7 @@ def coherency(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"]) -> floa
     return (correlation + 1) / 2 if correlation == correlation else 0.0
 
 
-def complexity(saliency: Float[Tensor, "H W"]) -> float:
+def complexity(saliency: Float[Tensor, "*space"]) -> float:
     """L1 norm of the min–max scaled map over its pixels, in [0, 1]; NaN if the map is constant."""
     return float("nan") if _constant(saliency) else float(min_max(saliency.double()).mean())
 
@@ -105,7 +105,7 @@ class Adcc:
         return adcc(Coherency()(case), Complexity()(case), AverageDrop()(case))
 
 
-def seen_through(case: Case) -> Float[Tensor, "H W"] | None:
+def seen_through(case: Case) -> Float[Tensor, "*space"] | None:
     """The map as a soft mask; ``None`` if it is constant, and has no scale.
 
     Raises:

@@ -44,7 +44,7 @@ class AlongRanking(MaskMetric):
     hides: ClassVar[bool]
     """Whether the pixels are hidden along the ranking, and not shown."""
 
-    def masks(self, case: Case) -> Bool[Tensor, "N H W"]:
+    def masks(self, case: Case) -> Bool[Tensor, "N *space"]:
         """One for each of :func:`sizes`; ties of the map are broken at random by the case's seed."""
         visible = rank(case.saliency, seed=case.seed).prefixes(sizes(case.saliency.numel(), self.steps))
         return ~visible if self.hides else visible

@@ -61,7 +61,7 @@ class SoftlyShown(MaskMetric):
     def difference(self, full: Float[Tensor, " N"], shown: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
         """The same of two values that are no probabilities, of which no share means anything; in their unit."""
 
-    def masks(self, case: Case) -> Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]:
+    def masks(self, case: Case) -> Float[Tensor, "N *space"] | Bool[Tensor, "N *space"]:
         """All of the photograph, and what the map shows of it."""
         views = soft_views(case, min_max(case.saliency), self.levels)
         return torch.cat([torch.ones_like(views[:1]), views])

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from unseen.classifier.scores import Score, Scores
 from unseen.explainers.hiding.windows import hiding
+from unseen.inputs.space import Space, side_of
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
 from unseen.system.options import Count, Meaning, Share
@@ -52,10 +53,12 @@ def infidelity(sums: Float[Tensor, " N"], drops: Float[Tensor, " N"], form: Infi
     return float((beta * one - other).square().mean())
 
 
-def patches(shape: tuple[int, int], side: int) -> Int[Tensor, "H W"]:
+def patches(shape: Space, side: int) -> Int[Tensor, "*space"]:
     """Numbers of square patches, row by row; the last of a row or column may be smaller, int64."""
-    rows, columns = (torch.arange(length) // side for length in shape)
-    return rows[:, None] * (int(columns[-1]) + 1) + columns
+    numbers = torch.zeros((), dtype=torch.long)
+    for length in shape:
+        numbers = numbers[..., None] * -(-length // side) + torch.arange(length) // side
+    return numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +114,7 @@ class SensitivityN(_Drops):
 
     def masks(self, case: Case) -> Tensor:
         """See :meth:`MaskMetric.masks`: the photograph, then one mask for each subset."""
-        features = patches(case.masked.shape, max(1, round(self.patch * min(case.masked.shape))))
+        features = patches(case.masked.shape, side_of(self.patch, case.masked.shape))
         total = int(features.max()) + 1
         count = min(max(1, round(self.n * total)), total - 1)
         generator = case.generator()
@@ -161,10 +164,10 @@ class Infidelity(_Drops):
     def masks(self, case: Case) -> Tensor:
         """See :meth:`MaskMetric.masks`: the photograph, then one mask for each square."""
         shape = case.masked.shape
-        side = max(1, round(self.side * min(shape)))
+        side = side_of(self.side, shape)
         generator = case.generator()
-        tops, lefts = (torch.randint(n - side + 1, (self.samples,), generator=generator).tolist() for n in shape)
-        squares = hiding([(top, left, side) for top, left in zip(tops, lefts, strict=True)], shape)
+        corners = [torch.randint(n - side + 1, (self.samples,), generator=generator).tolist() for n in shape]
+        squares = hiding([(corner, side) for corner in zip(*corners, strict=True)], shape)
         return torch.cat([torch.ones(1, *shape, dtype=torch.float32), squares]).bool()
 
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "N K"]) -> float:

@@ -24,6 +24,7 @@ from unseen.classifier.outputs.derived import Scored
 from unseen.classifier.outputs.logits import Logits
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.inputs.photo import PhotoSource
+from unseen.inputs.space import check_axes
 from unseen.inputs.streams import stream_of
 from unseen.metrics.case import Case, Explainer
 from unseen.metrics.localisation import localisation_energy
@@ -217,6 +218,9 @@ class _OnGrid(Options):
 
     def drawn(self, case: Case, size: Size) -> tuple[PhotographGrid, int]:
         """The case's photograph among others, and its cell."""
+        check_axes(
+            "a grid of photographs", (2,), case.masked.shape, "judge by 'deletion' or another metric of one input"
+        )
         stream = stream_of(case.image, case.seed)
         others = _companions(case, self.cells**2 - 1, self.confidence)
         cell = int(torch.randint(self.cells**2, (1,), generator=stream))

@@ -20,7 +20,9 @@ from unseen.metrics.pixel_level import activated
 from unseen.system.options import Count, Number, Options, Share
 
 
-def pointing_game(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], tolerance: float = 15) -> float:
+def pointing_game(
+    saliency: Float[Tensor, "*space"], annotation: Bool[Tensor, "*space"], tolerance: float = 15
+) -> float:
     """Whether the map's maximum lies on the object, or at most ``tolerance`` pixels (Euclidean) from it.
 
     Args:
@@ -38,13 +40,15 @@ def pointing_game(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"
     return float(hits.double().mean())
 
 
-def localisation_energy(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"]) -> float:
+def localisation_energy(saliency: Float[Tensor, "*space"], annotation: Bool[Tensor, "*space"]) -> float:
     """The share of the positive saliency that lies on the object; NaN where nothing is positive."""
     positive = saliency.double().clamp(min=0)
     return float(positive[annotation.to(positive.device)].sum() / positive.sum())
 
 
-def rank_accuracy(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], pixels: int | None = None) -> float:
+def rank_accuracy(
+    saliency: Float[Tensor, "*space"], annotation: Bool[Tensor, "*space"], pixels: int | None = None
+) -> float:
     """The share of the highest pixels that lies on the object.
 
     Args:
@@ -65,7 +69,7 @@ def rank_accuracy(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"
 
 
 def intersection_over_union(
-    saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], threshold: float | None = 0.3
+    saliency: Float[Tensor, "*space"], annotation: Bool[Tensor, "*space"], threshold: float | None = 0.3
 ) -> float:
     """The object's overlap with the part P of the map above ``threshold`` times its maximum, over their union.
 
@@ -82,7 +86,9 @@ def intersection_over_union(
     return float((hits / (shown + int(annotation.sum()) - hits)).max())
 
 
-def f1_score(saliency: Float[Tensor, "H W"], annotation: Bool[Tensor, "H W"], threshold: float | None = 0.3) -> float:
+def f1_score(
+    saliency: Float[Tensor, "*space"], annotation: Bool[Tensor, "*space"], threshold: float | None = 0.3
+) -> float:
     """2·precision·recall / (precision + recall) of the object's pixels, of which the map shows a part.
 
     It is of the object's class alone, not averaged with the background's, and equals 2·IoU / (1 + IoU).

@@ -26,6 +26,7 @@ from torch import Tensor
 from unseen.classifier.adam import Adam
 from unseen.classifier.differentiation import differentiated
 from unseen.errors import NotApplicableError
+from unseen.inputs.space import check_axes
 from unseen.metrics.case import Case
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, Meaning, Options, Share
@@ -44,8 +45,8 @@ class Composite:
     """A background with patches of known effect.
 
     Attributes:
-        image: background with both patches (``single``: with m only), in [0, 1], shape (C, H, W).
-        regions: the pixels of m and n, bool of shape (2, H, W); under ``single`` nothing was done to those of n.
+        image: background with both patches (``single``: with m only), in [0, 1], shape ``(C, *space)``.
+        regions: the pixels of m and n, bool of shape ``(2, *space)``; under ``single`` nothing was done to those of n.
         classes: a and b.
         raised: by how much m alone raises a's logit over the background, and n alone b's (not under ``single``).
         residuals: by name, how far each constraint is from holding, in logits.
@@ -89,11 +90,13 @@ def optimised_features(
         weight: of the constraints' squares.
 
     Raises:
-        NotApplicableError: the network cannot be differentiated.
+        NotApplicableError: the network cannot be differentiated, or sees no images.
     """
     stream = torch.Generator().manual_seed(int(np.random.SeedSequence(seed, spawn_key=(first,)).generate_state(1)[0]))
     background = torch.rand(masked.image.shape, generator=stream, dtype=torch.float32)
-    m, n = regions = _regions(masked.shape, stream)
+    check_axes("optimised features", (2,), masked.shape, "judge by 'deletion' or another metric that needs no patches")
+    height, width = masked.shape
+    m, n = regions = _regions((height, width), stream)
     (x,) = _logits(masked, background[None])
     drawn = int(torch.randint(len(x) - 1, (1,), generator=stream))
     a, b = first, drawn + (drawn >= first) if second is None else second
@@ -118,7 +121,7 @@ def optimised_features(
     return Composite(images[-1], regions, (a, b), tuple(map(float, rises(logits))), residuals)
 
 
-def share_on(saliency: Float[Tensor, "H W"], composite: Composite, patch: int) -> float:
+def share_on(saliency: Float[Tensor, "*space"], composite: Composite, patch: int) -> float:
     """Of the positive saliency on both patches, the share that lies on one; NaN where there is none on either."""
     inside = (saliency.double().clamp(min=0).cpu() * composite.regions).sum((1, 2))
     return float(inside[patch] / inside.sum())
@@ -191,13 +194,13 @@ class OptimisedFeatures(Options):
 
 def _optimised(
     masked: MaskedClassifier,
-    background: Float[Tensor, "C H W"],
+    background: Float[Tensor, "C *space"],
     logits: Float[Tensor, " K"],
-    shown: Bool[Tensor, "N H W"],
+    shown: Bool[Tensor, "N *space"],
     loss: Callable[[Tensor], Tensor],
     steps: int,
     rate: float,
-) -> Float[Tensor, "N C H W"]:
+) -> Float[Tensor, "N C *space"]:
     """The background, whose logits are given, with those pixels that each image shows optimised for one loss of all.
 
     Images that the loss ties together may come in different batches, so its slopes are those at the step before.
@@ -227,7 +230,7 @@ def _optimised(
     return torch.where(shown[:, None], patch, background)
 
 
-def _logits(masked: MaskedClassifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
+def _logits(masked: MaskedClassifier, images: Float[Tensor, "N C *space"]) -> Float[Tensor, "N K"]:
     return torch.cat(
         list(masked.in_batches(len(images), lambda first, last: masked.classifier.logits(images[first:last])))
     )

@@ -9,7 +9,7 @@ from unseen.metrics.case import Case
 from unseen.removal.deactivation.masked_model import masked_model
 
 
-def partial_map(case: Case, visible: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"]:
+def partial_map(case: Case, visible: Bool[Tensor, "*space"]) -> Float[Tensor, "*space"]:
     """The method's map with the rest hidden by the case's removal.
 
     A removal that paints gives the picture that is explained. One that follows the pass through the network makes a

@@ -56,7 +56,7 @@ class PixelLevel(MaskMetric):
         """The metric whose value is divided."""
         return cast(Metric, METRICS.create(self.of))
 
-    def masks(self, case: Case) -> Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]:
+    def masks(self, case: Case) -> Float[Tensor, "N *space"] | Bool[Tensor, "N *space"]:
         """Those of the metric; none if it does not ask by masks alone."""
         if isinstance(self.metric, MaskMetric):
             return self.metric.masks(case)
@@ -69,7 +69,7 @@ class PixelLevel(MaskMetric):
         return of_image / pixels if pixels else float("nan")
 
 
-def activated(saliency: Float[Tensor, "H W"], threshold: float = 0.3) -> Bool[Tensor, "H W"]:
+def activated(saliency: Float[Tensor, "*space"], threshold: float = 0.3) -> Bool[Tensor, "*space"]:
     """Pixels above that share of the map's maximum (equation 8); none where the maximum is not positive."""
     top = saliency.max()
     return (saliency > threshold * top) & (top > 0)

@@ -44,7 +44,7 @@ class Stage:
 
 def randomisation_curve(
     explain: Callable[[Classifier], Tensor],
-    saliency: Float[Tensor, "H W"],
+    saliency: Float[Tensor, "*space"],
     redrawn: Redrawn,
     *,
     order: LayerOrder = "top-down",
@@ -55,7 +55,7 @@ def randomisation_curve(
     """How like the trained network's map the map of a network with new layers is, stage by stage.
 
     Args:
-        explain: a classifier → its map (H, W) of the photograph.
+        explain: a classifier → its map ``space`` of the photograph.
         saliency: the map of the trained network.
         redrawn: the copy whose layers are drawn anew; it is as it was afterwards.
         order: cascading ``top-down`` from the logits or ``bottom-up`` from the photograph, where new layers stay new;

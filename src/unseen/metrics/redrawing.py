@@ -32,7 +32,7 @@ class Redrawn:
 
     Args:
         classifier: whose network is copied.
-        image: a photograph, shape (C, H, W), that shows which layers run.
+        image: a photograph, shape ``(C, *space)``, that shows which layers run.
         seed: of all values.
 
     Raises:
@@ -40,7 +40,7 @@ class Redrawn:
         NotApplicableError: it has no layers with parameters.
     """
 
-    def __init__(self, classifier: Classifier, image: Float[Tensor, "C H W"], seed: int = 0) -> None:
+    def __init__(self, classifier: Classifier, image: Float[Tensor, "C *space"], seed: int = 0) -> None:
         try:
             self._network = copy.deepcopy(classifier.model)
         except Exception as error:  # a network that cannot be copied fails in any way it likes
@@ -82,7 +82,7 @@ class Redrawn:
             tensor.copy_(trained)
 
 
-def executed(classifier: Classifier, image: Float[Tensor, "C H W"]) -> dict[str, nn.Module]:
+def executed(classifier: Classifier, image: Float[Tensor, "C *space"]) -> dict[str, nn.Module]:
     """Modules with parameters of their own on which the logits depend, in the order in which they begin to run.
 
     One whose parameters are used without calling it comes after the module before it in the order of registration.

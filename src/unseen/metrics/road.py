@@ -21,7 +21,7 @@ RoadOrder = Literal["combined", "morf", "lerf"]
 RoadScore = Literal["kept", "probability"]
 
 
-def removals(saliency: Float[Tensor, "H W"], steps: int, *, least: bool, seed: int = 0) -> Bool[Tensor, "N H W"]:
+def removals(saliency: Float[Tensor, "*space"], steps: int, *, least: bool, seed: int = 0) -> Bool[Tensor, "N *space"]:
     """What is visible when 1/(steps+1), 2/(steps+1), … of the pixels are hidden.
 
     Args:

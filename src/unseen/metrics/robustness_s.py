@@ -37,12 +37,12 @@ class Change:
 
     Attributes:
         epsilon: its norm, in units of pixels in [0, 1]; infinite if none was found.
-        delta: the change itself, shape (C, H, W), 0 outside the region; ``None`` if none was found.
+        delta: the change itself, shape ``(C, *space)``, 0 outside the region; ``None`` if none was found.
         evaluations: passes spent; all but the last few went forward and backward.
     """
 
     epsilon: float
-    delta: Float[Tensor, "C H W"] | None
+    delta: Float[Tensor, "C *space"] | None
     evaluations: int
 
     @property
@@ -54,7 +54,7 @@ class Change:
 def smallest_change(
     masked: MaskedClassifier,
     target: int,
-    region: Bool[Tensor, "H W"],
+    region: Bool[Tensor, "*space"],
     *,
     norm: Norm = "l2",
     steps: int = 8,
@@ -113,7 +113,7 @@ def smallest_change(
 
 @dataclass(frozen=True, eq=False)
 class _Attack:
-    """Changes of the photograph inside the region, shape (N, C, H, W), and what the network says of them."""
+    """Changes of the photograph inside the region, shape ``(N, C, *space)``, and what the network says of them."""
 
     masked: MaskedClassifier
     target: int
@@ -121,8 +121,8 @@ class _Attack:
     norm: Norm
 
     def __call__(self, radii: Tensor, towards: Tensor, steps: int) -> tuple[Tensor | None, int]:
-        """The change of the smallest radius that works, shape (1, C, H, W), if any does; how many before it do not."""
-        radius = radii.to(towards)[:, None, None, None]
+        """The change of the smallest radius that works, ``(1, C, *space)``, if any does; how many before it do not."""
+        radius = self.column(radii)
         changes = self.projected(towards / self.size(towards) * radius, radius)
         found, failing = None, len(radii)
         for step in range(1, steps + 1):
@@ -144,7 +144,7 @@ class _Attack:
         low, high = 0.0, 1.0
         for _ in range(_SHORTENINGS):
             lengths = torch.linspace(low, high, _RADII + 2, dtype=torch.float64)[1:-1]
-            margins, _ = self.margins(change * lengths.to(change)[:, None, None, None], slopes=False)
+            margins, _ = self.margins(change * self.column(lengths), slopes=False)
             working = lengths[(margins < 0).cpu()].tolist()
             high = min([high, *working])
             low = max([low, *lengths[lengths < high].tolist()])
@@ -183,10 +183,15 @@ class _Attack:
         return (self.masked.pixels + changes).clamp(0, 1) - self.masked.pixels
 
     def size(self, changes: Tensor) -> Tensor:
-        """The norm of each, shape (N, 1, 1, 1)."""
+        """The norm of each, shape (N, 1, 1, …)."""
         if self.norm == "linf":
-            return changes.abs().amax((1, 2, 3), keepdim=True)
-        return changes.square().sum((1, 2, 3), keepdim=True).sqrt()
+            return changes.abs().amax(tuple(range(1, changes.ndim)), keepdim=True)
+        return changes.square().sum(tuple(range(1, changes.ndim)), keepdim=True).sqrt()
+
+    def column(self, numbers: Tensor) -> Tensor:
+        """One number for each change, shape (N, 1, 1, …)."""
+        pixels = self.masked.pixels
+        return numbers.to(pixels).reshape(-1, *(1,) * (pixels.ndim - 1))
 
 
 @dataclass(frozen=True)

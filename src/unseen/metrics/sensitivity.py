@@ -16,15 +16,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.inputs.neighbourhood import Radius, noisy
+from unseen.inputs.space import Space
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
 from unseen.system.options import Count, Meaning, Options, Share
 
 
 def sensitivity(
-    saliency: Float[Tensor, "H W"],
-    others: Float[Tensor, "N H W"],
-    visible: Bool[Tensor, "N H W"] | None = None,
+    saliency: Float[Tensor, "*space"],
+    others: Float[Tensor, "N *space"],
+    visible: Bool[Tensor, "N *space"] | None = None,
     *,
     normalise: bool = False,
 ) -> Float[Tensor, " N"]:
@@ -38,11 +39,12 @@ def sensitivity(
     """
     x, y = saliency.double(), others.to(saliency.device).double()
     if normalise:
-        x, y = (maps / torch.linalg.vector_norm(maps, dim=(-2, -1), keepdim=True) for maps in (x, y))
+        space = tuple(range(-x.ndim, 0))
+        x, y = (maps / torch.linalg.vector_norm(maps, dim=space, keepdim=True) for maps in (x, y))
         y = y.nan_to_num()  # a map of zeros has no direction, and stays
     difference = x - y if visible is None else (x - y) * visible.to(x.device)
     norm = torch.linalg.vector_norm(x)
-    found: Tensor = torch.linalg.vector_norm(difference, dim=(1, 2)) / torch.where(norm > 0, norm, torch.nan)
+    found: Tensor = torch.linalg.vector_norm(difference.flatten(1), dim=1) / torch.where(norm > 0, norm, torch.nan)
     return found
 
 
@@ -92,12 +94,14 @@ class Sensitivity(Options):
         return float(found.mean() if self.statistic == "mean" else found.max())
 
 
-def windows(shape: tuple[int, int], share: float, count: int, generator: torch.Generator) -> Bool[Tensor, "N H W"]:
+def windows(shape: Space, share: float, count: int, generator: torch.Generator) -> Bool[Tensor, "N *space"]:
     """Masks that hide one window each, of this share of the area and the photograph's proportions, anywhere inside."""
-    rows, columns = (max(1, round(side * share**0.5)) for side in shape)
+    sides = [max(1, round(length * share ** (1 / len(shape)))) for length in shape]
     masks = torch.ones(count, *shape, dtype=torch.bool)
     for mask in masks:
-        top = int(torch.randint(shape[0] - rows + 1, (), generator=generator))
-        left = int(torch.randint(shape[1] - columns + 1, (), generator=generator))
-        mask[top : top + rows, left : left + columns] = False
+        within = []
+        for length, side in zip(shape, sides, strict=True):
+            start = int(torch.randint(length - side + 1, (), generator=generator))
+            within.append(slice(start, start + side))
+        mask[tuple(within)] = False
     return masks

@@ -22,7 +22,7 @@ _ROUNDING = 1e-9
 
 
 def similar(
-    one: Float[Tensor, "N H W"], other: Float[Tensor, "N H W"], by: Similarity, *, absolute: bool = False
+    one: Float[Tensor, "N *space"], other: Float[Tensor, "N *space"], by: Similarity, *, absolute: bool = False
 ) -> Float[Tensor, " N"]:
     """How alike the maps of each pair are, float64, at most 1.
 
@@ -36,7 +36,7 @@ def similar(
     return function(one.abs(), other.abs()) if absolute else function(one, other)
 
 
-def pearson(one: Float[Tensor, "N H W"], other: Float[Tensor, "N H W"]) -> Float[Tensor, " N"]:
+def pearson(one: Float[Tensor, "N *space"], other: Float[Tensor, "N *space"]) -> Float[Tensor, " N"]:
     """Linear correlation over pixels, float64 in [−1, 1]; NaN where either map is constant."""
     return correlation(one.flatten(1), other.flatten(1))
 
@@ -58,12 +58,12 @@ def correlation(one: Float[Tensor, "*N V"], other: Float[Tensor, "*N V"]) -> Flo
     return torch.where(flat[0] | flat[1], torch.nan, cosine.clamp(-1, 1))
 
 
-def spearman(one: Float[Tensor, "N H W"], other: Float[Tensor, "N H W"]) -> Float[Tensor, " N"]:
+def spearman(one: Float[Tensor, "N *space"], other: Float[Tensor, "N *space"]) -> Float[Tensor, " N"]:
     """Correlation of ranks over pixels, float64 in [−1, 1]; ties share their mean rank; NaN where a map is constant."""
     return pearson(_ranks(one), _ranks(other))
 
 
-def ssim(one: Float[Tensor, "N H W"], other: Float[Tensor, "N H W"]) -> Float[Tensor, " N"]:
+def ssim(one: Float[Tensor, "N *space"], other: Float[Tensor, "N *space"]) -> Float[Tensor, " N"]:
     """Structural similarity under Wang's Gaussian window (σ = 1.5, 11 pixels), float64 in [−1, 1].
 
     Each map is divided by its largest magnitude first, as in Adebayo et al.; the range of values is 1, or 2 for a pair

@@ -21,15 +21,15 @@ Levels = Annotated[
 ]
 
 
-def min_max(saliency: Float[Tensor, "H W"]) -> Float[Tensor, "H W"]:
+def min_max(saliency: Float[Tensor, "*space"]) -> Float[Tensor, "*space"]:
     """The map scaled linearly to [0, 1]; zeros where it is constant, for which there is no such scale."""
     low, high = saliency.aminmax()
     return (saliency - low) / (high - low) if high > low else torch.zeros_like(saliency)
 
 
 def soft_views(
-    case: Case, mask: Float[Tensor, "H W"], levels: int = LEVELS
-) -> Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]:
+    case: Case, mask: Float[Tensor, "*space"], levels: int = LEVELS
+) -> Float[Tensor, "N *space"] | Bool[Tensor, "N *space"]:
     """Masks whose mean answer stands for that to a soft mask, under the case's removal.
 
     Where the removal takes soft masks it is the mask itself, N = 1. Elsewhere (``ad``) it is its layer cake: a soft

@@ -22,13 +22,13 @@ from unseen.system.options import Meaning, Options, Share
 Keep = Annotated[float, Share("how much of the photograph stays visible", ends="()")]
 
 
-def attmask(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"], visible: Tensor) -> float:
+def attmask(before: Float[Tensor, "*space"], after: Float[Tensor, "*space"], visible: Tensor) -> float:
     """Mean squared difference of M ⊙ R(x) and R(x_rec), each divided by its largest magnitude (Eq. 62).
 
     Args:
         before: R(x), the map of the full photograph.
         after: R(x_rec), the map of the photograph with the rest hidden.
-        visible: M, bool or in [0, 1], shape (H, W).
+        visible: M, bool or in [0, 1], shape ``space``.
 
     Returns:
         In [0, 1] for maps without negative values, else at most 4; a map of zeros stays one.
@@ -37,7 +37,7 @@ def attmask(before: Float[Tensor, "H W"], after: Float[Tensor, "H W"], visible: 
     return float((shown - found).square().mean())
 
 
-def top_share(case: Case, keep: float) -> Bool[Tensor, "H W"]:
+def top_share(case: Case, keep: float) -> Bool[Tensor, "*space"]:
     """The pixels of the highest saliency, this share of all and at least one; ties fall by the case's seed."""
     ranking = rank(case.saliency.cpu(), seed=case.seed)
     return ranking.prefix(max(1, round(keep * len(ranking.order))))
@@ -88,7 +88,7 @@ class AccuracyPreservation(MaskMetric):
 
     keep: Keep = 0.25
 
-    def masks(self, case: Case) -> Bool[Tensor, "2 H W"]:
+    def masks(self, case: Case) -> Bool[Tensor, "2 *space"]:
         """The full photograph and its visible part."""
         return torch.stack([torch.ones(case.masked.shape, dtype=torch.bool), top_share(case, self.keep)])
 

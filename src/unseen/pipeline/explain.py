@@ -23,6 +23,7 @@ from unseen.explainers.method import Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.explanation import Explanation
 from unseen.inputs.photo import PhotoSource
+from unseen.inputs.space import check_axes
 from unseen.inputs.streams import Seed
 from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
 from unseen.removal import REMOVALS, Removal
@@ -108,7 +109,7 @@ def explain(
     request = Request.of(confidence=confidence, seed=seed, parts=parts, contrastive=contrastive, batch_size=batch_size)
     search, hide = METHODS.resolve(method), REMOVALS.resolve(removal)
     model = classifier_of(classifier)
-    check_black_box(model, search, hide)
+    check_applicable(model, search, hide)
     decision = decide(photo, model, target, batch_size=request.batch_size)
     with listening(progress, Path(photo).name if isinstance(photo, (str, PathLike)) else "photograph") as listener:
         return explain_decision(decision, search, hide, request, progress=listener)
@@ -129,7 +130,7 @@ def explain_decision(
     """
     began = time.perf_counter()
     model, image = decision.classifier, decision.image
-    check_black_box(model, method, removal)
+    check_applicable(model, method, removal)
     masked = removal.bind(model, image, batch_size=request.batch_size, progress=progress)
     findings = method(
         masked,
@@ -173,20 +174,23 @@ def explain_decision(
     )
 
 
-def check_black_box(classifier: Classifier, method: Method, removal: Removal) -> None:
-    """Refuse a method and a removal that look inside a model of which only the answers are known, before any work.
+def check_applicable(classifier: Classifier, method: Method, removal: Removal) -> None:
+    """Refuse a method and a removal that have no rule for the classifier's kind of input or model, before any work.
 
     Raises:
-        NotApplicableError: one of them does.
+        NotApplicableError: one of them has none for a signal or a volume, or looks inside a model of which only the
+            answers are known.
     """
+    who, space = f"method {METHODS.spec_of(method)!r}", classifier.preprocessing.size
+    check_axes(who, method.axes, space, "choose a method that has a rule, such as 'occlusion'")
+    removal.check_axes(space)
     if method.inside:
-        who = f"method {METHODS.spec_of(method)!r}"
         refuse_black_box(classifier.model, classifier.name, who, METHODS_THAT_ASK)
     removal.check_black_box(classifier)
 
 
 def explainer(method: Method, removal: Removal, seed: int = 0) -> Callable[[Classifier, Tensor, int], Tensor]:
-    """(classifier, image (C, H, W), class) → the map (H, W): what metrics call to ask a method again.
+    """(classifier, image ``(C, *space)``, class) → the map ``space``: what metrics call to ask a method again.
 
     A method whose map does not depend on the removal is asked under a plain fill, which every network takes.
     """

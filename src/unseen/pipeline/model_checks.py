@@ -208,7 +208,7 @@ def check_batches(subject: Subject) -> Found:
     """Whether the logits depend on the size of the batch by no more than rounding."""
     name = subject.classifier.name
     for size in SIZES:
-        rows = subject.classifier.logits(subject.image.expand(size, -1, -1, -1))
+        rows = subject.classifier.logits(subject.image.expand(size, *subject.image.shape))
         for number, row in enumerate(rows):
             if not subject.classifier.same(subject.logits, row):
                 change = float((row - subject.logits).abs().max())

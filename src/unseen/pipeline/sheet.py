@@ -6,12 +6,16 @@ import re
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import torch
+from torch import Tensor
+
 from unseen.classifier.decision import Decision
 from unseen.classifier.outputs.readings import told
 from unseen.errors import UnseenError
 from unseen.explanation import Explanation
 from unseen.explanation.plotting import columns, pixels
 from unseen.explanation.plotting.figures import headline_of
+from unseen.explanation.plotting.flat import BLANK, flat
 from unseen.explanation.plotting.page import (
     EDGE,
     FACT,
@@ -27,6 +31,7 @@ from unseen.explanation.plotting.page import (
     facts_line,
     wrapped,
 )
+from unseen.inputs.space import described
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,7 +94,7 @@ class Compared(Protocol):
 
 def sheet(compared: Compared) -> Figure:
     """Photograph and decision above; below, a column per method with its own colour scale, and a row per removal."""
-    image = compared.decision.image
+    image = _pictured(compared)
     made = [cell.explanation.provenance for cell in compared.cells if cell.explanation is not None]
     bands = pixels.bands_of(made[0]) if made else None
     across = range(len(compared.methods))
@@ -134,10 +139,20 @@ def sheet(compared: Compared) -> Figure:
     return page.figure
 
 
+def _pictured(compared: Compared) -> Tensor:
+    """What the model saw as a picture: a signal's curve and a volume's slices as of the first explanation."""
+    image = compared.decision.image
+    if image.ndim == 3:
+        return image
+    made = next((cell.explanation for cell in compared.cells if cell.explanation is not None), None)
+    return torch.ones(1, *BLANK) if made is None else flat(made).image
+
+
 def _said(compared: Compared) -> list[tuple[str, str]]:
     """What stands under the headline, each with its colour."""
     decision = compared.decision
-    height, width = decision.image.shape[1:]
+    space = decision.image.shape[1:]
+    sees = f"{space[1]} × {space[0]} pixels" if len(space) == 2 else f"a {described(space)}"
     done = [cell.explanation.provenance for cell in compared.cells if cell.explanation is not None]
     repeated = decision.evaluations * max(0, len(done) - 1)  # every cell counts the decision, which was made once
     unit = decision.classifier.outputs.unit
@@ -151,7 +166,7 @@ def _said(compared: Compared) -> list[tuple[str, str]]:
     lost = len(compared.failures)
     return [
         (facts, FACT),
-        (f"The model sees {width} × {height} pixels and says: {guesses}", FACT),
+        (f"The model sees {sees} and says: {guesses}", FACT),
         *((f"Note: {note}", NOTE) for note in decision.notes),
         *([(f"Note: {lost} of {len(compared.cells)} failed; the reason stands in its place", NOTE)] if lost else []),
     ]
@@ -202,10 +217,9 @@ def _draw(page: Page, cell: SheetCell, span: tuple[float, float] | None, place: 
     x, y, tall = place
     axes = page.axes(x, y - tall, _SIDE, tall, bare=True)
     if cell.explanation is not None:
-        shown = pixels.overlay(
-            cell.explanation.image, cell.explanation.saliency, span, pixels.bands_of(cell.explanation.provenance)
-        )
-        axes.imshow(shown, interpolation="nearest")
+        drawn = flat(cell.explanation)
+        bands = pixels.bands_of(cell.explanation.provenance)
+        axes.imshow(pixels.overlay(drawn.image, drawn.saliency, span, bands), interpolation="nearest")
         return
     axes.set_facecolor("#F4F1EE")
     lines = wrapped(str(cell.error), _SIDE - 2 * _INSIDE)

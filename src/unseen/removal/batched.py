@@ -21,7 +21,7 @@ def evaluate_batched(requests: Sequence[tuple[MaskedClassifier, Tensor]]) -> lis
     on the masked classifier that asked first.
 
     Args:
-        requests: masked classifiers, each with masks of shape (N, H, W); N may be 0.
+        requests: masked classifiers, each with masks of shape ``(N, *space)``; N may be 0.
 
     Raises:
         ParameterError: masks that a masked classifier refuses.
@@ -56,7 +56,7 @@ def _evaluated(queue: Sequence[tuple[MaskedClassifier, Tensor]]) -> Tensor:
         masks = torch.stack([mask.float() for _, mask in some]).to(first.classifier.device)
         alone = all(masked is some[0][0] for masked, _ in some)  # then its photograph is not copied
         pixels = torch.cat([masked.pixels for masked, _ in (some[:1] if alone else some)])
-        pixels = pixels.expand(len(some), -1, -1, -1)
+        pixels = pixels.expand(len(some), *pixels.shape[1:])
         return first.forward(pixels, masks).float().cpu()
 
     logits = torch.cat(list(first.in_batches(len(queue), evaluate)))

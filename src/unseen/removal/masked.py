@@ -24,19 +24,21 @@ from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import revision
 from unseen.classifier.repeatability import check_repeatable
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.inputs.space import ANY, Space, check_axes
+from unseen.removal.checks import check_channels, check_image, default_batch
 from unseen.system.arguments import Integer, conform, integer
 from unseen.system.options import Count, Options, check
 from unseen.system.progress import ProgressListener
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
-"""One differentiable pass on the network's device, from pixels (N, C, H, W) and masks (N, H, W) to logits (N, K).
+"""One differentiable pass on the network's device: pixels ``(N, C, *space)`` and masks ``(N, *space)`` → logits (N, K).
 
 It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth:`Classifier.check`. One that may fall
 short has ``notes``, plain sentences that the reader of what came of it must know; one that holds for one photograph at
 a time only has ``alone``, true.
 """
 
-Masks = Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
+Masks = Float[Tensor, "N *space"] | Bool[Tensor, "N *space"]
 BatchSize = Annotated[int, Count("how many masks a pass takes; by default the device decides")]
 
 T = TypeVar("T")
@@ -69,6 +71,9 @@ class Removal(Options, ABC):
     shared: ClassVar[bool] = False
     """Whether the pass that :meth:`forward` gives takes any photographs, not only the one that it was made for."""
 
+    axes: ClassVar[tuple[int, ...]] = ANY
+    """Along how many axes an input may extend for which it has a rule: 1 a signal, 2 an image, 3 a volume."""
+
     @property
     @abstractmethod
     def name(self) -> str:
@@ -80,7 +85,7 @@ class Removal(Options, ABC):
         return ""
 
     @abstractmethod
-    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> MaskedForward:
         """The masked pass of ``classifier`` for this photograph.
 
         Raises:
@@ -88,8 +93,8 @@ class Removal(Options, ABC):
         """
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """The pictures that stand for photographs under masks, in pixel units, where a removal paints at all.
 
         Statistics of the normalised photograph may lie outside [0, 1].
@@ -104,26 +109,35 @@ class Removal(Options, ABC):
     def bind(
         self,
         classifier: Classifier,
-        image: Float[Tensor, "C H W"],
+        image: Float[Tensor, "C *space"],
         *,
         batch_size: Integer | None = None,
         progress: ProgressListener | None = None,
     ) -> MaskedClassifier:
-        """Masks (N, H, W) → logits (N, K) for this photograph; see :class:`MaskedClassifier`.
+        """Masks ``(N, *space)`` → logits (N, K) for this photograph; see :class:`MaskedClassifier`.
 
         Raises:
-            ParameterError: the image is not (C, H, W), float, finite and in [0, 1], or has other channels than the
-                classifier prepares.
+            ParameterError: the image is not ``(C, *space)``, float, finite and in [0, 1], or has other channels than
+                the classifier prepares.
             ModelError: the model answers the same photograph differently.
             NotApplicableError: the model has an operation for which this removal has no sound rule, or is a black box
-                and this removal looks inside.
+                and this removal looks inside; or there is no rule for a signal or a volume.
         """
         check_image(image)
         check_channels(classifier, image)
+        self.check_axes(classifier.preprocessing.size)
         self.check_black_box(classifier)
         size = None if batch_size is None else integer("batch_size", batch_size)
         check_repeatable(classifier, image, alone=size == 1)
         return MaskedClassifier(classifier, image, self, batch_size=size, progress=progress)
+
+    def check_axes(self, space: Space) -> None:
+        """Refuse a signal or a volume, if this removal has no rule for it.
+
+        Raises:
+            NotApplicableError: it has none.
+        """
+        check_axes(f"removal {self.name!r}", self.axes, space, "choose a removal that has a rule, such as 'neighbour'")
 
     @property
     def paints(self) -> bool:
@@ -148,17 +162,17 @@ class Removal(Options, ABC):
 class MaskedClassifier:
     """A classifier that sees one photograph through masks.
 
-    Calling it evaluates masks of shape (N, H, W), 1 = visible, and returns logits (N, K) as float32 on the CPU.
+    Calling it evaluates masks of shape ``(N, *space)``, 1 = visible, and returns logits (N, K) as float32 on the CPU.
     Batches are sized to a memory budget and halved when memory runs out; the results do not depend on it beyond
     floating-point rounding.
 
     Attributes:
         classifier: the model under explanation.
-        image: the photograph at the model's input resolution, shape (C, H, W), in [0, 1].
+        image: the photograph at the model's input resolution, shape ``(C, *space)``, in [0, 1].
         removal: how hidden parts are taken away.
         batch_size: masks per pass as asked for; ``None`` lets the device decide.
         batch: masks per pass now; halved whenever memory runs out.
-        pixels: the photograph on the network's device, shape (1, C, H, W).
+        pixels: the photograph on the network's device, shape ``(1, C, *space)``.
         progress: told of every batch.
         evaluations: masked images evaluated so far; not the few of a removal's own check when it is bound.
         seconds: wall-clock seconds spent inside the model so far.
@@ -193,15 +207,15 @@ class MaskedClassifier:
                 f"under {self.removal.name} {self.classifier.name} says something else of a photograph when others are "
                 "in the batch; use batch size 1, or choose another removal"
             )
-        self.batch = self.batch_size or _default_batch(self.classifier)
+        self.batch = self.batch_size or default_batch(self.classifier)
         self.pixels = self.image.to(self.classifier.device)[None]
         self._known: dict[Hashable, tuple[Hashable, Any]] = {}
         self._notes: dict[str, None] = {}
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(H, W) of masks and saliency maps."""
-        return int(self.image.shape[1]), int(self.image.shape[2])
+    def shape(self) -> Space:
+        """Of masks and saliency maps: (L,), ``space`` or ``(D, *space)``."""
+        return tuple(self.image.shape[1:])
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -238,12 +252,12 @@ class MaskedClassifier:
 
         def evaluate(first: int, last: int) -> Tensor:
             some = masks[first:last].to(self.classifier.device, torch.float32)
-            return self.forward(self.pixels.expand(len(some), -1, -1, -1), some).float().cpu()
+            return self.forward(self._pixels(len(some)), some).float().cpu()
 
         return torch.cat(list(self.in_batches(len(masks), evaluate)))
 
     @torch.no_grad()
-    def painted(self, masks: Masks) -> Float[Tensor, "N C H W"]:
+    def painted(self, masks: Masks) -> Float[Tensor, "N C *space"]:
         """The photograph under each mask as a picture like it: same device and dtype, clamped to [0, 1].
 
         Raises:
@@ -252,8 +266,12 @@ class MaskedClassifier:
         """
         self.check_masks(masks)
         some = masks.to(self.classifier.device, self.pixels.dtype)
-        pictures = self.removal.painted(self.classifier, self.pixels.expand(len(some), -1, -1, -1), some)
+        pictures = self.removal.painted(self.classifier, self._pixels(len(some)), some)
         return pictures.clamp(0, 1).to(self.image)
+
+    def _pixels(self, count: int) -> Float[Tensor, "N C *space"]:
+        """The photograph so many times, without a copy."""
+        return self.pixels.expand(count, *self.pixels.shape[1:])
 
     def in_batches(self, count: int, evaluate: Callable[[int, int], T]) -> Iterator[T]:
         """Evaluate ``count`` images in batches that fit into memory; they are counted, timed and reported.
@@ -311,7 +329,7 @@ class MaskedClassifier:
         return cast(T, self._known[key][1])
 
     @contextmanager
-    def for_image(self, image: Float[Tensor, "C H W"]) -> Iterator[MaskedClassifier]:
+    def for_image(self, image: Float[Tensor, "C *space"]) -> Iterator[MaskedClassifier]:
         """Another photograph under the same removal, whose evaluations, seconds, progress and notes count here.
 
         Raises:
@@ -346,9 +364,9 @@ class MaskedClassifier:
         Raises:
             ParameterError: any of these.
         """
-        if masks.ndim != 3 or tuple(masks.shape[1:]) != self.shape:
+        if tuple(masks.shape[1:]) != self.shape:
             raise ParameterError(
-                f"masks have shape {tuple(masks.shape)}; expected (N, {self.shape[0]}, {self.shape[1]})"
+                f"masks have shape {tuple(masks.shape)}; expected (N, {', '.join(map(str, self.shape))})"
             )
         if masks.dtype == torch.bool:
             return
@@ -364,36 +382,3 @@ class MaskedClassifier:
         if self.progress is not None:
             exceeded = self.expected is not None and self.evaluations > self.expected
             self.progress(self.stage, self.evaluations, None if exceeded else self.expected)
-
-
-def check_image(image: Tensor) -> None:
-    """Refuse what is not an input at the model's resolution: (C, H, W), floating, finite, in shares of its range."""
-    if image.ndim != 3 or not len(image):
-        raise ParameterError(
-            f"the image has shape {tuple(image.shape)}; expected (C, H, W), e.g. from Classifier.prepare"
-        )
-    if not image.is_floating_point():
-        raise ParameterError(f"the image has dtype {image.dtype}; expected float32 in [0, 1] (divide bytes by 255)")
-    if not bool(torch.isfinite(image).all()) or float(image.min()) < 0 or float(image.max()) > 1:
-        raise ParameterError("the image's pixels must be finite and in [0, 1]; normalisation is the classifier's work")
-
-
-def check_channels(classifier: Classifier, image: Tensor) -> None:
-    """Refuse an image that has other channels than the classifier prepares.
-
-    Raises:
-        ParameterError: it has.
-    """
-    channels = classifier.preprocessing.channels
-    if len(image) != channels:
-        raise ParameterError(
-            f"the image has shape {tuple(image.shape)} and {classifier.name} takes {channels} channels, as many as the "
-            "mean of its preprocessing has; prepare it by Classifier.prepare"
-        )
-
-
-def _default_batch(classifier: Classifier) -> int:
-    """A memory budget in pixels: 16 images of 224 × 224 a pass on a CPU (more is no faster), 256 on an accelerator."""
-    height, width = classifier.preprocessing.size
-    budget = (16 if classifier.device.type == "cpu" else 256) * 224 * 224
-    return max(1, budget // (height * width))

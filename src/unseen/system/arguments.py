@@ -102,6 +102,11 @@ def boolean(name: str, value: object) -> bool:
     return plain
 
 
+def is_one(value: object) -> bool:
+    """Whether it is one value and not several: neither a list nor an array or tensor with an axis."""
+    return not isinstance(value, Iterable) or getattr(value, "ndim", None) == 0
+
+
 def text(name: str, value: object) -> str:
     """Text as a str.
 

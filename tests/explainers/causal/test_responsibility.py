@@ -105,7 +105,7 @@ def test_the_map_belongs_to_the_seed_and_not_to_the_batch() -> None:
 
 
 def test_boxes_of_any_level_are_split_by_streams_of_their_own() -> None:
-    box = (0, 0, 1000, 1000)
+    box = ((0, 1000), (0, 1000))
     jobs = [_Job(iteration, path, box) for iteration in (0, 1) for path in [(), (0,), (0, 0), (1,)]]
     seeds = [seed + k for seed in (0, 2**32, 2**64) for k in range(3)]
     points = [job.quarters(seed, 1)[0] for job in jobs for seed in seeds]
@@ -113,7 +113,7 @@ def test_boxes_of_any_level_are_split_by_streams_of_their_own() -> None:
 
 
 def test_of_equal_subsets_any_is_refined() -> None:
-    jobs = [_Job(iteration, (), (0, 0, 10, 10)) for iteration in range(300)]
+    jobs = [_Job(iteration, (), ((0, 10), (0, 10))) for iteration in range(300)]
     found = {(0,): 0.7, (1,): 0.5, (3,): 0.7 * (1 - 1e-7), (0, 1): 0.9}
     chosen = [job.chosen(found, 5) for job in jobs]
     assert set(chosen) == {(0,), (3,)}

@@ -52,7 +52,7 @@ def test_the_literal_form_is_equations_5_and_6_with_all_masks_stored() -> None:
     found = iassa(asked(), 0, Iassa(form="literal", beta=0.3, iterations=2, budget=2000), look=look())
     assert len(found.maps) == 2
     for iteration, made in enumerate(found.maps):
-        side, stride = schedule(iteration, SIZE)
+        side, stride = schedule(iteration, (SIZE, SIZE))
         masks = torch.stack([hide(*box, side) for box in boxes(side, stride)]).double()
         scores = asked()(masks.float()).softmax(1)[:, 0].double()
         saliency = torch.einsum("n,nhw->hw", scores, masks) / (masks.mean() * len(masks))
@@ -61,8 +61,8 @@ def test_the_literal_form_is_equations_5_and_6_with_all_masks_stored() -> None:
 
 
 def test_the_schedule_is_the_papers() -> None:
-    assert [schedule(k, 224) for k in (0, 2, 10, 40)] == [(45, 8), (42, 8), (30, 6), (7, 3)]
-    assert schedule(0, 16) == (3, 1)
+    assert [schedule(k, (224, 224)) for k in (0, 2, 10, 40)] == [(45, 8), (42, 8), (30, 6), (7, 3)]
+    assert schedule(0, (16, 16)) == (3, 1)
 
 
 # ---- windows ------------------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_windows_are_the_mean_drop_over_all_iterations_with_all_masks_stored() -
     region = torch.ones(SIZE, SIZE, dtype=torch.bool)
     spent = 1
     for iteration in range(3):
-        side, stride = schedule(iteration, SIZE)
+        side, stride = schedule(iteration, (SIZE, SIZE))
         for top, left in boxes(side, stride):
             if region[top + side // 2, left + side // 2]:
                 hidden = 1 - hide(top, left, side).double()
@@ -101,7 +101,7 @@ def test_later_windows_lie_where_the_map_is_high() -> None:
     forward = model.forward
     model.forward = lambda pixels, masks: (seen.append(masks.clone()), forward(pixels, masks))[1]
     made = list(windows(Budget(model, 0, "probability", 5000), lambda saliency: saliency, 2, 0.3, 0))
-    first = len(boxes(*schedule(0, SIZE)))
+    first = len(boxes(*schedule(0, (SIZE, SIZE))))
     later = torch.cat(seen)[1 + first :]
     assert len(made) == 2
     assert 0 < len(later) < first / 2

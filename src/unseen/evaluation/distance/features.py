@@ -22,7 +22,7 @@ from unseen.errors import NotApplicableError
 from unseen.removal import MaskedClassifier
 
 
-def photograph_features(classifier: Classifier, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "N F"]:
+def photograph_features(classifier: Classifier, pixels: Float[Tensor, "N C *space"]) -> Float[Tensor, "N F"]:
     """What the head receives of photographs with nothing hidden, float32 on the CPU; one pass, no batching.
 
     Raises:
@@ -32,7 +32,7 @@ def photograph_features(classifier: Classifier, pixels: Float[Tensor, "N C H W"]
 
 
 def masked_features(
-    masked: MaskedClassifier, masks: Float[Tensor, "N H W"] | Bool[Tensor, "N H W"]
+    masked: MaskedClassifier, masks: Float[Tensor, "N *space"] | Bool[Tensor, "N *space"]
 ) -> Float[Tensor, "N C"]:
     """What the head receives of a photograph under each mask, float32 on the CPU; counted as evaluations.
 
@@ -44,7 +44,7 @@ def masked_features(
 
     def evaluate(first: int, last: int) -> Tensor:
         some = masks[first:last].to(masked.classifier.device, torch.float32)
-        pixels = masked.pixels.expand(len(some), -1, -1, -1)
+        pixels = masked.pixels.expand(len(some), *masked.pixels.shape[1:])
         return _head_inputs(masked.classifier, lambda: masked.forward(pixels, some), f"removal {masked.removal.name!r}")
 
     return torch.cat(list(masked.in_batches(len(masks), evaluate)))

@@ -62,9 +62,9 @@ class Aggregate:
     """The best mixture of k maps, and what is known of it.
 
     Attributes:
-        saliency: β Σ wᵢφᵢ, signed, float32, shape (H, W).
+        saliency: β Σ wᵢφᵢ, signed, float32, shape ``space``.
         names: of the methods that are mixed.
-        maps: φᵢ, each divided by its standard deviation over the pixels, shape (k, H, W).
+        maps: φᵢ, each divided by its standard deviation over the pixels, shape ``(k, *space)``.
         weights: wᵢ ≥ 0, which sum to 1, shape (k,); all 0 if no mixture predicts what hiding costs.
         scale: β, with which the mixture's sums over hidden parts predict drops of the logit best; 1 if none is hidden.
         interval: of each weight, the middle 95 % over resamples of the observations, shape (2, k).
@@ -76,9 +76,9 @@ class Aggregate:
         notes: what must be known of the segments that were hidden.
     """
 
-    saliency: Float[Tensor, "H W"]
+    saliency: Float[Tensor, "*space"]
     names: tuple[str, ...]
-    maps: Float[Tensor, "k H W"]
+    maps: Float[Tensor, "k *space"]
     weights: Float[Tensor, " k"]
     scale: float
     interval: Float[Tensor, "2 k"]
@@ -173,7 +173,7 @@ def aggregate(
     spread = resampled(observed, goal, balance, pull, aim, generator=generator)
     scale = float(scale_of(observed.hidings.loss(observed.alike[1]), weights)) if count else 1.0
     return Aggregate(
-        scale * torch.einsum("k,khw->hw", weights.float(), maps),
+        scale * torch.einsum("k,k...->...", weights.float(), maps),
         tuple(names),
         maps,
         weights,
@@ -188,7 +188,7 @@ def aggregate(
     )
 
 
-def _map(masked: MaskedClassifier, target: int, name: str, method: Method, seed: int) -> Float[Tensor, "H W"]:
+def _map(masked: MaskedClassifier, target: int, name: str, method: Method, seed: int) -> Float[Tensor, "*space"]:
     expected = masked.expected
     masked.announce(name, expected)
     try:
@@ -199,7 +199,7 @@ def _map(masked: MaskedClassifier, target: int, name: str, method: Method, seed:
     return saliency
 
 
-def _useless(saliency: Float[Tensor, "H W"]) -> str:
+def _useless(saliency: Float[Tensor, "*space"]) -> str:
     """Why a map cannot be mixed; empty if it can."""
     if not saliency.isfinite().all():
         return _NOT_FINITE
@@ -207,11 +207,11 @@ def _useless(saliency: Float[Tensor, "H W"]) -> str:
     return "says the same of every pixel" if flat.std(correction=0) <= _FLAT * flat.abs().max() else ""
 
 
-def _in_unit(saliency: Float[Tensor, "H W"], scale: Float[Tensor, ""]) -> Float[Tensor, "H W"]:
+def _in_unit(saliency: Float[Tensor, "*space"], scale: Float[Tensor, ""]) -> Float[Tensor, "*space"]:
     return (saliency.double() / scale).float()
 
 
-def _stacked(maps: Sequence[Tensor], left_out: Mapping[str, str]) -> Float[Tensor, "k H W"]:
+def _stacked(maps: Sequence[Tensor], left_out: Mapping[str, str]) -> Float[Tensor, "k *space"]:
     if not maps:
         reasons = "; ".join(f"{name} {reason}" for name, reason in left_out.items())
         raise NotApplicableError(f"no map is left to mix: {reasons}; name other methods")
@@ -221,7 +221,7 @@ def _stacked(maps: Sequence[Tensor], left_out: Mapping[str, str]) -> Float[Tenso
 def _hidings(
     masked: MaskedClassifier,
     target: int,
-    maps: Float[Tensor, "k H W"],
+    maps: Float[Tensor, "k *space"],
     count: int,
     cut: Segmentation | None,
     generator: torch.Generator,

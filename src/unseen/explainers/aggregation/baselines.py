@@ -22,7 +22,7 @@ _HALVINGS = 20
 _LEAST_GAIN = 1e-9
 
 
-def mean(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "H W"]:
+def mean(maps: Float[Tensor, "k *space"]) -> Float[Tensor, "*space"]:
     """The mean of the maps.
 
     Raises:
@@ -31,14 +31,14 @@ def mean(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "H W"]:
     return _checked(maps).mean(0)
 
 
-def median(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "H W"]:
+def median(maps: Float[Tensor, "k *space"]) -> Float[Tensor, "*space"]:
     """Each pixel's median over the maps; of an even number, the mean of the two in the middle."""
     ordered = _checked(maps).sort(0).values
     k = len(ordered)
     return (ordered[(k - 1) // 2] + ordered[k // 2]) / 2
 
 
-def variance_weighted(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "H W"]:
+def variance_weighted(maps: Float[Tensor, "k *space"]) -> Float[Tensor, "*space"]:
     """The mean, less where the maps disagree: mean / (1 + σ/ε).
 
     σ is each pixel's standard deviation over the maps, ε its mean over the photograph. Up to the factor 1/ε this is
@@ -51,7 +51,7 @@ def variance_weighted(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "H W"]:
     return maps.mean(0) / (1 + spread / usual) if usual > 0 else maps.mean(0)
 
 
-def borda(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "H W"]:
+def borda(maps: Float[Tensor, "k *space"]) -> Float[Tensor, "*space"]:
     """The mean over the maps of the share of pixels that lie below each pixel, in [0, 1].
 
     Equal pixels share their ranks, and each counts half of itself: a constant map is ½ everywhere.
@@ -64,13 +64,13 @@ def borda(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "H W"]:
 
 
 class LeastComplex(NamedTuple):
-    """A map Σ wᵢφᵢ, (H, W), and the weights w of those that it is made of, on the simplex, float64 (k)."""
+    """A map Σ wᵢφᵢ, ``space``, and the weights w of those that it is made of, on the simplex, float64 (k)."""
 
-    saliency: Float[Tensor, "H W"]
+    saliency: Float[Tensor, "*space"]
     weights: Float[Tensor, " k"]
 
 
-def least_complex(maps: Float[Tensor, "k H W"], steps: int = 100) -> LeastComplex:
+def least_complex(maps: Float[Tensor, "k *space"], steps: int = 100) -> LeastComplex:
     """The convex combination of the maps of least :func:`complexity`, found from equal weights downhill.
 
     Projected gradient with halved steps, until none lowers the complexity. It is not convex: the end may be one of
@@ -192,7 +192,7 @@ def _on_simplex_nearest(weights: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
     return (weights - shifts[int((falling > shifts).sum()) - 1]).clamp(min=0)
 
 
-def _checked(maps: Float[Tensor, "k H W"]) -> Float[Tensor, "k H W"]:
+def _checked(maps: Float[Tensor, "k *space"]) -> Float[Tensor, "k *space"]:
     if not maps.numel():
         raise ParameterError(f"maps of shape {tuple(maps.shape)} cannot be joined; give at least one map")
     if not maps.isfinite().all():

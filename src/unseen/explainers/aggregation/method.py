@@ -19,6 +19,7 @@ from unseen.explainers.method import Method
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
+from unseen.inputs.space import ANY
 from unseen.system.options import Meaning
 
 SEPARATOR = "/"
@@ -64,6 +65,8 @@ class Aggregation(FromMap, Mixing):
         if any(isinstance(method, Aggregation) for method in self.methods.values()):
             raise ParameterError("an aggregation cannot be aggregated; name its methods instead")
         object.__setattr__(self, "inside", any(method.inside for method in self.methods.values()))
+        common = tuple(axes for axes in ANY if all(axes in method.axes for method in self.methods.values()))
+        object.__setattr__(self, "axes", common)
 
     @property
     def methods(self) -> Mapping[str, Method]:
@@ -75,13 +78,13 @@ class Aggregation(FromMap, Mixing):
         """Of what the methods read."""
         return " ".join(filter(None, (method.content for method in self.methods.values())))
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`aggregate`."""
         del domain
         found = aggregate(evaluate.masked, evaluate.target, self.methods, self, seed=seed)
         return Findings(found.saliency, notes=tuple(_notes(found)), record=_record(found, self))
 
-    def cost(self, shape: tuple[int, int]) -> int | None:
+    def cost(self, shape: tuple[int, ...]) -> int | None:
         """See :meth:`FromMap.cost`."""
         each = [method.cost(shape) if isinstance(method, FromMap) else None for method in self.methods.values()]
         once = [most for most in each if most is not None]

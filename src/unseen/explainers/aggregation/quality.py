@@ -59,7 +59,7 @@ def spread_of(products: Float[Tensor, "k k"], weights: Float[Tensor, "*B k"]) ->
     return torch.where(square > _CANCELLED * alone, square, 0.0)
 
 
-def changes(maps: Float[Tensor, "k H W"], nearby: Iterable[Float[Tensor, "k H W"]]) -> Changes:
+def changes(maps: Float[Tensor, "k *space"], nearby: Iterable[Float[Tensor, "k *space"]]) -> Changes:
     """The changes from the maps of a photograph to those of photographs near it, taken one at a time."""
 
     def centred(values: Tensor) -> Tensor:
@@ -121,9 +121,9 @@ def scale_of(loss: Quadratic, weights: Float[Tensor, "*B k"]) -> Float[Tensor, "
 
 
 def hidings(
-    maps: Float[Tensor, "k H W"],
+    maps: Float[Tensor, "k *space"],
     shown: Bool[Tensor, "M S"],
-    segments: Int[Tensor, "H W"],
+    segments: Int[Tensor, "*space"],
     drops: Float[Tensor, " M"],
 ) -> Hidings:
     """What is known of hidden segments.

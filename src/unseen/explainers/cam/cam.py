@@ -38,7 +38,7 @@ ChannelWeights = Annotated[
 ]
 
 
-def activation_map(features: Features, weights: ChannelWeights) -> Float[Tensor, "H W"]:
+def activation_map(features: Features, weights: ChannelWeights) -> Float[Tensor, "*space"]:
     """The weighted sum of the channels, enlarged and laid over the photograph; signed.
 
     Where several maps lead to the score, theirs are added up, each in its place. They may differ in size and in what
@@ -74,19 +74,19 @@ def _each(plane: Callable[[FeatureMap], Tensor]) -> Callable[[Features], list[Te
 
 
 def _grad_cam(one: FeatureMap) -> Tensor:
-    return _summed(one.gradients.mean((1, 2)), one)
+    return _summed(one.gradients.mean(one.axes), one)
 
 
 def _grad_cam_plus_plus(one: FeatureMap) -> Tensor:
     activations, gradients = one.activations.double(), one.gradients.double()
-    below = 2 * gradients.square() + activations.sum((1, 2), keepdim=True) * gradients**3
+    below = 2 * gradients.square() + activations.sum(one.axes, keepdim=True) * gradients**3
     shares = torch.where(gradients != 0, gradients.square() / torch.where(below != 0, below, 1), 0)
-    return _summed((shares * gradients.clamp(min=0)).sum((1, 2)).float(), one)
+    return _summed((shares * gradients.clamp(min=0)).sum(one.axes).float(), one)
 
 
 def _xgrad_cam(one: FeatureMap) -> Tensor:
-    total = one.activations.sum((1, 2))
-    weighted = (one.gradients * one.activations).sum((1, 2))
+    total = one.activations.sum(one.axes)
+    weighted = (one.gradients * one.activations).sum(one.axes)
     return _summed(torch.where(total != 0, weighted / torch.where(total != 0, total, 1), 0), one)
 
 
@@ -123,12 +123,12 @@ def _cam(features: Features) -> list[Tensor]:
             f"cam needs a score that depends on the last feature maps alone, and {_percent(features.beside)} of it "
             f"passes beside {features.layer}; choose 'grad-cam', which shows the rest"
         )
-    return [_summed(one.gradients.sum((1, 2)), one) for one in features.maps]
+    return [_summed(one.gradients.sum(one.axes), one) for one in features.maps]
 
 
 def _is_averaged(one: FeatureMap) -> bool:
     """Whether every position counts alike."""
-    means = one.gradients.sum((1, 2), keepdim=True) / one.active.sum((1, 2), keepdim=True).clamp(min=1)
+    means = one.gradients.sum(one.axes, keepdim=True) / one.active.sum(one.axes, keepdim=True).clamp(min=1)
     uneven = (one.gradients - means * one.active).abs().amax()
     return float(uneven) <= _rounding(one) * float(one.gradients.abs().amax())
 
@@ -157,7 +157,7 @@ def moved_nothing(features: Features, scores: Scores) -> bool:
 
 
 def _summed(weights: Tensor, one: FeatureMap) -> Tensor:
-    summed: Tensor = torch.einsum("c,chw->hw", weights.to(one.activations), one.activations)
+    summed: Tensor = torch.einsum("c,c...->...", weights.to(one.activations), one.activations)
     return summed
 
 
@@ -178,9 +178,10 @@ _PER_CELL = frozenset(["grad-cam", "xgrad-cam", "layer-cam"])
 """Weights that are smaller, the more cells a map has."""
 
 
-def normalised(maps: Float[Tensor, "N H W"]) -> Float[Tensor, "N H W"]:
+def normalised(maps: Float[Tensor, "N *space"]) -> Float[Tensor, "N *space"]:
     """Each map from 0 to 1; one that is the same everywhere becomes 0."""
-    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    space = tuple(range(1, maps.ndim))
+    low, high = maps.amin(space, keepdim=True), maps.amax(space, keepdim=True)
     return (maps - low) / torch.where(high > low, high - low, 1)
 
 
@@ -195,7 +196,7 @@ class FromFeatures(FromMap):
     stage = "feature maps"
     empty = "the weighted feature maps are 0 everywhere: the map of {label} is empty"
 
-    def findings(self, features: Features, found: Float[Tensor, "H W"], **record: object) -> Findings:
+    def findings(self, features: Features, found: Float[Tensor, "*space"], **record: object) -> Findings:
         """The map, which layers it comes from, and what passes beside them."""
         sizes = dict.fromkeys("×".join(map(str, one.activations.shape)) for one in features.maps)
         evidence: dict[str, object] = {"layer": features.layer, "size": " + ".join(sizes)}
@@ -232,7 +233,7 @@ class ActivationMap(FromFeatures):
     weights: ChannelWeights = "grad-cam"
     uses_removal = False
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`activation_map`."""
         del seed, domain
         masked = evaluate.masked
@@ -243,7 +244,7 @@ class ActivationMap(FromFeatures):
             masked.announce("channels", masked.evaluations + features.channels)
         return self.findings(features, activation_map(features, self.weights))
 
-    def cost(self, shape: tuple[int, int]) -> int | None:
+    def cost(self, shape: tuple[int, ...]) -> int | None:
         """See :meth:`FromMap.cost`; passes for each channel, or map, are announced when the network has been seen."""
         del shape
         return None if self.weights in ("cam", "ablation-cam") else 1

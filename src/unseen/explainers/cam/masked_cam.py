@@ -34,7 +34,7 @@ _SETTLED = 0.05
 """Share of the whole rise that the last tenth of the rounds may add where weights are said to have settled."""
 
 
-def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = False) -> Float[Tensor, "H W"]:
+def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = False) -> Float[Tensor, "*space"]:
     """A channel's weight is what the photograph's score owes to the region where the channel is active.
 
     Each channel of the last feature maps, laid over the photograph and scaled to [0, 1], is a mask under the removal of
@@ -58,7 +58,7 @@ def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = Fals
     varied = [
         (number, channel)
         for number, one in enumerate(features.maps)
-        for channel in (one.activations.amax((1, 2)) > one.activations.amin((1, 2))).nonzero().flatten().tolist()
+        for channel in (one.activations.amax(one.axes) > one.activations.amin(one.axes)).nonzero().flatten().tolist()
     ]
     if not varied:
         raise NotApplicableError(f"score-cam: every channel of {features.layer} is the same everywhere")
@@ -86,7 +86,7 @@ def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = Fals
 
 def opti_cam(
     masked: MaskedClassifier, features: Features, options: OptiCam
-) -> tuple[Float[Tensor, "H W"], list[float]]:
+) -> tuple[Float[Tensor, "*space"], list[float]]:
     """The convex combination of channels through which the photograph keeps the highest score.
 
     The softmax of one number per channel of the last feature maps gives the weights; Adam raises the score of the
@@ -117,7 +117,7 @@ def opti_cam(
         del first, last
         with masked.classifier.frozen(), torch.enable_grad():
             weights = features.by_map(numbers.softmax(0))
-            planes = [torch.einsum("c,chw->hw", *pair) for pair in zip(weights, activations, strict=True)]
+            planes = [torch.einsum("c,c...->...", *pair) for pair in zip(weights, activations, strict=True)]
             found = features.on_photograph(planes)
             logits = masked.forward(pixels, normalised(found[None]))
             score = target_score(masked.classifier.outputs, logits, features.target, features.score)[0]
@@ -169,7 +169,7 @@ class ScoreCam(FromFeatures):
         ),
     ] = False
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`score_cam`."""
         del seed, domain
         masked = evaluate.masked
@@ -177,7 +177,7 @@ class ScoreCam(FromFeatures):
         masked.announce("channels as masks", masked.evaluations + features.channels)
         return self.findings(features, score_cam(masked, features, hide=self.hide))
 
-    def cost(self, shape: tuple[int, int]) -> None:
+    def cost(self, shape: tuple[int, ...]) -> None:
         """See :meth:`FromMap.cost`; one for each channel, which is announced when the network has been seen."""
 
 
@@ -201,7 +201,7 @@ class OptiCam(FromFeatures):
     rounds: Annotated[int, Count("how many steps of Adam are taken, one pass with a gradient each")] = 100
     rate: Annotated[float, Positive("the rate of learning")] = 0.1
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`opti_cam`."""
         del seed, domain
         masked = evaluate.masked
@@ -212,7 +212,7 @@ class OptiCam(FromFeatures):
         note = unsettled(history) if bool(found.any()) else ""
         return replace(made, notes=(*made.notes, note)) if note else made
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.rounds + 1

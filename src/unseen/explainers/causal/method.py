@@ -13,6 +13,7 @@ from unseen.explainers.causal.responsibility import Credit, responsibility
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import Block, Blur, FromMap
 from unseen.explanation import Findings
+from unseen.inputs.space import side_of
 from unseen.system.options import Count, Share
 
 
@@ -49,7 +50,7 @@ class Causal(FromMap):
     inside = False
     renewed = True
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`responsibility`."""
         shape = evaluate.masked.shape
         found = responsibility(
@@ -57,7 +58,7 @@ class Causal(FromMap):
             shape,
             iterations=self.iterations,
             credit=self.credit,
-            min_side=max(1, round(self.min_box * min(shape))),
+            min_side=side_of(self.min_box, shape),
             seed=seed,
             domain=domain,
         )
@@ -68,5 +69,5 @@ class Causal(FromMap):
             return Findings(torch.zeros_like(found), notes=(f"hiding anything changes nothing for {label}",))
         return Findings(found, notes=(f"no set of boxes alone keeps {label} on top",))
 
-    def cost(self, shape: tuple[int, int]) -> None:
+    def cost(self, shape: tuple[int, ...]) -> None:
         """Not known before the search: which boxes keep the class decides which are split further."""

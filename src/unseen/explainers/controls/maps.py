@@ -29,18 +29,18 @@ class Control(FromMap):
     inside = False
     uses_removal: ClassVar[bool] = False
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """None."""
         del shape
         return 0
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :meth:`FromMap.attribute`."""
         del domain
         return Findings(self.drawn(evaluate.masked.image, seed).float())
 
     @abstractmethod
-    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C *space"], seed: int) -> Float[Tensor, "*space"]:
         """The map of a photograph."""
 
 
@@ -55,7 +55,7 @@ class RandomMap(Control):
         torch.Size([32, 32])
     """
 
-    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C *space"], seed: int) -> Float[Tensor, "*space"]:
         """See :meth:`Control.drawn`."""
         return torch.rand(image.shape[1:], generator=stream_of(image, seed), dtype=torch.float32)
 
@@ -71,7 +71,7 @@ class UniformMap(Control):
         tensor([1.])
     """
 
-    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C *space"], seed: int) -> Float[Tensor, "*space"]:
         """See :meth:`Control.drawn`."""
         del seed
         return torch.ones(image.shape[1:], dtype=torch.float32)
@@ -88,7 +88,7 @@ class Edges(Control):
         tensor(True)
     """
 
-    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C *space"], seed: int) -> Float[Tensor, "*space"]:
         """See :meth:`Control.drawn`."""
         from skimage import color, filters
 
@@ -103,12 +103,12 @@ class AnnotationMap(Control):
     """One on the object that a person drew, zero elsewhere; it has no name, for it needs the drawing.
 
     Args:
-        annotation: the object's pixels, bool of shape (H, W).
+        annotation: the object's pixels, bool of shape ``space``.
     """
 
     annotation: Tensor
 
-    def drawn(self, image: Float[Tensor, "C H W"], seed: int) -> Float[Tensor, "H W"]:
+    def drawn(self, image: Float[Tensor, "C *space"], seed: int) -> Float[Tensor, "*space"]:
         """See :meth:`Control.drawn`."""
         del image, seed
         return self.annotation.float()

@@ -19,8 +19,8 @@ Baseline = Annotated[
 ]
 
 
-def baseline_of(name: Baseline, classifier: Classifier, image: Float[Tensor, "C H W"], target: int) -> Tensor:
-    """The baseline of a photograph, shape (C, H, W), on its device.
+def baseline_of(name: Baseline, classifier: Classifier, image: Float[Tensor, "C *space"], target: int) -> Tensor:
+    """The baseline of a photograph, shape ``(C, *space)``, on its device.
 
     ``zipo`` is its zero-information point and ``zipo-class`` the one of the class ``target``
     (:func:`~unseen.removal.zero_information.point.zero_points` with its defaults); they take as many passes with a

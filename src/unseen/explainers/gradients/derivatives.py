@@ -24,11 +24,11 @@ Channels = Annotated[
 
 def derivatives(
     masked: MaskedClassifier,
-    pixels: Callable[[int, int], Float[Tensor, "N C H W"]],
+    pixels: Callable[[int, int], Float[Tensor, "N C *space"]],
     count: int,
     target: int,
     score: Score = "logit",
-) -> Iterator[tuple[Float[Tensor, "N C H W"], Scores]]:
+) -> Iterator[tuple[Float[Tensor, "N C *space"], Scores]]:
     """Gradients of the score with respect to pixels, and the scores, T = 1, a batch at a time.
 
     The plain network is asked, with nothing hidden. Its parameters receive no gradients. Where its gradient is not the
@@ -58,13 +58,13 @@ def derivatives(
 
 
 def differentiable_scores(
-    masked: MaskedClassifier, images: Float[Tensor, "N C H W"], target: int, score: Score
+    masked: MaskedClassifier, images: Float[Tensor, "N C *space"], target: int, score: Score
 ) -> Float[Tensor, " N"]:
     """The scores of one pass, float64 on the CPU; see :func:`differentiable_logits`."""
     return target_score(masked.classifier.outputs, differentiable_logits(masked.classifier, images), target, score)
 
 
-def over_channels(values: Float[Tensor, "C H W"], how: Channels) -> Float[Tensor, "H W"]:
+def over_channels(values: Float[Tensor, "C *space"], how: Channels) -> Float[Tensor, "*space"]:
     """One value a pixel: the signed sum over its channels, or the largest absolute value among them.
 
     Raises:
@@ -74,9 +74,14 @@ def over_channels(values: Float[Tensor, "C H W"], how: Channels) -> Float[Tensor
     return values.sum(0) if how == "sum" else values.abs().amax(0)
 
 
-def contrast(masked: MaskedClassifier) -> Float[Tensor, "C H W"]:
+def contrast(masked: MaskedClassifier) -> Float[Tensor, "C *space"]:
     """The photograph minus the training data's mean colour: the network's normalised input in units of pixels."""
     return masked.image - masked.classifier.statistics[0].to(masked.image.device, torch.float32)
+
+
+def column(numbers: Float[Tensor, " N"], like: Float[Tensor, "*shape"]) -> Float[Tensor, "N *ones"]:
+    """Numbers that stand for a whole tensor of this shape each."""
+    return numbers.reshape(-1, *(1,) * like.ndim)
 
 
 def stream(seed: int, number: int) -> torch.Generator:

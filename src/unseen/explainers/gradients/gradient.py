@@ -51,7 +51,7 @@ class FromGradients(FromMap):
     uses_removal = False
 
 
-def gradient(masked: MaskedClassifier, target: int, *, score: Score = "logit") -> Float[Tensor, "C H W"]:
+def gradient(masked: MaskedClassifier, target: int, *, score: Score = "logit") -> Float[Tensor, "C *space"]:
     """The gradient of the score with respect to the photograph's pixels.
 
     Args:
@@ -88,7 +88,7 @@ class Saliency(FromGradients):
 
     channels: Channels = field(default="max-abs", kw_only=True)
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`gradient`."""
         del seed, domain
         return Findings(over_channels(gradient(evaluate.masked, evaluate.target, score=self.score), self.channels))
@@ -107,7 +107,7 @@ class InputXGradient(FromGradients):
         tensor(6.2500)
     """
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """(pixel − mean colour) · :func:`gradient`; the standard deviation of the normalisation cancels."""
         del seed, domain
         found = gradient(evaluate.masked, evaluate.target, score=self.score)
@@ -120,7 +120,7 @@ def noisy_gradients(
     options: NoisyGradients,
     *,
     seed: int = 0,
-) -> Float[Tensor, "C H W"]:
+) -> Float[Tensor, "C *space"]:
     """A statistic of the gradients at noisy copies of the photograph.
 
     Args:
@@ -180,14 +180,14 @@ class NoisyGradients(FromGradients):
     ] = 0.15
     channels: Channels = field(default="max-abs", kw_only=True)
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`noisy_gradients`."""
         del domain
         return Findings(
             over_channels(noisy_gradients(evaluate.masked, evaluate.target, self, seed=seed), self.channels)
         )
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.samples

@@ -20,7 +20,7 @@ from torch import Tensor
 from unseen.classifier.scores import Scores
 from unseen.errors import ParameterError
 from unseen.explainers.gradients.baselines import Baseline, baseline_of
-from unseen.explainers.gradients.derivatives import derivatives, over_channels, stream
+from unseen.explainers.gradients.derivatives import column, derivatives, over_channels, stream
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
@@ -37,7 +37,7 @@ class Path:
     """An attribution that should add up to the difference of two scores.
 
     Attributes:
-        values: what each pixel value adds, float32, shape (C, H, W).
+        values: what each pixel value adds, float32, shape ``(C, *space)``.
         difference: the score of the photograph minus that of the baseline (their mean, where there are several).
         evaluations: passes with a gradient.
         converged: whether the gap came below the tolerance, or below the rounding of the scores.
@@ -59,7 +59,7 @@ class Path:
 def integrated_gradients(
     masked: MaskedClassifier,
     target: int,
-    baseline: Float[Tensor, "C H W"],
+    baseline: Float[Tensor, "C *space"],
     options: IntegratedGradients,
 ) -> Path:
     """Integrated gradients on the straight line from a baseline, with steps where they are needed.
@@ -89,7 +89,7 @@ def integrated_gradients(
 
     def visit(shares: list[float]) -> None:
         def pixels(first: int, last: int) -> Tensor:
-            return baseline + torch.tensor(shares[first:last], dtype=torch.float32)[:, None, None, None] * change
+            return baseline + column(torch.tensor(shares[first:last], dtype=torch.float32), image) * change
 
         nonlocal rounding
         number = 0
@@ -121,7 +121,7 @@ def integrated_gradients(
 def expected_gradients(
     masked: MaskedClassifier,
     target: int,
-    background: Callable[[int], Float[Tensor, "C H W"]],
+    background: Callable[[int], Float[Tensor, "C *space"]],
     options: ExpectedGradients,
     *,
     seed: int = 0,
@@ -152,7 +152,7 @@ def expected_gradients(
 
     def between(first: int, last: int) -> Tensor:
         baselines = torch.stack([background(i) for i in range(first, last)])
-        return baselines + shares[first:last, None, None, None] * (image - baselines)
+        return baselines + column(shares[first:last], image) * (image - baselines)
 
     values, number = torch.zeros(image.shape, dtype=torch.float64), 0
     for gradients, _ in derivatives(masked, between, samples, target, options.score):
@@ -197,14 +197,14 @@ class IntegratedGradients(FromGradients):
     ] = 0.01
     most: Annotated[int, Count("how many passes with a gradient are made at most", _FIRST)] = 300
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`integrated_gradients`."""
         del seed, domain
         masked = evaluate.masked
         baseline = baseline_of(self.baseline, masked.classifier, masked.image, evaluate.target)
         return _findings(integrated_gradients(masked, evaluate.target, baseline, self), self)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.most
@@ -239,15 +239,15 @@ class ExpectedGradients(FromGradients):
         """Of the folder's photographs; empty without one."""
         return "" if self.photos is None else contents_digest(find_photos([self.photos])[: self.samples])
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`expected_gradients`."""
         del domain
         masked = evaluate.masked
         if self.photos is None:
 
             def background(number: int) -> Tensor:
-                colour = torch.rand(len(masked.image), 1, 1, generator=stream(seed, number + 1), dtype=torch.float32)
-                return colour.expand_as(masked.image)
+                colour = torch.rand(len(masked.image), generator=stream(seed, number + 1), dtype=torch.float32)
+                return column(colour, masked.image[0]).expand_as(masked.image)
 
         else:
             files = find_photos([self.photos])
@@ -258,7 +258,7 @@ class ExpectedGradients(FromGradients):
 
         return _findings(expected_gradients(masked, evaluate.target, background, self, seed=seed), self)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return 2 * self.samples + 1

@@ -55,7 +55,7 @@ _OF_ONE_VALUE = _GATES | frozenset("Add Sub Rsub Mul Div Neg Pow Relu Reciprocal
 
 def rectified_gradient(
     masked: MaskedClassifier, target: int, rule: RectifierRule, *, score: Score = "logit"
-) -> Float[Tensor, "C H W"]:
+) -> Float[Tensor, "C *space"]:
     """The gradient with respect to the photograph's pixels where every rectifier is passed backwards by ``rule``.
 
     ``deconvnet`` lets positive signals pass, wherever the rectifier was open; ``guided`` lets positive signals pass
@@ -199,7 +199,7 @@ class RectifiedGradient(FromGradients):
 
     rule: RectifierRule = "guided"
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`rectified_gradient`."""
         del seed, domain
         found = rectified_gradient(evaluate.masked, evaluate.target, self.rule, score=self.score)

@@ -52,7 +52,7 @@ class ZeroPoint(FromGradients, Descending):
     stage = "descending"
     empty = "the map of {label} is empty: the photograph is a zero-information point itself"
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`~unseen.removal.zero_information.point.zero_points`."""
         del domain
         masked = evaluate.masked
@@ -83,7 +83,7 @@ class ZeroPoint(FromGradients, Descending):
         )  # fmt: skip
         return Findings(over_channels(change, self.channels), notes=notes, record=record)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.most + 6

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from unseen.classifier.scores import Extent, Score
 from unseen.explainers.hiding.rise import RandomMasks
-from unseen.explainers.hiding.windows import Square, WindowSums, hiding, sliding
+from unseen.explainers.hiding.windows import Window, WindowSums, hiding, sliding
 from unseen.explainers.scores import scored
+from unseen.inputs.space import Space, side_of
 from unseen.removal import MaskedClassifier
 
-Adjust = Callable[[Float[Tensor, "H W"]], Float[Tensor, "H W"]]
+Adjust = Callable[[Float[Tensor, "*space"]], Float[Tensor, "*space"]]
 """Equation 6: S → S'."""
 
 VISIBLE = 0.5
@@ -62,7 +63,7 @@ class Budget:
         """Whether no mask so far changed the score by more than rounding."""
         return bool(self._extent.still)
 
-    def scores(self, masks: Callable[[int, int], Float[Tensor, "N H W"]], count: int) -> Float[Tensor, " N"]:
+    def scores(self, masks: Callable[[int, int], Float[Tensor, "N *space"]], count: int) -> Float[Tensor, " N"]:
         """The scores under ``count`` masks, float64."""
         return torch.cat([scores for _, scores in self.each(masks, count)])
 
@@ -79,7 +80,7 @@ class Budget:
             self.scores(lambda first, last: torch.ones(last - first, *self.masked.shape, dtype=torch.float32), 1)
         )
 
-    def under(self, windows: Sequence[Square]) -> Float[Tensor, " N"]:
+    def under(self, windows: Sequence[Window]) -> Float[Tensor, " N"]:
         """The scores with each window hidden, float64."""
         return self.scores(lambda first, last: hiding(windows[first:last], self.masked.shape), len(windows))
 
@@ -87,10 +88,10 @@ class Budget:
 # ---- windows, as published and corrected ------------------------------------------------------------------------
 
 
-def schedule(iteration: int, side: int) -> tuple[int, int]:
+def schedule(iteration: int, shape: Space) -> tuple[int, int]:
     """Window and stride in pixels: 45 − 1.5 k, at least 7, and 8 − 0.2 k, at least 3, of 224 (section 4)."""
     window, stride = max(45 - 1.5 * iteration, 7), max(8 - 0.2 * iteration, 3)
-    return max(1, round(window / 224 * side)), max(1, round(stride / 224 * side))
+    return side_of(window / 224, shape), side_of(stride / 224, shape)
 
 
 def literal(ask: Budget, adjust: Adjust, iterations: int) -> Iterator[Tensor]:
@@ -100,7 +101,7 @@ def literal(ask: Budget, adjust: Adjust, iterations: int) -> Iterator[Tensor]:
     the region visible, which all do.
     """
     for iteration in range(iterations):
-        windows = sliding(ask.masked.shape, *schedule(iteration, min(ask.masked.shape)))
+        windows = sliding(ask.masked.shape, *schedule(iteration, ask.masked.shape))
         if len(windows) > ask.left:
             return
         scores, pile = ask.under(windows), WindowSums(ask.masked.shape)
@@ -119,8 +120,9 @@ def windows(ask: Budget, adjust: Adjust, iterations: int, threshold: float, seed
     whole = ask.whole()
     pile, region = WindowSums(ask.masked.shape), torch.ones(ask.masked.shape, dtype=torch.bool)
     for iteration in range(iterations):
-        side, stride = schedule(iteration, min(ask.masked.shape))
-        kept = [w for w in sliding(ask.masked.shape, side, stride) if bool(region[w[0] + side // 2, w[1] + side // 2])]
+        side, stride = schedule(iteration, ask.masked.shape)
+        middle = side // 2
+        kept = [w for w in sliding(ask.masked.shape, side, stride) if bool(region[tuple(c + middle for c in w[0])])]
         drawn = torch.randperm(len(kept), generator=generator)[: ask.left].sort().values.tolist()
         if kept and not drawn:
             return
@@ -132,7 +134,7 @@ def windows(ask: Budget, adjust: Adjust, iterations: int, threshold: float, seed
         yield adjusted
 
 
-def highest(saliency: Float[Tensor, "H W"], threshold: float) -> Bool[Tensor, "H W"]:
+def highest(saliency: Float[Tensor, "*space"], threshold: float) -> Bool[Tensor, "*space"]:
     """Equation 8: where the map is above a share of its maximum; negative values count as none."""
     positive = saliency.clamp(min=0)
     return positive > threshold * positive.max()
@@ -157,7 +159,7 @@ def halves(ask: Budget, adjust: Adjust, iterations: int, grid: int, seed: int) -
             continue
         further = partial(_further, source, done)
         for masks, scores in ask.each(further, until - done):
-            weighted += torch.einsum("n,nhw->hw", scores, masks.double())
+            weighted += torch.einsum("n,n...->...", scores, masks.double())
             shown += masks.double().sum(0)
             total += float(scores.sum())
         done = until

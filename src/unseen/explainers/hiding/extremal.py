@@ -33,7 +33,7 @@ class SmoothMasks:
     """Masks that are the smooth maximum of bumps, equation 6: no region is smaller than one, nor an edge sharper.
 
     Args:
-        shape: (H, W) of the photograph.
+        shape: ``space`` of the photograph.
         grid: cells along the photograph's shorter side.
         width: the bump's radius, as a share of the photograph's shorter side.
     """
@@ -55,7 +55,7 @@ class SmoothMasks:
         weights = (_TEMPERATURE * windows).softmax(1)
         return (weights * windows).sum(1).reshape(numbers.shape)
 
-    def __call__(self, numbers: Float[Tensor, "M h w"]) -> Float[Tensor, "M H W"]:
+    def __call__(self, numbers: Float[Tensor, "M h w"]) -> Float[Tensor, "M *space"]:
         """The masks at the photograph's resolution."""
         laid = interpolate(self.on_cells(numbers)[:, None], self.shape, mode="bilinear", align_corners=False)
         return laid[:, 0].clamp(0, 1)
@@ -118,15 +118,17 @@ class ExtremalPerturbation(FromMap):
     stage = "extremal perturbation"
     empty = "the full photograph has the score of {label} that nothing shown has: the map is empty"
     inside = True
+    axes = (2,)
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :class:`ExtremalPerturbation`."""
         del seed, domain
         masked = evaluate.masked
         scale = scale_of(masked, evaluate.target, self.score, "extremal-perturbation")
         if scale is None:
             return Findings(torch.zeros(masked.shape, dtype=torch.float32))
-        smooth, areas = SmoothMasks(masked.shape, self.grid, self.width), torch.tensor(areas_of(self.areas))
+        height, width = masked.shape
+        smooth, areas = SmoothMasks((height, width), self.grid, self.width), torch.tensor(areas_of(self.areas))
 
         def loss(level: Tensor, numbers: Tensor, which: slice, step: int) -> Tensor:
             weight = self.weight * 2 ** (5 * step / self.rounds)
@@ -147,7 +149,7 @@ class ExtremalPerturbation(FromMap):
         record = {"areas": areas.tolist(), "levels": found.levels.tolist()}
         return Findings(smooth(found.numbers).sum(0).copysign(torch.tensor(scale[1])), notes=notes, record=record)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return ENDS + self.areas * self.rounds

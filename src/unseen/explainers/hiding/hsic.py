@@ -130,7 +130,7 @@ class Hsic(FromMap):
     empty = "no mask changes the score of {label}: the map is empty"
     inside = False
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`hsic`."""
         del domain
         found = hsic(evaluate.masked, [evaluate.target], self, seed=seed)
@@ -142,7 +142,7 @@ class Hsic(FromMap):
         record = {"cells": len(strength), "hsic": strength.tolist(), "p_values": p_values.tolist()}
         return Findings(values[grid(evaluate.masked.shape, self.cells)].float(), notes=tuple(notes), record=record)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.masks

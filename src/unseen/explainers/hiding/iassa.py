@@ -23,6 +23,7 @@ from unseen.explainers.hiding.spatial_attention import Attention, Perplexity, at
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
+from unseen.inputs.space import ANY, Space
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, Meaning, Share
 
@@ -34,13 +35,13 @@ class Iterated:
     """The maps of an iterative search, and why it ended.
 
     Attributes:
-        maps: S'ₖ after each iteration, the last one is the result, float32, shape (K, H, W).
+        maps: S'ₖ after each iteration, the last one is the result, float32, shape ``(K, *space)``.
         evaluations: spent until each of them.
         changes: the sum of the absolute changes of S' over that of its absolute values, for each map but the first.
         stopped: ``converged``, when the last change was below the tolerance; ``iterations`` or ``budget``.
     """
 
-    maps: Float[Tensor, "K H W"]
+    maps: Float[Tensor, "K *space"]
     evaluations: tuple[int, ...]
     changes: tuple[float, ...]
     stopped: Literal["converged", "iterations", "budget"]
@@ -138,7 +139,11 @@ class Iassa(FromMap):
     stage = "iterations"
     empty = "no mask changes the score of {label}: the map is empty"
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "axes", ANY if self.beta == 1 else (2,))  # the attention is that of images
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`iassa`."""
         del domain
         masked = evaluate.masked
@@ -150,7 +155,7 @@ class Iassa(FromMap):
         found = iassa(masked, evaluate.target, self, look=look, seed=seed)
         return Findings(found.maps[-1], notes=_notes(found, self.tolerance), record=_record(found, look))
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: Space) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.budget

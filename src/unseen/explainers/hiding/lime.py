@@ -20,6 +20,7 @@ from unseen.explainers.hiding.segments import Segments, coalition_scores, number
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
+from unseen.inputs.space import Space
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, Meaning, Positive, Share
 
@@ -50,7 +51,7 @@ class LinearModel:
 def lime(
     masked: MaskedClassifier,
     targets: Sequence[int],
-    segments: Int[Tensor, "H W"],
+    segments: Int[Tensor, "*space"],
     options: Lime,
     *,
     seed: int = 0,
@@ -150,7 +151,7 @@ class Lime(FromMap):
     empty = "the linear model gives no segment a share in the score of {label}: the map is empty"
     inside = False
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`lime`."""
         del domain
         cut = segmentation(evaluate.masked.image, self.segments)
@@ -177,7 +178,7 @@ class Lime(FromMap):
         }
         return Findings(coefficients[cut.numbers].float(), notes=tuple(notes), record=record)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: Space) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.samples

@@ -20,13 +20,14 @@ from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
+from unseen.inputs.space import Space, side_of
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Share
 
 
 def occlusion(
     masked: MaskedClassifier, target: int, *, window: int, stride: int, score: Score = "logit"
-) -> Float[Tensor, "H W"]:
+) -> Float[Tensor, "*space"]:
     """The mean drop of the score over the windows that hide a pixel.
 
     Windows begin at every multiple of the stride; the last one of a row or column is moved inside, so that every pixel
@@ -35,7 +36,7 @@ def occlusion(
     Args:
         masked: the classifier and its photograph.
         target: class index.
-        window: side of the square window in pixels.
+        window: side of the window in pixels; it is a square of an image, an interval of a signal, a cube of a volume.
         stride: pixels between windows, at most ``window``.
         score: ``logit`` or ``probability``.
 
@@ -46,33 +47,32 @@ def occlusion(
     Raises:
         ParameterError: a window that is larger than the photograph, or a stride larger than the window.
     """
-    height, width = masked.shape
-    if not 1 <= window <= min(height, width):
-        raise ParameterError(f"window {window} must lie in 1 … {min(height, width)} pixels")
+    shape = masked.shape
+    if not 1 <= window <= min(shape):
+        raise ParameterError(f"window {window} must lie in 1 … {min(shape)} pixels")
     if not 1 <= stride <= window:
         raise ParameterError(f"stride {stride} must lie in 1 … {window} pixels; a larger one would leave pixels out")
-    windows = sliding((height, width), window, stride)
+    windows = sliding(shape, window, stride)
     ((_, whole),) = scored(
-        masked, lambda first, last: torch.ones(last - first, height, width, dtype=torch.float32), 1, [target], score
+        masked, lambda first, last: torch.ones(last - first, *shape, dtype=torch.float32), 1, [target], score
     )
-    pile, done, extent = WindowSums((height, width)), 0, Extent()
+    pile, done, extent = WindowSums(shape), 0, Extent()
     extent.add(whole)
-    chunks = scored(
-        masked, lambda first, last: hiding(windows[first:last], masked.shape), len(windows), [target], score
-    )
+    chunks = scored(masked, lambda first, last: hiding(windows[first:last], shape), len(windows), [target], score)
     for _, scores in chunks:
         drops = (whole.values[0] - scores.values[:, 0]).tolist()
         pile.add(windows[done : done + len(drops)], drops)
         done += len(drops)
         extent.add(scores)
-    return torch.zeros(height, width, dtype=torch.float32) if bool(extent.still) else pile.mean.float()
+    return torch.zeros(shape, dtype=torch.float32) if bool(extent.still) else pile.mean.float()
 
 
 @dataclass(frozen=True)
 class Occlusion(FromMap):
     """Hide a sliding window; a pixel's saliency is the mean drop of the score over the windows that hide it.
 
-    Source: Zeiler & Fergus, ECCV 2014. Lengths are shares of the photograph's shorter side.
+    Source: Zeiler & Fergus, ECCV 2014. Lengths are shares of the shorter side of an image; see
+    :func:`~unseen.inputs.space.side_of` for signals and volumes.
 
     Raises:
         ParameterError: an option outside its range, or a stride that would leave pixels out.
@@ -104,18 +104,17 @@ class Occlusion(FromMap):
                 f"stride must be in (0, {self.window}], got {self.stride}; above the window's side it leaves pixels out"
             )
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`occlusion`."""
         del seed, domain
         window, stride = self._pixels(evaluate.masked.shape)
         found = occlusion(evaluate.masked, evaluate.target, window=window, stride=stride, score=self.score)
         return Findings(found)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: Space) -> int:
         """See :meth:`FromMap.cost`."""
         window, stride = self._pixels(shape)
         return 1 + len(sliding(shape, window, stride))
 
-    def _pixels(self, shape: tuple[int, int]) -> tuple[int, int]:
-        window, stride = (max(1, round(share * min(shape))) for share in (self.window, self.stride))
-        return window, stride
+    def _pixels(self, shape: Space) -> tuple[int, int]:
+        return side_of(self.window, shape), side_of(self.stride, shape)

@@ -76,7 +76,7 @@ def descend(
     masked: MaskedClassifier,
     target: int,
     numbers: Tensor,
-    visible: Callable[[Tensor, int], Float[Tensor, "m H W"]],
+    visible: Callable[[Tensor, int], Float[Tensor, "m *space"]],
     loss: Callable[[Float[Tensor, " m"], Tensor, slice, int], Float[Tensor, " m"]],
     *,
     scale: tuple[float, float],
@@ -107,7 +107,7 @@ def descend(
         some = numbers[first:last].to(classifier.device).requires_grad_()
         with classifier.frozen(), torch.enable_grad():
             masks = visible(some, step)
-            logits = masked.forward(masked.pixels.expand(len(masks), -1, -1, -1), masks)
+            logits = masked.forward(masked.pixels.expand(len(masks), *masked.pixels.shape[1:]), masks)
             asked = target_score(classifier.outputs, logits, target, score)
             level = (asked - hidden) / added
             losses = loss(level, some, slice(first, last), step)

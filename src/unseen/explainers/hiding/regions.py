@@ -72,8 +72,9 @@ class Region(FromMap):
     stage = "descending on a region"
     empty = "the full photograph has the score of {label} that nothing shown has: the map is empty"
     inside = True
+    axes = (2,)
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :class:`Region`."""
         del domain
         masked = evaluate.masked
@@ -118,7 +119,7 @@ class Region(FromMap):
         record = {"region": float(region.mean()), "level": float(found.levels[0])}
         return Findings(region.copysign(torch.tensor(scale[1])), notes=notes, record=record)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return ENDS + self.rounds

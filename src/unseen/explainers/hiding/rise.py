@@ -21,6 +21,7 @@ from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
+from unseen.inputs.space import LINEAR, Space, cells_of, size_of
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, Meaning, Share
 
@@ -31,9 +32,9 @@ class RandomMasks:
 
     Args:
         count: how many.
-        grid: cells along each side of the photograph.
+        grid: cells along each side of an image; of a signal or a volume about as many in all.
         visible: probability that a cell is visible.
-        shape: (H, W).
+        shape: of the masks.
         soft: whether masks may lie between 0 and 1; else they are cut at one half.
         seed: of bits and shifts.
     """
@@ -41,39 +42,40 @@ class RandomMasks:
     count: int
     grid: int
     visible: float
-    shape: tuple[int, int]
+    shape: Space
     soft: bool
     seed: int
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(self.seed)
-        bits = (
-            torch.rand(self.count, self.grid + 1, self.grid + 1, generator=generator, dtype=torch.float32)
-            < self.visible
-        )
+        sides = [cells_of(self.grid, self.shape) + 1] * len(self.shape)
+        bits = torch.rand(self.count, *sides, generator=generator, dtype=torch.float32) < self.visible
         shifts = [torch.randint(0, cell, (self.count,), generator=generator) for cell in self.cell]
         object.__setattr__(self, "_bits", bits)
         object.__setattr__(self, "_shifts", torch.stack(shifts, 1))
 
     @property
-    def cell(self) -> tuple[int, int]:
-        """Pixels of a cell, (vertical, horizontal)."""
-        return ceil(self.shape[0] / self.grid), ceil(self.shape[1] / self.grid)
+    def cell(self) -> Space:
+        """Pixels of a cell along each axis."""
+        return tuple(ceil(length / cells_of(self.grid, self.shape)) for length in self.shape)
 
-    def __call__(self, first: int, last: int) -> Float[Tensor, "N H W"]:
+    def __call__(self, first: int, last: int) -> Float[Tensor, "N *space"]:
         """The masks from one number up to another."""
-        size = [(self.grid + 1) * cell for cell in self.cell]
         cells: Tensor = self._bits[first:last, None].float()  # type: ignore[attr-defined]
-        large = interpolate(cells, size, mode="bilinear", align_corners=False)[:, 0]
-        rows, columns = (
-            shift[:, None] + torch.arange(side)
-            for shift, side in zip(self._shifts[first:last].T, self.shape, strict=True)  # type: ignore[attr-defined]
-        )
-        masks = large[torch.arange(len(large))[:, None, None], rows[:, :, None], columns[:, None, :]]
+        size = [count * cell for count, cell in zip(cells.shape[2:], self.cell, strict=True)]
+        large = interpolate(cells, size, mode=LINEAR[len(size)], align_corners=False)[:, 0]
+        shifts: Tensor = self._shifts[first:last]  # type: ignore[attr-defined]
+        places = [torch.arange(len(large)).reshape(-1, *(1,) * len(size))]
+        for axis, side in enumerate(self.shape):
+            along = shifts[:, axis, None] + torch.arange(side)
+            places.append(along.reshape(-1, *(1,) * axis, side, *(1,) * (len(size) - axis - 1)))
+        masks = large[tuple(places)]
         return masks.clamp(0, 1) if self.soft else (masks > 0.5).float()
 
 
-def rise(masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, seed: int = 0) -> Float[Tensor, "T H W"]:
+def rise(
+    masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, seed: int = 0
+) -> Float[Tensor, "T *space"]:
     """RISE maps of several classes from the same masks.
 
     Centred, the map is S = Σ (fᵢ − f̄) Mᵢ / (p N), which removes what the unequal coverage of pixels adds to it; else
@@ -89,7 +91,7 @@ def rise(masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, see
         Signed, float32; 0 everywhere where no mask changes the score by more than rounding.
     """
     source = RandomMasks(options.masks, options.grid, options.visible, masked.shape, masked.removal.soft, seed)
-    weighted = torch.zeros(len(targets), masked.shape[0] * masked.shape[1], dtype=torch.float64)
+    weighted = torch.zeros(len(targets), size_of(masked.shape), dtype=torch.float64)
     shown, total = torch.zeros_like(weighted[0]), torch.zeros(len(targets), dtype=torch.float64)
     extent = Extent()
     for some, scores in scored(masked, source, options.masks, targets, options.score):
@@ -122,7 +124,7 @@ class Rise(FromMap):
     """
 
     masks: Annotated[int, Count("how many masks are evaluated")] = 2000
-    grid: Annotated[int, Count("how many cells lie along each side of the photograph")] = 7
+    grid: Annotated[int, Count("how many cells lie along each side of an image")] = 7
     visible: Annotated[float, Share("the probability that a cell is visible", ends="()")] = 0.5
     centred: Annotated[
         bool, Meaning("whether the mean score is subtracted first; the paper's estimator does without")
@@ -132,12 +134,12 @@ class Rise(FromMap):
     empty = "no mask changes the score of {label}: the map is empty"
     inside = False
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`rise`."""
         del domain
         return Findings(rise(evaluate.masked, [evaluate.target], self, seed=seed)[0])
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: Space) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return self.masks

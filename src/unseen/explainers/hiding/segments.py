@@ -16,6 +16,7 @@ from torch import Tensor
 from unseen.classifier.scores import Score, Scores
 from unseen.errors import ParameterError
 from unseen.explainers.scores import scored
+from unseen.inputs.space import KINDS, Space, extent, size_of
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, check
 
@@ -43,7 +44,7 @@ class Segmentation:
     """Segments of a photograph, and what the reader must know of them.
 
     Attributes:
-        numbers: of each pixel's segment, int64, shape (H, W): each of 0 … S − 1 at least once.
+        numbers: of each pixel's segment, int64, shape ``space``: each of 0 … S − 1 at least once.
         notes: that the segments are the cells of a grid, where they are.
     """
 
@@ -56,12 +57,13 @@ class Segmentation:
         return int(self.numbers.max()) + 1
 
 
-def segmentation(image: Float[Tensor, "C H W"], count: int) -> Segmentation:
+def segmentation(image: Float[Tensor, "C *space"], count: int) -> Segmentation:
     """Compact segments of one colour, by SLIC; the same photograph has the same ones every time.
 
-    SLIC breaks down where there is noise. If it finds less than most of the segments, noise is taken away first: by a
-    median, which leaves edges where they are, or by a Gaussian if that is not enough. Where there is still less than a
-    third of them, the cells of a regular grid take their place.
+    A signal or a volume is cut into the cells of a regular grid. SLIC breaks down where there is noise. If it finds
+    less than most of the segments, noise is taken away first: by a median, which leaves edges where they are, or by a
+    Gaussian if that is not enough. Where there is still less than a third of them, the cells of a regular grid take
+    their place.
 
     Args:
         image: the photograph, in [0, 1].
@@ -71,14 +73,17 @@ def segmentation(image: Float[Tensor, "C H W"], count: int) -> Segmentation:
         ParameterError: a count below 1, or more than the photograph's pixels.
     """
     check("segments", count, Annotated[int, Count("about how many segments are cut")])
+    space = tuple(image.shape[1:])
+    if size_of(space) < count:
+        raise ParameterError(f"segments {count} cannot be cut from {extent(space)}; ask for at most {size_of(space)}")
+    if len(space) != 2:
+        numbers = grid(space, count)
+        cells = int(numbers.max()) + 1
+        return Segmentation(numbers, (f"segments of a {KINDS[len(space)]} are the {cells} cells of a regular grid",))
     from scipy.ndimage import median_filter
     from skimage.segmentation import slic  # more than a second, which only those who need segments should wait
 
-    height, width = image.shape[1:]
-    if height * width < count:
-        raise ParameterError(
-            f"segments {count} cannot be cut from {height} × {width} pixels; ask for at most {height * width}"
-        )
+    height, width = space
     colours, convert = _colours(image)
     pixels = colours.permute(1, 2, 0).double().cpu().numpy()
     noise = _SMOOTHING * (height * width / count) ** 0.5
@@ -106,7 +111,7 @@ def segmentation(image: Float[Tensor, "C H W"], count: int) -> Segmentation:
     return Segmentation(numbers, tuple(notes))
 
 
-def _colours(image: Float[Tensor, "C H W"]) -> tuple[Float[Tensor, "D H W"], bool]:
+def _colours(image: Float[Tensor, "C *space"]) -> tuple[Float[Tensor, "D *space"], bool]:
     """What SLIC measures distances of colour in, and whether it is to take it for RGB and convert it to CIELAB.
 
     One channel is a grey photograph. Of other than one or three, black and white in all channels are as far apart as
@@ -117,23 +122,23 @@ def _colours(image: Float[Tensor, "C H W"]) -> tuple[Float[Tensor, "D H W"], boo
     return 100 * image / len(image) ** 0.5, False
 
 
-def grid(shape: tuple[int, int], count: int) -> Int[Tensor, "H W"]:
-    """About so many rectangular cells, as square as can be, numbered row by row from 0."""
-    height, width = shape
-    rows = min(height, max(1, round((count * height / width) ** 0.5)))
-    columns = min(width, max(1, round(count / rows)))
-    numbers: Tensor = (torch.arange(height) * rows // height)[:, None] * columns + torch.arange(
-        width
-    ) * columns // width
+def grid(shape: Space, count: int) -> Int[Tensor, "*space"]:
+    """About so many cells, as square as can be, numbered row by row from 0."""
+    numbers, wanted = torch.zeros((), dtype=torch.long), float(count)
+    for axis, length in enumerate(shape):
+        rest = shape[axis + 1 :]
+        cells = min(length, max(1, round((wanted * length ** len(rest) / size_of(rest)) ** (1 / (len(rest) + 1)))))
+        numbers = numbers[..., None] * cells + torch.arange(length) * cells // length
+        wanted /= cells
     return numbers
 
 
-def number_of(segments: Int[Tensor, "H W"], shape: tuple[int, int]) -> int:
+def number_of(segments: Int[Tensor, "*space"], shape: Space) -> int:
     """How many segments there are.
 
     Args:
         segments: the number of each pixel's segment.
-        shape: (H, W) of the photograph.
+        shape: of the photograph, without its channels.
 
     Raises:
         ParameterError: segments of another shape than the photograph, or numbers other than 0 … S − 1.
@@ -149,7 +154,7 @@ def number_of(segments: Int[Tensor, "H W"], shape: tuple[int, int]) -> int:
     return len(labels)
 
 
-def masks_of(coalitions: Shown, segments: Int[Tensor, "H W"]) -> Callable[[int, int], Float[Tensor, "n H W"]]:
+def masks_of(coalitions: Shown, segments: Int[Tensor, "*space"]) -> Callable[[int, int], Float[Tensor, "n *space"]]:
     """From one coalition's number up to another → the masks that show its segments; made when asked for."""
     return lambda first, last: coalitions[first:last].float()[:, segments]
 
@@ -157,7 +162,7 @@ def masks_of(coalitions: Shown, segments: Int[Tensor, "H W"]) -> Callable[[int, 
 def coalition_scores(
     masked: MaskedClassifier,
     coalitions: Shown,
-    segments: Int[Tensor, "H W"],
+    segments: Int[Tensor, "*space"],
     targets: Sequence[int],
     score: Score,
 ) -> Scores:

@@ -25,6 +25,7 @@ from unseen.explainers.hiding.segments import Segments, coalition_scores, number
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
+from unseen.inputs.space import Space
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, Meaning
 
@@ -63,7 +64,7 @@ class ShapleyValues:
 def shapley(
     masked: MaskedClassifier,
     targets: Sequence[int],
-    segments: Int[Tensor, "H W"],
+    segments: Int[Tensor, "*space"],
     options: Shapley,
     *,
     seed: int = 0,
@@ -130,7 +131,7 @@ class Shapley(FromMap):
     empty = "no segment has a share in the score of {label}: the map is empty"
     inside = False
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`shapley`."""
         del domain
         cut = segmentation(evaluate.masked.image, self.segments)
@@ -151,7 +152,7 @@ class Shapley(FromMap):
         }
         return Findings(saliency, notes=tuple(notes), record=record)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: Space) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return min(self.budget, 1 << self.segments)

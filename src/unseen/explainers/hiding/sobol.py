@@ -143,7 +143,7 @@ class Sobol(FromMap):
     empty = "varying the cells never changes the score of {label}: the map is empty"
     inside = False
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`sobol`."""
         del domain
         found = sobol(evaluate.masked, [evaluate.target], self, seed=seed)
@@ -160,6 +160,6 @@ class Sobol(FromMap):
         }
         return Findings(values[grid(evaluate.masked.shape, self.cells)].float(), notes=tuple(notes), record=record)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         return self.designs * (int(grid(shape, self.cells).max()) + 3)

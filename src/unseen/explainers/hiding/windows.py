@@ -1,20 +1,26 @@
-"""Square windows that hide a part of the photograph, and what hiding them did; their masks are never kept."""
+"""Windows that hide a part of the input, and what hiding them did; their masks are never kept.
+
+A window is a square of an image, an interval of a signal, a cube of a volume.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Square = tuple[int, int, int]
-"""(top, left, side) in pixels."""
+from unseen.inputs.space import Space
+
+Window = tuple[Space, int]
+"""(corner, side) in pixels: where it begins along each axis, and how far it reaches."""
 
 
-def sliding(shape: tuple[int, int], side: int, stride: int) -> list[Square]:
+def sliding(shape: Space, side: int, stride: int) -> list[Window]:
     """Windows at every multiple of the stride, row by row; the last one of a row or column is moved inside."""
-    return [(top, left, side) for top in starts(shape[0], side, stride) for left in starts(shape[1], side, stride)]
+    return [(corner, side) for corner in product(*(starts(length, side, stride) for length in shape))]
 
 
 def starts(length: int, side: int, stride: int) -> list[int]:
@@ -23,52 +29,54 @@ def starts(length: int, side: int, stride: int) -> list[int]:
     return found if found[-1] == length - side else [*found, length - side]
 
 
-def hiding(windows: Sequence[Square], shape: tuple[int, int]) -> Float[Tensor, "N H W"]:
+def hiding(windows: Sequence[Window], shape: Space) -> Float[Tensor, "N *space"]:
     """One mask for each window, 0 inside it."""
     masks = torch.ones(len(windows), *shape, dtype=torch.float32)
-    for mask, (top, left, side) in zip(masks, windows, strict=True):
-        mask[top : top + side, left : left + side] = 0
+    for mask, (corner, side) in zip(masks, windows, strict=True):
+        mask[tuple(slice(start, start + side) for start in corner)] = 0
     return masks
 
 
 class WindowSums:
     """Amounts laid over windows: their sum and their number over each pixel.
 
-    Both are difference arrays in two directions: a window costs four corners and not its area.
+    Both are difference arrays along every axis: a window costs its corners and not its area.
 
     Args:
-        shape: (H, W).
+        shape: of the input, without its channels.
     """
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._sum = torch.zeros(shape[0] + 1, shape[1] + 1, dtype=torch.float64)
+    def __init__(self, shape: Space) -> None:
+        self._sum = torch.zeros([length + 1 for length in shape], dtype=torch.float64)
         self._cover = torch.zeros_like(self._sum)
 
-    def add(self, windows: Iterable[Square], amounts: Iterable[float]) -> None:
+    def add(self, windows: Iterable[Window], amounts: Iterable[float]) -> None:
         """Lay an amount over each window."""
-        for (top, left, side), amount in zip(windows, amounts, strict=True):
-            for total, value in ((self._sum, amount), (self._cover, 1.0)):
-                total[top, left] += value
-                total[top + side, left + side] += value
-                total[top + side, left] -= value
-                total[top, left + side] -= value
+        for (corner, side), amount in zip(windows, amounts, strict=True):
+            for ends in product((0, side), repeat=len(corner)):
+                place = tuple(start + end for start, end in zip(corner, ends, strict=True))
+                sign = (-1) ** sum(map(bool, ends))
+                self._sum[place] += sign * amount
+                self._cover[place] += sign
 
     @property
-    def total(self) -> Float[Tensor, "H W"]:
+    def total(self) -> Float[Tensor, "*space"]:
         """The sum over the windows that hold a pixel, float64."""
         return _filled(self._sum)
 
     @property
-    def cover(self) -> Float[Tensor, "H W"]:
+    def cover(self) -> Float[Tensor, "*space"]:
         """How many windows hold a pixel, float64."""
         return _filled(self._cover).round()
 
     @property
-    def mean(self) -> Float[Tensor, "H W"]:
+    def mean(self) -> Float[Tensor, "*space"]:
         """The mean over the windows that hold a pixel; 0 where there is none, float64."""
         cover = self.cover
         return torch.where(cover > 0, self.total / cover.clamp(min=1), 0.0)
 
 
 def _filled(differences: Tensor) -> Tensor:
-    return differences.cumsum(0).cumsum(1)[:-1, :-1]
+    for axis, length in enumerate(differences.shape):
+        differences = differences.cumsum(axis).narrow(axis, 0, length - 1)
+    return differences

@@ -35,17 +35,17 @@ class Contributions:
     """Contributions that add up to the difference of two logits.
 
     Attributes:
-        values: of every value of the network's input, float32, shape (C, H, W).
+        values: of every value of the network's input, float32, shape ``(C, *space)``.
         difference: the logit of the photograph minus that of the baseline.
         gap: the difference minus the sum of the values; by rounding.
     """
 
-    values: Float[Tensor, "C H W"]
+    values: Float[Tensor, "C *space"]
     difference: float
     gap: float
 
 
-def deeplift(masked: MaskedClassifier, target: int, baseline: Float[Tensor, "C H W"]) -> Contributions:
+def deeplift(masked: MaskedClassifier, target: int, baseline: Float[Tensor, "C *space"]) -> Contributions:
     """DeepLIFT contributions by the rescale rule; two passes.
 
     Args:
@@ -109,7 +109,7 @@ class DeepLift(FromGradients):
     score: Literal["logit"] = field(default="logit", init=False)
     stage: ClassVar[str] = "contributions"
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`deeplift`."""
         del seed, domain
         masked = evaluate.masked
@@ -120,7 +120,7 @@ class DeepLift(FromGradients):
         notes = (lost,) if abs(found.gap) > _GAP * abs(found.difference) else ()
         return Findings(over_channels(found.values, self.channels), notes=notes, record=record)
 
-    def cost(self, shape: tuple[int, int]) -> int:
+    def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return 2

@@ -33,7 +33,7 @@ _LITTLE = 0.1
 
 def relevance(
     masked: MaskedClassifier, target: int, shares: RelevanceShares
-) -> tuple[Float[Tensor, "C H W"], dict[str, float]]:
+) -> tuple[Float[Tensor, "C *space"], dict[str, float]]:
     """Relevance of every value of the network's normalised input for the logit of a class.
 
     Dense layers on vectors, as in a head, take the ε rule under every variant but ``deep-taylor``. Batch norms are
@@ -112,7 +112,7 @@ class Lrp(FromGradients, RelevanceShares):
     score: Literal["logit"] = field(default="logit", init=False)
     stage: ClassVar[str] = "relevance"
 
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`relevance`."""
         del seed, domain
         found, record = relevance(evaluate.masked, evaluate.target, self)

@@ -180,11 +180,12 @@ hardshrink softshrink tanhshrink abs sin erf
 _GATES = """
 sigmoid hardsigmoid softmax exp sqrt rsqrt reciprocal square pow __pow__ var std norm var_mean softplus
 """.split()
+_WEIGHTED = "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
 _MAXIMA = "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax".split()
 
 RULES: Mapping[Function, PropagationRule] = {
     **SHARED_RULES,
-    **dict.fromkeys(functions("linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d".split()), weighted_layer),
+    **dict.fromkeys(functions(_WEIGHTED), weighted_layer),
     F.batch_norm: batch_norm,
     **dict.fromkeys(LAYER_NORMS, normalisation),
     **dict.fromkeys(functions(("normalize",)), unit_length),

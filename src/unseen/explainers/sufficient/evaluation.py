@@ -1,6 +1,6 @@
 """What the model says of visible sets, for one class; no set is evaluated twice.
 
-A *visible set* is a bool mask (H, W): its pixels are shown to the model, all others are hidden by the removal.
+A *visible set* is a bool mask ``space``: its pixels are shown to the model, all others are hidden by the removal.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Verdicts:
 
 
 Evaluate = Callable[[Iterable[Tensor]], Verdicts]
-"""Visible sets, each bool (H, W) → a verdict on each; usually an :class:`Evaluator`."""
+"""Visible sets, each bool ``space`` → a verdict on each; usually an :class:`Evaluator`."""
 
 
 class Evaluator:
@@ -68,7 +68,7 @@ class Evaluator:
         self._ends: list[Scores] = []
         self._always_holds = True
 
-    def __call__(self, visible: Iterable[Bool[Tensor, "H W"]]) -> Verdicts:
+    def __call__(self, visible: Iterable[Bool[Tensor, "*space"]]) -> Verdicts:
         """The verdict on each set, in order."""
         keys: list[bytes] = []
         for chunk in chunks(self._unseen(visible, keys)):
@@ -87,7 +87,7 @@ class Evaluator:
         """The verdict on the whole photograph, N = 1."""
         return self([torch.ones(self.masked.shape, dtype=torch.bool)])
 
-    def fresh(self, masks: Bool[Tensor, "N H W"]) -> Verdicts:
+    def fresh(self, masks: Bool[Tensor, "N *space"]) -> Verdicts:
         """Verdicts straight from the model, in the batches that it forms, neither looked up nor remembered."""
         scores, outputs = self.masked(masks), self.masked.classifier.outputs
         told = Scores.of(self.masked.classifier, scores, [self.target], "probability")
@@ -125,7 +125,7 @@ class SetVerdicts:
 
 
 Test = Callable[[Iterable[Tensor]], SetVerdicts]
-"""Visible sets, each bool (H, W) → a trial of each; usually a :class:`SufficiencyCriterion`."""
+"""Visible sets, each bool ``space`` → a trial of each; usually a :class:`SufficiencyCriterion`."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class SufficiencyCriterion:
     floor: float
     contrastive: bool = False
 
-    def __call__(self, visible: Iterable[Bool[Tensor, "H W"]]) -> SetVerdicts:
+    def __call__(self, visible: Iterable[Bool[Tensor, "*space"]]) -> SetVerdicts:
         """A trial of each set; the hidden side is evaluated only where the visible side passes."""
         trials = [SetVerdicts(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.float32))]
         for chunk in chunks(visible):
@@ -154,14 +154,14 @@ class SufficiencyCriterion:
             trials.append(SetVerdicts(passes, shown.probability))
         return SetVerdicts(torch.cat([t.passes for t in trials]), torch.cat([t.confidence for t in trials]))
 
-    def verify(self, visible: Bool[Tensor, "H W"]) -> SetVerdicts:
+    def verify(self, visible: Bool[Tensor, "*space"]) -> SetVerdicts:
         """One trial from fresh evaluations: passes only if it does alone *and* in a batch; confidence alone.
 
         Its company in the batch is its complement and shifted copies of it. A model that takes one set at a time
         (``batch`` 1) has no batch to try: there the set is evaluated alone only.
         """
         fresh = self.evaluator.fresh
-        shifts = (visible.roll(visible.shape[1] * i // _COMPANY, dims=1) for i in range(2, _COMPANY))
+        shifts = (visible.roll(visible.shape[-1] * i // _COMPANY, dims=-1) for i in range(2, _COMPANY))
         company = torch.stack([visible, ~visible, *shifts])[: self.evaluator.masked.batch]
         shown = fresh(visible[None])
         passing = bool(shown.reach(self.floor))

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from unseen.explainers.sufficient.evaluation import Evaluate, Test
 from unseen.explanation import Curve
-from unseen.inputs.smoothing import smoothing
+from unseen.inputs.smoothing import smoothed
+from unseen.inputs.space import Space, size_of
 
 _ARITY = 8
 
@@ -29,21 +30,21 @@ class Ranking:
 
     Attributes:
         order: flat pixel indices, most responsible first, shape (P,).
-        shape: (H, W) of the photograph.
+        shape: of the photograph, without its channels.
     """
 
     order: Int[Tensor, " P"]
-    shape: tuple[int, int]
+    shape: Space
 
-    def prefix(self, size: int) -> Bool[Tensor, "H W"]:
+    def prefix(self, size: int) -> Bool[Tensor, "*space"]:
         """The visible set of the first ``size`` pixels."""
         visible = torch.zeros(self.shape, dtype=torch.bool)
         visible.view(-1)[self.order[:size]] = True
         return visible
 
-    def prefixes(self, sizes: Sequence[int]) -> Bool[Tensor, "N H W"]:
+    def prefixes(self, sizes: Sequence[int]) -> Bool[Tensor, "N *space"]:
         """The visible sets of the first so many pixels each."""
-        place = torch.full((self.shape[0] * self.shape[1],), len(self.order))
+        place = torch.full((size_of(self.shape),), len(self.order))
         place[self.order] = torch.arange(len(self.order))
         return (place < torch.as_tensor(sizes)[:, None]).reshape(-1, *self.shape)
 
@@ -55,7 +56,7 @@ class Ranking:
 
 
 def rank(
-    saliency: Float[Tensor, "H W"], *, blur: float = 0.0, seed: int = 0, domain: Bool[Tensor, "H W"] | None = None
+    saliency: Float[Tensor, "*space"], *, blur: float = 0.0, seed: int = 0, domain: Bool[Tensor, "*space"] | None = None
 ) -> Ranking:
     """Rank pixels by saliency, smoothed by a Gaussian; ties are broken at random, never by position.
 
@@ -66,15 +67,15 @@ def rank(
         seed: of the order among ties.
         domain: rank only these pixels.
     """
-    height, width = saliency.shape
+    shape = tuple(saliency.shape)
     smooth = saliency.double()
     if blur > 0:
-        smooth = smoothing(height, blur) @ smooth @ smoothing(width, blur).T
+        smooth = smoothed(smooth, len(shape), blur)
     smooth = smooth.reshape(-1)
     levels = (smooth * (1e9 / smooth.abs().max().clamp(min=1e-30))).round()  # ties survive the rounding of the blur
-    shuffled = torch.randperm(height * width, generator=torch.Generator().manual_seed(seed))
+    shuffled = torch.randperm(size_of(shape), generator=torch.Generator().manual_seed(seed))
     order = shuffled[levels[shuffled].argsort(descending=True, stable=True)]
-    return Ranking(order if domain is None else order[domain.reshape(-1)[order]], (height, width))
+    return Ranking(order if domain is None else order[domain.reshape(-1)[order]], shape)
 
 
 def boundary(passes: Callable[[Sequence[int]], Sequence[bool]], good: int, bad: int, *, tolerance: int = 1) -> int:
@@ -105,12 +106,12 @@ class Prefix:
     """The shortest prefix of a ranking that was seen to pass.
 
     Attributes:
-        visible: the set, shape (H, W).
+        visible: the set, shape ``space``.
         size: its pixels.
         stable: the size from which on every evaluated prefix passes too; ``None`` if the longest fails.
     """
 
-    visible: Bool[Tensor, "H W"]
+    visible: Bool[Tensor, "*space"]
     size: int
     stable: int | None
 
@@ -152,7 +153,7 @@ def curve(evaluate: Evaluate, ranking: Ranking, sizes: Sequence[int]) -> Curve:
     """Probability of the target with each prefix visible (insertion) and with each hidden (deletion)."""
     insertion = evaluate(ranking.prefix(size) for size in sizes)
     deletion = evaluate(~ranking.prefix(size) for size in sizes)
-    total = ranking.shape[0] * ranking.shape[1]
+    total = size_of(ranking.shape)
     return Curve(
         tuple(size / total for size in sizes),
         tuple(insertion.probability.tolist()),

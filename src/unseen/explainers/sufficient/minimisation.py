@@ -16,7 +16,7 @@ from unseen.explainers.sufficient.evaluation import Test
 from unseen.explainers.sufficient.extraction import boundary
 
 
-def minimise(test: Test, part: Bool[Tensor, "H W"], sides: Sequence[int]) -> list[Bool[Tensor, "H W"]]:
+def minimise(test: Test, part: Bool[Tensor, "*space"], sides: Sequence[int]) -> list[Bool[Tensor, "*space"]]:
     """Ever smaller parts that pass, from ``part`` itself to one that is minimal for blocks of the last side.
 
     A round hides each block of the part alone, all in one batch, and then as many of the dispensable ones together as
@@ -34,7 +34,9 @@ def minimise(test: Test, part: Bool[Tensor, "H W"], sides: Sequence[int]) -> lis
     return trail
 
 
-def _without_blocks(test: Test, part: Bool[Tensor, "H W"], tiles: Int[Tensor, "H W"]) -> list[Bool[Tensor, "H W"]]:
+def _without_blocks(
+    test: Test, part: Bool[Tensor, "*space"], tiles: Int[Tensor, "*space"]
+) -> list[Bool[Tensor, "*space"]]:
     found: list[Tensor] = []
     candidates: list[int] = []
     while True:
@@ -60,14 +62,15 @@ def _without_blocks(test: Test, part: Bool[Tensor, "H W"], tiles: Int[Tensor, "H
             candidates = []
 
 
-def _tiles(shape: Sequence[int], side: int) -> Int[Tensor, "H W"]:
-    """The number of the square block that each pixel lies in."""
-    height, width = shape
-    columns = -(-width // side)
-    return (torch.arange(height) // side)[:, None] * columns + torch.arange(width) // side
+def _tiles(shape: Sequence[int], side: int) -> Int[Tensor, "*space"]:
+    """The number of the block that each pixel lies in: a square of an image, a cube of a volume."""
+    numbers = torch.zeros((), dtype=torch.long)
+    for length in shape:
+        numbers = numbers[..., None] * -(-length // side) + torch.arange(length) // side
+    return numbers
 
 
-def _hide(part: Bool[Tensor, "H W"], tiles: Int[Tensor, "H W"], blocks: Sequence[int]) -> Bool[Tensor, "H W"]:
+def _hide(part: Bool[Tensor, "*space"], tiles: Int[Tensor, "*space"], blocks: Sequence[int]) -> Bool[Tensor, "*space"]:
     kept = torch.ones(int(tiles.max()) + 1, dtype=torch.bool)
     kept[list(blocks)] = False
     return part & kept[tiles]

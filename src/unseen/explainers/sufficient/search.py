@@ -19,6 +19,7 @@ from unseen.explainers.sufficient.evaluation import Evaluator, SufficiencyCriter
 from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank, shortest_prefix
 from unseen.explainers.sufficient.minimisation import minimise
 from unseen.explanation import Findings, Part
+from unseen.inputs.space import check_axes, length_of, side_of, size_of
 from unseen.removal import MaskedClassifier
 from unseen.system.arguments import Reals, reals
 from unseen.system.options import Count, Options, Share
@@ -80,10 +81,10 @@ class FromMap(Options, Method, ABC):
     renewed: ClassVar[bool] = False
 
     @abstractmethod
-    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """The map with its notes and its own evidence, no parts yet; pixels outside ``domain`` are not ranked."""
 
-    def cost(self, shape: tuple[int, int]) -> int | None:
+    def cost(self, shape: tuple[int, ...]) -> int | None:
         """Evaluations that a map takes at most, passes with a gradient among them; 1 unless a method says so.
 
         ``None`` where what is found on the way decides how many follow; progress then has no total.
@@ -102,12 +103,23 @@ class FromMap(Options, Method, ABC):
         contrastive: bool = False,
     ) -> Findings:
         """Explain why the model says class ``target``; see :class:`unseen.explainers.catalogue.Method`."""
+        check_method(self, masked)
         wanted = reals("confidence", confidence)
         return _Search(self, Evaluator(masked, target), seed, contrastive).findings(wanted, parts)
 
 
+def check_method(method: Method, masked: MaskedClassifier) -> None:
+    """Refuse a method that has no rule for a signal or a volume.
+
+    Raises:
+        NotApplicableError: it has none.
+    """
+    remedy = "choose a method that has a rule, such as 'occlusion'"
+    check_axes(f"method {type(method).__name__!r}", method.axes, masked.shape, remedy)
+
+
 @own_precision()
-def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Float[Tensor, "H W"]:
+def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Float[Tensor, "*space"]:
     """The method's map alone, without parts and curves where it can do without.
 
     Example:
@@ -121,6 +133,7 @@ def map_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0)
 @own_precision()
 def findings_of(method: Method, masked: MaskedClassifier, target: int, seed: int = 0) -> Findings:
     """The method's map with its notes, without parts and curves where it can do without."""
+    check_method(method, masked)
     if isinstance(method, FromMap):
         return method.attribute(Evaluator(masked, target), seed, None)
     return method(masked, target, seed=seed)
@@ -185,7 +198,7 @@ class _Search:
             },
         )
 
-    def _made(self, domain: Bool[Tensor, "H W"] | None) -> Findings:
+    def _made(self, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """What the method finds; a map with values that are not finite is none."""
         made = self.method.attribute(self.evaluate, self.seed, domain)
         if not bool(made.saliency.isfinite().all()):
@@ -196,9 +209,9 @@ class _Search:
             )
         return made
 
-    def _ranked(self, saliency: Tensor, domain: Bool[Tensor, "H W"] | None) -> tuple[Ranking, list[int]]:
+    def _ranked(self, saliency: Tensor, domain: Bool[Tensor, "*space"] | None) -> tuple[Ranking, list[int]]:
         """The ranking and prefix sizes to begin with; an empty map ranks nothing before all pixels."""
-        ranking = rank(saliency, blur=self.method.blur * min(saliency.shape), seed=self.seed, domain=domain)
+        ranking = rank(saliency, blur=length_of(self.method.blur, saliency.shape), seed=self.seed, domain=domain)
         return ranking, ranking.grid(self.method.steps) if bool(saliency.any()) else [len(ranking.order)]
 
     def _parts(
@@ -230,7 +243,7 @@ class _Search:
             start = min([prefix.visible, *(larger if number == 0 else [])], key=lambda mask: int(mask.sum()))
             trail = [ranking.prefix(size) for size in reversed(sizes) if size > prefix.size]
             block = self.method.block
-            fine = max(1, round(block * min(self.masked.shape))) if block else None
+            fine = side_of(block, self.masked.shape) if block else None
             trail += minimise(criterion, start, (2 * fine, fine) if fine else ())
             part = self._part(criterion, trail, prefix, gamma=gamma, block=fine, number=number)
             rest = rest & ~part.mask
@@ -247,7 +260,7 @@ class _Search:
         number: int,
     ) -> Part:
         """The last set of the trail that passes alone and in a batch; the trail runs from large to minimal."""
-        pixels = self.masked.shape[0] * self.masked.shape[1]
+        pixels = size_of(self.masked.shape)
         for visible in reversed(trail):
             trial = criterion.verify(visible)
             verified = bool(trial.passes)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseen.classifier.outputs.readings import percent
+from unseen.explanation.plotting.flat import flat
 from unseen.explanation.plotting.original import Canvas
 from unseen.explanation.plotting.page import EDGE, FACT, GAP, HEAD_LETTER, HEAD_LINE, LINE, NOTE, TEXT, Page, wrapped
 from unseen.inputs.geometry import Affine
@@ -60,13 +61,14 @@ class Thumbnail:
 
 def thumbnail(name: str, explanation: Explanation) -> Thumbnail:
     """The map over the photograph and the outline of the first part, at most 400 pixels a side."""
-    parts = explanation.parts[:1]
+    shown = flat(explanation)
+    parts = shown.parts[:1]
     if explanation.geometry is not None:
         canvas = explanation.canvas(longest=_LONGEST)
     else:
-        size = (int(explanation.image.shape[1]), int(explanation.image.shape[2]))
-        canvas = Canvas(explanation.image, None, Affine.scaling(size, size), _LONGEST)
-    drawn = canvas.overlay(explanation.saliency, tuple(part.mask for part in parts))
+        size = (int(shown.image.shape[1]), int(shown.image.shape[2]))
+        canvas = Canvas(shown.image, None, Affine.scaling(size, size), _LONGEST)
+    drawn = canvas.overlay(shown.saliency, tuple(part.mask for part in parts))
     found = f"part {percent(parts[0].fraction)}" if parts else "no part"
     doubted = not parts or not parts[0].verified
     said = f"{explanation.label} {percent(explanation.probability)}, {found}"

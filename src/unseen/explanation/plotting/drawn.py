@@ -16,11 +16,11 @@ class Drawn(Protocol):
 
     @property
     def image(self) -> Tensor:
-        """float32 in [0, 1], shape (C, H, W)."""
+        """float32 in [0, 1], shape ``(C, *space)``."""
 
     @property
     def saliency(self) -> Tensor:
-        """float32, shape (H, W)."""
+        """float32, shape ``space``."""
 
     @property
     def label(self) -> str:

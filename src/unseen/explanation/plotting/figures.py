@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from unseen.classifier.outputs.readings import told
-from unseen.explanation.plotting import columns, pixels
+from unseen.explanation.plotting import columns, pixels, signals
 from unseen.explanation.plotting.columns import Column
 from unseen.explanation.plotting.drawn import Drawn
+from unseen.explanation.plotting.flat import Flat, flat
 from unseen.explanation.plotting.mixture import facts_of, mixture_of
 from unseen.explanation.plotting.page import (
     EDGE,
@@ -22,12 +25,16 @@ from unseen.explanation.plotting.page import (
     wrapped,
 )
 from unseen.explanation.plotting.weights import weights
+from unseen.inputs.space import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PARTS_SHOWN = 3
 """Parts that a picture shows at most; the record holds all."""
+
+_CURVE = (5, 8)
+"""Proportions of a curve."""
 
 _TITLE = 0.5
 """Inches: for a column's title."""
@@ -36,11 +43,7 @@ _TITLE = 0.5
 def panel(explanation: Drawn) -> Figure:
     """Photograph, saliency map, weights of a mixture, parts, deletion and insertion curve: what there is of them."""
     top = explanation.provenance.get("decision", {}).get("top", [])
-    row = [
-        columns.photograph(explanation.image, top, pixels.bands_of(explanation.provenance), explanation.unit),
-        _saliency(explanation),
-        *_parts(explanation),
-    ]
+    row = [_input(explanation, top), _saliency(explanation), *_parts(explanation)]
     mixture = mixture_of(explanation)
     if mixture is not None:
         row.insert(2, weights(mixture))
@@ -59,21 +62,41 @@ def parts(explanation: Drawn) -> Figure:
     return _sheet(explanation, _parts(explanation), side=5.0)
 
 
+def _input(explanation: Drawn, top: Sequence[Mapping[str, Any]]) -> Column:
+    if explanation.saliency.ndim == 1:
+        return signals.signal(explanation, top)
+    shown = flat(explanation)
+    column = columns.photograph(shown.image, top, pixels.bands_of(explanation.provenance), explanation.unit)
+    if not isinstance(shown, Flat):
+        return column
+    said = column.caption.partition("\n")[2]
+    return replace(column, title="Volume", caption=f"{shown.caption}\n{said}")
+
+
 def _saliency(explanation: Drawn) -> Column:
-    return columns.saliency(explanation, explanation.parts[:PARTS_SHOWN])
+    if explanation.saliency.ndim == 1:
+        return signals.saliency(explanation, explanation.parts[:PARTS_SHOWN])
+    shown = flat(explanation)
+    return columns.saliency(shown, shown.parts[:PARTS_SHOWN])
 
 
 def _parts(explanation: Drawn) -> list[Column]:
-    shown = [columns.part(explanation, part) for part in explanation.parts[:PARTS_SHOWN]]
-    return shown or [columns.no_part(explanation)]
+    if explanation.saliency.ndim == 1:
+        return [signals.part(explanation, part) for part in explanation.parts[:PARTS_SHOWN]] or [
+            signals.no_part(explanation)
+        ]
+    shown = flat(explanation)
+    return [columns.part(shown, part) for part in shown.parts[:PARTS_SHOWN]] or [columns.no_part(shown)]
 
 
 def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
-    rows, cols = explanation.saliency.shape
+    rows, cols = _proportions(explanation)
     tall = side * rows / cols
     width = 2 * EDGE + GAP * (len(row) - 1) + sum(side + column.left for column in row)
     room = width - 2 * EDGE
-    headline = wrapped(headline_of(explanation.label, explanation.probability, explanation.unit), room, HEAD_LETTER)
+    kind = "photograph" if explanation.saliency.ndim == 2 else KINDS[explanation.saliency.ndim]
+    said = headline_of(explanation.label, explanation.probability, explanation.unit, kind)
+    headline = wrapped(said, room, HEAD_LETTER)
     facts = [(line, colour) for text, colour in _facts(explanation) for line in wrapped(text, room)]
     captions = [wrapped(column.caption, side) for column in row]
     feet = [column.foot + 0.1 + LINE * len(lines) for column, lines in zip(row, captions, strict=True)]
@@ -95,9 +118,17 @@ def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
     return page.figure
 
 
-def headline_of(label: str, probability: float, unit: str | None = None) -> str:
+def _proportions(explanation: Drawn) -> tuple[int, int]:
+    """Height and width of a column's picture, in any unit."""
+    if explanation.saliency.ndim == 1:
+        return _CURVE
+    rows, cols = flat(explanation).saliency.shape
+    return rows, cols
+
+
+def headline_of(label: str, probability: float, unit: str | None = None, kind: str = "photograph") -> str:
     """What a figure is about: the class, and how sure the model is of it; or the value."""
-    return f"{label}: {told(probability, unit)} on the full photograph"
+    return f"{label}: {told(probability, unit)} on the full {kind}"
 
 
 def _facts(explanation: Drawn) -> list[tuple[str, str]]:

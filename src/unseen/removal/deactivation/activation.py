@@ -92,10 +92,10 @@ class ActivationDeactivation(Removal):
         return spec("ad", self)
 
     def traveller(self, masks: Tensor, dtype: torch.dtype) -> Traveller:
-        """What carries masks (N, H, W) from layer to layer in one pass."""
+        """What carries masks ``(N, *space)`` from layer to layer in one pass."""
         return Traveller(masks, self.travel, self.threshold, dtype)
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> MaskedForward:
         """One intercepted pass; verified on this photograph when the classifier is new."""
         refuse_closed(classifier.model, "ad")
         semantics = Semantics(self.pooling, self.join, self.fill)
@@ -153,7 +153,7 @@ class ActivationDeactivation(Removal):
         return passed
 
     def watched(
-        self, classifier: Classifier, image: Float[Tensor, "C H W"], visible: Float[Tensor, "1 H W"] | None = None
+        self, classifier: Classifier, image: Float[Tensor, "C *space"], visible: Float[Tensor, "1 *space"] | None = None
     ) -> Callable[[Tensor, Watch], Tensor]:
         """Differentiable passes of photographs like ``image``, in which every feature map of the whole grid is shown.
 
@@ -163,7 +163,7 @@ class ActivationDeactivation(Removal):
             visible: the mask of all of them; by default nothing is hidden, and the logits are the plain network's.
 
         Returns:
-            (pixels (N, C, H, W), what to show them to) → logits (N, K). What is switched off may hold any values.
+            (pixels ``(N, C, *space)``, what to show them to) → logits (N, K). What is switched off may hold any values.
 
         Raises:
             NotApplicableError: the network has an operation in which positions cannot be followed.
@@ -172,7 +172,8 @@ class ActivationDeactivation(Removal):
 
         def watched(pixels: Tensor, watch: Watch) -> Tensor:
             masks = pixels.new_ones(1, *pixels.shape[2:]) if visible is None else visible
-            return passed(pixels, masks.expand(len(pixels), -1, -1), watch=watch, whole=True)  # type: ignore[call-arg]
+            spread = masks.expand(len(pixels), *masks.shape[1:])
+            return passed(pixels, spread, watch=watch, whole=True)  # type: ignore[call-arg]
 
         return watched
 
@@ -207,9 +208,9 @@ def _holds_in_company(classifier: Classifier, image: Tensor, passed: Callable[..
     Returns:
         False if it does so only alone.
     """
-    pixels = image.to(classifier.device).expand(2, -1, -1, -1)
+    pixels = image.to(classifier.device).expand(2, *image.shape)
     masks = torch.ones(2, *image.shape[1:], device=classifier.device, dtype=torch.float32)
-    masks[1, :, image.shape[2] // 2 :] = 0
+    masks[1, ..., image.shape[-1] // 2 :] = 0
     expected = classifier.forward(pixels)[0]  # in a batch of as many: a kernel may go by their number
     passed(pixels, masks, learning=True)
     if known.unknown:
@@ -244,7 +245,7 @@ def _change(classifier: Classifier, got: Tensor, expected: Tensor) -> tuple[floa
 
 @torch.no_grad()
 def check_unseen(
-    classifier: Classifier, image: Float[Tensor, "C H W"], passed: MaskedForward, *, at_once: int = 2
+    classifier: Classifier, image: Float[Tensor, "C *space"], passed: MaskedForward, *, at_once: int = 2
 ) -> float:
     """See that pixels which are hidden are without effect, in either half of the photograph; four images.
 
@@ -282,7 +283,7 @@ def check_unseen(
 @torch.no_grad()
 def _can_be_cut(classifier: Classifier, image: Tensor, passed: Callable[..., Tensor]) -> bool:
     """Whether the network says the same of a part of this photograph when it runs on a box around it."""
-    if min(image.shape[1:]) < 3 * STEP:
+    if image.ndim != 3 or min(image.shape[1:]) < 3 * STEP:
         return False
     side = 2 * STEP
     masks = torch.zeros(2, *image.shape[1:], device=classifier.device, dtype=torch.float32)

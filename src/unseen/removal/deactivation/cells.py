@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from unseen.removal.deactivation.placement import Placement
+from unseen.inputs.space import size_of
+from unseen.removal.deactivation.placement import Placement, decoded
 from unseen.removal.deactivation.places import Positions
 
 
@@ -18,7 +19,7 @@ class Cells:
 
     Attributes:
         order: the row's axes, counted from the end, those of positions first and that of channels last.
-        where: which of the row's positions are the map's cells, row by row of the map, shape (h·w,).
+        where: which of the row's positions are the map's cells, row by row of the map.
         row: of the maps that ``placement`` places.
         placement: of the map.
     """
@@ -28,7 +29,7 @@ class Cells:
     row: int
     placement: Placement
 
-    def of(self, rows: Float[Tensor, "K ..."]) -> Float[Tensor, "K C h w"]:
+    def of(self, rows: Float[Tensor, "K ..."]) -> Float[Tensor, "K C *size"]:
         """The maps of rows that all keep their cells alike.
 
         Tokens that belong to no position, such as a class token, are left out.
@@ -37,28 +38,28 @@ class Cells:
         values = rows.permute(axes).flatten(1, -2)[:, self.where.to(rows.device)]
         return values.transpose(1, 2).reshape(len(rows), -1, *self.placement.size)
 
-    def laid(self, maps: Float[Tensor, "*K h w"], *, smooth: bool = True) -> Float[Tensor, "*K H W"]:
+    def laid(self, maps: Float[Tensor, "..."], *, smooth: bool = True) -> Float[Tensor, "..."]:
         """Maps of this row at their place on the photograph, 0 where they show nothing of it.
 
         Args:
-            maps: any number of them.
-            smooth: enlarge them bilinearly; else each pixel takes the value of the nearest cell.
+            maps: any number of them, with the axes of the map behind any others.
+            smooth: enlarge them linearly; else each pixel takes the value of the nearest cell.
         """
-        one = maps.reshape(1, -1, *maps.shape[-2:])
+        axes = len(self.placement.size)
+        one = maps.reshape(1, -1, *maps.shape[maps.ndim - axes :])
         empty = torch.zeros_like(one)
         rows = [one if row == self.row else empty for row in range(len(self.placement.picture.active))]
         laid = self.placement.laid(torch.cat(rows), smooth=smooth)[0]
-        return laid.reshape(*maps.shape[:-2], *laid.shape[-2:])
+        return laid.reshape(*maps.shape[: maps.ndim - axes], *laid.shape[1:])
 
-    def shares(self, planes: Float[Tensor, "N H W"]) -> Float[Tensor, "N h w"]:
+    def shares(self, planes: Float[Tensor, "N *space"]) -> Float[Tensor, "N *size"]:
         """The mean of something on the photograph beneath each cell."""
         return torch.stack([self.placement.shares(plane[None, None])[self.row, 0] for plane in planes])
 
     @property
     def covered(self) -> float:
         """Pixels that all cells cover, as a share of the photograph."""
-        height, width = self.placement.size
-        return height * width * self.placement.pitch / self.placement.picture.pixels
+        return size_of(self.placement.size) * self.placement.pitch / self.placement.picture.pixels
 
 
 def cells_of(tensor: Tensor, positions: Positions) -> list[Cells] | None:
@@ -88,15 +89,18 @@ def _row(row: int, places: Tensor, positions: Positions, order: tuple[int, ...])
     ordered, where = places.cpu().sort()
     inside = ordered >= 0
     ordered, where = ordered[inside], where[inside]
-    height, width = positions.grid.size
-    if not len(ordered) or bool((ordered // (height * width) != row).any()):
+    size = positions.grid.size
+    rows, *along = decoded(ordered, size)
+    if not len(ordered) or bool((rows != row).any()):
         return None
-    ordered = ordered % (height * width)
-    rows, columns = (torch.unique(axis) for axis in (ordered // width, ordered % width))
-    if not torch.equal(ordered, (rows[:, None] * width + columns).flatten()):
+    lines = [torch.unique(axis) for axis in along]
+    whole = torch.zeros((), dtype=ordered.dtype)
+    for line, extent in zip(lines, size, strict=True):
+        whole = whole[..., None] * extent + line
+    if not torch.equal(ordered % size_of(size), whole.flatten()):
         return None
     assert positions.grid.placement is not None
-    placement = positions.grid.placement.some(rows, columns)
+    placement = positions.grid.placement.some(lines)
     return None if placement is None else Cells(order, where, row, placement)
 
 

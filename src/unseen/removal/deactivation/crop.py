@@ -45,7 +45,12 @@ class Boxes:
 
 
 def around(masks: Tensor) -> Boxes | None:
-    """The smallest common boxes around what is visible, (N, H, W); ``None`` if they save too little."""
+    """The smallest common boxes around what is visible, (N, H, W); ``None`` if they save too little.
+
+    So far of images only: a signal has little to save, and a volume's networks begin with larger steps.
+    """
+    if masks.ndim != 3:
+        return None
     (top, height), (left, width) = (_span(masks.amax(axis) > 0) for axis in (2, 1))
     if masks.shape[1] % STEP or masks.shape[2] % STEP:
         return None

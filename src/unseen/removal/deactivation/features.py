@@ -51,12 +51,17 @@ class FeatureMap:
     """
 
     layer: str
-    activations: Float[Tensor, "C h w"]
-    gradients: Float[Tensor, "C h w"]
-    active: Bool[Tensor, "C h w"]
+    activations: Float[Tensor, "C *size"]
+    gradients: Float[Tensor, "C *size"]
+    active: Bool[Tensor, "C *size"]
     cells: Cells
     number: int
     copy: int
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Those of the positions."""
+        return tuple(range(1, self.activations.ndim))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +110,7 @@ class Features:
             ends.append(ends[-1] + len(one.activations))
         return [values[start:end] for start, end in pairwise(ends)]
 
-    def on_photograph(self, planes: Sequence[Float[Tensor, "_ _"]]) -> Float[Tensor, "H W"]:
+    def on_photograph(self, planes: Sequence[Float[Tensor, "..."]]) -> Float[Tensor, "*space"]:
         """One plane for each map, added up on the photograph, enlarged bilinearly; 0 where no map shows anything."""
         laid = [one.cells.laid(plane) for one, plane in zip(self.maps, planes, strict=True)]
         return torch.stack(laid).sum(0)
@@ -135,7 +140,7 @@ class Features:
                     return None
                 return _instead(func, output, _scaled(run, output, number, some, channels))
 
-            logits = watched(image.expand(last - first, -1, -1, -1), watch)
+            logits = watched(image.expand(last - first, *image.shape[1:]), watch)
             return Scores.of(self.masked.classifier, logits, [self.target], self.score)
 
         return Scores.joined(self.masked.in_batches(count, evaluate))
@@ -271,15 +276,15 @@ class Following:
         NotApplicableError: positions cannot be followed through the network.
     """
 
-    def __init__(self, classifier: Classifier, image: Float[Tensor, "C H W"], maps: Sequence[FeatureMap]) -> None:
+    def __init__(self, classifier: Classifier, image: Float[Tensor, "C *space"], maps: Sequence[FeatureMap]) -> None:
         self._watched = watched_passes(classifier, image, NO_MAP)
         self._maps, self._name = maps, classifier.name
 
-    def by(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> Following:
+    def by(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> Following:
         """The same features as another view of the network has them, such as one that sees a part."""
         return Following(classifier, image, self._maps)
 
-    def __call__(self, pixels: Float[Tensor, "N C H W"]) -> tuple[Float[Tensor, "N K"], Float[Tensor, "N F"]]:
+    def __call__(self, pixels: Float[Tensor, "N C *space"]) -> tuple[Float[Tensor, "N K"], Float[Tensor, "N F"]]:
         """The logits, and all features of each photograph in a row, 0 where they are switched off."""
         made = 0
         kept: dict[tuple[int, int], Tensor] = {}
@@ -313,17 +318,17 @@ class Following:
             found[rank] = cells[rows[0][1]].of(values[[row for _, row in rows]])
         return found
 
-    def shares(self, planes: Float[Tensor, "N H W"]) -> Float[Tensor, "N F"]:
+    def shares(self, planes: Float[Tensor, "N *space"]) -> Float[Tensor, "N F"]:
         """The mean of something on the photographs beneath the cell of each feature."""
         found = []
         for one in self._maps:
             shares = one.cells.shares(planes)[:, None]
-            found.append(shares.expand(-1, len(one.activations), -1, -1).flatten(1))
+            found.append(shares.expand(-1, len(one.activations), *shares.shape[2:]).flatten(1))
         return torch.cat(found, dim=1)
 
 
 def watched_passes(
-    classifier: Classifier, image: Float[Tensor, "C H W"], otherwise: tuple[str, str]
+    classifier: Classifier, image: Float[Tensor, "C *space"], otherwise: tuple[str, str]
 ) -> Callable[[Tensor, Watch], Tensor]:
     """Passes of photographs like one, in which every tensor with positions is shown.
 

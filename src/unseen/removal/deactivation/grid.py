@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unseen.removal.deactivation.placement import Picture, Placement
+from unseen.inputs.space import Space
+from unseen.removal.deactivation.placement import Picture, Placement, last_axes
+
+ADAPTIVE: Mapping[int, Callable[..., Tensor]] = {
+    1: F.adaptive_avg_pool1d,
+    2: F.adaptive_avg_pool2d,
+    3: F.adaptive_avg_pool3d,
+}
+"""The mean over evenly divided cells along so many axes."""
 
 Travel = Literal["dilating", "pooled"]
 
@@ -26,10 +34,10 @@ class Grid:
     test first; everything derived from a grid is kept with it, so that masks of one resolution are computed once.
 
     Attributes:
-        active: 1 where a position is switched on, else 0; shape (N, 1, h, w), or (N, C, h, w) where branches with
-            different positions were concatenated.
-        padding: 1 on explicit padding, shape (N or 1, 1, h, w), or ``None``. Padding is not part of the photograph: it
-            is never switched on nor off, never filled, and does not count in a window.
+        active: 1 where a position is switched on, else 0; shape ``(N, 1, *size)``, or ``(N, C, *size)`` where branches
+            with different positions were concatenated.
+        padding: 1 on explicit padding, shape ``(N or 1, 1, *size)``, or ``None``. Padding is not part of the
+            photograph: it is never switched on nor off, never filled, and does not count in a window.
         placement: where the positions lie on the photograph; ``None`` where branches were joined that show different
             places at one position, such as a map and its mirror image.
         notes: what others find out about this grid and want to find out once.
@@ -43,9 +51,14 @@ class Grid:
     _gathered: dict[Hashable, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
-    def size(self) -> tuple[int, int]:
-        """(h, w)."""
-        return int(self.active.shape[-2]), int(self.active.shape[-1])
+    def size(self) -> Space:
+        """(h, w) of a map, (l,) along a signal, (d, h, w) in a volume."""
+        return tuple(self.active.shape[2:])
+
+    @cached_property
+    def axes(self) -> tuple[int, ...]:
+        """The last axes, one for each of the size: where a feature map holds its positions."""
+        return tuple(range(-len(self.size), 0))
 
     @property
     def count(self) -> int:
@@ -69,13 +82,13 @@ class Grid:
 
     @property
     def valid(self) -> Tensor:
-        """1 where a position belongs to the photograph, shape (N or 1, 1, h, w)."""
+        """1 where a position belongs to the photograph, shape ``(N or 1, 1, *size)``."""
         if self.padding is None:
             return self.active.new_ones(()).expand(1, 1, *self.size)
         return 1 - self.padding
 
     @classmethod
-    def all_on(cls, like: Tensor, count: int, size: tuple[int, int], placement: Placement | None = None) -> Grid:
+    def all_on(cls, like: Tensor, count: int, size: Space, placement: Placement | None = None) -> Grid:
         """A grid with every position on; it takes no memory."""
         grid = cls(like.new_ones(()).expand(count, 1, *size), placement=placement)
         grid.full = True
@@ -88,7 +101,7 @@ class Grid:
         return self._derived[key]
 
     def gathered(self, values: Tensor, layout: Layout, outside: float) -> Tensor:
-        """``values`` of this grid, (N, 1, h, w), at the places of a layout; once per layout."""
+        """``values`` of this grid, ``(N, 1, *size)``, at the places of a layout; once per layout."""
         key = (id(values), layout, outside)
         if key not in self._gathered:
             padded = torch.cat([values.reshape(-1), values.new_full((1,), outside)])
@@ -118,7 +131,7 @@ class Grid:
         if all(grid.covers(union) for grid, _ in pieces):
             return union
         everywhere = 1 if union.padding is None else 1 - union.padding
-        masks = [(grid.keep * everywhere).expand(-1, channels, -1, -1) for grid, channels in pieces]
+        masks = [(grid.keep * everywhere).expand(-1, channels, *grid.size) for grid, channels in pieces]
         joined = replaced(union, torch.cat(masks, dim=1))
         joined.full = False
         joined._derived["collapsed"] = union.collapsed()
@@ -193,51 +206,52 @@ def times(tensor: Tensor, mask: Tensor) -> Tensor:
 
 
 class Window(NamedTuple):
-    """The sliding window of a convolution or pooling; pairs are (vertical, horizontal)."""
+    """The sliding window of a convolution or pooling; one number an axis, as of an image (vertical, horizontal)."""
 
-    kernel: tuple[int, int]
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] | str = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...] | str
+    dilation: tuple[int, ...]
 
     @property
     def single(self) -> bool:
         """Whether a window is one position: nothing is mixed (but positions may be skipped)."""
-        return self.kernel == (1, 1) and self.before == (0, 0)
+        return max(self.kernel) == 1 and not any(self.before)
 
     @property
     def pointwise(self) -> bool:
         """Whether the output position is the input position."""
-        return self.single and self.stride == (1, 1)
+        return self.single and max(self.stride) == 1
 
     @property
-    def before(self) -> tuple[int, int]:
+    def before(self) -> tuple[int, ...]:
         """Implicit padding above and to the left."""
         if isinstance(self.padding, tuple):
             return self.padding
         reach = [d * (k - 1) if self.padding == "same" else 0 for d, k in zip(self.dilation, self.kernel, strict=True)]
-        return reach[0] // 2, reach[1] // 2
+        return tuple(far // 2 for far in reach)
 
     @property
-    def centre(self) -> tuple[float, float]:
+    def centre(self) -> tuple[float, ...]:
         """The position at the centre of the first window."""
         reach = [d * (k - 1) / 2 for d, k in zip(self.dilation, self.kernel, strict=True)]
-        return reach[0] - self.before[0], reach[1] - self.before[1]
+        return tuple(far - before for far, before in zip(reach, self.before, strict=True))
 
-    def visible(self, mask: Tensor, size: tuple[int, int]) -> Tensor:
-        """Number of ones of ``mask`` (N, 1, h, w) in each window of an output of ``size``, exact, float32.
+    def visible(self, mask: Tensor, size: Space) -> Tensor:
+        """Number of ones of ``mask``, ``(N, 1, *size)``, in each window of an output of ``size``, exact, float32.
 
         The sum over a window is a sum over its columns, then over its rows.
         """
         counts = mask.float()
-        for axis in (1, 0):
+        for axis in reversed(range(len(size))):
+            behind = len(size) - 1 - axis
             reach, stride, step = self.kernel[axis] - 1, self.stride[axis], self.dilation[axis]
             span = (size[axis] - 1) * stride + 1
-            after = span + reach * step - counts.shape[axis - 2] - self.before[axis]
-            border = (self.before[axis], after)
-            counts = F.pad(counts, border if axis else (0, 0, *border))
+            after = span + reach * step - counts.shape[axis + 2] - self.before[axis]
+            counts = F.pad(counts, (*(0, 0) * behind, self.before[axis], after))
             shifts = (slice(k * step, k * step + span, stride) for k in range(reach + 1))
-            counts = reduce(torch.add, (counts[..., s] if axis else counts[..., s, :] for s in shifts))
+            whole = (slice(None),) * behind
+            counts = reduce(torch.add, (counts[last_axes((s, *whole))] for s in shifts))
         return counts
 
 
@@ -255,9 +269,9 @@ class Traveller:
         self.travel, self.threshold, self.dtype = travel, threshold, dtype
         active = masks[:, None].to(dtype)
         self.origin = Grid(active, placement=Placement.of(Picture(active)))
-        self._sized: dict[tuple[Picture | None, tuple[int, int]], Grid] = {}
+        self._sized: dict[tuple[Picture | None, Space], Grid] = {}
 
-    def through_window(self, grid: Grid, window: Window, size: tuple[int, int]) -> Grid:
+    def through_window(self, grid: Grid, window: Window, size: Space) -> Grid:
         """The grid after a convolution or pooling whose output has ``size``."""
         placement = grid.placement and grid.placement.through(window.centre, window.stride, size)
         if self.travel == "pooled":
@@ -271,7 +285,7 @@ class Traveller:
 
         return source.derive(window, make)
 
-    def through_operation(self, grid: Grid, spread: Callable[[Tensor], Tensor], size: tuple[int, int]) -> Grid:
+    def through_operation(self, grid: Grid, spread: Callable[[Tensor], Tensor], size: Space) -> Grid:
         """The grid after an operation that spreads positions, such as resizing or a transposed convolution.
 
         ``spread`` is that operation for one channel, with non-negative weights.
@@ -282,11 +296,11 @@ class Traveller:
         source = grid.collapsed()
         return self.spread(spread(source.active.float()), spread(source.valid.float()), placement)
 
-    def at_size(self, size: tuple[int, int], placement: Placement | None = None) -> Grid:
+    def at_size(self, size: Space, placement: Placement | None = None) -> Grid:
         """The mask of the picture that windows read, average-pooled to ``size``; one grid per picture and size.
 
         Args:
-            size: (h, w) of the map.
+            size: of the map.
             placement: of the map on its picture; by default it divides the photograph evenly.
         """
         if placement is None:
@@ -297,25 +311,25 @@ class Traveller:
             self._sized[key] = self._pooled(size, placement)
         return self._sized[key]
 
-    def _pooled(self, size: tuple[int, int], placement: Placement) -> Grid:
+    def _pooled(self, size: Space, placement: Placement) -> Grid:
         picture = placement.picture
         even = placement.even or picture.is_photograph
         if even and size == picture.size:
             return self.origin if picture.is_photograph else Grid(picture.active, picture.padding, placement)
         if even and picture.padding is None:
-            share = F.adaptive_avg_pool2d(picture.active.float(), size)
+            share = ADAPTIVE[len(size)](picture.active.float(), size)
             return Grid((share > self.threshold).to(self.dtype), placement=placement)
         valid = torch.ones_like(picture.active) if picture.padding is None else 1 - picture.padding
         on, there = (placement.over_cells(mask.float()) for mask in (picture.active, valid))
         return self.spread(on, there, placement)
 
-    def _dilate(self, source: Grid, window: Window, size: tuple[int, int]) -> Grid:
+    def _dilate(self, source: Grid, window: Window, size: Space) -> Grid:
         if source.full:
             return Grid.all_on(source.active, source.count, size)
         return self.spread(window.visible(source.active, size), window.visible(source.valid, size))
 
     def spread(self, on: Tensor, valid: Tensor, placement: Placement | None = None) -> Grid:
-        """The grid of windows that hold so many positions that are on, and valid ones; shape (N or 1, 1, h, w).
+        """The grid of windows that hold so many positions that are on, and valid ones; ``(N or 1, 1, *size)``.
 
         On where the share of valid positions that are on exceeds the threshold; padding where none is valid.
         """

@@ -135,7 +135,7 @@ class Interception(Intercepting):
     # ---- tensors and their states -----------------------------------------------------------------------------
 
     def enter(self, normalised: Tensor) -> Tensor:
-        """Register the normalised photographs (N, C, H, W) as a feature map with the masks' positions."""
+        """Register the normalised photographs ``(N, C, *space)`` as a feature map with the masks' positions."""
         entered = normalised.view_as(normalised)
         return self.mark(entered, State.GLOBAL if self.learning else Positions(self.traveller.origin))
 
@@ -286,8 +286,8 @@ class Interception(Intercepting):
     def _check_shape(self, func: Function, output: Tensor) -> None:
         positions = self._states.get(output)
         if isinstance(positions, Positions) and not positions.fits(output):
-            height, width = positions.grid.size
-            raise self.refusal(name_of(func), f"turns {height}×{width} positions into a tensor {tuple(output.shape)}")
+            size = "×".join(map(str, positions.grid.size))
+            raise self.refusal(name_of(func), f"turns {size} positions into a tensor {tuple(output.shape)}")
 
     def refusal(self, what: str, why: str) -> NotApplicableError:
         """The error that names the operation, the module that called it, and what to do."""

@@ -13,10 +13,17 @@ from torch import Tensor
 from unseen.classifier.intercepting import Function, name_of
 from unseen.removal.deactivation.grid import Grid
 from unseen.removal.deactivation.interception import Interception, MaskRule, State
+from unseen.removal.deactivation.placement import last_axes
 from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.pointwise import elementwise, functions
 from unseen.removal.deactivation.rearranging import rearranging
-from unseen.removal.deactivation.windows import accurate, divide_by_share, lowered, raised
+from unseen.removal.deactivation.windows import (
+    accurate,
+    adaptive_average_pooling,
+    divide_by_share,
+    lowered,
+    raised,
+)
 
 _MOST_KEPT = 4096  # answers about shapes
 
@@ -32,7 +39,7 @@ def reshaping(run: Interception, func: Function, args: tuple[Any, ...], kwargs: 
     if output.shape == features.shape:
         return run.mark(output, positions)
     if output.ndim == 2 and len(output) == positions.grid.count:
-        if positions.grid.size == (1, 1):
+        if max(positions.grid.size) == 1:
             return run.mark(func(run.switched_off(features, positions), *args[1:], **kwargs), State.GLOBAL)
         return run.mark(output, _flattened(features, positions))
     before, after = tuple(features.shape), tuple(output.shape)
@@ -51,7 +58,7 @@ def permuting(run: Interception, func: Function, args: tuple[Any, ...], kwargs: 
     order = _order(func, features.ndim, _hashable(args[1:]), _hashable(tuple(kwargs.items())))
     places = {axis: place - features.ndim for place, axis in enumerate(order)}
     axes = tuple(places[axis + features.ndim] for axis in positions.axes)
-    if places[0] != -features.ndim or (len(axes) == 2 and axes[0] > axes[1]):
+    if places[0] != -features.ndim or list(axes) != sorted(axes):
         return rearranging(run, func, args, kwargs)
     return run.mark(output, Positions(positions.grid, axes))
 
@@ -69,7 +76,8 @@ def indexing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: d
     entries += [slice(None)] * (features.ndim - len(entries))
     spatial = [entries[axis] for axis in positions.axes]
     cut = any(entry != slice(None) for entry in spatial)
-    if entries[0] != slice(None) or (cut and (positions.axes != (-2, -1) or features.ndim != 4)):
+    is_map = positions.axes == positions.grid.axes and features.ndim == len(positions.axes) + 2
+    if entries[0] != slice(None) or (cut and not is_map):
         return rearranging(run, func, args, kwargs)
     if any(isinstance(entry, int) for entry in spatial):
         return rearranging(run, func, args, kwargs)
@@ -79,7 +87,7 @@ def indexing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: d
     axes = tuple(axis + sum(isinstance(entry, int) for entry in entries[axis:]) for axis in positions.axes)
     grid = positions.grid
     if cut:
-        grid = _sliced(grid, *spatial)
+        grid = _sliced(grid, spatial)
     return run.mark(func(features, args[1]), Positions(grid, axes))
 
 
@@ -111,7 +119,7 @@ def concatenation(run: Interception, func: Function, args: tuple[Any, ...], kwar
     else:
         channels = [piece.shape[axis] if piece.ndim == ndim else 0 for piece in pieces]
         grid = Grid.concatenated(list(zip(grids, channels, strict=True)))
-    if grid.per_channel and (ndim, axis) != (4, -3):
+    if grid.per_channel and (ndim, axis) != (len(grid.size) + 2, -len(grid.size) - 1):
         pieces, grid = zeroed(), grid.collapsed()
     return run.mark(func(pieces, *args[1:], **kwargs), Positions(grid, known[0].axes))
 
@@ -161,7 +169,10 @@ def averaging(run: Interception, func: Function, args: tuple[Any, ...], kwargs: 
 
 
 def averaging_tokens(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``adaptive_avg_pool1d`` of (N, C, tokens) to one value."""
+    """``adaptive_avg_pool1d`` of a signal, or of (N, C, tokens) to one value."""
+    held = run.positions(args[0])
+    if held is not None and not isinstance(held, Scattered) and len(held.grid.size) == 1:
+        return adaptive_average_pooling(run, func, args, kwargs)
     size = kwargs.get("output_size", args[1] if len(args) > 1 else None)
     if size not in (1, (1,), [1]):
         raise run.refusal(name_of(func), "pools tokens in a row, for which there is no rule")
@@ -222,25 +233,25 @@ def _uniform(run: Interception, features: Tensor) -> tuple[Tensor, Positions]:
 
 
 def _flattened(features: Tensor, positions: Positions) -> Positions:
-    """The positions of (N, C·h·w): as a grid of one row, for the head's first layer to switch off."""
+    """The positions of (N, C·h·w): as a grid of one axis, for the head's first layer to switch off."""
 
     def flat(mask: Tensor) -> Tensor:
         mask = positions.mask(mask, features.ndim)
-        return mask.expand(len(mask), *features.shape[1:]).reshape(len(mask), 1, 1, -1)
+        return mask.expand(len(mask), *features.shape[1:]).reshape(len(mask), 1, -1)
 
     border = positions.grid.padding
     return Positions(Grid(flat(positions.grid.active), None if border is None else flat(border)), (-1,))
 
 
-def _sliced(grid: Grid, rows: slice, columns: slice) -> Grid:
-    """A part of a grid."""
+def _sliced(grid: Grid, entries: Sequence[slice]) -> Grid:
+    """A part of a grid, by a slice along each axis."""
 
     def make() -> Grid:
-        active = grid.active[..., rows, columns]
-        border = None if grid.padding is None else grid.padding[..., rows, columns]
-        return Grid(active, border, grid.placement and grid.placement.sliced(rows, columns, active, border))
+        active = grid.active[last_axes(entries)]
+        border = None if grid.padding is None else grid.padding[last_axes(entries)]
+        return Grid(active, border, grid.placement and grid.placement.sliced(entries, active, border))
 
-    where = ((rows.start, rows.stop, rows.step), (columns.start, columns.stop, columns.step))
+    where = tuple((entry.start, entry.stop, entry.step) for entry in entries)
     return grid.derive(("slice", where), make)
 
 
@@ -255,15 +266,14 @@ def _hashable(value: Any) -> Any:
 
 @lru_cache(_MOST_KEPT)
 def _axes_after_reshape(
-    before: tuple[int, ...], after: tuple[int, ...], held: tuple[int, ...], size: tuple[int, int], count: int
+    before: tuple[int, ...], after: tuple[int, ...], held: tuple[int, ...], size: tuple[int, ...], count: int
 ) -> tuple[int, ...] | None:
-    """The positions' axes in ``after`` if each axis of positions, or both as one, is still whole; else ``None``."""
+    """The positions' axes in ``after`` if each axis of positions, or all as one, is still whole; else ``None``."""
     adjacent = held[-1] - held[0] == len(held) - 1
     if len(after) < 3 or after[0] != count or not adjacent:
         return None
-    height, width = size
     tail = prod(before[axis] for axis in range(held[-1] + 1, 0))
-    for axes, extents in (((-2, -1), (height, width)), ((-1,), (height * width,))):
+    for axes, extents in ((tuple(range(-len(size), 0)), size), ((-1,), (prod(size),))):
         behind = 1
         for last in range(-1, -len(after), -1):
             if behind == tail:
@@ -305,7 +315,7 @@ def _reduces_positions(
     held = positions.held_by(features.ndim)
     met = axes & held
     if met and met != held:
-        raise run.refusal(name_of(func), "reduces only one of height and width")
+        raise run.refusal(name_of(func), "reduces only one of height and width, or only some of a volume's axes")
     return bool(met)
 
 

@@ -22,17 +22,17 @@ class MaskedModel(nn.Module):
 
     Args:
         masked: the classifier and the removal, whose pass must take any photograph (:attr:`Removal.shared`).
-        visible: the part, shape (H, W).
+        visible: the part, shape ``space``.
     """
 
-    def __init__(self, masked: MaskedClassifier, visible: Bool[Tensor, "H W"]) -> None:
+    def __init__(self, masked: MaskedClassifier, visible: Bool[Tensor, "*space"]) -> None:
         super().__init__()
         self.network = masked.classifier.model
         self._masked = masked
         self._visible = visible.to(masked.classifier.device, torch.float32)[None]
         self._mean, self._std = masked.classifier.statistics.to(masked.classifier.dtype).unbind()
 
-    def forward(self, normalised: Float[Tensor, "N C H W"]) -> Float[Tensor, "N T"]:
+    def forward(self, normalised: Float[Tensor, "N C *space"]) -> Float[Tensor, "N T"]:
         """Scores of a normalised batch.
 
         Raises:
@@ -44,9 +44,9 @@ class MaskedModel(nn.Module):
                 "follows its pass, too; judge under a removal that paints: 'zero'"
             )
         pixels = normalised * self._std + self._mean
-        return self._masked.forward(pixels, self._visible.expand(len(pixels), -1, -1))
+        return self._masked.forward(pixels, self._visible.expand(len(pixels), *self._visible.shape[1:]))
 
-    def watched(self, image: Float[Tensor, "C H W"]) -> Callable[[Tensor, Watch], Tensor]:
+    def watched(self, image: Float[Tensor, "C *space"]) -> Callable[[Tensor, Watch], Tensor]:
         """Passes in which every feature map is shown, the hidden part switched off; see there.
 
         :meth:`ActivationDeactivation.watched <unseen.removal.deactivation.activation.ActivationDeactivation.watched>`
@@ -60,7 +60,7 @@ class MaskedModel(nn.Module):
         return removal.watched(self._masked.classifier, image, self._visible)
 
 
-def masked_model(masked: MaskedClassifier, visible: Bool[Tensor, "H W"]) -> Classifier:
+def masked_model(masked: MaskedClassifier, visible: Bool[Tensor, "*space"]) -> Classifier:
     """The classifier of :class:`MaskedModel`, with the preprocessing and labels of the original."""
     original = masked.classifier
     return original.running(MaskedModel(masked, visible), Scored(original.outputs))

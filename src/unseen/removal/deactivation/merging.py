@@ -28,7 +28,8 @@ def linear_over_positions(
     output: Tensor = func(run.switched_off(features, positions), *args[1:], **kwargs)
     if not others:
         return run.mark(output, State.GLOBAL)
-    if len(features) != positions.grid.count or len(others) > 2 or not isinstance(positions, Scattered):
+    of_image = len(positions.grid.size) == 2
+    if not of_image or len(features) != positions.grid.count or len(others) > 2 or not isinstance(positions, Scattered):
         raise run.refusal(name_of(func), "merges positions of windows, for which there is no rule")
     return run.mark(output, Positions(_merged(run, func, positions, features, others), tuple(others)))
 
@@ -55,7 +56,7 @@ def _merged(run: Interception, func: Function, positions: Scattered, features: T
     return grid.derive(("merged", by), make)
 
 
-def _groups(places: Tensor, grid: Grid, features: Tensor, axes: list[int]) -> tuple[Layout, tuple[int, int]]:
+def _groups(places: Tensor, grid: Grid, features: Tensor, axes: list[int]) -> tuple[Layout, tuple[int, ...]]:
     """The distinct places of each group, (N, groups, places), and how many rows and columns of groups there are."""
     flat = places.reshape(-1, places.shape[-1])
     distinct: Tensor = torch.unique(flat, dim=1)

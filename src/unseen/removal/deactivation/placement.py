@@ -11,10 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from unseen.inputs.smoothing import along_axes
+from unseen.inputs.space import LINEAR, Space, size_of
 
 ALWAYS = -1
 """The place of what belongs to no position: never switched off."""
@@ -28,11 +33,12 @@ class Picture:
     """What windows read: the photographs, or what the network made of them by moving positions about.
 
     Attributes:
-        active: 1 where a position is switched on, shape (R, 1, H, W); R is N, or more where the network copies them.
-        padding: 1 where it belongs to a border and not to the photograph, shape (R or 1, 1, H, W), or ``None``.
+        active: 1 where a position is switched on, ``(R, 1, *size)``; R is N, or more where the network copies them.
+        padding: 1 where it belongs to a border and not to the photograph, ``(R or 1, 1, *size)``, or ``None``.
         sources: where the maps lie whose positions these were; none for the photographs themselves.
-        places: which they were, int64, shape (R, P, H, W): r·h·w + y·w + x through the rows r of all sources, P of them
-            where several became channels of one position; -1 where there was none.
+        places: which they were, int64, shape ``(R, P, *size)``: r·h·w + y·w + x through the rows r of all sources (and
+            likewise along other axes), P of them where several became channels of one position; -1 where there was
+            none.
     """
 
     active: Tensor
@@ -41,9 +47,9 @@ class Picture:
     places: Tensor | None = None
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(H, W)."""
-        return int(self.active.shape[-2]), int(self.active.shape[-1])
+    def size(self) -> Space:
+        """The lengths of the axes."""
+        return tuple(self.active.shape[2:])
 
     @property
     def is_photograph(self) -> bool:
@@ -53,16 +59,15 @@ class Picture:
     @property
     def pixels(self) -> int:
         """Of one photograph."""
-        return self.sources[0].picture.pixels if self.sources else self.size[0] * self.size[1]
+        return self.sources[0].picture.pixels if self.sources else size_of(self.size)
 
     @cached_property
     def owners(self) -> Tensor:
         """Which photograph each row shows, shape (R,)."""
         if self.places is None:
             return torch.arange(len(self.active))
-        height, width = self.sources[0].size
         owners = torch.cat([source.picture.owners for source in self.sources])
-        return owners[(self.places.flatten(1).amax(1) // (height * width)).cpu().clamp(min=0)]
+        return owners[(self.places.flatten(1).amax(1) // size_of(self.sources[0].size)).cpu().clamp(min=0)]
 
     @cached_property
     def pitch(self) -> float:
@@ -72,7 +77,7 @@ class Picture:
         return self.places.shape[1] * self.sources[0].pitch
 
     def seen(self, planes: Tensor) -> Tensor:
-        """(N, 1, H, W) of the photographs, as the picture shows them, (R, 1, h, w); 0 where there is none."""
+        """Planes of the photographs, N of them, as the picture shows them, R; 0 where there is none."""
         if self.places is None:
             return planes
         before = torch.cat([source.shares(planes) for source in self.sources]).flatten()
@@ -80,17 +85,17 @@ class Picture:
         return found.mean(1, keepdim=True)
 
     def laid(self, planes: Tensor, *, smooth: bool) -> Tensor:
-        """(R, C, h, w) of the picture, on the photographs, (N, C, H, W): added up where several show one place."""
+        """R maps of C channels of the picture, on the N photographs: added up where several show one place."""
         if self.places is None:
             return planes
-        (height, width), channels = self.sources[0].size, planes.shape[1]
-        onto = planes.new_zeros(channels, sum(source.rows for source in self.sources) * height * width)
+        size, channels = self.sources[0].size, planes.shape[1]
+        onto = planes.new_zeros(channels, sum(source.rows for source in self.sources) * size_of(size))
         values = planes.transpose(0, 1).flatten(1)
         for places in self.places.unbind(1):
             index = places.flatten().to(planes.device)
             there = index != ALWAYS
             onto = onto.index_add(1, index[there], values[:, there])
-        pieces, laid, start = onto.reshape(channels, -1, height, width).transpose(0, 1), [], 0
+        pieces, laid, start = onto.reshape(channels, -1, *size).transpose(0, 1), [], 0
         for source in self.sources:
             laid.append(source.laid(pieces[start : start + source.rows], smooth=smooth))
             start += source.rows
@@ -107,22 +112,23 @@ class Placement:
 
     Attributes:
         picture: that windows read.
-        size: (h, w) of the map.
-        first: row and column of the picture at the centre of the first cell, counted exactly.
-        step: rows and columns from one cell to the next.
+        size: of the map.
+        first: where on the picture the centre of the first cell lies along each axis, counted exactly.
+        step: positions of the picture from one cell to the next, along each axis.
         coarsest: the largest steps on the way, for a map may have been enlarged since.
     """
 
     picture: Picture
-    size: tuple[int, int]
-    first: tuple[float, float] = (0.0, 0.0)
-    step: tuple[float, float] = (1.0, 1.0)
-    coarsest: tuple[float, float] = (1.0, 1.0)
+    size: Space
+    first: tuple[float, ...]
+    step: tuple[float, ...]
+    coarsest: tuple[float, ...]
 
     @classmethod
     def of(cls, picture: Picture) -> Placement:
         """The placement of a picture on itself."""
-        return cls(picture, picture.size)
+        axes = len(picture.size)
+        return cls(picture, picture.size, (0.0,) * axes, (1.0,) * axes, (1.0,) * axes)
 
     @property
     def rows(self) -> int:
@@ -131,11 +137,11 @@ class Placement:
 
     # ---- from layer to layer ----------------------------------------------------------------------------------
 
-    def through(self, centre: tuple[float, float], stride: tuple[int, int], size: tuple[int, int]) -> Placement:
+    def through(self, centre: Sequence[float], stride: Sequence[int], size: Space) -> Placement:
         """Of the output of a convolution or pooling; ``centre`` is the position amid the first window."""
         return self._affine(centre, stride, size)
 
-    def resized(self, size: tuple[int, int]) -> Placement:
+    def resized(self, size: Space) -> Placement:
         """Of an output that shows the same at another size."""
         ratio = [before / after for before, after in zip(self.size, size, strict=True)]
         return self._affine([(r - 1) / 2 for r in ratio], ratio, size)
@@ -146,62 +152,68 @@ class Placement:
         """Of a map with a border.
 
         Args:
-            spatial: columns before and after, rows before and after; negative cuts.
+            spatial: positions before and after along the last axis, then along the one before it; negative cuts.
             grown: the same for a tensor of places.
             active: of what comes out.
             padding: of what comes out.
         """
-        left, right, top, bottom = (*spatial, 0, 0, 0, 0)[:4]
-        height, width = self.size
-        if max(map(abs, (left, right, top, bottom))) <= _THIN:
-            return self._affine((-top, -left), (1, 1), (height + top + bottom, width + left + right))
+        axes = len(self.size)
+        ends = (*spatial, *(0, 0) * axes)[: 2 * axes]
+        before, after = ends[-2::-2], ends[-1::-2]
+        if max(map(abs, ends)) <= _THIN:
+            size = tuple(n + first + last for n, first, last in zip(self.size, before, after, strict=True))
+            return self._affine([-first for first in before], (1,) * axes, size)
         return self._another(grown(self._index()), active, padding)
 
-    def sliced(self, rows: slice, columns: slice, active: Tensor, padding: Tensor | None) -> Placement:
-        """Of some rows and columns, with ``active`` and ``padding`` of what comes out."""
-        taken = [range(extent)[entry] for extent, entry in zip(self.size, (rows, columns), strict=True)]
+    def sliced(self, entries: Sequence[slice], active: Tensor, padding: Tensor | None) -> Placement:
+        """Of a slice along each axis, with ``active`` and ``padding`` of what comes out."""
+        taken = [range(extent)[entry] for extent, entry in zip(self.size, entries, strict=True)]
         if all(map(_is_whole, taken, self.size)):
             starts, steps = [float(t.start) for t in taken], [float(t.step) for t in taken]
-            return self._affine(starts, steps, (len(taken[0]), len(taken[1])))
-        return self._another(self._index()[..., rows, columns], active, padding)
+            return self._affine(starts, steps, tuple(map(len, taken)))
+        return self._another(self._index()[last_axes(entries)], active, padding)
 
-    def some(self, rows: Tensor, columns: Tensor) -> Placement | None:
-        """Of some rows and columns that lie evenly apart, ascending; ``None`` if they do not."""
-        along, across = (_regular(line.double().reshape(1, -1, 1), 1) for line in (rows, columns))
-        if along is None or across is None:
+    def some(self, lines: Sequence[Tensor]) -> Placement | None:
+        """Of some places along each axis that lie evenly apart, ascending; ``None`` if they do not."""
+        found = [_regular(line.double().reshape(1, -1, 1), 1) for line in lines]
+        known = [one for one in found if one is not None]
+        if len(known) < len(found):
             return None
-        (top, down), (left, right) = along, across
-        return self._affine((top, left), (down, right), (len(rows), len(columns)))
+        return self._affine([first for first, _ in known], [step for _, step in known], tuple(map(len, lines)))
 
     def moved(self, places: Tensor, active: Tensor, padding: Tensor | None) -> Placement | None:
         """Of positions that were moved; ``None`` if one of them shows places that lie far apart.
 
         Args:
-            places: which they were, (R, P, h, w), as of :class:`Picture`.
+            places: which they were, ``(R, P, *size)``, as of :class:`Picture`.
             active: of what comes out.
             padding: of what comes out.
         """
         places = _distinct(places)
-        inside, (height, width) = places != ALWAYS, self.size
-        row, y, x = places // (height * width), places // width % height, places % width
+        inside = places != ALWAYS
+        row, *along = decoded(places, self.size)
         if places.shape[1] > 1:
-            reach = [_reach(axis, inside) for axis in (row, y, x)]
-            wide = (reach[1] + 1) * (reach[2] + 1) > 4 * places.shape[1]
-            if bool((reach[0] > 0).any()) or bool(wide.any()):
+            apart = torch.stack([_reach(axis, inside) + 1 for axis in along]).prod(0)
+            if bool((_reach(row, inside) > 0).any()) or bool((apart > 4 * places.shape[1]).any()):
                 return None
         if bool(inside.all()) and len(places) == self.rows:
-            own = torch.arange(len(places), device=places.device)[:, None, None, None]
-            along, across = (_regular(axis.double().mean(1), dim) for axis, dim in ((y, 1), (x, 2)))
-            if bool((row == own).all()) and along is not None and across is not None:
-                size = int(places.shape[2]), int(places.shape[3])
-                if all(map(_covers, (along[0], across[0]), (along[1], across[1]), size, self.size)):
-                    return self._affine((along[0], across[0]), (along[1], across[1]), size)
+            own = torch.arange(len(places), device=places.device).reshape(-1, *(1,) * (places.ndim - 1))
+            lines = [_regular(axis.double().mean(1), dim) for dim, axis in enumerate(along, start=1)]
+            known = [line for line in lines if line is not None]
+            if bool((row == own).all()) and len(known) == len(lines):
+                firsts, steps, size = (
+                    [first for first, _ in known],
+                    [step for _, step in known],
+                    tuple(places.shape[2:]),
+                )
+                if all(map(_covers, firsts, steps, size, self.size)):
+                    return self._affine(firsts, steps, size)
         return self._another(places, active, padding)
 
     @classmethod
     def joined(cls, sources: Sequence[Placement], active: Tensor, padding: Tensor | None) -> Placement:
         """Of maps of one size that were put into one batch."""
-        places = torch.arange(active.shape[0] * active.shape[2] * active.shape[3], device=active.device)
+        places = torch.arange(active.shape[0] * size_of(active.shape[2:]), device=active.device)
         picture = Picture(active, padding, tuple(sources), places.reshape(len(active), 1, *active.shape[2:]))
         return cls.of(picture)
 
@@ -210,14 +222,14 @@ class Placement:
 
     def _index(self) -> Tensor:
         rows = self.rows
-        places = torch.arange(rows * self.size[0] * self.size[1], device=self.picture.active.device)
+        places = torch.arange(rows * size_of(self.size), device=self.picture.active.device)
         return places.reshape(rows, 1, *self.size)
 
-    def _affine(self, offset: Sequence[float], scale: Sequence[float], size: tuple[int, int]) -> Placement:
+    def _affine(self, offset: Sequence[float], scale: Sequence[float], size: Space) -> Placement:
         first = [f + s * o for f, s, o in zip(self.first, self.step, offset, strict=True)]
         step = [s * by for s, by in zip(self.step, scale, strict=True)]
         coarsest = [max(pair) for pair in zip(self.coarsest, step, strict=True)]
-        return replace(self, size=size, first=_pair(first), step=_pair(step), coarsest=_pair(coarsest))
+        return replace(self, size=size, first=_floats(first), step=_floats(step), coarsest=_floats(coarsest))
 
     # ---- to the photograph and back ---------------------------------------------------------------------------
 
@@ -234,42 +246,38 @@ class Placement:
     @cached_property
     def pitch(self) -> float:
         """Pixels of the photograph that one cell of the map covers."""
-        (height, width), (rows, columns) = self.picture.size, self.size
-        cell = height / rows * (width / columns) if self.even else self.step[0] * self.step[1]
-        return cell * self.picture.pitch
+        each = [extent / cells for extent, cells in zip(self.picture.size, self.size, strict=True)]
+        return prod(each if self.even else self.step) * self.picture.pitch
 
     def shares(self, planes: Tensor) -> Tensor:
-        """The mean of (N, 1, H, W) of the photographs over each cell, (R, 1, h, w)."""
+        """The mean of N planes of the photographs over each cell, ``(R, 1, *size)``."""
         return self.over_cells(self.picture.seen(planes))
 
     def over_cells(self, planes: Tensor) -> Tensor:
-        """The mean of (R, 1, H, W) of the picture over each cell, (R, 1, h, w)."""
-        down, across = (_areas(*axis).to(planes) for axis in self._axes())
-        return down @ planes @ across.T
+        """The mean of R planes of the picture over each cell, ``(R, 1, *size)``."""
+        return along_axes(planes, [_areas(*axis).to(planes) for axis in self._axes()])
 
     def laid(self, maps: Tensor, *, smooth: bool = True) -> Tensor:
-        """Maps (R, C, h, w) on the photographs, (N, C, H, W).
+        """Maps ``(R, C, *size)`` on the N photographs.
 
-        They are enlarged bilinearly, or not ``smooth`` by the nearest cell. What several rows say of one place of a
-        photograph is added up; what the network does not see is 0.
+        They are enlarged linearly along every axis, or not ``smooth`` by the nearest cell. What several rows say of one
+        place of a photograph is added up; what the network does not see is 0.
         """
         if not self.even:
-            down, across = (_weights(*axis, smooth=smooth).to(maps) for axis in self._axes())
-            large = down @ maps @ across.T
+            large = along_axes(maps, [_weights(*axis, smooth=smooth).to(maps) for axis in self._axes()])
         elif self.size == self.picture.size:
             large = maps
         elif smooth:
-            large = F.interpolate(maps, self.picture.size, mode="bilinear", align_corners=False)
+            large = F.interpolate(maps, self.picture.size, mode=LINEAR[len(self.size)], align_corners=False)
         else:
             large = F.interpolate(maps, self.picture.size, mode="nearest-exact")
         return self.picture.laid(large, smooth=smooth)
 
     def _axes(self) -> list[tuple[float, float, int, int]]:
-        """First cell, step, cells and extent of rows and of columns."""
+        """First cell, step, cells and extent along each axis."""
         found = []
-        for axis in (0, 1):
-            extent, cells = self.picture.size[axis], self.size[axis]
-            exact = self.first[axis], self.step[axis]
+        for axis, cells in enumerate(self.size):
+            extent, exact = self.picture.size[axis], (self.first[axis], self.step[axis])
             first, step = (extent / cells / 2 - 0.5, extent / cells) if self.even else exact
             found.append((first, step, cells, extent))
         return found
@@ -315,7 +323,7 @@ def _covers(first: float, step: float, cells: int, extent: int) -> bool:
 
 
 def _regular(places: Tensor, axis: int) -> tuple[float, float] | None:
-    """First place and step if they grow evenly along one axis of (R, h, w), and along no other."""
+    """First place and step if they grow evenly along one axis of ``(R, *size)``, and along no other."""
     along = places.movedim(axis, 0).flatten(1)
     line = along[:, 0]
     step = float(line[1] - line[0]) if len(line) > 1 else 1.0
@@ -331,7 +339,7 @@ def _reach(values: Tensor, inside: Tensor) -> Tensor:
 
 
 def _distinct(places: Tensor) -> Tensor:
-    """(R, P, h, w) with every column of places once."""
+    """``(R, P, *size)`` with every column of places once."""
     if places.shape[1] == 1:
         return places
     flat = places.transpose(0, 1).flatten(1)
@@ -339,5 +347,19 @@ def _distinct(places: Tensor) -> Tensor:
     return distinct.reshape(-1, len(places), *places.shape[2:]).transpose(0, 1)
 
 
-def _pair(values: Sequence[float]) -> tuple[float, float]:
-    return float(values[0]), float(values[1])
+def last_axes(entries: Sequence[slice | Tensor]) -> tuple[Any, ...]:
+    """An index of the last axes, by a slice or places of each."""
+    return (..., *entries)
+
+
+def decoded(places: Tensor, size: Space) -> list[Tensor]:
+    """The row of the batch and the place along each axis, of places r·h·w + y·w + x."""
+    along = []
+    for extent in reversed(size):
+        along.append(places % extent)
+        places = places // extent
+    return [places, *reversed(along)]
+
+
+def _floats(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(map(float, values))

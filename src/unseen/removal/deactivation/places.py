@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import combinations
 
 import torch
 from torch import Tensor
 
+from unseen.inputs.space import size_of
 from unseen.removal.deactivation.grid import Grid, Layout
 from unseen.removal.deactivation.placement import ALWAYS
 
@@ -26,39 +28,44 @@ class Positions:
 
     Attributes:
         grid: which of them are switched on.
-        axes: the axes of (h, w), counted from the end; one axis where h and w are flattened into one.
+        axes: those of the grid, counted from the end, by default the last ones; one where all are flattened into one.
     """
 
     grid: Grid
-    axes: tuple[int, ...] = (-2, -1)
+    axes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.axes:
+            object.__setattr__(self, "axes", self.grid.axes)
 
     def mask(self, values: Tensor, ndim: int, outside: float = 1.0) -> Tensor:
-        """``values`` (N, 1 or C, h, w) of the grid, laid out to broadcast against a tensor of ``ndim`` axes.
+        """``values`` of the grid, ``(N, 1 or C, *size)``, laid out to broadcast against a tensor of ``ndim`` axes.
 
         ``outside`` is the value of elements that belong to no position.
         """
         del outside
-        if self.axes == (-2, -1) and ndim == 4:
+        if ndim == values.ndim and self.axes == self.grid.axes:
             return values
         shape = [1] * ndim
         shape[0] = len(values)
-        extents = values.shape[-2:] if len(self.axes) == 2 else (values.shape[-2] * values.shape[-1],)
+        extents = values.shape[2:] if len(self.axes) == values.ndim - 2 else (size_of(values.shape[2:]),)
         for axis, extent in zip(self.axes, extents, strict=True):
             shape[axis] = extent
         return values.reshape(shape)
 
     def fits(self, tensor: Tensor) -> bool:
         """Whether a tensor can have these positions."""
-        (height, width), shape, axes, count = self.grid.size, tensor.shape, self.axes, self.grid.count
-        if len(axes) == 1:
-            return shape[0] == count and shape[axes[0]] == height * width
-        return shape[0] == count and shape[axes[0]] == height and shape[axes[1]] == width
+        size, axes = self.grid.size, self.axes
+        extents = size if len(axes) == len(size) else (size_of(size),)
+        return len(tensor) == self.grid.count and all(
+            tensor.shape[axis] == extent for axis, extent in zip(axes, extents, strict=True)
+        )
 
     def index(self, ndim: int) -> Tensor:
         """The layout: the place n·h·w + y·w + x of every element, int64, broadcastable to ``ndim`` axes."""
-        (height, width), count = self.grid.size, self.grid.count
-        places = torch.arange(count * height * width, device=self.grid.active.device)
-        return self.mask(places.reshape(count, 1, height, width), ndim)
+        size, count = self.grid.size, self.grid.count
+        places = torch.arange(count * size_of(size), device=self.grid.active.device)
+        return self.mask(places.reshape(count, 1, *size), ndim)
 
     def held_by(self, ndim: int) -> set[int]:
         """The axes, counted from the end, along which positions differ; not the first, which holds photographs."""
@@ -75,8 +82,10 @@ class Positions:
 class Scattered(Positions):
     """Positions that lie anywhere in a tensor, as its :class:`Layout` says; it has no axes of positions."""
 
-    axes: tuple[int, ...] = ()
     by: Layout | None = None
+
+    def __post_init__(self) -> None:
+        """It keeps its empty axes."""
 
     def mask(self, values: Tensor, ndim: int, outside: float = 1.0) -> Tensor:
         """See :meth:`Positions.mask`."""
@@ -124,7 +133,7 @@ class Layouts:
         self._moved: dict[Hashable, tuple[Layout | tuple[int, ...] | None, ...]] = {}
         self._known: dict[Hashable, Layout] = {}
         self._alive: dict[int, object] = {}
-        self.merged: dict[Hashable, tuple[Layout, tuple[int, int]]] = {}
+        self.merged: dict[Hashable, tuple[Layout, tuple[int, ...]]] = {}
 
     def tidy(self) -> None:
         """Forget all if there is much; between passes only, for within one a layout is one object."""
@@ -168,8 +177,8 @@ class Layouts:
         compact = _compact(places)
         if len(places) == grid.count:
             ndim = places.ndim
-            pairs = [(i - ndim, j - ndim) for i in range(1, ndim) for j in range(i + 1, ndim)]
-            for axes in (*reversed(pairs), *((i - ndim,) for i in range(1, ndim))):
+            several = [*combinations(range(1 - ndim, 0), len(grid.size))]
+            for axes in (*reversed(several), *((i - ndim,) for i in range(1, ndim))):
                 canonical = Positions(grid, axes)
                 if canonical.fits(places) and torch.equal(compact, _compact(canonical.index(ndim))):
                     return axes

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen.classifier.intercepting import Function, name_of
+from unseen.inputs.space import size_of
 from unseen.removal.deactivation.grid import Grid
 from unseen.removal.deactivation.interception import Interception, State, operands_of, tensors_in
 from unseen.removal.deactivation.placement import ALWAYS
@@ -31,7 +32,7 @@ def rearranging(run: Interception, func: Function, args: tuple[Any, ...], kwargs
     switched: Switched = {
         id(tensor): run.uniform(tensor, positions) for tensor in held if (positions := run.positions(tensor))
     }
-    if any(p.grid.size == (1, 1) for _, p in switched.values()):  # the only position: off means zero from here on
+    if any(max(p.grid.size) == 1 for _, p in switched.values()):  # the only position: off means zero from here on
         switched = {key: (run.switched_off(t, p), p) for key, (t, p) in switched.items()}
         output = func(*_replaced(args, switched), **_replaced(kwargs, switched))
         return _marked(run, output, [State.GLOBAL] * len(tensors_in(output)))
@@ -105,10 +106,9 @@ def _in_one_grid(run: Interception, func: Function, switched: Switched) -> tuple
     if any(grid.size != grids[0].size for grid in grids):
         raise run.refusal(name_of(func), "joins parts of maps of different sizes, for which there is no rule")
     joined = grids[0].derive(("joined", *grids[1:]), lambda: Grid.joined(grids))
-    height, width = joined.size
     starts, start = {}, 0
     for grid in grids:
-        starts[id(grid)], start = start, start + grid.count * height * width
+        starts[id(grid)], start = start, start + grid.count * size_of(joined.size)
 
     def moved_to(tensor: Tensor, positions: Positions) -> Positions:
         offset = starts[id(positions.grid)]

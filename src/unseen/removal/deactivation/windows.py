@@ -10,20 +10,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unseen.classifier.intercepting import Function
-from unseen.removal.deactivation.grid import Grid, Window
+from unseen.inputs.space import Space
+from unseen.removal.deactivation.grid import ADAPTIVE, Grid, Window
 from unseen.removal.deactivation.interception import Interception, MaskRule, State
 from unseen.removal.deactivation.placement import ALWAYS
 from unseen.removal.deactivation.places import Positions, Scattered
 from unseen.removal.deactivation.rearranging import padding_call, padding_tokens
 
-Pair = int | tuple[int, ...] | list[int]
+Numbers = int | tuple[int, ...] | list[int]
+"""One number for all axes, or one for each."""
 
 
 def convolution(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """``conv2d``: switched-off positions are zero (or filled) where the window mixes them with others."""
-    call = _conv2d(*args, **kwargs)
-    features, positions = feature_map(run, func, call["input"])
+    """``conv2d`` and kin: switched-off positions are zero (or filled) where the window mixes them with others."""
+    call = _convolution(*args, **kwargs)
     window = call["window"]
+    features, positions = feature_map(run, func, call["input"], len(window.kernel))
     if window.pointwise:
         features, positions = run.uniform(features, positions)
         return run.mark(func(features, *args[1:], **kwargs), positions)
@@ -33,45 +35,49 @@ def convolution(run: Interception, func: Function, args: tuple[Any, ...], kwargs
 
 
 def transposed_convolution(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """``conv_transpose2d``: every switched-on position spreads over the kernel."""
-    call = _conv_transpose2d(*args, **kwargs)
-    features, positions = feature_map(run, func, call["input"])
+    """``conv_transpose2d`` and kin: every switched-on position spreads over the kernel."""
+    call = _transposed(*args, **kwargs)
+    axes = len(call["kernel"])
+    features, positions = feature_map(run, func, call["input"], axes)
     kernel = torch.ones(1, 1, *call["kernel"], device=features.device, dtype=torch.float32)
 
     def spread(mask: Tensor) -> Tensor:
-        return F.conv_transpose2d(mask, kernel, **call["geometry"])
+        return _TRANSPOSED[axes](mask, kernel, **call["geometry"])
 
     output = func(run.switched_off(features, positions), *args[1:], **kwargs)
     return run.mark(output, Positions(_through_operation(run, func, positions, spread, output)))
 
 
 def max_pooling(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """``max_pool2d``: switched-off positions lose against any other, so that negative features survive."""
-    call = _max_pool2d(*args, **kwargs)
+    """``max_pool2d`` and kin: switched-off positions lose against any other, so that negative features survive."""
+    axes = _axes_of(func)
+    call = _max_pool(axes, *args, **kwargs)
     if call["return_indices"]:
-        raise run.refusal("max_pool2d", "returns indices, which have no rule")
-    features, positions = feature_map(run, func, call["input"])
+        raise run.refusal(func.__name__, "returns indices, which have no rule")
+    features, positions = feature_map(run, func, call["input"], axes)
     output = _maximum(func, args, kwargs, features, positions)
     grid = _through_window(run, func, positions, call["window"], output)
     return pooled(run, output, features, grid)
 
 
 def adaptive_max_pooling(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """``adaptive_max_pool2d``, as :func:`max_pooling`."""
+    """``adaptive_max_pool2d`` and kin, as :func:`max_pooling`."""
+    axes = _axes_of(func)
     call = _adaptive(*args, **kwargs)
-    features, positions = feature_map(run, func, call["input"])
+    features, positions = feature_map(run, func, call["input"], axes)
     if call["return_indices"]:
-        raise run.refusal("adaptive_max_pool2d", "returns indices, which have no rule")
+        raise run.refusal(func.__name__, "returns indices, which have no rule")
     output = _maximum(func, args, kwargs, features, positions)
     size = size_of(output)
-    grid = _through_operation(run, func, positions, lambda mask: F.adaptive_avg_pool2d(mask, size), output)
+    grid = _through_operation(run, func, positions, lambda mask: ADAPTIVE[axes](mask, size), output)
     return pooled(run, output, features, grid)
 
 
 def average_pooling(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """``avg_pool2d``: the mean over switched-on positions; a pool that counts padding counts them as zeros, too."""
-    call = _avg_pool2d(*args, **kwargs)
-    features, positions = feature_map(run, func, call["input"])
+    """``avg_pool2d`` and kin: the mean over switched-on positions; where padding is counted, so are they, as zeros."""
+    axes = _axes_of(func)
+    call = _avg_pool(axes, *args, **kwargs)
+    features, positions = feature_map(run, func, call["input"], axes)
     counts_zeros = call["counts_padding"] or call["divisor"] is not None
 
     def pool(values: Tensor) -> Tensor:
@@ -85,14 +91,15 @@ def average_pooling(run: Interception, func: Function, args: tuple[Any, ...], kw
 def adaptive_average_pooling(
     run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Tensor:
-    """``adaptive_avg_pool2d``: the mean over each cell's switched-on positions (Chanchal et al. take all)."""
+    """``adaptive_avg_pool2d`` and kin: the mean over each cell's switched-on positions (Chanchal et al. take all)."""
+    axes = _axes_of(func)
     call = _adaptive(*args, **kwargs)
-    features, positions = feature_map(run, func, call["input"])
+    features, positions = feature_map(run, func, call["input"], axes)
     output = _averaged(run, lambda values: func(values, call["size"]), features, positions, divide=True)
     size = size_of(output)
     if size == size_of(features):
         return run.mark(output, positions)
-    grid = _through_operation(run, func, positions, lambda mask: F.adaptive_avg_pool2d(mask, size), output)
+    grid = _through_operation(run, func, positions, lambda mask: ADAPTIVE[axes](mask, size), output)
     return pooled(run, output, features, grid)
 
 
@@ -103,8 +110,9 @@ def padding(run: Interception, func: Function, args: tuple[Any, ...], kwargs: di
     if before is not None and not _is_map(call["input"], before):
         output: Tensor = padding_tokens(run, func, args, kwargs)
         return output
-    features, positions = feature_map(run, func, call["input"])
-    spatial, mode = tuple(call["pad"][:4]), call["mode"]
+    axes = call["input"].ndim - 2
+    features, positions = feature_map(run, func, call["input"], axes)
+    spatial, mode = tuple(call["pad"][: 2 * axes]), call["mode"]
     features, positions = run.uniform(features, positions)
     output = func(features, *args[1:], **kwargs)
     if not any(spatial):
@@ -127,8 +135,8 @@ def padding(run: Interception, func: Function, args: tuple[Any, ...], kwargs: di
 def resizing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """``interpolate``: nearest, linear and by area; other modes weigh positions negatively."""
     call = _interpolate(*args, **kwargs)
-    features, positions = feature_map(run, func, call["input"])
-    if call["mode"] not in ("nearest", "nearest-exact", "bilinear", "area"):
+    features, positions = feature_map(run, func, call["input"], call["input"].ndim - 2)
+    if call["mode"] not in ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "area"):
         raise run.refusal(f"interpolate(mode={call['mode']!r})", "has no rule")
 
     def resize(values: Tensor) -> Tensor:
@@ -141,20 +149,28 @@ def resizing(run: Interception, func: Function, args: tuple[Any, ...], kwargs: d
 # ---- shared pieces ----------------------------------------------------------------------------------------------
 
 
-def feature_map(run: Interception, func: Function, value: Tensor) -> tuple[Tensor, Positions]:
-    """The input and its positions; refuses inputs that are not (N, C, h, w) with positions in the last two axes."""
+def feature_map(run: Interception, func: Function, value: Tensor, axes: int) -> tuple[Tensor, Positions]:
+    """The input and its positions; refuses what is not ``(N, C, *size)`` with positions in the last so many axes."""
     positions = run.positions(value)
-    if isinstance(positions, Scattered) and value.ndim == 4:
+    if isinstance(positions, Scattered) and value.ndim == axes + 2 == len(positions.grid.size) + 2:
         positions = _map_of(run, func, value, positions)
-    if positions is None or positions.axes != (-2, -1) or value.ndim != 4:
-        raise run.refusal(func.__name__, "meets positions that are not the last two axes of (N, C, h, w)")
+    if positions is None or len(positions.grid.size) != axes or not _lies_last(value, positions):
+        raise run.refusal(func.__name__, f"meets positions that are not the last {axes} axes of {_FORMS[axes]}")
     run.require_gradients(value)
     return value, positions
 
 
+_FORMS = {1: "(N, C, l)", 2: "(N, C, h, w)", 3: "(N, C, d, h, w)"}
+
+
+def _lies_last(value: Tensor, positions: Positions) -> bool:
+    return positions.axes == positions.grid.axes and value.ndim == len(positions.axes) + 2
+
+
 def _is_map(value: Tensor, positions: Positions) -> bool:
-    """Whether the positions are the last two axes of (N, C, h, w), wherever they came from."""
-    return value.ndim == 4 and (positions.axes == (-2, -1) or positions.held_by(4) == {-2, -1})
+    """Whether the positions are the last axes of ``(N, C, *size)``, wherever they came from."""
+    whole = value.ndim == len(positions.grid.size) + 2
+    return _lies_last(value, positions) or (whole and positions.held_by(value.ndim) == set(positions.grid.axes))
 
 
 def _map_of(run: Interception, func: Function, value: Tensor, positions: Scattered) -> Positions:
@@ -162,27 +178,27 @@ def _map_of(run: Interception, func: Function, value: Tensor, positions: Scatter
 
     def make() -> Grid:
         shape, before = (len(value), -1, *value.shape[2:]), positions.grid
-        active = positions.mask(before.active, 4, 0.0).expand(shape)
-        outside = (positions.mask(before.valid.expand_as(before.active), 4, 0.0) == 0).expand(shape)
+        active = positions.mask(before.active, value.ndim, 0.0).expand(shape)
+        outside = (positions.mask(before.valid.expand_as(before.active), value.ndim, 0.0) == 0).expand(shape)
         if not bool((outside == outside[:, :1]).all()):
             raise run.refusal(func.__name__, "meets a border that differs between channels")
         border = outside[:, :1].to(active.dtype) if bool(outside.any()) else None
         place = before.placement
-        return Grid(active, border, place and place.moved(positions.index(4).expand(shape), active, border))
+        return Grid(active, border, place and place.moved(positions.index(value.ndim).expand(shape), active, border))
 
     return Positions(positions.grid.derive(("map", positions.by), make))
 
 
 def bordered(places: Tensor, spatial: tuple[int, ...], mode: str) -> Tensor:
-    """Places (R, 1, h, w) with the border that ``pad`` puts around a map."""
+    """Places ``(R, 1, *size)`` with the border that ``pad`` puts around a map."""
     if mode == "constant":
         return F.pad(places, spatial, value=ALWAYS)
     return F.pad(places.double(), spatial, mode).long()
 
 
-def size_of(tensor: Tensor) -> tuple[int, int]:
-    """(h, w) of (N, C, h, w)."""
-    return int(tensor.shape[-2]), int(tensor.shape[-1])
+def size_of(tensor: Tensor) -> Space:
+    """The size of ``(N, C, *size)``."""
+    return tuple(tensor.shape[2:])
 
 
 def _through_window(run: Interception, func: Function, positions: Positions, window: Window, output: Tensor) -> Grid:
@@ -199,7 +215,7 @@ def _through_operation(
 
 def pooled(run: Interception, output: Tensor, features: Tensor, grid: Grid) -> Tensor:
     """Mark a pooled map; one that was pooled to a single position has none left (squeeze-and-excitation, the head)."""
-    if size_of(output) == (1, 1) != size_of(features):
+    if max(size_of(output)) == 1 < max(size_of(features)):
         return run.mark(output, State.GLOBAL)
     return run.mark(output, Positions(grid))
 
@@ -251,66 +267,75 @@ def _rings(run: Interception, window: Window) -> int:
     return max(window.stride) - 1 if window.single else 0
 
 
-def _pair(value: Pair) -> tuple[int, int]:
+def _many(value: Numbers, axes: int) -> tuple[int, ...]:
+    """One number for each axis."""
     if isinstance(value, int):
-        return value, value
-    return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])
+        return (value,) * axes
+    return (value[0],) * axes if len(value) == 1 else tuple(value)
 
 
-def _conv2d(
+def _axes_of(func: Function) -> int:
+    """Along how many axes a function slides: the digit in its name."""
+    return next(int(letter) for letter in func.__name__ if letter.isdigit())
+
+
+def _convolution(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Pair = 1,
-    padding: Pair | str = 0,
-    dilation: Pair = 1,
+    stride: Numbers = 1,
+    padding: Numbers | str = 0,
+    dilation: Numbers = 1,
     groups: int = 1,
 ) -> dict[str, Any]:
-    kernel = (int(weight.shape[2]), int(weight.shape[3]))
-    border = padding if isinstance(padding, str) else _pair(padding)
-    return {"input": input, "window": Window(kernel, _pair(stride), border, _pair(dilation))}
+    kernel = tuple(weight.shape[2:])
+    axes = len(kernel)
+    border = padding if isinstance(padding, str) else _many(padding, axes)
+    return {"input": input, "window": Window(kernel, _many(stride, axes), border, _many(dilation, axes))}
 
 
-def _conv_transpose2d(
+def _transposed(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Pair = 1,
-    padding: Pair = 0,
-    output_padding: Pair = 0,
+    stride: Numbers = 1,
+    padding: Numbers = 0,
+    output_padding: Numbers = 0,
     groups: int = 1,
-    dilation: Pair = 1,
+    dilation: Numbers = 1,
 ) -> dict[str, Any]:
     geometry = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
-    return {"input": input, "kernel": (int(weight.shape[2]), int(weight.shape[3])), "geometry": geometry}
+    return {"input": input, "kernel": tuple(weight.shape[2:]), "geometry": geometry}
 
 
-def _max_pool2d(
+def _max_pool(
+    axes: int,
     input: Tensor,
-    kernel_size: Pair,
-    stride: Pair | None = None,
-    padding: Pair = 0,
-    dilation: Pair = 1,
+    kernel_size: Numbers,
+    stride: Numbers | None = None,
+    padding: Numbers = 0,
+    dilation: Numbers = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> dict[str, Any]:
-    kernel = _pair(kernel_size)
-    window = Window(kernel, _pair(stride) if stride else kernel, _pair(padding), _pair(dilation))
+    kernel = _many(kernel_size, axes)
+    window = Window(kernel, _many(stride, axes) if stride else kernel, _many(padding, axes), _many(dilation, axes))
     return {"input": input, "window": window, "return_indices": return_indices}
 
 
-def _avg_pool2d(
+def _avg_pool(
+    axes: int,
     input: Tensor,
-    kernel_size: Pair,
-    stride: Pair | None = None,
-    padding: Pair = 0,
+    kernel_size: Numbers,
+    stride: Numbers | None = None,
+    padding: Numbers = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> dict[str, Any]:
-    kernel = _pair(kernel_size)
-    window = Window(kernel, _pair(stride) if stride else kernel, _pair(padding))
-    counts = count_include_pad and any(_pair(padding))
+    kernel, border = _many(kernel_size, axes), _many(padding, axes)
+    window = Window(kernel, _many(stride, axes) if stride else kernel, border, (1,) * axes)
+    counts = count_include_pad and any(border)
     return {"input": input, "window": window, "counts_padding": counts, "divisor": divisor_override}
 
 
@@ -330,14 +355,17 @@ def _interpolate(
     return {"input": input, "mode": mode}
 
 
+_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
 WINDOW_RULES: Mapping[Function, MaskRule] = {
-    torch.conv2d: convolution,
-    torch.conv_transpose2d: transposed_convolution,
-    F.max_pool2d: max_pooling,
-    torch.max_pool2d: max_pooling,
-    F.adaptive_max_pool2d: adaptive_max_pooling,
-    F.avg_pool2d: average_pooling,
-    F.adaptive_avg_pool2d: adaptive_average_pooling,
+    **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), convolution),
+    **dict.fromkeys((torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d), transposed_convolution),
+    **dict.fromkeys((F.max_pool1d, F.max_pool2d, F.max_pool3d), max_pooling),
+    **dict.fromkeys((torch.max_pool1d, torch.max_pool2d, torch.max_pool3d), max_pooling),
+    **dict.fromkeys((F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d), adaptive_max_pooling),
+    **dict.fromkeys((F.avg_pool1d, F.avg_pool2d, F.avg_pool3d), average_pooling),
+    **dict.fromkeys((F.adaptive_avg_pool2d, F.adaptive_avg_pool3d), adaptive_average_pooling),
     F.pad: padding,
     F.interpolate: resizing,
 }
+"""Of ``adaptive_avg_pool1d``, which also pools tokens, see the layouts."""

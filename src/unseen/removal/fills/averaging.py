@@ -29,10 +29,10 @@ class Averaging(Removal):
     soft = True
 
     @abstractmethod
-    def fills(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> Float[Tensor, "D C H W"]:
+    def fills(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> Float[Tensor, "D C *space"]:
         """What the hidden part of this photograph is replaced with, in turn; in pixel units."""
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> MaskedForward:
         """See :meth:`Removal.forward`."""
         fills = self.fills(classifier, image).to(classifier.device)
 

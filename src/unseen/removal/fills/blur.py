@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.inputs.smoothing import Width, smoothing
+from unseen.inputs.smoothing import Width, smoothed
 from unseen.registry import compact
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting, distinct
@@ -47,9 +47,8 @@ class Blur(Painting):
         return f"blur:{compact(float(self.width))}"
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`."""
         del classifier
-        down, across = (smoothing(side, self.width).to(pixels) for side in pixels.shape[2:])
-        return blended(down @ distinct(pixels) @ across.T, pixels, masks)
+        return blended(smoothed(distinct(pixels), pixels.ndim - 2, self.width), pixels, masks)

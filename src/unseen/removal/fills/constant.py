@@ -47,21 +47,28 @@ class ConstantFill(Painting):
         return self.colour
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`."""
         return blended(fill_colour(self.colour, classifier, distinct(pixels)).to(pixels), pixels, masks)
 
 
 def blended(
-    fill: Float[Tensor, "_ _ _ _"], pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-) -> Float[Tensor, "N C H W"]:
+    fill: Float[Tensor, "..."], pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+) -> Float[Tensor, "N C *space"]:
     """The photographs where masks are 1, the fill where they are 0, linear in between; all-ones is bit-equal."""
     return torch.lerp(fill.expand_as(pixels), pixels, masks[:, None].to(pixels.dtype))
 
 
-def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "_ _ 1 1"]:
-    """The colour in pixel units: shape (1, 1, 1, 1) if it is the same for all, else one a photograph.
+def space_of(pixels: Float[Tensor, "N C *space"]) -> tuple[int, ...]:
+    """The dimensions along which photographs extend: all but the first two."""
+    return tuple(range(2, pixels.ndim))
+
+
+def fill_colour(
+    colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N C *space"]
+) -> Float[Tensor, "_ _ *ones"]:
+    """The colour in pixel units: shape (1, 1, 1, …) if it is the same for all, else one a photograph.
 
     The normalised statistics may lie outside [0, 1].
 
@@ -71,9 +78,9 @@ def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N
     check("colour", colour, Colour)
     constants = {"black": 0.0, "grey": 0.5, "white": 1.0}
     if colour in constants:
-        return torch.full((1, 1, 1, 1), constants[colour], device=pixels.device, dtype=torch.float32)
+        return torch.full((1,) * pixels.ndim, constants[colour], device=pixels.device, dtype=torch.float32)
     if colour == "channel-mean":
-        return pixels.mean(dim=(2, 3), keepdim=True)
+        return pixels.mean(dim=space_of(pixels), keepdim=True)
     mean, std = classifier.statistics.to(pixels.device, torch.float32)[:, None].unbind()
     if colour == "zero":
         return mean
@@ -83,4 +90,4 @@ def fill_colour(colour: Colour, classifier: Classifier, pixels: Float[Tensor, "N
         "max": lambda: normalised.amax(1),
         "mean": lambda: normalised.mean(1),
     }[colour]()
-    return statistic.reshape(-1, 1, 1, 1) * std + mean
+    return statistic.reshape(-1, *(1,) * (pixels.ndim - 1)) * std + mean

@@ -64,15 +64,15 @@ class DatasetMean(Painting):
         return contents_digest(_chosen(self.folder, self.limit))
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`."""
         mean = mean_image(self.folder, self.limit, classifier.preprocessing)
         check_alike(mean, pixels)
         return blended(mean[None].to(pixels), pixels, masks)
 
 
-def mean_image(folder: str | None, limit: int, preprocessing: Preprocessing) -> Float[Tensor, "C H W"]:
+def mean_image(folder: str | None, limit: int, preprocessing: Preprocessing) -> Float[Tensor, "C *space"]:
     """The mean over at most ``limit`` photographs of a folder; kept until one of them is written again.
 
     Raises:
@@ -92,7 +92,7 @@ def _chosen(folder: str | None, limit: int) -> tuple[Path, ...]:
 @lru_cache(maxsize=8)
 def _mean(
     files: tuple[Path, ...], preprocessing: Preprocessing, stamps: tuple[tuple[int, int, int], ...]
-) -> Float[Tensor, "C H W"]:
+) -> Float[Tensor, "C *space"]:
     del stamps
     total = torch.zeros(preprocessing.channels, *preprocessing.size, dtype=torch.float64)
     for file in files:

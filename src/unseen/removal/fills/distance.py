@@ -43,8 +43,8 @@ class MaxDistance(Painting):
         return "max-distance"
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`."""
         del classifier
         return blended(farthest(distinct(pixels)), pixels, masks)
@@ -76,7 +76,7 @@ class AveragedMaxDistance(Averaging):
         """``averaged-max-distance``, and what differs from the default."""
         return spec("averaged-max-distance", self, bare=True)
 
-    def fills(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> Float[Tensor, "D C H W"]:
+    def fills(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> Float[Tensor, "D C *space"]:
         """See :meth:`Averaging.fills`."""
         del classifier
         draws = torch.rand(self.count, *image.shape, generator=stream_of(image, self.seed), dtype=torch.float32)
@@ -88,6 +88,6 @@ def farthest(pixels: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return (pixels < 0.5).to(pixels.dtype)
 
 
-def far(image: Float[Tensor, "C H W"], draws: Float[Tensor, "D C H W"]) -> Float[Tensor, "D C H W"]:
+def far(image: Float[Tensor, "C *space"], draws: Float[Tensor, "D C *space"]) -> Float[Tensor, "D C *space"]:
     """Values at least half the range away from the image's: of [x + 1/2, 1] or [0, x − 1/2] the share that is drawn."""
     return farthest(image) * (image + 0.5) + draws * (image - 0.5).abs()

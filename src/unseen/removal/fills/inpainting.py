@@ -49,6 +49,7 @@ class Inpainting(Painting):
 
     algorithm: Annotated[Algorithm, Meaning("OpenCV's algorithm")]
     radius: Annotated[float, Number("the radius of the neighbourhood that a pixel is made from, in pixels", 1)] = 3.0
+    axes = (2,)
 
     @property
     def name(self) -> str:
@@ -56,8 +57,8 @@ class Inpainting(Painting):
         return spec(self.algorithm, self, bare=True, preset=("algorithm",))
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`; not differentiable where it paints."""
         del classifier
         hidden = masks == 0
@@ -66,9 +67,9 @@ class Inpainting(Painting):
 
 
 def inpainted(
-    pixels: Float[Tensor, "N C H W"], hidden: Tensor, algorithm: Algorithm, radius: float
-) -> Float[Tensor, "N C H W"]:
-    """The photographs in 8 bits with their hidden parts (bool, shape (N, H, W)) inpainted, on the same device."""
+    pixels: Float[Tensor, "N C *space"], hidden: Tensor, algorithm: Algorithm, radius: float
+) -> Float[Tensor, "N C *space"]:
+    """The photographs in 8 bits with their hidden parts (bool, shape ``(N, *space)``) inpainted, on the same device."""
     opencv = require("cv2", "inpainting")
     flag = getattr(opencv, _FLAGS[algorithm])
     images = (pixels * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -72,7 +72,7 @@ class Marginal(Averaging):
         """Of the folder's photographs."""
         return contents_digest(files_of(self.donors, "marginal"))
 
-    def fills(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> Float[Tensor, "D C H W"]:
+    def fills(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> Float[Tensor, "D C *space"]:
         """See :meth:`Averaging.fills`."""
         files = files_of(self.donors, "marginal")
         found: list[Tensor] = []
@@ -105,17 +105,17 @@ def check_alike(other: Tensor, image: Tensor) -> None:
     """Refuse a photograph that is not at the resolution at which the classifier prepares them.
 
     Raises:
-        ParameterError: shapes (…, H, W) differ.
+        ParameterError: the lengths of their axes differ.
     """
-    if other.shape[-2:] != image.shape[-2:]:
+    shape, wanted = (tuple(image.shape[image.ndim - other.ndim + 1 :]), tuple(other.shape[1:]))
+    if shape != wanted:
         raise ParameterError(
-            f"the photograph has {tuple(image.shape[-2:])} pixels and those of the folder {tuple(other.shape[-2:])}; "
-            "prepare it by Classifier.prepare"
+            f"the photograph has {shape} pixels and those of the folder {wanted}; prepare it by Classifier.prepare"
         )
 
 
 @lru_cache(maxsize=64)  # 38 MB at 224 × 224
-def prepared(file: Path, preprocessing: Preprocessing, stamped: tuple[int, int, int]) -> Float[Tensor, "C H W"]:
+def prepared(file: Path, preprocessing: Preprocessing, stamped: tuple[int, int, int]) -> Float[Tensor, "C *space"]:
     """A photograph as a network with this preprocessing sees it; those used last are kept, not to be read anew.
 
     Args:

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.inputs.smoothing import Width, smoothing
+from unseen.inputs.smoothing import Width, smoothed
 from unseen.registry import spec
-from unseen.removal.fills.constant import blended
+from unseen.removal.fills.constant import blended, space_of
 from unseen.removal.fills.painting import Painting
 
 _GROWTH = 2.0
@@ -51,16 +51,16 @@ class Neighbour(Painting):
         return spec("neighbour", self, bare=True)
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`."""
         del classifier
         return blended(neighbours(pixels, masks.to(pixels.dtype), self.width), pixels, masks)
 
 
 def neighbours(
-    pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"], width: float
-) -> Float[Tensor, "N C H W"]:
+    pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"], width: float
+) -> Float[Tensor, "N C *space"]:
     """The mean of what is visible around every place, hidden or not; differentiable in pixels and masks.
 
     It begins with the mean of all that is visible. Then, from the widest Gaussian (the first that is as wide as half
@@ -77,20 +77,19 @@ def neighbours(
     both = torch.cat([pixels * certain, certain], 1)
     filled = visible_mean(pixels, masks)
     for wide in reversed(widths(width, max(pixels.shape[2:]))):
-        down, across = (smoothing(side, wide).to(pixels) for side in pixels.shape[2:])
-        smooth = down @ both @ across.T
+        smooth = smoothed(both, pixels.ndim - 2, wide)
         seen = smooth[:, -1:]
         share = (seen / _ENOUGH).clamp(max=1)
         filled = share * smooth[:, :-1] / seen.clamp(min=tiny) + (1 - share) * filled
     return filled
 
 
-def visible_mean(pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]) -> Float[Tensor, "N C 1 1"]:
+def visible_mean(pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]) -> Float[Tensor, "N C *ones"]:
     """The mean colour of what is visible; that of the whole photograph where nothing is."""
-    certain = masks[:, None]
-    total, count = ((values * certain).sum((2, 3), keepdim=True) for values in (pixels, torch.ones_like(certain)))
+    certain, space = masks[:, None], space_of(pixels)
+    total, count = ((values * certain).sum(space, keepdim=True) for values in (pixels, torch.ones_like(certain)))
     mean = total / count.clamp(min=torch.finfo(pixels.dtype).tiny)
-    return torch.where(count > 0, mean, pixels.mean((2, 3), keepdim=True))
+    return torch.where(count > 0, mean, pixels.mean(space, keepdim=True))
 
 
 def widths(narrowest: float, side: int) -> list[float]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.inputs.streams import Seed, stream_of
 from unseen.registry import spec
-from unseen.removal.fills.constant import blended
+from unseen.removal.fills.constant import blended, space_of
 from unseen.removal.fills.painting import Painting, distinct
 from unseen.system.options import Meaning, Positive
 
@@ -50,14 +50,14 @@ class Noise(Painting):
         return spec("noise", self, bare=True)
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`."""
         del classifier
         photos = distinct(pixels)
         if self.kind == "uniform":
             return blended(uniform_of(photos, self.seed), pixels, masks)
-        mean, std = (of(photos, dim=(2, 3), keepdim=True) for of in (torch.mean, torch.std))
+        mean, std = (of(photos, dim=space_of(photos), keepdim=True) for of in (torch.mean, torch.std))
         return blended((mean + std * normal_of(photos, self.seed)).clamp(0, 1), pixels, masks)
 
 
@@ -87,22 +87,22 @@ class AddedNoise(Painting):
         return spec("add-noise", self, bare=True)
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`."""
         del classifier
         photos = distinct(pixels)
         return blended((photos + self.deviation * normal_of(photos, self.seed)).clamp(0, 1), pixels, masks)
 
 
-def uniform_of(photos: Float[Tensor, "N C H W"], seed: int) -> Float[Tensor, "N C H W"]:
+def uniform_of(photos: Float[Tensor, "N C *space"], seed: int) -> Float[Tensor, "N C *space"]:
     """Numbers in [0, 1) that follow from each photograph and the seed alone."""
     return torch.stack(
         [torch.rand(p.shape, generator=stream_of(p.detach(), seed), dtype=torch.float32) for p in photos]
     ).to(photos)
 
 
-def normal_of(photos: Float[Tensor, "N C H W"], seed: int) -> Float[Tensor, "N C H W"]:
+def normal_of(photos: Float[Tensor, "N C *space"], seed: int) -> Float[Tensor, "N C *space"]:
     """Standard normal numbers that follow from each photograph and the seed alone."""
     return torch.stack(
         [torch.randn(p.shape, generator=stream_of(p.detach(), seed), dtype=torch.float32) for p in photos]

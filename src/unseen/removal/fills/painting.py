@@ -19,11 +19,11 @@ class Painting(Removal):
 
     @abstractmethod
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Removal.painted`; differentiable in the pixels."""
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> MaskedForward:
         """See :meth:`Removal.forward`."""
         del image
 
@@ -38,8 +38,8 @@ class Solving(Painting):
 
     @abstractmethod
     def filled(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> tuple[Float[Tensor, "N C H W"], Bool[Tensor, " N"]]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> tuple[Float[Tensor, "N C *space"], Bool[Tensor, " N"]]:
         """The pictures, and for each whether what was looked for was found."""
 
     @property
@@ -48,12 +48,12 @@ class Solving(Painting):
         """What is wrong with a filling that was not found, and what helps."""
 
     def painted(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> Float[Tensor, "N C H W"]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> Float[Tensor, "N C *space"]:
         """See :meth:`Painting.painted`."""
         return self.filled(classifier, pixels, masks)[0]
 
-    def forward(self, classifier: Classifier, image: Float[Tensor, "C H W"]) -> MaskedForward:
+    def forward(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> MaskedForward:
         """See :meth:`Removal.forward`; how often nothing was found is told."""
         del image
         return _Watched(self, classifier)
@@ -81,6 +81,6 @@ class _Watched:
         return (f"under {self.missed} of {self.asked} masks {self.removal.shortfall}",)
 
 
-def distinct(pixels: Float[Tensor, "N C H W"]) -> Float[Tensor, "_ C H W"]:
+def distinct(pixels: Float[Tensor, "N C *space"]) -> Float[Tensor, "_ C *space"]:
     """The photographs that a fill must look at: only one where a batch is one photograph, expanded to its masks."""
     return pixels[:1] if pixels.stride(0) == 0 else pixels

@@ -43,6 +43,7 @@ class MaskedAutoencoder(Painting):
     paste: Annotated[
         bool, Meaning("whether visible pixels stay; else the decoder's picture is taken wherever anything is hidden")
     ] = True
+    axes = (2,)
 
     def __post_init__(self) -> None:
         super().__post_init__()

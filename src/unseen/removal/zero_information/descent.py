@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.classifier.adam import Adam
 from unseen.classifier.differentiation import differentiable_logits, differentiated
+from unseen.inputs.smoothing import along_axes
 
 Assessment = tuple[Tensor, Tensor, Tensor]
 """For each image: its loss, a probability that is watched, and whether it is done; each of shape (n,)."""
@@ -31,14 +32,14 @@ class Descent:
     """Where images came to.
 
     Attributes:
-        images: of each the one that was done, else the one of the lowest loss, shape (N, C, H, W), in [0, 1].
+        images: of each the one that was done, else the one of the lowest loss, shape ``(N, C, *space)``, in [0, 1].
         losses: before the first step and after each, shape (steps + 1, N); once an image is done, its value stays.
         watched: the same of the probability that is watched.
         steps: taken by each image, shape (N,).
         converged: whether it was done before the steps ran out, shape (N,).
     """
 
-    images: Float[Tensor, "N C H W"]
+    images: Float[Tensor, "N C *space"]
     losses: Float[Tensor, "T N"]
     watched: Float[Tensor, "T N"]
     steps: Int[Tensor, " N"]
@@ -46,7 +47,7 @@ class Descent:
 
 
 def descend(
-    classifier: Classifier, start: Float[Tensor, "N C H W"], objective: Objective, move: Move, *, most: int
+    classifier: Classifier, start: Float[Tensor, "N C *space"], objective: Objective, move: Move, *, most: int
 ) -> Descent:
     """Descend from ``start``, projected to [0, 1] after each step; an image that is done takes no further part.
 
@@ -93,31 +94,30 @@ class Bounded:
 
     Args:
         length: root mean square of a step at most, in pixels of [0, 1].
-        smoothing: one matrix for each axis, (H, H) and (W, W); steps then are images smoothed by them.
+        smoothing: one matrix for each axis, of images (H, H) and (W, W); steps then are smoothed by them.
     """
 
-    def __init__(self, length: float, smoothing: tuple[Tensor, Tensor] | None = None) -> None:
+    def __init__(self, length: float, smoothing: Sequence[Tensor] | None = None) -> None:
         self.length, self.smoothing = length, smoothing
 
     def __call__(
-        self, gradients: Float[Tensor, "n C H W"], losses: Float[Tensor, " n"], numbers: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n C H W"]:
+        self, gradients: Float[Tensor, "n C *space"], losses: Float[Tensor, " n"], numbers: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n C *space"]:
         """See :data:`Move`."""
         del numbers
         towards = gradients
         if self.smoothing is not None:
-            down, across = self.smoothing
-            towards = down @ (down.T @ gradients @ across) @ across.T
-        slope = (gradients * towards).sum((1, 2, 3))
-        size = towards.square().mean((1, 2, 3)).sqrt()
+            towards = along_axes(along_axes(gradients, [matrix.T for matrix in self.smoothing]), self.smoothing)
+        slope = (gradients * towards).flatten(1).sum(1)
+        size = towards.square().flatten(1).mean(1).sqrt()
         tiny = torch.finfo(size.dtype).tiny
         share = torch.minimum(
             _RELAXATION * losses.clamp(min=0) / slope.clamp(min=tiny), self.length / size.clamp(min=tiny)
         )
-        return share[:, None, None, None] * towards
+        return share.reshape(-1, *(1,) * (towards.ndim - 1)) * towards
 
 
-def by_adam(rate: float, like: Float[Tensor, "N C H W"]) -> Move:
+def by_adam(rate: float, like: Float[Tensor, "N C *space"]) -> Move:
     """Steps of :class:`~unseen.classifier.adam.Adam`, each image with moments of its own.
 
     Args:
@@ -133,7 +133,7 @@ def by_adam(rate: float, like: Float[Tensor, "N C H W"]) -> Move:
     return step
 
 
-def wide_logits(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
+def wide_logits(classifier: Classifier, images: Float[Tensor, "N C *space"]) -> Float[Tensor, "N K"]:
     """Logits with their graph, in float32 at least, so that small probabilities are not lost."""
     logits = differentiable_logits(classifier, images)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -31,7 +31,7 @@ class ZeroParts:
     """Fillings of hidden parts, and how far they are from what they should be.
 
     Attributes:
-        fills: an image whose hidden pixels are the filling, in [0, 1], shape (N, C, H, W).
+        fills: an image whose hidden pixels are the filling, in [0, 1], shape ``(N, C, *space)``.
         residual: what is missing to the first criterion, shape (N,): of :func:`addition` the largest difference of y
             and y′, of :func:`decomposition` the squared residual.
         maximum: the largest probability of the image that should say nothing, shape (N,).
@@ -42,7 +42,7 @@ class ZeroParts:
         converged: whether both criteria were met, shape (N,); so they are where nothing is hidden.
     """
 
-    fills: Float[Tensor, "N C H W"]
+    fills: Float[Tensor, "N C *space"]
     residual: Float[Tensor, " N"]
     maximum: Float[Tensor, " N"]
     change: Float[Tensor, " N"]
@@ -101,8 +101,8 @@ class Decomposing(Options):
 
 def addition(
     classifier: Classifier,
-    images: Float[Tensor, "N C H W"],
-    masks: Float[Tensor, "N H W"],
+    images: Float[Tensor, "N C *space"],
+    masks: Float[Tensor, "N *space"],
     options: Adding,
 ) -> ZeroParts:
     """Algorithm 2: added to the hidden part, V changes nothing; alone on black, it says nothing.
@@ -155,8 +155,8 @@ def addition(
 
 def decomposition(
     classifier: Classifier,
-    images: Float[Tensor, "N C H W"],
-    masks: Float[Tensor, "N H W"],
+    images: Float[Tensor, "N C *space"],
+    masks: Float[Tensor, "N *space"],
     options: Decomposing,
 ) -> ZeroParts:
     """Section 9.7, Eq. 52: an image x₀ without information, with which both parts add up to the photograph.
@@ -197,10 +197,10 @@ def decomposition(
     return _solved(classifier, images, hidden, start, views, criteria, options, options.smoothness)
 
 
-def variation(images: Float[Tensor, "N C H W"]) -> Float[Tensor, " N"]:
-    """Total variation: the mean absolute difference of neighbours down plus that across."""
-    down, across = images.diff(dim=2).abs(), images.diff(dim=3).abs()
-    return down.mean((1, 2, 3)).nan_to_num() + across.mean((1, 2, 3)).nan_to_num()
+def variation(images: Float[Tensor, "N C *space"]) -> Float[Tensor, " N"]:
+    """Total variation: the mean absolute difference of neighbours along one axis plus that along the others."""
+    along = [images.diff(dim=axis).abs().flatten(1).mean(1).nan_to_num() for axis in range(2, images.ndim)]
+    return torch.stack(along).sum(0)
 
 
 Views = Callable[[Tensor, Tensor], Tensor]
@@ -212,15 +212,15 @@ Criteria = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 def _solved(
     classifier: Classifier,
-    images: Float[Tensor, "N C H W"],
-    hidden: Float[Tensor, "N 1 H W"],
-    start: Float[Tensor, "N C H W"],
+    images: Float[Tensor, "N C *space"],
+    hidden: Float[Tensor, "N 1 *space"],
+    start: Float[Tensor, "N C *space"],
     views: Views,
     criteria: Criteria,
     options: Adding | Decomposing,
     smoothness: float = 0.0,
 ) -> ZeroParts:
-    idle = ~(hidden > 0).any(3).any(2).any(1)
+    idle = ~(hidden > 0).flatten(1).any(1)
 
     def met(residual: Tensor, maximum: Tensor, alternatives: int, numbers: Tensor) -> Tensor:
         return ((residual <= options.tolerance) & (maximum <= 1 / alternatives + options.excess)) | idle[numbers]
@@ -242,13 +242,13 @@ def _solved(
     return ZeroParts(found.images, residual, maximum, change, found.losses, found.steps, found.converged)
 
 
-def _distinct(images: Float[Tensor, "N C H W"]) -> Float[Tensor, "M C H W"]:
+def _distinct(images: Float[Tensor, "N C *space"]) -> Float[Tensor, "M C *space"]:
     """One image where it is the same throughout, as under many masks; else all."""
     return images[:1] if images.stride(0) == 0 else images
 
 
 @torch.no_grad()
-def _probabilities(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
+def _probabilities(classifier: Classifier, images: Float[Tensor, "N C *space"]) -> Float[Tensor, "N K"]:
     """Their logarithms."""
     logits = classifier.forward(_distinct(images))
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.smoothing import smoothing
+from unseen.inputs.space import length_of
 from unseen.inputs.streams import stream_of
 from unseen.removal.zero_information.descent import Assessment, Bounded, deficit, descend, wide_logits
 from unseen.system.options import Count, Options, Positive, Share
@@ -68,7 +69,8 @@ class ZeroPoints:
     """The zero-information points of photographs.
 
     Attributes:
-        points: x′, in [0, 1], shape (N, C, H, W); of a photograph that did not converge the one of the lowest loss.
+        points: x′, in [0, 1], shape ``(N, C, *space)``; of a photograph that did not converge the one of the lowest
+            loss.
         losses: before the first step and after each, in nats, shape (steps + 1, N); a photograph that has converged
             keeps its last value (Figure 17a).
         maxima: the same of the largest probability, of one class's point of that class's (Figure 17b).
@@ -76,7 +78,7 @@ class ZeroPoints:
         converged: whether the point was reached, shape (N,).
     """
 
-    points: Float[Tensor, "N C H W"]
+    points: Float[Tensor, "N C *space"]
     losses: Float[Tensor, "T N"]
     maxima: Float[Tensor, "T N"]
     steps: Int[Tensor, " N"]
@@ -85,7 +87,7 @@ class ZeroPoints:
 
 def zero_points(
     classifier: Classifier,
-    images: Float[Tensor, "N C H W"],
+    images: Float[Tensor, "N C *space"],
     options: Descending,
     *,
     targets: Int[Tensor, " N"] | None = None,
@@ -128,10 +130,8 @@ def zero_points(
 
     matrices = None
     if options.smooth:
-        height, width = (
-            smoothing(side, options.smooth * min(images.shape[2:])).to(images) for side in images.shape[2:]
-        )
-        matrices = height, width
+        width = length_of(options.smooth, images.shape[2:])
+        matrices = [smoothing(side, width).to(images) for side in images.shape[2:]]
     found = descend(classifier, images, objective, Bounded(options.step, matrices), most=options.most)
     return ZeroPoints(found.images, found.losses, found.watched, found.steps, found.converged)
 
@@ -142,7 +142,7 @@ def divergence(before: Float[Tensor, "N K"], after: Float[Tensor, "N K"]) -> Flo
 
 
 def plain_baselines(
-    classifier: Classifier, image: Float[Tensor, "C H W"], seed: int = 0
+    classifier: Classifier, image: Float[Tensor, "C *space"], seed: int = 0
 ) -> Mapping[str, dict[str, float]]:
     """How much the network makes of the baselines that others take: black, grey, white, and uniform noise.
 
@@ -159,7 +159,7 @@ def plain_baselines(
     return dict(zip(shown, information(classifier, torch.stack(list(shown.values()))), strict=True))
 
 
-def information(classifier: Classifier, images: Float[Tensor, "N C H W"]) -> list[dict[str, float]]:
+def information(classifier: Classifier, images: Float[Tensor, "N C *space"]) -> list[dict[str, float]]:
     """Of each image the network's largest probability and log K − H in nats."""
     logs = classifier.outputs.logs(classifier.logits(images).double())
     missing = deficit(logs, classifier.outputs.alternatives(logs.shape[1])).clamp(min=0)

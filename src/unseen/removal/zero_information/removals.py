@@ -46,7 +46,7 @@ class Solved(Solving):
 
     @abstractmethod
     def solved(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
     ) -> ZeroParts:
         """The fillings, and how far they are from what they should be.
 
@@ -64,8 +64,8 @@ class Solved(Solving):
         )
 
     def filled(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
-    ) -> tuple[Float[Tensor, "N C H W"], Bool[Tensor, " N"]]:
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
+    ) -> tuple[Float[Tensor, "N C *space"], Bool[Tensor, " N"]]:
         """See :meth:`Solving.filled`."""
         found = self.solved(classifier, pixels.detach(), masks)
         return blended(found.fills, pixels, masks), found.converged
@@ -87,7 +87,7 @@ class Addition(Solved, Adding):
     entry = "zip"
 
     def solved(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
     ) -> ZeroParts:
         """See :meth:`Solved.solved`."""
         return addition(classifier, pixels, masks, self)
@@ -109,7 +109,7 @@ class Decomposition(Solved, Decomposing):
     entry = "zip-decomposition"
 
     def solved(
-        self, classifier: Classifier, pixels: Float[Tensor, "N C H W"], masks: Float[Tensor, "N H W"]
+        self, classifier: Classifier, pixels: Float[Tensor, "N C *space"], masks: Float[Tensor, "N *space"]
     ) -> ZeroParts:
         """See :meth:`Solved.solved`."""
         return decomposition(classifier, pixels, masks, self)

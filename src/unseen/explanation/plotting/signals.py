@@ -1,0 +1,155 @@
+"""A signal's columns: the curve, the map as a band beneath it, the part in the curve's own colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unseen.classifier.outputs.readings import told
+from unseen.explanation.findings import Part
+from unseen.explanation.plotting import columns, pixels
+from unseen.explanation.plotting.columns import Column
+from unseen.explanation.plotting.drawn import Drawn
+from unseen.explanation.plotting.flat import coordinates_of
+from unseen.explanation.plotting.page import SMALL
+from unseen.inputs.coordinates import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LEFT, _FOOT = 0.6, 0.5
+"""Inches: for the ticks."""
+
+_BAND = 0.16
+"""Height of the map's band, as a share of the curve's."""
+
+_FAINT, _PART = "#BBBBBB", "#FFE9A8"
+
+
+def signal(explanation: Drawn, top: Sequence[Mapping[str, Any]]) -> Column:
+    """The signal as the model saw it, in its own unit, and what the model said."""
+    said = ", ".join(f"{guess['label']} {told(guess['probability'], explanation.unit)}" for guess in top[:3])
+    channels, length = explanation.image.shape
+    many = f", {channels} channels" if channels > 1 else ""
+
+    def draw(axes: Axes) -> None:
+        _curves(axes, explanation, "black")
+
+    return Column("Signal", f"as the model sees it, {length} samples{many}\n{said}", draw, left=_LEFT, foot=_FOOT)
+
+
+def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
+    """The curve, and beneath it the map as a band of colours; the parts behind it."""
+    span = pixels.limits(explanation.saliency)
+
+    def draw(axes: Axes) -> None:
+        from matplotlib.colors import ListedColormap
+
+        for part in outlined:
+            _behind(axes, explanation, part)
+        low, high = _curves(axes, explanation, "black")
+        room = max(high - low, 1e-12)
+        floor = low - (_BAND + 0.06) * room
+        colours = ListedColormap(pixels.ramp(*span)[0].tolist())
+        axes.pcolormesh(
+            _edges(explanation),
+            [floor, floor + _BAND * room],
+            np.asarray(explanation.saliency)[None],
+            cmap=colours,
+            vmin=span[0],
+            vmax=span[1],
+            rasterized=True,
+        )
+        axes.set_ylim(floor, high + 0.06 * room)
+
+    found = "\nbehind the curve: the part" if outlined else ""
+    ends = f"{span[0]:.2g} … {span[1]:.2g}"
+    caption = f"band beneath: {columns.reading_of(span)}, {ends} (values unscaled){found}"
+    return Column("Saliency map", caption, draw, left=_LEFT, foot=_FOOT)
+
+
+def part(explanation: Drawn, found: Part) -> Column:
+    """The part in black on the faint curve; what it does in words and numbers."""
+    made = columns.part(explanation, found)
+
+    def draw(axes: Axes) -> None:
+        _behind(axes, explanation, found)
+        _curves(axes, explanation, _FAINT)
+        _curves(axes, explanation, "black", found.mask)
+
+    return Column(made.title, made.caption, draw, left=_LEFT, foot=_FOOT)
+
+
+def no_part(explanation: Drawn) -> Column:
+    """Says plainly that there is nothing to show."""
+    made = columns.no_part(explanation)
+
+    def draw(axes: Axes) -> None:
+        _curves(axes, explanation, _FAINT)
+
+    return Column(made.title, made.caption, draw, left=_LEFT, foot=_FOOT)
+
+
+def axis_of(explanation: Drawn) -> Axis:
+    """Where samples lie; by their numbers where that is not known."""
+    known = coordinates_of(explanation).axes
+    return known[0] if known else Axis("sample")
+
+
+def _curves(axes: Axes, explanation: Drawn, colour: str, where: Tensor | None = None) -> tuple[float, float]:
+    """Every channel in its own unit, or a part of it; gives the lowest and the highest value of all."""
+    values, unit = _native(explanation)
+    axis = axis_of(explanation)
+    places = axis.at(range(values.shape[1]))
+    for number, channel in enumerate(values):
+        shown = channel if where is None else np.where(np.asarray(where), channel, np.nan)
+        alpha = 1 - 0.6 * number / max(1, len(values) - 1) if len(values) > 1 else 1.0
+        axes.plot(places, shown, color=colour, lw=1.0 if where is None else 1.6, alpha=alpha)
+    axes.set_xlim(*sorted((places[0], places[-1])))
+    axes.set_xlabel(axis.title, size=SMALL, labelpad=2)
+    axes.set_ylabel(unit, size=SMALL, labelpad=2)
+    axes.tick_params(labelsize=SMALL)
+    axes.spines[["top", "right"]].set_visible(False)
+    return float(values.min()), float(values.max())
+
+
+def _native(explanation: Drawn) -> tuple[NDArray[np.float64], str]:
+    """The values in the unit of the range that the model declares."""
+    fed = explanation.provenance.get("classifier", {}).get("preprocessing", {})
+    ends = np.asarray(fed.get("range", (0.0, 1.0)), dtype=np.float64).reshape(-1, 2)
+    values = np.asarray(explanation.image, dtype=np.float64)
+    low, high = ends[:, :1], ends[:, 1:]
+    return values * (high - low) + low, str(fed.get("unit") or "")
+
+
+def _edges(explanation: Drawn) -> NDArray[np.float64]:
+    """Between the samples, and half a step before the first and after the last."""
+    places = axis_of(explanation).at(range(int(explanation.saliency.shape[0])))
+    middle = (places[1:] + places[:-1]) / 2
+    if not len(middle):
+        return np.array([places[0] - 0.5, places[0] + 0.5])
+    return np.concatenate([[2 * places[0] - middle[0]], middle, [2 * places[-1] - middle[-1]]])
+
+
+def _behind(axes: Axes, explanation: Drawn, found: Part) -> None:
+    """The part's stretches in colour, over the whole height."""
+    edges = _edges(explanation)
+    for start, stop in stretches(found.mask):
+        axes.axvspan(edges[start], edges[stop], color=_PART, lw=0)
+
+
+def stretches(mask: Tensor) -> Iterator[tuple[int, int]]:
+    """From where to where a mask is on, in samples.
+
+    Example:
+        >>> import torch
+        >>> from unseen.explanation.plotting.signals import stretches
+        >>> list(stretches(torch.tensor([True, True, False, True])))
+        [(0, 2), (3, 4)]
+    """
+    turns = np.flatnonzero(np.diff(np.pad(np.asarray(mask, dtype=np.int8), 1)))
+    yield from zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True)

@@ -1,0 +1,47 @@
+"""Every metric judges maps of signals and volumes as it judges those of images, or refuses them in one line."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from helpers.spaces import SPACES, bright, looking, part_of
+from unseen.errors import NotApplicableError
+from unseen.explainers import METHODS, map_of
+from unseen.metrics import METRICS
+from unseen.metrics.case import Case
+from unseen.pipeline.explain import explainer
+from unseen.removal import REMOVALS
+
+CHEAP = {
+    "average-sensitivity": "average-sensitivity:samples=2",
+    "max-sensitivity": "max-sensitivity:samples=2",
+    "attribution-shift": "attribution-shift:side=2",
+}
+OF_IMAGES = {"grid-pointing", "difull", "null-feature", "single-feature", "double-feature"}
+
+
+@pytest.mark.parametrize("kind", ["signal", "volume"])
+def test_every_metric_gives_a_number_or_a_reason(kind: str) -> None:
+    space = SPACES[kind]
+    grey, method = REMOVALS.create("grey"), METHODS.create("occlusion:stride=0.2")
+    masked = grey.bind(looking(space), bright(space))
+    saliency = map_of(method, masked, 0)
+    case = Case(saliency, 0, masked, explainer=explainer(method, grey), annotation=part_of(space))
+    worse = Case(-saliency, 0, masked, explainer=explainer(method, grey), annotation=part_of(space))
+    for name in METRICS.entries:
+        if METRICS[name].judges != "map":
+            continue
+        metric = METRICS.create(CHEAP.get(name, name))
+        if name in OF_IMAGES:
+            with pytest.raises(NotApplicableError, match=f"for images so far, and the input is a {kind}"):
+                metric(case)
+            continue
+        value = metric(case)
+        assert not math.isnan(value), name
+        if name in ("deletion", "insertion", "localisation-energy", "rank-accuracy"):
+            better = value > metric(worse) if METRICS[name].better == "higher" else value < metric(worse)
+            assert better or math.isnan(metric(worse)), name
+    assert torch.equal(case.saliency, saliency)

@@ -1,0 +1,124 @@
+"""From a file of a signal or a volume to pictures and files on disk, through the public door."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.spaces import Looking, part_of
+from unseen import Classifier, Explanation, Preprocessing, explain
+from unseen.errors import NotApplicableError
+from unseen.explanation.plotting.contact import thumbnail
+from unseen.explanation.plotting.figures import panel
+from unseen.explanation.plotting.flat import centre_of, flat
+from unseen.pipeline.compare import compare
+
+nibabel = pytest.importorskip("nibabel")
+
+AFFINE = np.array([[-1.5, 0, 0, 10], [0, 1, 0, -20], [0, 0, 2.5, 30], [0, 0, 0, 1.0]])
+
+
+def signal(tmp_path: Path) -> tuple[Path, Classifier]:
+    """A wave in millivolts on a second of noise."""
+    values = 0.2 * np.random.default_rng(0).standard_normal(128)
+    values[part_of((128,)).numpy()] += 2
+    np.savetxt(
+        tmp_path / "it.csv",
+        np.stack([np.arange(128) / 128, values], 1),
+        delimiter=",",
+        header="time (s),mV",
+        comments="",
+    )
+    fed = Preprocessing((128,), None, mean=(0,), std=(1,), range=(-4, 4), unit="mV")
+    return tmp_path / "it.csv", Classifier(Looking((128,), 1, 4.0), fed, ["wave", "none"])
+
+
+def volume(tmp_path: Path) -> tuple[Path, Classifier]:
+    """A nodule of 800 in noise."""
+    values = 200 * np.random.default_rng(0).random((12, 16, 10)).astype(np.float32)
+    values[part_of((12, 16, 10)).numpy()] += 600
+    nibabel.save(nibabel.Nifti1Image(values, AFFINE), tmp_path / "it.nii.gz")
+    fed = Preprocessing((12, 16, 10), None, mean=(0,), std=(100,), range=(0, 1000), unit="HU")
+    return tmp_path / "it.nii.gz", Classifier(Looking((12, 16, 10), 1, 1.0), fed, ["nodule", "none"])
+
+
+@pytest.fixture(params=["signal", "volume"])
+def explained(request: pytest.FixtureRequest, tmp_path: Path) -> Explanation:
+    path, classifier = {"signal": signal, "volume": volume}[request.param](tmp_path)
+    return explain(path, classifier, removal="black", confidence=(0.9,))
+
+
+def test_the_part_lies_where_the_truth_is(explained: Explanation) -> None:
+    truth = part_of(tuple(explained.saliency.shape))
+    assert explained.parts[0].verified
+    assert float((explained.parts[0].mask & truth).sum() / truth.sum()) > 0.6
+    assert float((explained.parts[0].mask & ~truth).float().mean()) < 0.1
+
+
+def test_it_is_saved_with_pictures_and_read_back(explained: Explanation, tmp_path: Path) -> None:
+    written = explained.save(tmp_path / "out")
+    assert {"overlay", "part", "panel", "record"} <= set(written)
+    assert ("parts_nifti" in written) == (explained.saliency.ndim == 3)
+    loaded = Explanation.load(tmp_path / "out")
+    assert loaded == explained
+    assert loaded.coordinates == explained.coordinates
+    if explained.saliency.ndim == 3:
+        parts, saliency = (nibabel.load(written[name]) for name in ("parts_nifti", "saliency_nifti"))
+        assert np.array_equal(parts.affine, AFFINE)
+        assert np.array_equal(np.asarray(parts.dataobj), explained.parts[0].mask.numpy())
+        assert np.array_equal(np.asarray(saliency.dataobj), explained.saliency.numpy())
+    else:
+        assert explained.coordinates.axes[0].title == "time (s)"
+    with pytest.raises(NotApplicableError, match="a photograph is for images so far"):
+        explained.on_photo()
+
+
+def test_pictures_show_what_there_is(explained: Explanation) -> None:
+    figure = panel(explained)
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
+    assert titles[0] == ("Signal" if explained.saliency.ndim == 1 else "Volume")
+    assert titles[-1] == "Insertion and deletion"
+    without = panel(replace(explained, parts=(), curve=None))
+    assert any("No part" in axes.get_title(loc="left") for axes in without.axes)
+    assert thumbnail("it", explained).picture.ndim == 3
+
+
+def test_a_flat_explanation_keeps_the_share_of_the_whole(explained: Explanation) -> None:
+    shown = flat(explained)
+    assert shown.saliency.ndim == 2
+    assert shown.image.shape[1:] == shown.saliency.shape == shown.parts[0].mask.shape
+    assert shown.parts[0].fraction == explained.parts[0].fraction
+    assert shown.label == explained.label
+    assert float(shown.saliency.max()) == pytest.approx(float(explained.saliency.max()))
+    assert bool(explained.parts[0].mask[centre_of(explained)])
+    assert int(explained.saliency.argmax()) == int(
+        np.ravel_multi_index(centre_of(replace(explained, parts=())), explained.saliency.shape)
+    )
+
+
+def test_methods_are_compared_on_a_sheet(tmp_path: Path) -> None:
+    for made in (signal, volume):
+        path, classifier = made(tmp_path)
+        compared = compare(path, classifier, methods=["occlusion", "saliency", "grad-cam"], removals=["black"])
+        assert len(compared.plot().axes) > 3
+
+
+def test_a_head_turned_any_way_is_shown_upright(tmp_path: Path) -> None:
+    """Voxels stored feet first and back first are shown head up, and the same as stored the other way."""
+    path, classifier = volume(tmp_path)
+    upright = explain(path, classifier, method="saliency", removal="black")
+    upright = replace(upright, saliency=torch.rand(upright.saliency.shape, generator=torch.Generator().manual_seed(0)))
+    values = np.asarray(nibabel.load(path).dataobj)[:, :, ::-1]
+    turned = AFFINE @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, 9], [0, 0, 0, 1.0]])
+    nibabel.save(nibabel.Nifti1Image(values, turned), tmp_path / "turned.nii")
+    other = explain(tmp_path / "turned.nii", classifier, method="saliency", removal="black")
+    assert torch.equal(other.image.flip(-1), upright.image)
+    shown = [
+        replace(one, saliency=upright.saliency if one is upright else upright.saliency.flip(-1), parts=())
+        for one in (upright, other)
+    ]
+    assert torch.equal(flat(shown[0]).image, flat(shown[1]).image)
