@@ -221,7 +221,10 @@ class Registry(Generic[T]):
         return typing.cast(T, made)
 
     def spec_of(self, thing: object) -> str:
-        """The spec that makes :meth:`create` build ``thing`` again; its class's name if that is not registered.
+        """The spec that makes :meth:`create` build ``thing`` again; where none does, its class's name instead.
+
+        None does where the class is not registered, or the object says that it holds what no spec can tell: it is not
+        ``spelled``.
 
         Example:
             >>> from unseen.explainers import METHODS
@@ -230,7 +233,7 @@ class Registry(Generic[T]):
             'rise:masks=500'
         """
         kind = type(thing)
-        for name, entry in self.entries.items():
+        for name, entry in self.entries.items() if getattr(thing, "spelled", True) else ():
             preset = entry.arguments
             if entry.names(kind) and all(getattr(thing, key) == value for key, value in preset.items()):
                 return spec(name, thing, preset=preset)

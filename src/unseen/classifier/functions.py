@@ -93,6 +93,8 @@ def as_tensors(answer: object, name: str) -> object:
         return {key: as_tensors(value, name) for key, value in answer.items()}
     if isinstance(answer, tuple) and answer and all(hasattr(item, "__len__") for item in answer):
         return tuple(as_tensors(item, name) for item in answer)
+    if isinstance(answer, list) and answer and all(isinstance(row, Mapping) for row in answer):  # one for each image
+        return [as_tensors(row, name) for row in answer]
     if isinstance(answer, list) and answer and all(isinstance(row, Tensor) for row in answer):
         answer = [row.detach().cpu().numpy() for row in answer]
     try:

@@ -14,7 +14,14 @@ from unseen.system.options import meaning
 SEVERAL = "/"
 """Stands between the values of an option that takes several, as in ``threshold=0.3/0.5``."""
 
-_SAID = {int: "an integer", float: "a number", bool: "true or false", str: "text", types.NoneType: "none"}
+_SAID = {
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    types.NoneType: "none",
+    object: "an array",
+}
 
 
 @dataclass(frozen=True)
@@ -65,14 +72,13 @@ def converted(text: str, kind: Any, where: str) -> Any:
     """
     if not text:
         raise ParameterError(f"{where} has no value; give one or leave the option out")
-    members = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else ()
-    if members:
-        if text == "none" and types.NoneType in members:
-            return None
-        several = next((member for member in members if typing.get_origin(member) is tuple), None)
-        if several is not None and SEVERAL in text:
-            return tuple(converted(one, typing.get_args(several)[0], where) for one in text.split(SEVERAL))
-        kind = next(member for member in members if member is not types.NoneType)
+    members = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
+    if text == "none" and types.NoneType in members:
+        return None
+    several = next((member for member in members if typing.get_origin(member) is tuple), None)
+    if several is not None and (SEVERAL in text or members == (several,)):
+        return tuple(converted(one, typing.get_args(several)[0], where) for one in text.split(SEVERAL))
+    kind = next(member for member in members if member is not types.NoneType)
     choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
     if choices:
         if text not in choices:

@@ -1,7 +1,11 @@
 from .base import Outputs as Outputs
 from .binary import Binary as Binary
+from .box import Box as Box
 from .catalogue import OUTPUTS as OUTPUTS
+from .embedding import Embedding as Embedding
+from .embedding import ZeroShot as ZeroShot
 from .logits import Logits as Logits
 from .probabilities import Probabilities as Probabilities
+from .region import Region as Region
 from .sigmoid import Sigmoid as Sigmoid
 from .value import Value as Value

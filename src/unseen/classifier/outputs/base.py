@@ -46,6 +46,12 @@ class Outputs(Options, ABC):
     unit: str | None = None
     """The unit of the readings, which may be empty; ``None`` where they are probabilities."""
 
+    spelled: bool = True
+    """Whether a spec can make them again; not where they hold an array that is in no file."""
+
+    linear: bool = True
+    """Whether scores are sums of what the model returns, so that what is known of its numbers is known of them."""
+
     joint: bool = False
     """Whether several targets can hold at once, so that they can be asked together."""
 

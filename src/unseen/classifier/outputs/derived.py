@@ -27,6 +27,11 @@ class Derived(Outputs):
         return self.like.unit
 
     @property
+    def linear(self) -> bool:  # type: ignore[override]
+        """See :attr:`Outputs.linear`."""
+        return self.like.linear
+
+    @property
     def joint(self) -> bool:  # type: ignore[override]
         """See :attr:`Outputs.joint`."""
         return self.like.joint

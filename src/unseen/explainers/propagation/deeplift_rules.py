@@ -39,7 +39,7 @@ class Differences(Propagation):
     """
 
     def __init__(self, classifier: Classifier, tape: list[Tensor], *, recording: bool) -> None:
-        super().__init__(RULES, frozenset(), classifier.model, "deeplift")
+        super().__init__(RULES, frozenset(), classifier, "deeplift")
         self.recording = recording
         self._tape = tape
         self._next = iter(tape)

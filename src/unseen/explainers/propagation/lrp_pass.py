@@ -101,7 +101,7 @@ class Relevance(Propagation):
         box: tuple[Tensor, Tensor],
     ) -> None:
         name = "deep-taylor" if shares.variant == "deep-taylor" else f"lrp-{shares.variant}"
-        super().__init__(rules, gated, classifier.model, name)
+        super().__init__(rules, gated, classifier, name)
         self.shares, self.boxed, self._box = shares, False, box
         self._boxes: TensorTable[tuple[Tensor, Tensor, int]] = TensorTable()
         self._origins: TensorTable[tuple[Apply, Tensor, Tensor, tuple[int, int]]] = TensorTable()

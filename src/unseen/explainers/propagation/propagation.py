@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unseen.classifier import Classifier
 from unseen.classifier.black_box import refuse_closed
 from unseen.classifier.intercepting import Function, Intercepting, calling_module, name_of, names_of
 from unseen.errors import NotApplicableError
@@ -48,22 +49,30 @@ class Propagation(Intercepting):
     Args:
         rules: what to do with each torch function that meets a signal.
         gated: functions that may take a gate beside a signal.
-        model: the network, for naming the module in errors; its parameters must need no gradients.
+        classifier: its network, for naming the module in errors; the parameters must need no gradients.
         method: what errors call the method.
 
     Raises:
-        NotApplicableError: functions that the network calls cannot be met, because it is scripted or compiled.
+        NotApplicableError: functions that the network calls cannot be met, because it is scripted or compiled; or
+            scores are made of what it returns by more than sums, for which there are no rules.
 
     Attributes:
         absorbed: after the backward pass, what constants (biases, class tokens) were assigned.
     """
 
     def __init__(
-        self, rules: Mapping[Function, PropagationRule], gated: frozenset[Function], model: nn.Module, method: str
+        self, rules: Mapping[Function, PropagationRule], gated: frozenset[Function], classifier: Classifier, method: str
     ) -> None:
         super().__init__()
-        refuse_closed(model, method, "choose another method, such as 'integrated-gradients'")
-        self.rules, self.gated, self.model, self.method = rules, gated, model, method
+        remedy = "choose another method, such as 'integrated-gradients'"
+        if not classifier.outputs.linear:
+            kind = type(classifier.outputs).__name__
+            raise NotApplicableError(
+                f"{method} divides a sum of what the model returns, and the scores of {kind} outputs are none; {remedy}"
+            )
+        self.model: nn.Module = classifier.model
+        refuse_closed(self.model, method, remedy)
+        self.rules, self.gated, self.method = rules, gated, method
         self.absorbed = 0.0
         self._states: TensorTable[SignalState] = TensorTable()
 

@@ -1,0 +1,78 @@
+"""Scores that say how like what is wanted an image is: a detector's box, an embedding of reference."""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from unseen.classifier.outputs.base import Outputs
+from unseen.errors import ParameterError
+from unseen.system.options import Number
+
+_SHARE = 0.5
+
+Least = Annotated[
+    float | None,
+    Number("the similarity from which on the decision holds; by default half of the whole image's", -1, 1),
+]
+
+
+class Similarity(Outputs):
+    """Similarities, 1 for the same: the more the better, and one that is large enough holds.
+
+    A subclass is a frozen dataclass with an option :attr:`threshold`, and makes the scores.
+    """
+
+    threshold: Least = None
+    unit = ""
+
+    def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
+        """The scores."""
+        return scores
+
+    def holds(self, scores: Float[Tensor, "N T"], target: int) -> Bool[Tensor, " N"]:
+        """Where the similarity is at least the threshold.
+
+        Raises:
+            ParameterError: that is a share of the whole image's, and of which is not known; see :meth:`bound`.
+        """
+        full: Tensor | None = getattr(self, "_full", None)
+        if self.threshold is not None:
+            return scores[:, target] >= self.threshold
+        if full is None:
+            raise ParameterError(
+                "whether a similarity holds is known only of an image; give a threshold, or ask the classifier of a "
+                "decision, or of Classifier.deciding(image)"
+            )
+        whole = float(full[target])
+        return scores[:, target] >= whole - _SHARE * abs(whole)
+
+    def degree(self, scores: Float[Tensor, "N T"], target: int) -> Float[Tensor, " N"]:
+        """The similarity; 0 where it is below."""
+        return scores[:, target].clamp(0, 1)
+
+    def bound(self, full: Float[Tensor, " T"]) -> Similarity:
+        """See :meth:`Outputs.bound`."""
+        bound = copy.copy(self)
+        object.__setattr__(bound, "_full", full.detach().cpu())
+        return bound
+
+    def unnamed(self, target: int, targets: int) -> str:
+        """See :meth:`Outputs.unnamed`."""
+        return "the similarity" if targets == 1 else f"similarity {target}"
+
+
+def cosines(vectors: Float[Tensor, "N D"], references: Float[Tensor, "R D"]) -> Float[Tensor, "N R"]:
+    """Cosines of the angles between every vector and every reference; 0 for a vector of length 0.
+
+    Example:
+        >>> from unseen.classifier.outputs.similarity import cosines
+        >>> cosines(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+        tensor([[0.6000, 0.8000]])
+    """
+    unit = torch.nn.functional.normalize
+    return unit(vectors, dim=1) @ unit(references.to(vectors), dim=1).T

@@ -1,0 +1,98 @@
+"""What a photograph has in common with another, and which of several references it is nearest to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from helpers.trained import PLAIN, pictures, spots
+from unseen import Classifier, explain
+from unseen.classifier.outputs import Embedding, ZeroShot
+from unseen.errors import ModelError, NotApplicableError, ParameterError
+
+RED, GREEN, BLUE = torch.eye(3, dtype=torch.bool)
+
+
+def embedder() -> nn.Module:
+    """The trained network without its head, less what every picture has in common."""
+    network = nn.Sequential(spots().features, nn.Flatten())
+    usual = network((pictures(50, 3)[0] - 0.3) / 0.2).mean(0)
+    centred = nn.Linear(24, 24).requires_grad_(False)
+    centred.weight.copy_(torch.eye(24))
+    centred.bias.copy_(-usual)
+    return nn.Sequential(*network, centred).eval()
+
+
+def embedded(network: nn.Module, *present: Tensor) -> Tensor:
+    """The mean embedding of pictures with these spots."""
+    kinds = [pictures(20, 11, one[None].expand(20, 3))[0] for one in present]
+    return torch.stack([network((images - 0.3) / 0.2).mean(0) for images in kinds])
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    return embedder()
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[Tensor, Tensor]:
+    """A picture with a red and a green spot, and where they are."""
+    images, _, where = pictures(1, 5, (RED | GREEN)[None])
+    return images[0], where[0]
+
+
+METHODS = ["occlusion:window=0.2,stride=0.1", "rise:masks=300,grid=8", "integrated-gradients", "grad-cam"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_two_photographs_have_in_common(method: str, network: nn.Module, both: tuple[Tensor, Tensor]) -> None:
+    photo, where = both
+    for own, other, wanted in ((0, 1, RED), (1, 0, GREEN)):
+        like = Classifier(network, PLAIN, ["like"], outputs=Embedding(embedded(network, wanted)[0]))
+        found = explain(photo, like, method=method, removal="black")
+        assert found.label == "like"
+        assert float(found.saliency[where[own]].mean()) > float(found.saliency[where[other]].mean()) + 0.1 * float(
+            found.saliency.abs().max()
+        )
+
+
+def test_zero_shot_is_a_classifier_of_its_references(network: nn.Module, tmp_path: Path) -> None:
+    np.save(tmp_path / "texts.npy", embedded(network, RED, GREEN, BLUE).numpy())
+    outputs = ZeroShot(str(tmp_path / "texts.npy"), scale=10)
+    classifier = Classifier(network, PLAIN, ["red", "green", "blue"], outputs=outputs)
+    images = torch.cat([pictures(10, 31 + k, torch.eye(3).bool()[k].expand(10, 3))[0] for k in range(3)])
+    right = classifier.logits(images).argmax(1) == torch.arange(3).repeat_interleave(10)
+    assert right.float().mean() > 0.8
+    (photo,), _, (where,) = pictures(1, 8, BLUE[None])
+    found = explain(photo, classifier, removal="black", confidence=(0.5,))
+    assert found.label == "blue"
+    assert found.parts[0].verified
+    assert found.saliency[where[2]].mean() > 2 * found.saliency[~where[2]].mean()
+    assert found.provenance["classifier"]["outputs"].startswith("zero-shot:reference=")
+
+
+def test_references_that_do_not_fit_are_refused(network: nn.Module) -> None:
+    with pytest.raises(
+        ModelError, match="embeddings of 24 numbers and the reference has 5; make it with the same model"
+    ):
+        Classifier(network, PLAIN, outputs=Embedding(torch.ones(5))).logits(torch.rand(1, 3, 48, 48))
+    with pytest.raises(ParameterError, match="none of them 0"):
+        Embedding(torch.zeros(2, 5))
+    with pytest.raises(ParameterError, match=r"shape \(1, 1, 5\)"):
+        Embedding(torch.ones(1, 1, 5))
+    with pytest.raises(ParameterError, match="a single reference excludes none; give several, or outputs='embedding'"):
+        ZeroShot(torch.ones(5))
+
+
+@pytest.mark.parametrize("method", ["deeplift", "lrp-gamma"])
+def test_rules_for_sums_are_not_used_on_a_cosine(method: str, network: nn.Module, both: tuple[Tensor, Tensor]) -> None:
+    """They would add up to something else and call it rounding."""
+    for outputs in (Embedding(torch.ones(24)), ZeroShot(torch.eye(24))):
+        with pytest.raises(
+            NotApplicableError, match=rf"{method} divides a sum .* choose another method, such as 'integ"
+        ):
+            explain(both[0], Classifier(network, PLAIN, outputs=outputs), method=method, removal="black")

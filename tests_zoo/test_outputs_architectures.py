@@ -1,0 +1,106 @@
+"""Detectors, segmentation networks and embeddings as torchvision builds them, with random weights: what is asked of them.
+
+Of a random network no answer is right; that the score is what its definition says, and that hiding what is far away
+changes less than hiding the place itself, can be seen all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from unseen import Classifier, Preprocessing, explain
+from unseen.classifier.outputs import Box, Embedding, Region
+from unseen.errors import UnseenError
+
+torchvision = pytest.importorskip("torchvision")
+
+
+def suppressed(boxes: Tensor, scores: Tensor, most: float) -> Tensor:
+    """Non-maximum suppression as torchvision's operator defines it, which a build for other processors lacks."""
+    overlap = torchvision.ops.box_iou(boxes.detach(), boxes.detach())
+    kept: list[int] = []
+    for index in scores.argsort(descending=True, stable=True).tolist():
+        if not kept or float(overlap[index, kept].max()) <= most:
+            kept.append(index)
+    return torch.tensor(kept, dtype=torch.int64)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nms() -> Iterator[None]:
+    """Detectors run where the operator does not load."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not torchvision.extension._has_ops():
+            patch.setattr(torchvision.ops.boxes, "nms", suppressed)
+        yield
+
+
+PHOTO = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(1))
+PLAIN = Preprocessing((96, 96), None, mean=(0, 0, 0), std=(1, 1, 1))
+
+
+@pytest.fixture(scope="module")
+def detector() -> nn.Module:
+    torch.manual_seed(0)
+    made = torchvision.models.detection.ssdlite320_mobilenet_v3_large(
+        weights=None, weights_backbone=None, num_classes=3, size=96, topk_candidates=20, detections_per_img=20
+    )
+    return made.eval().requires_grad_(False)
+
+
+def test_a_box_of_ssdlite(detector: nn.Module) -> None:
+    with torch.no_grad():
+        (found,) = detector(PHOTO[None])
+    place = int(found["scores"].argmax())
+    outputs = Box(found["boxes"][place], found["labels"][place])
+    classifier = Classifier(detector, PLAIN, ["the box"], outputs=outputs)
+    assert classifier.logits(PHOTO[None]).item() == pytest.approx(float(found["scores"][place]), rel=1e-4)
+    for method, removal in (("occlusion", "grey"), ("rise:masks=50", "blur"), ("saliency", "black")):
+        explanation = explain(PHOTO, classifier, method=method, removal=removal)
+        assert explanation.label == "the box"
+        assert bool(explanation.saliency.isfinite().all())
+        assert bool(explanation.saliency.any())
+    part = explain(PHOTO, classifier, removal="grey", confidence=(0.5,)).parts[0]
+    assert part.verified
+
+
+def test_what_a_detector_cannot_be_asked_is_refused_in_one_sentence(detector: nn.Module) -> None:
+    with torch.no_grad():
+        (found,) = detector(PHOTO[None])
+    classifier = Classifier(detector, PLAIN, ["the box"], outputs=Box(found["boxes"][0], found["labels"][0]))
+    for method, removal in (("zipo", "black"), ("lrp-gamma", "black"), ("occlusion", "ad")):
+        with pytest.raises(UnseenError, match=r"^[^\n]+$"):
+            explain(PHOTO, classifier, method=method, removal=removal)
+
+
+@pytest.mark.parametrize("name", ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large", "fcn_resnet50"])
+def test_a_region_of_a_segmentation_network(name: str) -> None:
+    torch.manual_seed(0)
+    network = getattr(torchvision.models.segmentation, name)(weights=None, weights_backbone=None, num_classes=4).eval()
+    region = torch.zeros(96, 96)
+    region[30:60, 20:50] = 1
+    classifier = Classifier(network, PLAIN, outputs=Region(region))
+    with torch.no_grad():
+        expected = network(PHOTO[None])["out"][0, :, 30:60, 20:50].mean((1, 2))
+    torch.testing.assert_close(classifier.logits(PHOTO[None])[0], expected, atol=1e-4, rtol=1e-4)
+    for method in ("occlusion", "saliency"):
+        explanation = explain(PHOTO, classifier, method=method, removal="grey")
+        assert explanation.target == int(expected.argmax())
+        assert bool(explanation.saliency.any())
+
+
+def test_an_embedding_of_resnet() -> None:
+    torch.manual_seed(0)
+    network = torchvision.models.resnet18(weights=None).eval()
+    network.fc = nn.Identity()
+    with torch.no_grad():
+        reference = network(PHOTO[None])[0]
+    classifier = Classifier(network, PLAIN, outputs=Embedding(reference))
+    assert classifier.logits(PHOTO[None]).item() == pytest.approx(1, abs=1e-5)
+    for method, removal in (("occlusion", "grey"), ("occlusion", "ad"), ("grad-cam", "black")):
+        saliency = explain(PHOTO, classifier, method=method, removal=removal).saliency
+        assert bool(saliency.isfinite().all())
+    assert bool((explain(PHOTO, classifier, method="occlusion", removal="grey").saliency >= 0).all())
