@@ -22,6 +22,10 @@ class ModelError(UnseenError):
     """A model cannot be loaded, or does not behave as a classifier must."""
 
 
+class NotOptimisedError(ModelError):
+    """A copy for fast inference cannot be made, or says something else; the model itself can be used."""
+
+
 class UnknownNameError(UnseenError, LookupError):
     """A name that is not registered; the message offers the nearest ones."""
 

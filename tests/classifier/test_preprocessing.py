@@ -248,8 +248,10 @@ def test_a_classifier_refuses_what_is_no_network_and_no_preprocessing() -> None:
         Classifier(lambda images: images)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match=r"the model is a Classifier"):
         Classifier(Classifier(net))  # type: ignore[arg-type]
-    with pytest.raises(ParameterError, match=r"the preprocessing is a function; give unseen.Preprocessing"):
-        Classifier(net, lambda image: image)  # type: ignore[arg-type]
+    with pytest.raises(
+        ParameterError, match=r"the preprocessing is a tuple; give unseen.Preprocessing.* or a function"
+    ):
+        Classifier(net, (2, 2))  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="the single text 'ab'"):
         Classifier(net, labels="ab")
 

@@ -7,10 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+from torch import Tensor
 
-from unseen import Preprocessing
+from unseen import Preprocessing, load_classifier
 from unseen.classifier.settings import applied, settings_of, written
+from unseen.classifier.transformed import Transformed
 from unseen.errors import ModelError, ParameterError
 
 WHOLE = Preprocessing((96, 64), (100, 70), "bicubic", (0.5, 0.25, 0.125), (1, 0.5, 2))
@@ -69,7 +74,8 @@ def test_settings_change_what_they_name_alone() -> None:
         ("size=,mean=1", ParameterError, "neither a file nor of the form size=224", "size=224,resize=256"),
         ("sice=4", ParameterError, "has no 'sice': did you mean 'size'", "size=4,resize=4"),
         ("size=4,size=5", ParameterError, "gives size twice", "size=5,resize=5"),
-        ("size=320", ParameterError, "smaller than the crop .*; give resize, too", "size=320,resize=none"),
+        ("size=320", ParameterError, "smaller than the crop .*; give a larger one, or none", "size=320,resize=none"),
+        ("mean=0.5", ParameterError, "give one of each per channel$", "mean=0.5,std=0.5"),
         ("interpolation=bicubi", ParameterError, "did you mean 'bicubic'", "interpolation=bicubic"),
         ("missing.json", ModelError, r"cannot be read \(No such file.*or a text such as", "size=224,resize=256"),
     ],
@@ -99,3 +105,19 @@ def test_a_file_of_another_form(tmp_path: Path) -> None:
     path.write_text("[1]")
     with pytest.raises(ModelError, match="is a list, not an object"):
         settings_of(path)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_a_transform_is_no_setting() -> None:
+    def squashed(image: Image.Image) -> Tensor:
+        return torch.from_numpy(np.array(image.resize((32, 24)), np.float32)).permute(2, 0, 1) / 255
+
+    for given in (squashed, Transformed.found(squashed)):
+        with pytest.raises(ParameterError, match=r"give it to its network, as in unseen\.Classifier\(load_classifier"):
+            load_classifier("efficientnet-lite0", preprocessing=given)
+    with pytest.raises(
+        ParameterError, match=r"prepared by <function .*squashed>, a function, .* give it to the network"
+    ):
+        settings_of(Transformed.found(squashed).to_dict())
+    with pytest.raises(ParameterError, match=r"a transform of the model's own \(mean cannot be changed\); leave the"):
+        applied({"mean": (0.0, 0.0, 0.0)}, Transformed.found(squashed))

@@ -59,7 +59,7 @@ def there(place: Path, trained: dict[str, Any], monkeypatch: pytest.MonkeyPatch)
 
 def test_the_page_has_each_kind() -> None:
     assert list(scripts()) == [
-        "leaves", "three_classes", "my_model", "three_findings", "one_channel", "a_function", "an_onnx_file",
+        "leaves", "three_classes", "my_model", "a_transform", "three_findings", "one_channel", "a_function", "an_onnx_file",
     ]  # fmt: skip
     assert len(commands()) == 2
 
@@ -83,6 +83,17 @@ def test_three_classes(trained: dict[str, Any], place: Path) -> None:
 def printed(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     runpy.run_path(f"{name}.py")
     return capsys.readouterr().out.splitlines()
+
+
+def test_a_transform(there: Path, trained: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert there.is_dir()
+    first, second, _, box = printed("a_transform", capsys)
+    assert first.startswith(("rust 9", "rust 100", "rust >"))
+    assert "of the pixels suffice" in second
+    left, top, width, height = (int(number) for number in re.findall(r"\d+", box))
+    other = trained["explanation"].on_photo().regions[0].box  # found with the preprocessing that says the same
+    assert abs(left + width / 2 - other[0] - other[2] / 2) < 40
+    assert abs(top + height / 2 - other[1] - other[3] / 2) < 40
 
 
 @pytest.mark.usefixtures("there")

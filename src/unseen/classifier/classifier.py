@@ -35,7 +35,8 @@ from unseen.classifier.outputs.together import Together
 from unseen.classifier.prepared import Prepared
 from unseen.classifier.preprocessing import Preprocessing, probe
 from unseen.classifier.targets import Target, target_index, targets_of
-from unseen.errors import ModelError, ParameterError, UnseenError
+from unseen.classifier.transformed import Transform, fed_by
+from unseen.errors import ModelError, NotOptimisedError, ParameterError, UnseenError
 from unseen.inputs.photo import PhotoSource
 from unseen.system.arguments import Integer, Labels, label_names
 
@@ -52,7 +53,8 @@ class Classifier:
             ``DistributedDataParallel`` are taken off. A plain function of a batch is a model, too: see
             :class:`~unseen.classifier.functions.PlainFunction`; whatever looks inside a network refuses it.
         preprocessing: how photographs are prepared; the default is the usual one of ImageNet models. A function has no
-            usual one.
+            usual one. A transform of your own will do, such as a ``Compose`` of torchvision or albumentations: see
+            :class:`~unseen.classifier.transformed.Transformed`.
         labels: the K names, in the order of the model's outputs, or with their indices: ``{index: name}`` or
             ``{name: index}``; ``None`` names them "class 0" and so on.
         outputs: what the model's numbers mean, as a spec of ``unseen list outputs`` or an object of
@@ -85,7 +87,7 @@ class Classifier:
     def __init__(
         self,
         model: nn.Module | Callable[[Any], Any],
-        preprocessing: Preprocessing | None = None,
+        preprocessing: Preprocessing | Transform | None = None,
         labels: Labels | None = None,
         *,
         outputs: str | Outputs = "logits",
@@ -96,18 +98,9 @@ class Classifier:
                 f"the model is a {type(model).__name__}; give a torch.nn.Module that maps images (N, C, H, W) to "
                 "logits (N, K), or a function that does"
             )
-        if not isinstance(preprocessing, Preprocessing | None):
-            raise ParameterError(
-                f"the preprocessing is a {type(preprocessing).__name__}; give unseen.Preprocessing(size, resize, …)"
-            )
         network = model if isinstance(model, nn.Module) else PlainFunction(model)
-        if network is not model and preprocessing is None:
-            raise ParameterError(
-                f"the function {network.title} needs a preprocessing; give unseen.Preprocessing(size, resize, mean=…, "
-                "std=…), with mean (0, 0, 0) and std (1, 1, 1) if it takes pixels in [0, 1]"
-            )
+        self.preprocessing = fed_by(preprocessing, network.title if isinstance(network, PlainFunction) else None)
         self.model = model = unwrapped(network)
-        self.preprocessing = preprocessing or Preprocessing()
         self.outputs = OUTPUTS.resolve(outputs)
         self._names = label_names(labels) if labels is not None else None
         self.labels = self.outputs.labels(self._names)
@@ -342,8 +335,9 @@ class Classifier:
         returned as it is. The copy's logits are compared with the original's on a random image before it is returned.
 
         Raises:
-            ModelError: the network cannot be copied, or the copy's logits differ from the original's by more than
-                rounding.
+            NotOptimisedError: the network cannot be copied, or the copy's logits differ from the original's by more
+                than rounding.
+            ModelError: the network itself fails.
         """
         if self.box is self.model:
             return self
@@ -354,7 +348,9 @@ class Classifier:
                 fast = self._fast(copied(self.model))
                 if self.same(expected, fast.logits(images)):
                     return fast
-        raise ModelError(f"{self.name} cannot be optimised, because a copy fails or its logits differ; use it as it is")
+        raise NotOptimisedError(
+            f"{self.name} cannot be optimised, because a copy fails or its logits differ; use it as it is"
+        )
 
     def accelerated(self, folder: str | PathLike[str]) -> Classifier:
         """A copy of this classifier on ONNX Runtime, for many passes without gradients on a CPU.

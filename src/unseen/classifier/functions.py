@@ -38,7 +38,7 @@ class PlainFunction(BlackBox):
         if isinstance(function, type):
             raise ParameterError(f"the model is the class {name}; give an object of it, as in {name}()")
         _check_arity(function, name)
-        source = _source(function)
+        source = source_of(function)
         super().__init__(name, "a plain function", sha256(source.encode()).hexdigest(), complete=False)
         self.function = function
         self.takes: Taken | None = _annotated(function)
@@ -74,8 +74,9 @@ class PlainFunction(BlackBox):
             if isinstance(error, UnseenError) or out_of_memory(error):
                 raise
             given = "a tensor" if takes == "tensor" else "a NumPy array"
+            reason = f"{type(error).__name__}: {first_line(error)}"
             raise ModelError(
-                f"the function {self.title} fails on {given} of shape {tuple(images.shape)} ({first_line(error)}); it "
+                f"the function {self.title} fails on {given} of shape {tuple(images.shape)} ({reason}); it "
                 "must take a batch of normalised images (annotate its parameter as torch.Tensor to be given tensors)"
             ) from error
         return as_tensors(answer, self.title)
@@ -98,7 +99,7 @@ def as_tensors(answer: object, name: str) -> object:
     if isinstance(answer, list) and answer and all(isinstance(row, Tensor) for row in answer):
         answer = [row.detach().cpu().numpy() for row in answer]
     try:
-        return torch.from_numpy(np.array(answer, dtype=np.float32))
+        return torch.from_numpy(np.array({} if answer is None else answer, dtype=np.float32))  # NumPy takes it for NaN
     except (TypeError, ValueError, RuntimeError):
         raise ModelError(
             f"{name} returned {type(answer).__name__} that is no batch of numbers; return an array, a tensor or a list "
@@ -106,7 +107,7 @@ def as_tensors(answer: object, name: str) -> object:
         ) from None
 
 
-def _source(function: Callable[..., Any]) -> str:
+def source_of(function: Callable[..., Any]) -> str:
     """Its source, or what names it where there is none."""
     inner = inspect.unwrap(function)
     for thing in (inner, type(inner)):

@@ -177,7 +177,10 @@ class Preprocessing:
                 raise ParameterError(f"border {self.border} has {len(border)} numbers; give 1 or {self.channels}")
         sides = (self.resize,) * self.axes if isinstance(self.resize, int) else self.resize or self.size
         if any(side < kept for side, kept in zip(sides, self.size, strict=True)):
-            raise ParameterError(f"resize {self.resize} is smaller than the crop {self.size}")
+            raise ParameterError(
+                f"resize {self.resize} is smaller than the crop {self.size}; give a larger one, or none, which "
+                "squashes to the size"
+            )
 
     # ---- channels -------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unseen.classifier.preprocessing import Preprocessing
+from unseen.classifier.transformed import Transform, Transformed
 from unseen.errors import ModelError, ParameterError, nearest
 from unseen.system.schema import MalformedError, read_json
 
@@ -21,7 +22,7 @@ _WORDS = {"none": None, "true": True, "false": False}
 _OF_A_RECORD = ("provenance", "classifier", "preprocessing")
 
 
-def settings_of(given: Preprocessing | Settings | str | PathLike[str]) -> Settings:
+def settings_of(given: Preprocessing | Transform | Settings | str | PathLike[str]) -> Settings:
     """What is asked of a preprocessing.
 
     Args:
@@ -39,12 +40,22 @@ def settings_of(given: Preprocessing | Settings | str | PathLike[str]) -> Settin
         >>> settings_of("size=[256],mean=0"), settings_of("size=24x32x32")["size"]
         ({'size': (256,), 'mean': (0,)}, (24, 32, 32))
     """
+    if callable(given) or isinstance(given, Transformed):
+        raise ParameterError(
+            "a transform is no setting of a model that is loaded by name; give it to its network, as in "
+            "unseen.Classifier(load_classifier(…).model, transform, labels)"
+        )
     if isinstance(given, Preprocessing):
         return {name: getattr(given, name) for name in _FIELDS}
     if isinstance(given, str) and "=" in given and not Path(given).is_file():
         given = _parsed(given)
     elif isinstance(given, str | PathLike):
         given = _read(Path(given).expanduser())
+    if "transform" in given:
+        raise ParameterError(
+            f"photographs were prepared by {given['transform']!s:.80}, a function, whose name alone is recorded; "
+            "give it to the network again, as in unseen.Classifier(network, transform, labels)"
+        )
     for name in given:
         if name not in _FIELDS:
             raise ParameterError(f"a preprocessing has no {name!r}: {nearest(str(name), _FIELDS)}")
@@ -60,18 +71,19 @@ def applied(settings: Settings, base: Preprocessing | None) -> Preprocessing:
             as they are.
 
     Raises:
-        ParameterError: no size, or settings that contradict each other.
+        ParameterError: no size, settings that contradict each other, or a base that a function is.
     """
+    if isinstance(base, Transformed) and settings:
+        raise ParameterError(
+            f"photographs are prepared by a transform of the model's own ({', '.join(settings)} cannot be changed); "
+            "leave the preprocessing out, or change the transform"
+        )
     if base is None and "size" not in settings:
         raise ParameterError("nothing is known of the size of the model's input; begin the preprocessing with size=…")
     given = settings.get("mean", settings.get("std", (0.0,) * 3))
     channels = len(given) if isinstance(given, tuple) else 1
     plain = {"resize": None, "mean": (0.0,) * channels, "std": (1.0,) * channels}
-    try:
-        return Preprocessing(**{**plain, **settings}) if base is None else dataclasses.replace(base, **settings)
-    except ParameterError as error:
-        hint = "; give resize, too, or resize=none, which squashes to the size" if "size" in settings else ""
-        raise ParameterError(f"{error}{hint}" if "resize" not in settings else str(error)) from None
+    return Preprocessing(**{**plain, **settings}) if base is None else dataclasses.replace(base, **settings)
 
 
 def written(preprocessing: Preprocessing) -> str:

@@ -42,6 +42,14 @@ NIfTI, and folders of DICOM slices.
   unseen explain beat.csv --model python:models.py:ecg
   unseen explain scan.nii.gz --model python:models.py:nodules
 
+Of a model of your own, say where it comes from, what it is fed and what its
+numbers mean ("unseen list outputs" has the words):
+
+  unseen explain scan.png --model python:my_model.py:build
+  unseen explain scan.png --model onnx:mine.onnx --labels names.txt \\
+    --preprocessing size=224,mean=0.5,0.5,0.5,std=0.5,0.5,0.5 \\
+    --outputs sigmoid:threshold=0.3 --target "no nodule" --removal grey
+
 No method is best for every photograph: "aggregate" mixes several with the
 weights that serve robustness, faithfulness or both best on this one, and shows
 each weight and what the mixture gains where it was not fitted.

@@ -184,8 +184,8 @@ class Explanation:
         check_axes("a photograph", (2,), self.saliency.shape, "saliency and parts already lie on its own samples")
         if self.geometry is None:
             raise NotApplicableError(
-                "the way from the photograph to the model's input is not known, as of an explanation that was put "
-                "together by hand; use saliency and image, or unseen.explain, which records it"
+                "the way from the photograph to the model's input is not known: it was bent on the way, or the "
+                "explanation was put together by hand; use saliency and image, or unseen.explain, which records it"
             )
         return self.geometry
 

@@ -29,9 +29,9 @@ def test_an_array_is_read_from_a_file_a_picture_a_tensor_or_lists(tmp_path: Path
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("missing.npy", "reference cannot be read: .*missing.npy.*; give a file that numpy.save wrote, or an array"),
+        ("missing.npy", "reference cannot be read: .*missing.npy.*; check the path"),
         ("broken.npy", "reference cannot be read: .*broken.npy"),
-        (object(), "it is a object that is no array of numbers"),
+        (object(), "reference is a object, no array of numbers; give a file that numpy.save wrote"),
         ([float("nan")], "finite numbers"),
         ([], "at least one"),
     ],

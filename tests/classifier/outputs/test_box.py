@@ -74,6 +74,16 @@ def test_what_speaks_for_a_box_is_in_it(removal: str, colour: int, scene: tuple[
         assert saliency[where[colour]].mean() > 2 * saliency[where[1 - colour]].mean().abs()
 
 
+def test_where_nothing_is_detected_the_gradient_is_0(scene: tuple[Tensor, Tensor]) -> None:
+    classifier = detecting(surest(scene[0], 1))
+    black = torch.zeros(1, 3, 48, 48, requires_grad=True)
+    score = classifier.forward(black)
+    assert score.tolist() == [[0.0]]
+    score.sum().backward()
+    assert black.grad is not None
+    assert not bool(black.grad.any())
+
+
 def test_it_is_judged_by_metrics(scene: tuple[Tensor, Tensor]) -> None:
     photo, where = scene
     masked = REMOVALS.create("black").bind(detecting(surest(photo, 1)).deciding(photo), photo)

@@ -59,10 +59,12 @@ def read(name: str, given: object, digest: str | None = None) -> Numbers:
     try:
         found = np.asarray(stored(path, 1, declared=True).values if path is not None else _plain(given))
         values = np.ascontiguousarray(found, dtype=np.float32)
-    except (PhotoError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error) if path is not None else f"it is a {type(given).__name__} that is no array of numbers"
+    except PhotoError as error:
+        raise ParameterError(f"{name} cannot be read: {error}") from None
+    except (TypeError, ValueError, RuntimeError):
+        what = path or f"a {type(given).__name__}"
         raise ParameterError(
-            f"{name} cannot be read: {reason}; give a file that numpy.save wrote, or an array"
+            f"{name} is {what}, no array of numbers; give a file that numpy.save wrote, or one"
         ) from None
     if not values.size or not np.isfinite(values).all():
         raise ParameterError(f"{name} must hold finite numbers, and at least one")

@@ -102,7 +102,7 @@ class Box(Similarity):
         boxes, labels, probabilities = self._entries(detections, name)
         same = labels == self.label
         if not bool(same.any()):
-            return boxes.sum() * 0
+            return (boxes.sum() + probabilities.sum()) * 0  # which still depends on the image
         likeness: Tensor = probabilities[same] * overlaps(boxes[same], boxes.new_tensor(self.box))
         return likeness.amax()
 

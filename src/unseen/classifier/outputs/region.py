@@ -76,7 +76,8 @@ class Region(FromArray, Derived):
     @property
     def like(self) -> Outputs:
         """What the means of the logits mean."""
-        return {"exclusive": Logits, "independent": Sigmoid, "binary": Binary}[self.classes]()
+        kinds: dict[str, type[Outputs]] = {"exclusive": Logits, "independent": Sigmoid, "binary": Binary}
+        return kinds[self.classes]()
 
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
         """The means over the region; of a region of another size, scaled to what the model returns.
