@@ -112,7 +112,7 @@ NETWORKS += [nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(7, 3))]  
 @pytest.mark.parametrize(("method", "removal"), [("occlusion", "ad"), ("lrp-epsilon", "zero"), ("saliency", "zero")])
 def test_a_fault_of_the_network_is_the_networks(network: nn.Module, method: str, removal: str) -> None:
     with pytest.raises(
-        ModelError, match=r"fails on images of shape .*check the input size in its preprocessing, and its code"
+        ModelError, match=r"fails on images of shape .*check size and channels in its preprocessing .*, and its code"
     ):
         ask(network, method, removal)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -277,3 +278,37 @@ def assert_one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:
     (line,) = captured.err.splitlines()
     assert line.startswith("unseen: error: ")
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (
+            ["--outputs", "region:missing.npy"],
+            "region cannot be read: missing.npy cannot be opened: .*; check the path",
+        ),
+        (["--outputs", "box:1/2/3/4,label=1"], "not a list with the detections of each .*; let it return a mapping"),
+        (["--outputs", "logits:key=out"], "returned Tensor without an entry 'out'; leave the key out"),
+        (["--preprocessing", "mean=0.5"], "give one of each per channel$"),
+        (
+            ["--preprocessing", "mean=0.5,std=0.5"],
+            r"check size and channels in its preprocessing \(one mean and std for",
+        ),
+        (["--labels", "labels"], "pass one label per output, in the order of the logits"),
+    ],
+)
+def test_what_is_wrong_with_a_model_is_one_line(
+    words: list[str],
+    cause: str,
+    photo_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """That it fails is told of the photograph, and not of its optimised copy, too."""
+    monkeypatch.chdir(tmp_path)
+    Path("labels").write_text("one\n", encoding="utf-8")
+    assert main(["explain", str(photo_path), *words, "--method", "occlusion", "--removal", "black"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("unseen: error: ")
+    assert re.search(cause, line)

@@ -48,7 +48,7 @@ def entry_of(answer: object, name: str, key: str | int | None = None) -> object:
             return entries[found]
     if isinstance(key, str) and hasattr(answer, key):
         return getattr(answer, key)
-    has = f"; it has {', '.join(map(str, entries))}" if entries else ""
+    has = f"; it has {', '.join(map(str, entries))}" if entries else "; leave the key out"
     raise ModelError(f"{name} returned {type(answer).__name__} without an entry {key!r}{has}")
 
 

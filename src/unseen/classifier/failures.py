@@ -53,7 +53,7 @@ def blamed(
         return internal(error, f"asking {name}")
     return ModelError(
         f"{name} fails on images of shape {shape} ({first_line(error)}); "
-        "check the input size in its preprocessing, and its code"
+        "check size and channels in its preprocessing (one mean and std for each channel), and its code"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from unseen.cli.messages import note
 from unseen.cli.options import ModelOptions
-from unseen.errors import ModelError
+from unseen.errors import ModelError, NotOptimisedError
 from unseen.system.process import tune_allocator
 from unseen.system.progress import progress_bar
 
@@ -34,6 +34,8 @@ def ready(model: str, device: str, described: ModelOptions, target: Target | Non
             return classifier
         try:
             return classifier.optimised()
-        except ModelError as error:
+        except NotOptimisedError as error:
             note(str(error))
-            return classifier
+        except ModelError:  # of the model itself, which is told of the first photograph
+            pass
+        return classifier
