@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 
 from unseen import Preprocessing
 from unseen.errors import PhotoError
@@ -91,6 +91,36 @@ def test_black_and_white_tiff_in_which_0_is_white(tmp_path: Path) -> None:
         1 - GREY / 65535, abs=1e-6
     )
     assert read(tmp_path / "white.tif", 1)[0] == pytest.approx(GREY, abs=0.01)
+
+
+@pytest.mark.parametrize("mode", ["P", "CMYK", "LAB"])
+@pytest.mark.parametrize("kind", ["raw", "tiff_lzw"])
+def test_colours_of_another_space_are_no_numbers_of_light(mode: str, kind: str, tmp_path: Path) -> None:
+    """Indices of a palette, inks and CIELAB are shown as the colours that they stand for."""
+    colours = np.full((24, 40, 3), (200, 0, 40), np.uint8)
+    colours[:, :20] = (20, 160, 90)
+    picture, path = Image.fromarray(colours), tmp_path / "colours.tif"
+    if mode == "LAB":
+        picture = ImageCms.applyTransform(
+            picture,
+            ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"),
+        )
+    else:
+        picture = picture.quantize(2) if mode == "P" else picture.convert(mode)
+    picture.save(path, compression=kind)
+    right = np.moveaxis(colours, -1, 0)
+    assert read(path, 3, high=255.0) == pytest.approx(right, abs=9)  # CIELAB of 8 bits is coarse
+    assert read(path, 1, high=1.0)[0] * 255 == pytest.approx(np.tensordot((0.299, 0.587, 0.114), right, 1), abs=9)
+    with pytest.raises(PhotoError, match="has 3 bands and the model takes 4 channels"):
+        read(path, 4)
+
+
+def test_uncompressed_ycbcr_is_refused(tmp_path: Path) -> None:
+    """Pillow does not decode it, and its samples are no light."""
+    tifffile.imwrite(tmp_path / "colours.tif", np.full((24, 40, 3), 90, np.uint8), photometric="ycbcr")
+    for channels in (1, 3):
+        with pytest.raises(PhotoError, match="unusual kind: export it again"):
+            read(tmp_path / "colours.tif", channels, high=1.0)
 
 
 def test_grey_pictures_of_any_depth_are_not_rounded(tmp_path: Path) -> None:

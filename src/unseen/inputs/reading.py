@@ -50,7 +50,7 @@ def stored(source: PhotoSource, channels: int, *, declared: bool, axes: int = 2)
     if isinstance(source, np.ndarray):
         return Stored(source, "the array", "either")
     if isinstance(source, Image.Image):
-        return _picture(source, channels)
+        return _picture(source)
     if not isinstance(source, str | PathLike):
         raise PhotoError(
             f"a {type(source).__name__} is not an input; give a path, a Pillow image, an array or a tensor"
@@ -70,16 +70,21 @@ def stored(source: PhotoSource, channels: int, *, declared: bool, axes: int = 2)
         return arrays.read(path)
     if dicom.is_dicom(path) or suffix in DATA_SUFFIXES:
         return dicom.read(path, channels, declared=declared)
-    if tiff.is_tiff(path):
+    if tiff.is_tiff(path) and tiff.holds_numbers(path):
         return tiff.read(path, channels, declared=declared)
-    return _picture(path, channels)
+    return _picture(path)
 
 
-def _picture(source: Path | Image.Image, channels: int) -> Stored:
+def _picture(source: Path | Image.Image) -> Stored:
     turned = open_turned(source)
     image, where = turned.image, str(source) if isinstance(source, Path) else "the image"
-    if image.mode in ("P", "PA") or (image.mode not in _PLAIN and channels != len(image.getbands())):
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if image.mode not in _PLAIN:  # indices of a palette, inks, colours of another space
+        try:
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        except ValueError:
+            raise PhotoError(
+                f"{where} holds {image.mode} colours, which are not converted here; save it as RGB"
+            ) from None
     values: NDArray[np.generic] = np.asarray(image)
     if image.mode == "I" and values.min() >= 0 and values.max() <= 65535:
         values = values.astype(np.uint16)  # Pillow's 32-bit integer images hold 16-bit data

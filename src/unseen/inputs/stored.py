@@ -75,12 +75,12 @@ def check_memory(shape: tuple[int, ...], itemsize: int, where: str) -> None:
     """Refuse, before anything is decoded, what would take more memory than :data:`MAX_BYTES`.
 
     Args:
-        shape: of the values; the two largest axes are taken for the picture's.
+        shape: of the values.
         itemsize: bytes a value; four are needed once it is read.
         where: what it is called.
 
     Raises:
-        PhotoError: too large, or a picture that :func:`~unseen.inputs.photo.check_size` refuses.
+        PhotoError: too large.
     """
     numbers = int(np.prod(shape, dtype=np.int64))
     needed = numbers * (itemsize + 8)

@@ -14,6 +14,8 @@ from unseen.inputs.opening import check_size, open_turned
 from unseen.inputs.stored import Stored, check_memory
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_COLOURS = ("PALETTE", "SEPARATED", "YCBCR", "CIELAB", "ICCLAB", "ITULAB", "LOGLUV")
+"""Photometric interpretations whose samples are no light by themselves: indices, inks, or colours of other spaces."""
 
 
 def is_tiff(path: Path) -> bool:
@@ -22,12 +24,24 @@ def is_tiff(path: Path) -> bool:
         return file.read(4) in _MAGIC
 
 
+def holds_numbers(path: Path) -> bool:
+    """Whether a TIFF file's samples mean what they are, and need not be converted to red, green and blue first."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            first: Any = file.pages[0]
+            return getattr(first.photometric, "name", "") not in _COLOURS
+    except Exception:  # whoever reads it says why it cannot be read
+        return True
+
+
 def read(path: Path, channels: int, *, declared: bool) -> Stored:
     """The bands of a TIFF file: the samples of its page, or its pages where they are as many as the model's channels.
 
     Of several pages that each have the model's channels the first is taken. No sample is taken for transparency where
     the model has a channel for it. A file with an orientation is turned upright, and one
-    in which 0 is white is inverted unless the model declares a range.
+    in which 0 is white is inverted unless the model declares a range. It is one that :func:`holds_numbers`.
 
     Raises:
         PhotoError: damaged, pages of different sizes, a compression that needs another package, or too large.
@@ -66,7 +80,7 @@ def _pages(file: Any, path: Path, channels: int, declared: bool) -> Stored:
     values = np.ascontiguousarray(turned(values, orientation))
     height, width = values.shape[1:]
     alpha = samples == 4 and [int(kind) for kind in first.extrasamples] in ([1], [2])
-    colour = getattr(first.photometric, "name", "") in ("RGB", "YCBCR") and (samples == 3 or alpha)
+    colour = getattr(first.photometric, "name", "") == "RGB" and (samples == 3 or alpha)
     inverted = getattr(first.photometric, "name", "") == "MINISWHITE" and not declared
     geometry = Affine(((1, 0, 0), (0, 1, 0)), (height, width), orientation if orientation in range(1, 9) else 1)
     return Stored(values, str(path), "first", colour, inverted, geometry, notes)
