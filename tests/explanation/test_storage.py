@@ -237,6 +237,22 @@ def test_a_record_that_does_not_fit(tmp_path: Path, change: dict[str, Any], mess
 
 
 @pytest.mark.usefixtures("quick")
+def test_records_of_before_are_read(tmp_path: Path) -> None:
+    """The first ones of version 1 said neither what lies where on the photograph, nor in which unit values are."""
+    made = make_explanation()
+    path = made.save(tmp_path)["record"]
+    record = json.loads(path.read_text(encoding="utf-8"))
+    del record["original"]
+    record["target"].pop("unit", None)
+    path.write_text(json.dumps(record), encoding="utf-8")
+    found = Explanation.load(tmp_path)
+    assert torch.equal(found.saliency, made.saliency)
+    assert [part.rank for part in found.parts] == [part.rank for part in made.parts]
+    assert found.unit is None
+    found.save(tmp_path / "again")
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_record_that_is_no_json(tmp_path: Path) -> None:
     make_explanation().save(tmp_path)["record"].write_text("{")
     with pytest.raises(OutputError, match="damaged or no record"):

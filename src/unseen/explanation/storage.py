@@ -26,6 +26,7 @@ from unseen.system.schema import MalformedError, read_json
 
 FORMAT = "unseen explanation"
 VERSION = 1
+"""Raised when records of before can be read no more; what is new beside it is not required."""
 
 FILES = {
     "saliency": "saliency.npy",
@@ -113,7 +114,7 @@ class Record(_Head):
     curve: CurveRecord | None
     notes: tuple[str, ...]
     provenance: dict[str, Any]
-    original: OriginalRecord | None
+    original: NotRequired[OriginalRecord | None]
 
 
 @dataclass(frozen=True, eq=False)
