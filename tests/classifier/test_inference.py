@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
@@ -93,8 +95,39 @@ def test_other_weights_in_the_file_are_found_out(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"not a network")
-    with pytest.raises(ModelError, match=r"cannot run .*broken\.onnx"):
+    with pytest.raises(ModelError, match=r"broken\.onnx cannot be read"):
         OnnxNetwork(path, threads=1)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["initialiser", "attribute"])
+def test_weights_in_a_file_beside_it_are_part_of_who_it_is(
+    inside: bool, pair: tuple[Classifier, Classifier], tmp_path: Path
+) -> None:
+    """Exporters put weights beside the network; those of another training have the same .onnx file."""
+    plain, fast = pair
+    network = onnx.load(fast.model._arguments[0])  # type: ignore[index]
+    if inside:  # as constants of nodes
+        weights = [tensor for tensor in network.graph.initializer if len(tensor.raw_data) >= 64]
+        for tensor in weights:
+            network.graph.node.insert(0, onnx.helper.make_node("Constant", [], [tensor.name], value=tensor))
+            network.graph.initializer.remove(tensor)
+    onnx.save(network, tmp_path / "net.onnx", save_as_external_data=True, location="net.bin", size_threshold=64,
+              convert_attribute=True)  # fmt: skip
+    pixels = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+    def opened() -> Classifier:
+        return Classifier(OnnxNetwork(tmp_path / "net.onnx", 1), SMALL)
+
+    first, again = opened(), opened()
+    torch.testing.assert_close(first.logits(pixels), plain.logits(pixels), rtol=0, atol=1e-5)
+    weights = np.frombuffer((tmp_path / "net.bin").read_bytes(), np.float32) * 2
+    (tmp_path / "net.bin").write_bytes(weights.tobytes())
+    other = opened()
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+    assert not torch.allclose(first.logits(pixels), other.logits(pixels))
+    (tmp_path / "net.bin").unlink()
+    with pytest.raises(ModelError, match=r"net\.bin cannot be read \(No such file"):
+        opened()
 
 
 class Stubborn(nn.Module):

@@ -6,8 +6,10 @@ On a processor without an accelerator it is about twice as fast as PyTorch. It i
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,11 +91,7 @@ class OnnxNetwork(BlackBox):
 
     def __init__(self, path: Path, threads: int, remedy: str = "delete it, and it is made again") -> None:
         runtime = require("onnxruntime", "onnx")
-        try:
-            digest = content_digest(path)
-        except OSError as error:
-            raise ModelError(f"{path} cannot be read ({error.strerror}); check the path") from None
-        super().__init__(path.name, "a network on ONNX Runtime", digest, complete=True)
+        super().__init__(path.name, "a network on ONNX Runtime", _digest(path, remedy), complete=True)
         self._arguments = (path, threads, remedy)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -144,6 +142,51 @@ class OnnxNetwork(BlackBox):
         return [np.asarray(output)[: len(some)] for output in outputs]
 
 
+def _digest(path: Path, remedy: str) -> str:
+    """Of the file and of all files beside it in which it keeps weights.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    onnx = require("onnx", "onnx")
+    try:
+        digests = {"": content_digest(path)}
+        network = onnx.load(path, load_external_data=False)
+        digests |= {name: content_digest(path.parent / name) for name in sorted(set(_external(network)))}
+    except OSError as error:
+        name = error.filename or path
+        raise ModelError(f"{name} cannot be read ({error.strerror}); check the path") from None
+    except Exception as error:  # of damaged files whatever the parser stumbles over
+        raise ModelError(f"{path} cannot be read ({reason_of(error)}); {remedy}") from None
+    if len(digests) == 1:
+        return digests[""]
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
+def _external(message: Any) -> Iterator[str]:
+    """The files that tensors anywhere in a message of ONNX lie in."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for one in value if isinstance(value, Sequence) else [value]:
+            if field.name != "external_data":
+                yield from _external(one)
+            elif one.key == "location":
+                yield one.value
+
+
+def check_exportable(name: str, box: BlackBox | None, device: torch.device, dtype: torch.dtype) -> None:
+    """Refuse what :func:`export` cannot write for ONNX Runtime.
+
+    Raises:
+        ModelError: the model is a black box, or not float32 on the CPU.
+    """
+    if box is not None:
+        raise ModelError(f"{name} is {box.kind} and cannot be exported; use it as it is")
+    if (device.type, dtype) != ("cpu", torch.float32):
+        raise ModelError(f"{name} is {dtype} on {device}; ONNX Runtime takes float32 on the CPU here")
+
+
 def export(network: nn.Module, example: Tensor, path: Path) -> None:
     """Write a network in evaluation mode as an ONNX file with a free batch size; it takes some ten seconds.
 
@@ -157,6 +200,7 @@ def export(network: nn.Module, example: Tensor, path: Path) -> None:
     """
     for package in ("onnx", "onnxscript"):
         require(package, "onnx")
+    path.parent.mkdir(parents=True, exist_ok=True)
     loggers = [logging.getLogger(name) for name in _SILENT]
     levels = [logger.level for logger in loggers]
     try:
@@ -167,6 +211,8 @@ def export(network: nn.Module, example: Tensor, path: Path) -> None:
             program = torch.onnx.export(network, (example,), dynamo=True, dynamic_shapes=shapes, verbose=False)
             assert program is not None
             program.save(place / path.name)
+            for beside in place.glob(f"{path.name}?*"):  # the weights of what is larger than a file can be
+                beside.replace(path.parent / beside.name)
             (place / path.name).replace(path)
     except Exception as error:  # an exporter fails in as many ways as there are networks
         raise ModelError(f"the network has no ONNX form ({first_line(error)}); use it without accelerated()") from error
