@@ -46,7 +46,7 @@ def pictures(count: int = 3, seed: int = 0) -> Tensor:
 
 def probabilities(classifier: Classifier, images: Tensor) -> Tensor:
     with torch.no_grad():
-        return classifier.forward(images).softmax(1)
+        return classifier.outputs.readings(classifier.forward(images))
 
 
 @pytest.mark.parametrize("smooth", [0.0, 0.3])
@@ -104,12 +104,33 @@ def test_of_one_class_the_others_keep_their_odds() -> None:
     assert float((everything[:, 1] / everything[:, 2] - 1).abs().max()) < 0.03  # whereas the other form evens them
 
 
-def test_a_class_of_which_little_is_known_is_left_alone() -> None:
+def test_what_speaks_against_a_class_is_taken_away_too() -> None:
     image = torch.full((1, 3, SIDE, SIDE), 0.5, dtype=torch.float64)
     image[:, 0] = 0.0
-    found = zero_points(means(), image, Descending(), targets=torch.tensor([0]))
+    classifier = means()
+    assert float(probabilities(classifier, image)[0, 0]) < 0.1
+    found = zero_points(classifier, image, Descending(excess=0.01), targets=torch.tensor([0]))
+    assert bool(found.converged.all())
+    assert float(probabilities(classifier, found.points)[0, 0]) == pytest.approx(1 / 3, abs=0.011)
+    unknown = torch.full_like(image, 0.5)  # all classes are as probable
+    found = zero_points(classifier, unknown, Descending(), targets=torch.tensor([0]))
     assert found.steps.tolist() == [0]
-    assert torch.equal(found.points, image)
+    assert torch.equal(found.points, unknown)
+
+
+def test_of_two_classes_both_names_have_the_same_point() -> None:
+    one = Classifier(nn.Sequential(Means((20.0, 0.0, 0.0)), nn.Linear(3, 1).double()), PLAIN, outputs="binary")
+    with torch.no_grad():
+        one.model[1].weight.copy_(torch.tensor([[1.0, 0, 0]]))
+        one.model[1].bias.zero_()
+    images = pictures(2)
+    images[:, 0] = images[:, 0].clamp(min=0.6)
+    yes, no = (zero_points(one, images, Descending(), targets=torch.full((2,), target)) for target in (1, 0))
+    assert bool(yes.converged.all() and no.converged.all())
+    assert bool((no.steps > 0).all())
+    for found in (yes, no):
+        torch.testing.assert_close(probabilities(one, found.points)[:, 0], torch.full((2,), 0.5, dtype=torch.float64),
+                                   rtol=0, atol=0.0035)  # fmt: skip
 
 
 def test_the_divergence_of_the_others_is_a_sum_over_them() -> None:

@@ -55,8 +55,8 @@ class Descending(Options):
     excess: Annotated[
         float,
         Share(
-            "how far above 1 / K the largest probability (for one class: its own) may be at the point; the default is "
-            "the thesis' 0.004 for 1000 classes",
+            "how far above 1 / K the largest probability may be at the point, or, for one class, how far its own from "
+            "1 / K; the default is the thesis' 0.004 for 1000 classes",
             ends="()",
         ),
     ] = 0.003
@@ -98,10 +98,10 @@ def zero_points(
         classifier: the model.
         images: photographs in [0, 1].
         options: of the search.
-        targets: take away only what the network knows of one class each: the class falls to the base rate 1 / K, and
-            the odds of all others among themselves stay. The loss is the logarithm of the class's probability over the
-            base rate, where that is positive, plus the divergence of the others from what they were among themselves.
-            By default, all information goes.
+        targets: take away only what the network knows of one class each, be it for the class or against it: its
+            probability comes to the base rate 1 / K, and the odds of all others among themselves stay. The loss is the
+            logarithm of that probability over the base rate, without its sign, plus the divergence of the others from
+            what they were among themselves. By default, all information goes.
 
     Raises:
         NotApplicableError: the network cannot be differentiated.
@@ -115,17 +115,16 @@ def zero_points(
     def objective(points: Tensor, numbers: Tensor) -> Assessment:
         scores = wide_logits(classifier, points)
         logs, chance = outputs.logs(scores), 1 / outputs.alternatives(scores.shape[1])
-        bound = chance + options.excess
         if targets is None or wanted is None:
             largest = logs.exp().amax(1)
-            return deficit(logs, outputs.alternatives(logs.shape[1])), largest, largest <= bound
+            return deficit(logs, outputs.alternatives(logs.shape[1])), largest, largest <= chance + options.excess
         column = targets.to(logs.device)[numbers, None]
         left = logs.gather(1, column)[:, 0]
         moved = divergence(wanted[numbers], outputs.others(scores, column))
         return (
-            (left - math.log(chance)).relu() + moved,
+            (left - math.log(chance)).abs() + moved,
             left.exp(),
-            (left.exp() <= bound) & (moved <= options.drift),
+            ((left.exp() - chance).abs() <= options.excess) & (moved <= options.drift),
         )
 
     matrices = None
