@@ -12,7 +12,7 @@ import unseen
 from unseen import Classifier, Preprocessing
 from unseen.errors import InternalError, ModelError, UnseenError
 from unseen.explainers.propagation import deeplift_rules, lrp_rules
-from unseen.metrics.grid import Disconnected
+from unseen.metrics.disconnected import Disconnected
 from unseen.removal.deactivation.activation import RULES
 
 PHOTO = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -79,11 +79,11 @@ def test_a_fault_beside_the_rules_is_ours(
 
 @pytest.mark.parametrize("network", [Disconnected(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), 2)])
 def test_a_fault_in_a_module_of_ours_is_ours(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unseen.metrics import grid
+    from unseen.metrics import disconnected
 
     ask(network, "occlusion", "zero")
-    monkeypatch.setattr(grid, "_places", None)
-    with pytest.raises(InternalError, match=r"not callable.*metrics/grid.py"):
+    monkeypatch.setattr(disconnected, "places", None)
+    with pytest.raises(InternalError, match=r"not callable.*metrics/disconnected.py"):
         Classifier(network, Preprocessing((16, 16), None)).logits(PHOTO[None])
 
 

@@ -8,10 +8,14 @@ from torch import Tensor, nn
 
 from helpers.cells import graded, masked
 from helpers.judged import case, spread
+from unseen import Classifier, Preprocessing
+from unseen.classifier.outputs import Value
 from unseen.errors import ModelError, NotApplicableError, ParameterError, UnseenError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge
+from unseen.metrics.partial import partial_map
 from unseen.registry import Entry
+from unseen.removal.fills.constant import ConstantFill
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,40 @@ def test_where_the_network_has_no_answer_only_those_who_asked_get_none() -> None
     values = judge(pairs)
     assert [isinstance(value, ModelError) for value in values] == [False, True, False, True, False]
     assert [values[i] for i in (0, 2, 4)] == [metric(of) for of, metric in (pairs[i] for i in (0, 2, 4))]
+
+
+@pytest.mark.parametrize("how", ["image", "channel"])
+def test_other_photographs_have_statistics_of_their_own_and_parts_keep_those_of_the_whole(how: str) -> None:
+    own = Preprocessing((8, 8), None, mean=(0, 0, 0), std=(1, 1, 1), standardise=how)  # type: ignore[arg-type]
+    outputs = Value(tolerance=0.1)
+    first, other = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 0.3]).reshape(
+        2, 1, 1, 1
+    )
+    classifier = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), own, outputs=outputs).deciding(first)
+    bound = ConstantFill("black").bind(classifier, first)
+    seen: list[Tensor] = []
+
+    def asked(which: Classifier, image: Tensor, target: int) -> Tensor:
+        there = ConstantFill("black").bind(which, image)
+        seen.append(there.classifier.statistics)
+        full = there(torch.ones(1, 8, 8))
+        if image is other:  # decisions are about what is explained
+            assert bool(which.outputs.holds(full, target))
+        return torch.zeros(8, 8)
+
+    one = Case(torch.zeros(8, 8), 0, bound, asked)
+    visible = torch.ones(8, 8, dtype=torch.bool)
+    visible[:4] = False
+    one.explained(other)
+    partial_map(one, visible)
+    one.explained(first)
+    with bound.for_image(other) as there:
+        seen.append(there.classifier.statistics)
+        assert bool(there.classifier.outputs.holds(there(torch.ones(1, 8, 8)), 0))
+    whole, its = (own.statistics_of(image[None])[:, 0] for image in (first, other))
+    assert not torch.allclose(whole, its)
+    for found, right in zip(seen, [its, whole, whole, its], strict=True):
+        torch.testing.assert_close(found, right)
 
 
 @pytest.mark.parametrize("target", [-1, 2])

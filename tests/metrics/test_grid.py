@@ -10,14 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from helpers.networks import Network
 from helpers.unchecked import unchecked
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case
-from unseen.metrics.grid import DiFull, Disconnected, GridPointing, compose, disconnected, grid_pointing, grids
+from unseen.metrics.grid import DiFull, GridPointing, compose, grid_pointing, grids
 from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 
@@ -133,38 +132,6 @@ def test_a_gradient_leaks_in_a_grid_but_not_between_disconnected_cells() -> None
         assert DiFull()(bound(explainer=explainer(METHODS.create(spec), REMOVALS.create("black")))) == 1
 
 
-def test_disconnected_logits_are_those_of_every_cell_alone() -> None:
-    network = Network().eval()
-    stream = torch.Generator().manual_seed(0)
-    photos = [torch.rand(2, 3, 8, 8, generator=stream) for _ in range(4)]
-    rows = [torch.cat(photos[:2], 3), torch.cat(photos[2:], 3)]
-    together = Disconnected(network, 2)(torch.cat(rows, 2))
-    apart = torch.cat([network(photo) for photo in photos], dim=1)
-    assert torch.allclose(together, apart, atol=1e-5)
-    classifier = colours(Network().train())
-    fingerprint = classifier.fingerprint
-    logits = disconnected(classifier, 2).logits(compose([RED, GREEN, BLUE, YELLOW], [0] * 4, "tiled").image[None])
-    expected = torch.cat([classifier.logits(photo[None]) for photo in (RED, GREEN, BLUE, YELLOW)], dim=1)
-    assert torch.allclose(logits, expected, atol=1e-5)
-    assert classifier.model.training
-    assert classifier.fingerprint == fingerprint
-
-
-@pytest.mark.parametrize("cell", range(4))
-@pytest.mark.parametrize("method", ["grad-cam", "layer-cam", "score-cam"])
-def test_a_class_activation_map_lies_in_its_own_disconnected_cell(method: str, cell: int) -> None:
-    """Its features are of one cell among a batch of them; spread over the grid they would be wrong."""
-    network = colours(Network())
-    grid = compose([RED, GREEN, BLUE, YELLOW], [0] * 4, "tiled")
-    explained = explainer(METHODS.create(method), REMOVALS.create("black"))
-    classes = network.logits(RED[None]).shape[1]
-    target = classes * cell + int(network.logits(RED[None]).argmax())
-    saliency = explained(disconnected(network, 2), grid.image, target)
-    own = grid.regions[cell]
-    assert bool(saliency[own].any())
-    assert not bool(saliency[~own].any())
-
-
 @pytest.mark.parametrize("metric", [GridPointing(), DiFull()])
 @pytest.mark.parametrize(
     ("case", "words"),
@@ -203,3 +170,34 @@ def test_a_network_of_one_size_takes_no_tiles() -> None:
     assert GridPointing()(case) == 1
     with pytest.raises(NotApplicableError, match="takes no images of 32 × 32 pixels; take shrunk"):
         GridPointing(size="tiled")(case)
+
+
+class Contrast(nn.Module):
+    """Red, green, blue or yellow, of photographs whose numbers have mean 0 and standard deviation 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        red, green, blue = x.mean((2, 3)).unbind(1)
+        return 20 * torch.stack([red - green.relu(), green - red.relu(), blue, torch.minimum(red, green)], 1)
+
+
+def test_every_photograph_of_a_grid_is_judged_by_its_own_statistics() -> None:
+    """The case is bright: by its mean and standard deviation the dark others are all of one class."""
+    own = Preprocessing((SIDE, SIDE), None, mean=(0, 0, 0), std=(1, 1, 1), standardise="image")
+    classifier = Classifier(Contrast(), own)
+    red, *others = (plain(*(base + 0.05 * hue for hue in hues)) for base, hues in (
+        (0.9, (1, 0, 0)), (0.1, (0, 1, 0)), (0.2, (0, 0, 1)), (0.3, (1, 1, 0))))  # fmt: skip
+    assert [int(classifier.logits(photo[None]).argmax()) for photo in (red, *others)] == [0, 1, 2, 3]
+    seen: list[Tensor] = []
+
+    def asked(which: Classifier, image: Tensor, target: int) -> Tensor:
+        del target
+        seen.append(which.fixed_on(image).statistics)
+        return torch.ones(image.shape[1:])
+
+    masked = REMOVALS.create("black").bind(classifier, red)
+    case = Case(torch.zeros(SIDE, SIDE), 0, masked, asked, others=lambda: others)
+    assert GridPointing()(case) == pytest.approx(0.25)
+    grid, _ = GridPointing().drawn(case, "shrunk")
+    assert torch.equal(seen[0], own.statistics_of(grid.image[None])[:, 0])
+    with pytest.raises(NotApplicableError, match=r"standardises every photograph by itself .*'grid-pointing'"):
+        DiFull()(case)

@@ -28,7 +28,7 @@ from unseen.classifier.failures import blamed, out_of_memory
 from unseen.classifier.fingerprint import fingerprint, revision, structure
 from unseen.classifier.folding import LAYOUTS, fold_batch_norms
 from unseen.classifier.functions import PlainFunction
-from unseen.classifier.inference import OnnxNetwork, export
+from unseen.classifier.inference import OnnxNetwork, check_exportable, export
 from unseen.classifier.outputs.base import Outputs
 from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.outputs.together import Together
@@ -58,15 +58,17 @@ class Classifier:
         labels: the K names, in the order of the model's outputs, or with their indices: ``{index: name}`` or
             ``{name: index}``; ``None`` names them "class 0" and so on.
         outputs: what the model's numbers mean, as a spec of ``unseen list outputs`` or an object of
-            :class:`unseen.classifier.outputs.Outputs`: ``"logits"`` (one class of K is on top), ``"sigmoid"`` (K
-            independent findings), ``"binary"`` (one logit, two classes), ``"probabilities"``, ``"value"``.
+            :class:`unseen.classifier.outputs.Outputs`: ``"logits"`` (one class of K is on top), ``"sigmoid"``
+            (independent findings), ``"binary"`` (one logit, two classes), ``"probabilities"``, ``"value"``.
         name: what records call the model; the class name of the network by default.
 
     Attributes:
         box: the model, or the part of it, of which only the answers are known, if there is one.
+        is_assumed: whether nobody said what the numbers mean, so that they are taken for logits.
         is_optimised: whether :meth:`optimised` or :meth:`accelerated` made this classifier.
         labels: the names of the targets, one per column of the scores: the K classes; of K findings their names, then
             "no " before each.
+        names: the labels as they were given, one per number that the model returns.
         notes: what a reader of its explanations must know of where it comes from, in plain sentences.
         options: of the command line that made it, by name, such as the file of its labels; for records.
 
@@ -90,7 +92,7 @@ class Classifier:
         preprocessing: Preprocessing | Transform | None = None,
         labels: Labels | None = None,
         *,
-        outputs: str | Outputs = "logits",
+        outputs: str | Outputs | None = None,
         name: str | None = None,
     ) -> None:
         if not callable(model):
@@ -101,9 +103,9 @@ class Classifier:
         network = model if isinstance(model, nn.Module) else PlainFunction(model)
         self.preprocessing = fed_by(preprocessing, network.title if isinstance(network, PlainFunction) else None)
         self.model = model = unwrapped(network)
-        self.outputs = OUTPUTS.resolve(outputs)
-        self._names = label_names(labels) if labels is not None else None
-        self.labels = self.outputs.labels(self._names)
+        self.outputs, self.is_assumed = OUTPUTS.resolve("logits" if outputs is None else outputs), outputs is None
+        self.names = label_names(labels) if labels is not None else None
+        self.labels = self.outputs.labels(self.names)
         self._targets = len(self.labels or ())
         self.box = box_in(model)
         self.name = name or (self.box.title if self.box is model else type(model).__name__)
@@ -119,11 +121,6 @@ class Classifier:
         self.options: dict[str, str] = {}
         self._fingerprint: tuple[Hashable, str] | None = None
         self._origin: Classifier | None = None
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """The labels as they were given, one per number that the model returns."""
-        return self._names
 
     # ---- photographs in -------------------------------------------------------------------------------------
 
@@ -164,12 +161,19 @@ class Classifier:
         """
         if self._is_fixed:
             return self
-        fixed = copy.copy(self)
-        fixed._origin = self.origin
+        fixed = self._view()
         with torch.no_grad(), torch.inference_mode(False):
             fixed.statistics = self.preprocessing.statistics_of(image[None].to(self.device))[:, 0].clone()
         fixed._is_fixed = True
         return fixed
+
+    def unfixed(self) -> Classifier:
+        """This classifier for other photographs than the one it is :meth:`fixed_on`: each has statistics of its own."""
+        if not self._is_fixed or self.preprocessing.standardise is None:
+            return self
+        free = self._view()
+        free._is_fixed = False
+        return free
 
     # ---- the network ----------------------------------------------------------------------------------------
 
@@ -211,9 +215,9 @@ class Classifier:
         """
         scores = self.outputs.scores(output, count, self.name)
         self._targets = scores.shape[1]
-        if self.labels is not None and self._names is not None:
+        if self.labels is not None and self.names is not None:
             extra = isinstance(self.outputs, Together)  # a target of no label
-            each = (len(self.labels) - extra) // len(self._names) or 1  # targets a label
+            each = (len(self.labels) - extra) // len(self.names) or 1  # targets a label
             answers.check_labels((self._targets - extra) // each, (len(self.labels) - extra) // each, self.name)
         answers.check_finite(scores, self.name)
         if self.device.type == "cpu" and scores.requires_grad:
@@ -224,10 +228,9 @@ class Classifier:
         """The same classifier where its numbers mean something else; the network is shared."""
         if outputs is self.outputs:
             return self
-        other = copy.copy(self)
-        other._origin = self.origin
+        other = self._view()
         other.outputs = outputs
-        other.labels = outputs.labels(self._names)
+        other.labels = outputs.labels(self.names)
         return other
 
     @property
@@ -235,9 +238,15 @@ class Classifier:
         """The classifier of which this is a view, or itself: what is known of the network is known of both."""
         return self._origin or self
 
+    def _view(self) -> Classifier:
+        view = copy.copy(self)
+        view._origin = self.origin
+        return view
+
     def deciding(self, image: Float[Tensor, "C *space"]) -> Classifier:
-        """The same classifier where decisions are about this image, as those on values must be."""
-        return self.reading(self.outputs.bound(self.logits(image[None])[0]))
+        """The same for this photograph: decisions are about it, as those on values must be, and so are statistics."""
+        free = self.unfixed()
+        return free.reading(free.outputs.bound(free.logits(image[None])[0]))
 
     def running(
         self, network: nn.Module, outputs: Outputs | None = None, preprocessing: Preprocessing | None = None
@@ -250,7 +259,7 @@ class Classifier:
             preprocessing: how it is fed.
         """
         fed = preprocessing or self.preprocessing
-        other = Classifier(network, fed, self._names, outputs=outputs or self.outputs, name=self.name)
+        other = Classifier(network, fed, self.names, outputs=outputs or self.outputs, name=self.name)
         other.notes, other.options = self.notes, self.options
         if self._is_fixed and fed is self.preprocessing:
             other.statistics, other._is_fixed = self.statistics, True
@@ -262,10 +271,7 @@ class Classifier:
             self.model(normalised.detach().clone())
 
     def evaluating(self) -> AbstractContextManager[None]:
-        """The network for this thread alone and in evaluation mode.
-
-        See :func:`~unseen.classifier.borrowing.borrowed`.
-        """
+        """The network for this thread alone and in evaluation mode; :func:`~unseen.classifier.borrowing.borrowed`."""
         return borrowed(self.model)
 
     def frozen(self) -> AbstractContextManager[None]:
@@ -365,17 +371,11 @@ class Classifier:
             ModelError: the extra ``onnx`` is not installed; the network is not float32 on the CPU, has an operation
                 without an ONNX form, or its copy's logits differ from its own by more than rounding.
         """
-        if self.box is not None:
-            raise ModelError(f"{self.name} is {self.box.kind} and cannot be exported; use it as it is")
-        if (self.device.type, self.dtype) != ("cpu", torch.float32):
-            raise ModelError(
-                f"{self.name} is {self.dtype} on {self.device}; ONNX Runtime takes float32 on the CPU here"
-            )
+        check_exportable(self.name, self.box, self.device, self.dtype)
         size = "x".join(map(str, self.preprocessing.size))
         path = Path(folder) / f"{self.fingerprint}-{structure(self.model)}-{size}.onnx"
         images = probe(self.preprocessing, 3)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
             with self.evaluating():
                 export(self.model, self.normalise(images[:2]), path)
         fast = self._copy(OnnxNetwork(path, torch.get_num_threads()))

@@ -83,14 +83,22 @@ class Case:
     def explained(
         self, image: Float[Tensor, "C *space"], classifier: Classifier | None = None, target: int | None = None
     ) -> Float[Tensor, "*space"]:
-        """The method's map of another image, or of another classifier; for the same class unless another is named.
+        """The method's map of another photograph, or by another classifier; for the same class unless one is named.
+
+        Args:
+            image: a photograph of its own. What shows a part of the case's is explained by the case's classifier, to
+                which it is no other photograph: name that.
+            classifier: who is explained; by default the case's, deciding about ``image``.
+            target: class index.
 
         Raises:
             NotApplicableError: only the map is known, not who made it.
         """
         if self.explainer is None:
             raise NotApplicableError("this metric asks the method again, but only its map was given; give an explainer")
-        return self.explainer(classifier or self.classifier, image, self.target if target is None else target)
+        if classifier is None:
+            classifier = self.classifier if image is self.image else self.classifier.deciding(image)
+        return self.explainer(classifier, image, self.target if target is None else target)
 
     def annotated(self) -> Bool[Tensor, "*space"]:
         """The object's pixels.

@@ -68,7 +68,7 @@ class Coherency:
         through = seen_through(case)
         if through is None:
             return float("nan")
-        return coherency(case.saliency, case.explained(case.masked.painted(through[None])[0]))
+        return coherency(case.saliency, case.explained(case.masked.painted(through[None])[0], case.classifier))
 
 
 @dataclass(frozen=True)

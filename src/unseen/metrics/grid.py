@@ -3,30 +3,28 @@
 Sources: Böhle, Fritz & Schiele, *Convolutional Dynamic Alignment Networks for Interpretable Classifications*, CVPR
 2021 (grid pointing game); Rao, Böhle & Schiele, *Towards Better Understanding Attribution Methods*, CVPR 2022 (DiFull);
 Lymperopoulos 2023, section 4.2.2. A network that sees the whole grid may use any of it, so what lies outside the cell
-is suspicious, not wrong. :class:`Disconnected` makes it wrong: there, a class's score depends on one cell alone.
+is suspicious, not wrong. One that sees every cell by itself makes it wrong; see :mod:`unseen.metrics.disconnected`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from unseen.classifier import Classifier
-from unseen.classifier.outputs.base import Outputs
-from unseen.classifier.outputs.derived import Scored
-from unseen.classifier.outputs.logits import Logits
 from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.inputs.photo import PhotoSource
 from unseen.inputs.space import check_axes
 from unseen.inputs.streams import stream_of
 from unseen.metrics.case import Case, Explainer
+from unseen.metrics.disconnected import disconnected, places
 from unseen.metrics.localisation import localisation_energy
 from unseen.system.options import Count, Meaning, Options, Share
 
@@ -68,7 +66,7 @@ def compose(photos: Sequence[Float[Tensor, "C H W"]], targets: Sequence[int], si
     height, width = (side * (cells if size == "tiled" else 1) for side in photos[0].shape[1:])
     image = photos[0].new_zeros(len(photos[0]), height, width)
     regions = torch.zeros(len(photos), height, width, dtype=torch.bool)
-    for photo, region, (rows, columns) in zip(photos, regions, _places(height, width, cells), strict=True):
+    for photo, region, (rows, columns) in zip(photos, regions, places(height, width, cells), strict=True):
         region[rows, columns] = True
         shape = rows.stop - rows.start, columns.stop - columns.start
         if shape != tuple(photo.shape[1:]):
@@ -135,78 +133,6 @@ def grid_pointing(explainer: Explainer, classifier: Classifier, grid: Photograph
         ],
         dtype=torch.float64,
     )
-
-
-class Disconnected(nn.Module):
-    """A network that sees each cell of a grid by itself, and gives the scores of all cells one after the other.
-
-    So a cell's scores depend on its pixels alone, and an explanation of one of them is wrong wherever it is not 0
-    outside. Target t of cell i is output i·T + t. It is Rao et al.'s DiFull with the whole network in every cell.
-
-    Args:
-        network: maps images (N, C, H, W) to numbers; it is used, not copied.
-        cells: in a row and in a column of the input, shape (N, 3, cells·H, cells·W).
-        outputs: what the numbers mean.
-    """
-
-    def __init__(self, network: nn.Module, cells: int, outputs: Outputs | None = None) -> None:
-        super().__init__()
-        self.network = network
-        self.outputs = outputs or Logits()
-        self.cells = cells
-
-    def forward(self, grid: Tensor) -> Tensor:
-        """Scores of shape (N, cells²·T)."""
-        places = _places(grid.shape[2], grid.shape[3], self.cells)
-        apart = torch.stack([grid[:, :, rows, columns] for rows, columns in places], dim=1).flatten(0, 1)
-        return self.outputs.scores(self.network(apart), len(apart), type(self.network).__name__).reshape(len(grid), -1)
-
-
-@dataclass(frozen=True)
-class ByCell(Scored):
-    """The outputs of :class:`Disconnected`: each cell is read and decided by itself.
-
-    Args:
-        of: the outputs of one cell.
-        count: of cells.
-    """
-
-    count: int = 4
-
-    def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
-        """See :meth:`Outputs.readings`."""
-        return self.of.readings(self._apart(scores)).reshape(scores.shape)
-
-    def holds(self, scores: Float[Tensor, "N T"], target: int) -> Bool[Tensor, " N"]:
-        """See :meth:`Outputs.holds`."""
-        cell, target = divmod(target, scores.shape[1] // self.count)
-        return self.of.holds(self._apart(scores)[cell :: self.count], target)
-
-    def labels(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        """Those of a cell, once for each."""
-        return None if (own := self.of.labels(names)) is None else own * self.count
-
-    def top(self, scores: Float[Tensor, " T"]) -> int:
-        """That of the first cell."""
-        return self.of.top(self._apart(scores[None])[0])
-
-    def mean(self, scores: Float[Tensor, "D N T"]) -> Float[Tensor, "N T"]:
-        """See :meth:`Outputs.mean`."""
-        cells = scores.reshape(len(scores), scores.shape[1] * self.count, -1)
-        return self.of.mean(cells).reshape(scores.shape[1:])
-
-    def _apart(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "M t"]:
-        return scores.reshape(len(scores) * self.count, -1)
-
-
-def disconnected(classifier: Classifier, cells: int) -> Classifier:
-    """The classifier of tiled grids that sees each cell by itself; see :class:`Disconnected`."""
-    height, width = classifier.preprocessing.size
-    preprocessing = replace(classifier.preprocessing, size=(cells * height, cells * width), resize=None)
-    network, outputs = Disconnected(classifier.model, cells, classifier.outputs), ByCell(classifier.outputs, cells**2)
-    grids = classifier.running(network, outputs, preprocessing)
-    grids.name = f"{classifier.name} by cells"
-    return grids
 
 
 @dataclass(frozen=True)
@@ -276,7 +202,7 @@ class GridPointing(_OnGrid):
 
 @dataclass(frozen=True)
 class DiFull(_OnGrid):
-    """The same where every cell is seen by itself, so that only its own cell can be right; see :class:`Disconnected`.
+    """The same where every cell is seen by itself, so that only its own cell can be right.
 
     Grids are tiled, and every cell is seen at its own size: a pass costs cells² of the network's.
 
@@ -334,10 +260,12 @@ def _judged(case: Case, photos: Sequence[Tensor]) -> list[tuple[int, float]]:
     if any(photo.shape != case.image.shape for photo in photos):
         raise ParameterError("other photographs must have the size of the one that is explained")
 
-    def look(first: int, last: int) -> Tensor:
-        return case.classifier.logits(torch.stack([*photos[first:last]]))
+    classifier = case.classifier.unfixed()
 
-    return _top(case.classifier, torch.cat(list(case.masked.in_batches(len(photos), look))))
+    def look(first: int, last: int) -> Tensor:
+        return classifier.logits(torch.stack([*photos[first:last]]))
+
+    return _top(classifier, torch.cat(list(case.masked.in_batches(len(photos), look))))
 
 
 def _top(classifier: Classifier, scores: Float[Tensor, "N T"]) -> list[tuple[int, float]]:
@@ -348,15 +276,9 @@ def _top(classifier: Classifier, scores: Float[Tensor, "N T"]) -> list[tuple[int
 
 def _check_takes(case: Case, image: Tensor) -> None:
     try:
-        list(case.masked.in_batches(1, lambda *_: case.classifier.logits(image[None])))
+        list(case.masked.in_batches(1, lambda *_: case.classifier.unfixed().logits(image[None])))
     except ModelError as error:
         raise NotApplicableError(
             f"{case.classifier.name} takes no images of {image.shape[1]} × {image.shape[2]} pixels; "
             "take shrunk grids (size=shrunk)"
         ) from error
-
-
-def _places(height: int, width: int, cells: int) -> list[tuple[slice, slice]]:
-    """Rows and columns of every cell, in order of rows; sides differ by at most a pixel."""
-    rows, columns = ([round(i * side / cells) for i in range(cells + 1)] for side in (height, width))
-    return [(slice(*rows[i : i + 2]), slice(*columns[j : j + 2])) for i in range(cells) for j in range(cells)]

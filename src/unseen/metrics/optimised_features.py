@@ -205,7 +205,7 @@ def _optimised(
 
     Images that the loss ties together may come in different batches, so its slopes are those at the step before.
     """
-    classifier = masked.classifier
+    classifier = masked.classifier.unfixed()
     patch = background.clone()
     adam = Adam(patch)
     values = logits.expand(len(shown), -1)
@@ -231,9 +231,8 @@ def _optimised(
 
 
 def _logits(masked: MaskedClassifier, images: Float[Tensor, "N C *space"]) -> Float[Tensor, "N K"]:
-    return torch.cat(
-        list(masked.in_batches(len(images), lambda first, last: masked.classifier.logits(images[first:last])))
-    )
+    classifier = masked.classifier.unfixed()
+    return torch.cat(list(masked.in_batches(len(images), lambda first, last: classifier.logits(images[first:last]))))
 
 
 def _regions(shape: tuple[int, int], stream: torch.Generator) -> Tensor:

@@ -22,5 +22,5 @@ def partial_map(case: Case, visible: Bool[Tensor, "*space"]) -> Float[Tensor, "*
     """
     masked = case.masked
     if masked.removal.paints or not (masked.removal.inside and masked.removal.shared):
-        return case.explained(masked.painted(visible[None])[0])
+        return case.explained(masked.painted(visible[None])[0], case.classifier)
     return case.explained(case.image, masked_model(masked, visible))

@@ -335,7 +335,7 @@ class MaskedClassifier:
         Raises:
             ParameterError: see :meth:`Removal.bind`.
         """
-        other = self.removal.bind(self.classifier, image, batch_size=self.batch)
+        other = self.removal.bind(self.classifier.deciding(image), image, batch_size=self.batch)
         counted = 0
 
         def count(done: int) -> None:
