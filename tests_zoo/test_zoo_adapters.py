@@ -1,5 +1,6 @@
 """The adapters with real packages; weights are random where none can be had, and go in as users' own files do."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from transformers.models.mobilevit.image_processing_pil_mobilevit import MobileV
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from unseen import load_classifier, open_photo
+from unseen.classifier.outputs.catalogue import spec_of
 from unseen.classifier.zoo import weights as zoo_weights
 from unseen.classifier.zoo.source import imagenet_labels
 from unseen.errors import ModelError, UnknownNameError, UnseenError
@@ -271,6 +273,20 @@ def test_transformers_from_a_folder(tmp_path: Path, kind: str) -> None:
     with torch.no_grad():
         torch.testing.assert_close(classifier.logits(classifier.prepare(PHOTO)[None]), original(ours).logits)
     assert classifier.labels == ("ant", "bee", "cat")
+
+
+MEANT = {"multi_label_classification": "sigmoid", "single_label_classification": "logits", "regression": "value"}
+
+
+@pytest.mark.parametrize(("problem", "said"), [*MEANT.items(), (None, None)])
+def test_transformers_say_what_their_numbers_mean(tmp_path: Path, problem: str | None, said: str | None) -> None:
+    small_convnext(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "problem_type": problem}))
+    classifier = load_classifier(f"hf:{tmp_path}", device="cpu")
+    assert spec_of(classifier.outputs) == (said or "logits")
+    assert classifier.is_assumed == (said is None)
+    assert not classifier.notes
 
 
 @pytest.mark.parametrize("resample", [0, 1, 2, 3])

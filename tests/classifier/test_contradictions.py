@@ -73,3 +73,30 @@ def test_logits_are_not_suspected(end: Callable[[Tensor], Tensor]) -> None:
 def test_a_model_that_says_the_same_of_a_photograph_and_of_nothing_is_noted() -> None:
     (note,) = decide(PHOTO, classifier(lambda z: z * 0 + torch.tensor([2.0, 1.0, -1.0]))).notes
     assert "says exactly the same of the photograph and of another one" in note
+
+
+class Tags(nn.Module):
+    """Findings that do not exclude each other, of which two are on the photograph."""
+
+    def __init__(self, *numbers: float) -> None:
+        super().__init__()
+        self.numbers = nn.Parameter(torch.tensor(numbers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.numbers * (0.9 + 0.2 * x.mean((1, 2, 3), keepdim=True)[..., 0, 0])
+
+
+@pytest.mark.parametrize("numbers", [(6.5, 6.0, -6.0), (6.5, 7.5), (4.0, 3.0, *[-6.0] * 18)])
+def test_several_findings_at_once_are_not_taken_for_classes_in_silence(numbers: tuple[float, ...]) -> None:
+    assumed = decide(PHOTO, Classifier(Tags(*numbers), PLAIN))
+    (note,) = assumed.notes
+    assert "several of its classes a high number at once (class 0, class 1" in note
+    for said in re.findall(r"outputs='([a-z]+)'", note):
+        decision = decide(PHOTO, Classifier(Tags(*numbers), PLAIN, outputs=said))
+        assert not decision.notes
+        assert (decision.probability > 0.9) or said == "logits"
+
+
+@pytest.mark.parametrize("numbers", [(5.0, 5.0, -10.0), (6.0, -6.0), (8.0, -1.0, -9.0), (*[3.0, -3.0] * 50, 9.0)])
+def test_classes_that_exclude_each_other_are_not_suspected(numbers: tuple[float, ...]) -> None:
+    assert not decide(PHOTO, Classifier(Tags(*numbers), PLAIN)).notes

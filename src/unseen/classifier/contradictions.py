@@ -1,6 +1,7 @@
-"""Models whose numbers contradict what was said of them: probabilities, called logits.
+"""Models whose numbers contradict what was said of them, or what is assumed where nothing was.
 
-A second softmax, or sigmoid, of probabilities is never far from chance, and nothing looks wrong.
+A second softmax, or sigmoid, of probabilities is never far from chance, and nothing looks wrong. Nor does the softmax
+of independent findings, which makes them compete.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from torch import Tensor
 from unseen.classifier.answers import are_probabilities, entry_of
 from unseen.classifier.classifier import Classifier
 from unseen.classifier.outputs.activation import Activations, before
+from unseen.classifier.outputs.sigmoid import log_odds
 from unseen.errors import ModelError
+
+_LIKELY = log_odds(0.9)
+_CENTRED = 1.0
+"""The mean logit of classes that exclude each other at most. Training by cross-entropy moves no mean of logits, for the
+gradients of all classes sum to 0, so that it stays near the 0 at which it began."""
 
 _FAR = 1000.0  # times as bright: logits go beyond [0, 1], where probabilities stay
 
@@ -37,7 +44,7 @@ def check_meaning(
         ModelError: they are probabilities; the message says how to call them.
     """
     logits = classifier.outputs.logits(scores)
-    notes = _same(classifier, images, scores)
+    notes = (*_same(classifier, images, scores), *_several(classifier, scores[:1]))
     if logits is None or float(logits.min()) < 0 or float(logits.max()) > 1:
         return notes
     sums = logits.shape[1] > 1 and are_probabilities(logits)
@@ -61,6 +68,23 @@ def _same(classifier: Classifier, images: Tensor, scores: Tensor) -> tuple[str, 
     return (
         f"{classifier.name} says exactly the same of the photograph and of another one; check its weights and its "
         "preprocessing",
+    )
+
+
+def _several(classifier: Classifier, scores: Float[Tensor, "1 T"]) -> tuple[str, ...]:
+    """Whether what is assumed to be classes that exclude each other looks like findings, several of them present."""
+    if not classifier.is_assumed:
+        return ()
+    logits = scores[0].double()
+    likely, mean = (logits >= _LIKELY).nonzero().flatten().tolist(), float(logits.mean())
+    if len(likely) < 2 or abs(mean) <= _CENTRED:
+        return ()
+    names = ", ".join(classifier.label(index) for index in likely[:3]) + (", …" if len(likely) > 3 else "")
+    return (
+        f"{classifier.name} gives several of its classes a high number at once ({names}; the mean of all is "
+        f"{mean:.2g}), as networks for independent findings do, and nobody said what its numbers mean: they are read "
+        "as logits of classes of which one is on top; say outputs='sigmoid' if they are findings, else "
+        "outputs='logits'",
     )
 
 

@@ -47,4 +47,5 @@ def load(name: str, weights: Path | None) -> Loaded:
         std=(128 / 255,) * 3,
     )
     labels = imagenet_labels() if classes == 1000 else None
-    return Loaded(network, preprocessing, labels, notes=checkpoint.notes)
+    said = "logits" if weights is None else None
+    return Loaded(network, preprocessing, labels, notes=checkpoint.notes, outputs=said)

@@ -35,4 +35,4 @@ def _load(address: str) -> Loaded:
         raise ModelError(f"{address} describes a preprocessing that cannot be used: {error}") from None
     told = remote.description
     labels = tuple(told["labels"]) if "labels" in told else None
-    return Loaded(remote, preprocessing, labels, outputs=told.get("outputs", "logits"))
+    return Loaded(remote, preprocessing, labels, outputs=told.get("outputs"))

@@ -33,7 +33,7 @@ def load(name: str, weights: Path | None) -> Loaded:
     published: Any = models.get_model_weights(name).DEFAULT
     labels: tuple[str, ...] | None = tuple(published.meta["categories"])
     if weights is None:
-        return Loaded(_published(models, name, published), _of_weights(published, name), labels)
+        return Loaded(_published(models, name, published), _of_weights(published, name), labels, outputs="logits")
     model, checkpoint, side = _local(models, name, Checkpoint.read(weights))
     preprocessing, notes = adapted(_of_weights(published, name), side, checkpoint.channels([_first(model)]))
     labels = labels if labels and _outputs(model) == len(labels) else None

@@ -15,7 +15,8 @@ from unseen.errors import ModelError
 from unseen.system.optional import require
 
 _FILES = ["config.json", "preprocessor_config.json", "processor_config.json", "model*.safetensors", "*.index.json"]
-_MEANT = {"multi_label_classification": "sigmoid", "regression": "value"}  # by ``problem_type``
+_MEANT = {"single_label_classification": "logits", "multi_label_classification": "sigmoid", "regression": "value"}
+"""What numbers mean, by ``problem_type``."""
 _FILTERS: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
@@ -53,7 +54,7 @@ def load(name: str, weights: Path | None) -> Loaded:
         model,
         verified(_preprocessing(processor, name), _reference(processor), f"hf:{name}"),
         tuple(str(labels[index]) for index in range(model.config.num_labels)),
-        _MEANT.get(model.config.problem_type, "logits"),
+        outputs=_MEANT.get(model.config.problem_type),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Loaded:
         labels: class names in the order of the logits, or ``None`` when the source knows none.
         assumed: what is said of the preprocessing, unless one is given, where the source does not know it for sure.
         notes: what else a reader must know, in plain sentences.
-        outputs: what its numbers mean, see :class:`unseen.Classifier`.
+        outputs: what its numbers mean, see :class:`unseen.Classifier`; ``None`` where the source does not say.
 
     Example:
         >>> from unseen.classifier.zoo import MODELS, Loaded
@@ -49,15 +49,16 @@ class Loaded:
     model: nn.Module | Callable[[Any], Any]
     preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None
-    assumed: str = ""
-    notes: tuple[str, ...] = ()
-    outputs: str | Outputs = "logits"
+    assumed: str = field(default="", kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    outputs: str | Outputs | None = field(default=None, kw_only=True)
 
     @classmethod
     def of(cls, classifier: Classifier) -> Loaded:
         """What a classifier is made of."""
         fed, labels = classifier.preprocessing, classifier.names
-        return cls(classifier.model, fed, labels, notes=classifier.notes, outputs=classifier.outputs)
+        said = None if classifier.is_assumed else classifier.outputs
+        return cls(classifier.model, fed, labels, notes=classifier.notes, outputs=said)
 
 
 Loader = Callable[[str, Path | None], Loaded]
