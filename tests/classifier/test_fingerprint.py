@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from unseen import Classifier, Preprocessing
-from unseen.classifier.fingerprint import fingerprint, revision
+from unseen.classifier.fingerprint import _code, fingerprint, revision, structure
 
 
 def network() -> nn.Module:
@@ -82,3 +84,36 @@ def test_what_is_changed_behind_autograds_back_is_noticed(change: str, size: int
 
 def test_a_lazy_network_is_no_obstacle() -> None:
     assert revision(nn.Sequential(nn.LazyLinear(3))) is not None
+
+
+def test_weights_that_are_packed_sparse_or_not_saved_count(recwarn: pytest.WarningsRecorder) -> None:
+    def quantised(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3)), {nn.Linear}, torch.qint8)
+
+    def buffered(value: float, sparse: bool) -> nn.Module:
+        module = nn.Module()
+        kept = torch.eye(3) * value
+        module.register_buffer("kept", kept.to_sparse() if sparse else kept, persistent=sparse)
+        return module
+
+    assert fingerprint(quantised(0)) == fingerprint(quantised(0)) != fingerprint(quantised(1))
+    for sparse in (True, False):
+        assert fingerprint(buffered(1, sparse)) == fingerprint(buffered(1, sparse)) != fingerprint(buffered(2, sparse))
+    recwarn.clear()  # torch is to give up its own quantisation
+
+
+def test_the_structure_tells_settings_and_code_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert structure(nn.Sequential(nn.ReLU())) != structure(nn.Sequential(nn.GELU()))
+    monkeypatch.syspath_prepend(tmp_path)
+    found = {}
+    for name, end in {"one": ".relu()", "same": ".relu()  # as before", "another": ".sigmoid()"}.items():
+        lines = ["from torch import nn", "class Net(nn.Linear):", "    def forward(self, x):"]
+        (tmp_path / f"net_{name}.py").write_text("\n".join([*lines, f"        return super().forward(x){end}"]))
+        kind = importlib.import_module(f"net_{name}").Net
+        code = _code(kind)
+        assert code
+        found[name] = code
+    assert found["one"] == found["same"] != found["another"]
+    network = importlib.import_module("net_one").Net(2, 2)
+    assert structure(network) == structure(network) != structure(importlib.import_module("net_another").Net(2, 2))

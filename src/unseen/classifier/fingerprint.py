@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import inspect
 import re
 from collections.abc import Hashable
+from textwrap import dedent
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +17,10 @@ from unseen.classifier.black_box import BlackBox
 
 
 def fingerprint(network: nn.Module, answers: str = "") -> str:
-    """The sha256 of every tensor of the state dict, with its name, dtype and shape, as 64 hexadecimal digits.
+    """The sha256 of every tensor that a network keeps, with its name, dtype and shape, as 64 hexadecimal digits.
 
-    About a second for a gigabyte. Sparse and quantised tensors count with their name and form only, and black boxes
-    with their identity.
+    Those of the state dict, packed weights of quantised layers among them, and buffers that are not saved. About a
+    second for a gigabyte. Black boxes count with their identity.
 
     Args:
         network: any.
@@ -28,10 +31,12 @@ def fingerprint(network: nn.Module, answers: str = "") -> str:
     for name, module in network.named_modules():
         if isinstance(module, BlackBox):
             digest.update(f"{name} {module.kind} {module.identity}\n".encode())
-    for name, tensor in _state(network).items():
+    for name, tensor in {**_state(network), **_packed(network)}.items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        if tensor.layout == torch.strided and not tensor.is_quantized:
-            digest.update(tensor.detach().cpu().resolve_conj().contiguous().flatten().view(torch.uint8).numpy().data)
+        plain = tensor.detach().cpu()
+        plain = plain.dequantize() if plain.is_quantized else plain
+        plain = plain if plain.layout == torch.strided else plain.to_dense()
+        digest.update(plain.resolve_conj().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -78,15 +83,39 @@ def _version(tensor: Tensor) -> int:
 
 def _state(network: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers themselves: a network may record anything else in its state dict, too."""
-    tensors = network.state_dict(keep_vars=True)
-    return {name: tensor for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
+    kept = {**network.state_dict(keep_vars=True), **dict(network.named_buffers())}
+    return {name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor)}
+
+
+def _packed(network: nn.Module) -> dict[str, Tensor]:
+    """The weights of quantised layers, which unpack them anew for every state dict."""
+    kept = network.state_dict(keep_vars=True)
+    several = {name: value for name, value in kept.items() if isinstance(value, tuple)}
+    return {
+        f"{name}.{place}": tensor
+        for name, value in several.items()
+        for place, tensor in enumerate(value)
+        if isinstance(tensor, Tensor)
+    }
 
 
 def structure(network: nn.Module) -> str:
-    """Which modules with which settings a network is made of, as 16 hexadecimal digits.
+    """Which modules with which settings and code a network is made of, as 16 hexadecimal digits.
 
     Two networks may have weights of the same names and shapes and compute something else, by another stride or
-    activation; what is kept of a network on disk goes by both.
+    activation; what is kept of a network on disk goes by both. The code is that of classes that are no part of torch,
+    where it can be read, without comments.
     """
     text = f"{type(network).__module__}.{type(network).__qualname__} {network!r}"
-    return hashlib.sha256(re.sub(r"0x[0-9a-fA-F]+", "", text).encode()).hexdigest()[:16]
+    codes = {code for kind in {type(module) for module in network.modules()} if (code := _code(kind))}
+    text = "\n".join([re.sub(r"0x[0-9a-fA-F]+", "", text), *sorted(codes)])
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _code(kind: type[nn.Module]) -> str:
+    if kind.__module__.partition(".")[0] == "torch":
+        return ""
+    try:
+        return ast.dump(ast.parse(dedent(inspect.getsource(kind))))
+    except (OSError, TypeError, SyntaxError):  # typed into an interpreter
+        return ""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from unseen.classifier.fingerprint import structure
 from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.evaluation.content import content_of
 from unseen.evaluation.judging.plan import Plan
@@ -27,6 +28,7 @@ def identity_of(plan: Plan, classifier: Classifier, annotations: Annotations | N
     return {
         "model": plan.model_name,
         "fingerprint": classifier.fingerprint,
+        "structure": structure(classifier.model),
         "preprocessing": _digest(json.dumps(classifier.preprocessing.to_dict())),
         "labels": labels,
         "outputs": OUTPUTS.spec_of(classifier.outputs),
@@ -58,7 +60,7 @@ def merged(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "files": {**before.get("files", {}), **now["files"]}}
 
 
-_USED_BY_SOME = ("confidence", "contexts", "annotations")
+_USED_BY_SOME = ("confidence", "contexts", "annotations", "structure")
 
 
 def _files(plan: Plan) -> dict[str, str]:
