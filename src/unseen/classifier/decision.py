@@ -180,7 +180,7 @@ def _scores(model: Classifier, image: Tensor, batch_size: int | None) -> tuple[T
         if out_of_memory(error):  # as before
             return alone, 1
         raise
-    return torch.cat([alone, beside[1:]]), 3
+    return torch.cat([alone, beside[1:]]), 4
 
 
 def check_company(model: Classifier, image: Float[Tensor, "C *space"], alone: Float[Tensor, " K"]) -> float:
@@ -189,7 +189,9 @@ def check_company(model: Classifier, image: Float[Tensor, "C *space"], alone: Fl
 
 
 def company(model: Classifier, image: Float[Tensor, "C *space"], alone: Float[Tensor, " T"]) -> Float[Tensor, "2 T"]:
-    """See that the model says the same of a photograph when another is in the batch; two evaluations.
+    """See that the model says the same of a photograph when others are in the batch; three evaluations.
+
+    One comes before it and one after, for a network may judge all by the first, or by the last.
 
     Args:
         model: the model.
@@ -197,15 +199,17 @@ def company(model: Classifier, image: Float[Tensor, "C *space"], alone: Float[Te
         alone: the scores of the photograph in a batch of its own.
 
     Returns:
-        The scores of both.
+        The scores of it and of another.
 
     Raises:
         ModelError: by more than rounding.
     """
-    together = model.logits(accompanied(image))
-    if not model.same(alone, together[0]):
+    shown, beside = accompanied(image)
+    together = model.logits(torch.stack([beside, shown, beside]))
+    if not model.same(alone, together[1]):
         raise ModelError(
             f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
-            "batch); use a model with statistics of its own, or batch size 1 and a removal that paints, such as 'blur'"
+            "batch, or mixes it); use a model with statistics of its own, or batch size 1 and a removal that paints, "
+            "such as 'blur'"
         )
-    return together
+    return together[[1, 0]]
