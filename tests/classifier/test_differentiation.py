@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unseen import Classifier, Preprocessing
+from unseen import Classifier, Preprocessing, explain
 from unseen.classifier.differentiation import logit_gradient, slope_found
+from unseen.errors import NotApplicableError
 
 
 class Quadratic(nn.Module):
@@ -31,3 +32,16 @@ def test_the_gradient_of_a_logit_and_the_logit() -> None:
     torch.testing.assert_close(gradient, image)
     assert value == pytest.approx(float(image.square().sum()) / 2, rel=1e-6)
     assert not image.requires_grad
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("method", ["saliency", "integrated-gradients", "guided-backprop", "zipo", "grad-cam"])
+def test_a_gradient_that_gets_lost_on_the_way_is_no_gradient_of_zero(method: str) -> None:
+    """Quantised layers pass none: their maps would be empty, as if nothing mattered."""
+    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)]
+    network = torch.ao.quantization.quantize_dynamic(nn.Sequential(*layers).eval(), {nn.Linear}, torch.qint8)
+    model = Classifier(network, Preprocessing((8, 8), None))
+    image = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    with pytest.raises(NotApplicableError, match=r"no gradient .* reaches .*'occlusion'"):
+        explain(image, model, method=method, removal="zero", batch_size=1)  # its scale is the batch's
+    assert bool(explain(image, model, method="occlusion:window=0.5", removal="zero", batch_size=1).saliency.any())

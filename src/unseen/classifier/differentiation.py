@@ -39,10 +39,10 @@ def differentiated(
     Memory errors come out as they are, for smaller batches may do.
 
     Raises:
-        NotApplicableError: autograd cannot go back through the network's code.
+        NotApplicableError: autograd cannot go back through the network's code, or comes to none of the inputs.
     """
     try:
-        gradients = torch.autograd.grad(value, inputs, retain_graph=retain_graph, materialize_grads=True)
+        found = torch.autograd.grad(value, inputs, retain_graph=retain_graph, allow_unused=True)
     except RuntimeError as error:
         if out_of_memory(error):
             raise
@@ -50,6 +50,14 @@ def differentiated(
             f"autograd cannot differentiate {classifier.name} ({first_line(error)}); "
             "choose a method that needs no gradients, such as 'occlusion'"
         ) from error
+    if all(gradient is None for gradient in found):
+        raise NotApplicableError(
+            f"no gradient of {classifier.name} reaches what it is asked about (quantised weights, or another operation "
+            "that passes none?); choose a method that needs none, such as 'occlusion'"
+        )
+    gradients = tuple(
+        torch.zeros_like(one) if gradient is None else gradient for one, gradient in zip(inputs, found, strict=True)
+    )
     if classifier.dtype.itemsize < 4 and not all(bool(gradient.isfinite().all()) for gradient in gradients):
         raise NotApplicableError(
             f"the gradients of {classifier.name} overflow in {str(classifier.dtype).removeprefix('torch.')}; "

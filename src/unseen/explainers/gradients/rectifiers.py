@@ -94,12 +94,12 @@ def rectified_gradient(
 
 
 def _positive_signals(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (outputs[0].clamp(min=0), *inputs[1:])
+    return (outputs[0] if outputs[0] is None else outputs[0].clamp(min=0), *inputs[1:])
 
 
 def _positive_signals_where_open(inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
     del outputs
-    return (inputs[0].clamp(min=0), *inputs[1:])
+    return (inputs[0] if inputs[0] is None else inputs[0].clamp(min=0), *inputs[1:])
 
 
 _PASSED = {"deconvnet": _positive_signals, "guided": _positive_signals_where_open}
