@@ -22,6 +22,8 @@ METHODS = [
     "lrp-alpha-beta",
     "cam",
     "grad-cam",
+    "xgrad-cam",
+    "opti-cam:rounds=15",
 ]
 
 

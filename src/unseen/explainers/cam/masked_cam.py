@@ -91,7 +91,8 @@ def opti_cam(
 
     The softmax of one number per channel of the last feature maps gives the weights; Adam raises the score of the
     photograph seen through the map, laid over it and scaled to [0, 1], under the removal of ``masked``. The best round
-    is kept; where no round has another score than the whole photograph but for rounding, the map is 0 everywhere.
+    is kept, of those that only rounding tells apart the last; where no round has another score than the whole
+    photograph but for rounding, the map is 0 everywhere.
 
     Returns:
         The map, and the score of every round.
@@ -127,7 +128,7 @@ def opti_cam(
 
     for _ in range(options.rounds):
         ((score, found, slope),) = masked.in_batches(1, evaluate)
-        if not history or float(score) > max(history):
+        if not history or float(score) >= max(history) - float(errors[-1].amax()):
             best = found
         history.append(float(score))
         numbers = (numbers.detach() - adam(-slope, options.rate)).requires_grad_()  # upwards
