@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import unseen
 from unseen import Classifier, Preprocessing
-from unseen.classifier.borrowing import borrowed, unwrapped
+from unseen.classifier.borrowing import borrowed, own_device, own_precision, unwrapped
 from unseen.errors import NotApplicableError
 
 SMALL = Preprocessing((24, 24), None)
@@ -267,9 +267,17 @@ def test_and_both_remedies_work(method: str) -> None:
     torch.testing.assert_close(found, right)
 
 
-@pytest.mark.parametrize("around", [torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)])
+AROUND: dict[str, Callable[[], object]] = {
+    "inference": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "device": lambda: torch.device("meta"),  # of all tensors that are made without one
+    "no gradients": torch.no_grad,
+}
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 @pytest.mark.parametrize(
-    "method", ["saliency", "grad-cam", "lrp-epsilon", "deeplift", "occlusion", "score-cam", "rise:masks=8"]
+    "method", ["saliency", "grad-cam", "lrp-epsilon", "deeplift", "occlusion", "score-cam", "rise:masks=8", "lime"]
 )
 def test_what_surrounds_the_caller_changes_nothing(around: Callable[[], object], method: str) -> None:
     network = learning()
@@ -282,6 +290,20 @@ def test_what_surrounds_the_caller_changes_nothing(around: Callable[[], object],
         found = ask()
     assert not found.is_inference()
     torch.testing.assert_close(found, right)
+
+
+def test_a_network_makes_its_own_tensors_where_the_caller_makes_them() -> None:
+    """One that is on the default device may rely on it; ours are on the CPU, whatever the caller's are."""
+    with torch.device("meta"):
+        with own_precision():
+            assert torch.zeros(1).device.type == "cpu"
+            with own_device(torch.device("meta")):
+                assert torch.zeros(1).device.type == "meta"
+            with own_device(torch.device("cpu")):
+                assert torch.zeros(1).device.type == "cpu"
+        assert torch.zeros(1).device.type == "meta"
+    with own_precision(), own_device(torch.device("meta")):
+        assert torch.zeros(1).device.type == "cpu"
 
 
 FORKED = """

@@ -12,7 +12,8 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,15 +25,18 @@ from torch.nn.parameter import is_lazy
 
 from unseen.errors import NotApplicableError
 
+_DEFAULT_DEVICE: ContextVar[torch.device | None] = ContextVar("_DEFAULT_DEVICE", default=None)
+"""Of the caller, where it is not the CPU; who makes tensors inside a network without a device means it."""
+
 
 @contextmanager
 def borrowed(network: nn.Module, *, frozen: bool = False) -> Iterator[None]:
     """Have a network alone, in evaluation mode; everything that was switched is as before afterwards.
 
-    Inside there is neither autocast nor inference mode (:func:`own_precision`), and torch's fused attention is off: it
-    rounds otherwise than the functions that it stands for, and runs only where no gradient is asked for, so that a
-    network's logits would depend on who asks. ``DataParallel`` modules run on the first of their devices alone, for
-    what follows a pass follows one thread.
+    Inside there is nothing of the caller's precision or device (:func:`own_precision`), and torch's fused attention is
+    off: it rounds otherwise than the functions that it stands for, and runs only where no gradient is asked for, so
+    that a network's logits would depend on who asks. ``DataParallel`` modules run on the first of their devices alone,
+    for what follows a pass follows one thread.
 
     Args:
         network: any; networks that share modules with it wait, too.
@@ -56,11 +60,14 @@ def borrowed(network: nn.Module, *, frozen: bool = False) -> Iterator[None]:
 
 @contextmanager
 def own_precision() -> Iterator[None]:
-    """No autocast and no inference mode inside, whatever surrounds it; whether gradients are on stays as it is.
+    """No autocast, no inference mode and no default device inside; whether gradients are on stays as it is.
 
     A classifier computes in the dtype of its weights: so results depend neither on who calls nor on which thread does.
     """
     with ExitStack() as stack:
+        if (around := torch.get_default_device()).type != "cpu":
+            stack.callback(_DEFAULT_DEVICE.reset, _DEFAULT_DEVICE.set(around))
+            stack.enter_context(torch.device("cpu"))
         if torch.is_inference_mode_enabled():
             gradients = torch.is_grad_enabled()
             stack.enter_context(torch.inference_mode(False))
@@ -69,6 +76,12 @@ def own_precision() -> Iterator[None]:
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
         yield
+
+
+def own_device(device: torch.device) -> AbstractContextManager[object]:
+    """What a network on ``device`` runs in: the default device around :func:`own_precision`, if that is its own."""
+    around = _DEFAULT_DEVICE.get()
+    return around if around is not None and around.type == device.type else nullcontext()
 
 
 def unwrapped(network: nn.Module) -> nn.Module:

@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 from unseen.classifier import answers
 from unseen.classifier.autograd_graph import mend_batch_norms
 from unseen.classifier.black_box import METHODS_THAT_ASK, box_in, probed, refuse_black_box
-from unseen.classifier.borrowing import borrowed, unwrapped
+from unseen.classifier.borrowing import borrowed, own_device, own_precision, unwrapped
 from unseen.classifier.failures import blamed, out_of_memory
 from unseen.classifier.fingerprint import fingerprint, revision, structure
 from unseen.classifier.folding import LAYOUTS, fold_batch_norms
@@ -112,7 +112,7 @@ class Classifier:
         parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
         self.device = parameter.device if parameter is not None else torch.device("cpu")
         self.dtype = parameter.dtype if parameter is not None else torch.float32
-        with torch.inference_mode(False):
+        with own_precision():
             self.statistics: Tensor = self.preprocessing.statistics.to(self.device)
         self._is_fixed = self.preprocessing.standardise is None
         self.memory_format = torch.contiguous_format
@@ -135,6 +135,7 @@ class Classifier:
         """
         return self.prepared(photo).pixels
 
+    @own_precision()
     def prepared(self, photo: PhotoSource) -> Prepared:
         """The same, with what was done to the photograph.
 
@@ -159,12 +160,11 @@ class Classifier:
 
         Without per-image standardisation, or if it is fixed already, the classifier itself.
         """
-        if self._is_fixed:
-            return self
-        fixed = self._view()
-        with torch.no_grad(), torch.inference_mode(False):
-            fixed.statistics = self.preprocessing.statistics_of(image[None].to(self.device))[:, 0].clone()
-        fixed._is_fixed = True
+        fixed = self if self._is_fixed else self._view()
+        if fixed is not self:
+            with torch.no_grad(), own_precision():
+                fixed.statistics = self.preprocessing.statistics_of(image[None].to(self.device))[:, 0].clone()
+            fixed._is_fixed = True
         return fixed
 
     def unfixed(self) -> Classifier:
@@ -198,7 +198,7 @@ class Classifier:
             InternalError: what follows the pass fails, and the network by itself does not.
         """
         try:
-            with self.evaluating(), following or nullcontext(), self.outputs.watching():
+            with self.evaluating(), own_device(self.device), following or nullcontext(), self.outputs.watching():
                 output: object = self.model(normalised)
                 return output
         except Exception as error:
@@ -267,7 +267,7 @@ class Classifier:
 
     @torch.no_grad()
     def _plainly(self, normalised: Tensor) -> None:
-        with self.evaluating(), torch._C.DisableTorchFunction():
+        with self.evaluating(), own_device(self.device), torch._C.DisableTorchFunction():
             self.model(normalised.detach().clone())
 
     def evaluating(self) -> AbstractContextManager[None]:

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from unseen.classifier.borrowing import own_precision
+from unseen.classifier.borrowing import own_device, own_precision
 from unseen.classifier.classifier import Classifier
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import checksum, identity
@@ -227,7 +227,7 @@ class _Trial:
         """The logits of one pass that is watched, and what outside torch was drawn from."""
         normalised = self.classifier.normalise(self.images)
         outside = _Outside.now()
-        with self.classifier.outputs.watching(), draws:
+        with own_device(self.classifier.device), self.classifier.outputs.watching(), draws:
             output = self.classifier.model(normalised)
         drawn_from = _Outside.now().moved_since(outside)
         return self.classifier.check(output, len(self.images)).float().cpu(), drawn_from

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.borrowing import own_precision
 from unseen.errors import NotApplicableError, ParameterError, UnseenError
 from unseen.removal import MaskedClassifier
 from unseen.removal.batched import evaluate_batched
@@ -143,6 +144,7 @@ class MaskMetric(Options, ABC):
         return self.value(case, masks, evaluate_batched([(case.masked, masks)])[0])
 
 
+@own_precision()
 def judge(pairs: Sequence[tuple[Case, Metric]]) -> list[float | UnseenError]:
     """The value of every pair, in order; a metric that fails gives its error instead.
 

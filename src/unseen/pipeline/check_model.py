@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from unseen.classifier import Classifier
+from unseen.classifier.borrowing import own_precision
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import UnseenError, one_line
@@ -46,6 +47,7 @@ class ModelCheck:
     seconds: float
 
 
+@own_precision()
 def check_model(
     classifier: str | Classifier, photo: PhotoSource, *, onnx: bool = False, progress: Listening = None
 ) -> list[ModelCheck]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from unseen.classifier import Classifier
+from unseen.classifier.borrowing import own_precision
 from unseen.classifier.decision import decide
 from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
@@ -31,6 +32,7 @@ _LONGEST = 120
 """Letters of a folder's name at most."""
 
 
+@own_precision()
 def compare(
     photo: PhotoSource,
     classifier: str | Classifier = "efficientnet-lite0",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from unseen.classifier.borrowing import own_precision
 from unseen.evaluation.judging.identity import identity_of
 from unseen.evaluation.judging.judging import EvaluationCell, Judge, failed
 from unseen.evaluation.judging.ledger import Ledger, Outcome, Row
@@ -32,6 +33,7 @@ def _warned(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
+@own_precision()
 def run(
     plan: Plan,
     folder: Path,
