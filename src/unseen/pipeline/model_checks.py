@@ -201,7 +201,7 @@ def _of_nothing(subject: Subject, logits: Tensor, what: str) -> Found:
 def check_neighbours(subject: Subject) -> Found:
     """See :func:`~unseen.classifier.decision.check_company`."""
     change = check_company(subject.classifier, subject.image, subject.logits)
-    return "holds", f"beside another photograph the logits change by {change:.1e}"
+    return "holds", f"between two other photographs the logits change by {change:.1e}"
 
 
 def check_batches(subject: Subject) -> Found:
