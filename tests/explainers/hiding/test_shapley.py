@@ -171,7 +171,9 @@ def test_few_segments_are_enumerated() -> None:
 
 def test_a_map_that_may_be_noise_is_told() -> None:
     findings = Shapley(segments=16, budget=70, steps=2)(masked(anything(0)), 0)
-    assert any("may be noise" in note for note in findings.notes)
+    assert any("may be noise; raise the budget" in note for note in findings.notes)
+    patient = Shapley(segments=16, budget=2000, steps=2)(masked(anything(0)), 0)
+    assert not any("may be noise" in note for note in patient.notes)
 
 
 @pytest.mark.parametrize("settings", [{"segments": 0}, {"budget": 1}, {"steps": 1}])
