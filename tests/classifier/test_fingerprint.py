@@ -89,7 +89,8 @@ def test_a_lazy_network_is_no_obstacle() -> None:
 def test_weights_that_are_packed_sparse_or_not_saved_count(recwarn: pytest.WarningsRecorder) -> None:
     def quantised(seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3)), {nn.Linear}, torch.qint8)
+        layers = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+        return torch.ao.quantization.quantize_dynamic(layers, {nn.Linear}, torch.qint8)
 
     def buffered(value: float, sparse: bool) -> nn.Module:
         module = nn.Module()
@@ -100,6 +101,9 @@ def test_weights_that_are_packed_sparse_or_not_saved_count(recwarn: pytest.Warni
     assert fingerprint(quantised(0)) == fingerprint(quantised(0)) != fingerprint(quantised(1))
     for sparse in (True, False):
         assert fingerprint(buffered(1, sparse)) == fingerprint(buffered(1, sparse)) != fingerprint(buffered(2, sparse))
+    scripted = [torch.jit.script(quantised(seed)) for seed in (0, 0, 1)]
+    one, same, other = (Classifier(network, Preprocessing((2, 2), None)).fingerprint for network in scripted)
+    assert one == same != other
     recwarn.clear()  # torch is to give up its own quantisation
 
 

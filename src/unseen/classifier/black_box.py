@@ -107,17 +107,25 @@ def refuse_closed(network: nn.Module, who: str, remedy: str = REMOVALS_THAT_PAIN
 
 
 def probed(network: nn.Module, ask: Callable[[], Tensor]) -> str:
-    """What tells a black box from another whose source or address is the same: its answers to a probe, in short.
+    """What tells a model from another of which all that can be read is the same: its answers to a probe, in short.
+
+    Such are black boxes of one source or address, and scripted networks, which show no weights that are quantised.
 
     They are summed with fixed weights and rounded to four digits, so that another processor's rounding is hardly seen,
     and other weights are.
 
     Args:
-        network: any; nothing is asked unless it holds a black box whose identity is not complete.
+        network: any; nothing is asked unless it holds such a part.
         ask: gives its answers to the probe.
     """
-    if all(box.complete for box in network.modules() if isinstance(box, BlackBox)):
+    if not any(map(_hides, network.modules())):
         return ""
     answers = ask().double()
     weights = torch.arange(1, answers.shape[1] + 1, dtype=torch.float64).cos()
     return " ".join(f"{number:.3e}" for number in (answers * weights).sum(1).tolist())
+
+
+def _hides(module: nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule):
+        return "quantized::" in str(getattr(module, "inlined_graph", ""))
+    return isinstance(module, BlackBox) and not module.complete

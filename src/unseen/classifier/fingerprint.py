@@ -103,11 +103,13 @@ def structure(network: nn.Module) -> str:
     """Which modules with which settings and code a network is made of, as 16 hexadecimal digits.
 
     Two networks may have weights of the same names and shapes and compute something else, by another stride or
-    activation; what is kept of a network on disk goes by both. The code is that of classes that are no part of torch,
-    where it can be read, without comments.
+    activation; what is kept of a network on disk goes by both. The code is that of scripts, and of classes that are no
+    part of torch, where it can be read, without comments.
     """
     text = f"{type(network).__module__}.{type(network).__qualname__} {network!r}"
-    codes = {code for kind in {type(module) for module in network.modules()} if (code := _code(kind))}
+    kinds = {type(module) for module in network.modules()}
+    scripted = {str(getattr(one, "code", "")) for one in network.modules() if isinstance(one, torch.jit.ScriptModule)}
+    codes = {code for code in (*map(_code, kinds), *scripted) if code}
     text = "\n".join([re.sub(r"0x[0-9a-fA-F]+", "", text), *sorted(codes)])
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
