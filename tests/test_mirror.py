@@ -34,7 +34,6 @@ TESTED_BY = {
     "evaluation/distance/figures": "cli/test_distance.py",
     "evaluation/distance/report": "evaluation/distance/test_measuring.py",
     "evaluation/judging/agreement": "evaluation/judging/test_separation.py",
-    "evaluation/judging/identity": "evaluation/judging/test_ledger.py",
     "evaluation/judging/judgements": "evaluation/judging/test_separation.py",
     "evaluation/judging/packing": "evaluation/judging/test_ledger.py",
     "evaluation/judging/report/figures": "evaluation/judging/report/test_report.py",

@@ -34,11 +34,11 @@ def load(name: str, weights: Path | None) -> Loaded:
         raise UnknownNameError(f"timm has no pretrained weights {name!r}: {hint}") from None
     if weights is None:
         model = _pretrained(timm, name, config)
-        return Loaded(model, _preprocessing(model, f"timm:{name}"), _labels(model))
+        return Loaded(model, _preprocessing(model, f"timm:{name}"), _labels(model), outputs=_said(model))
     model, checkpoint, options = _local(timm, name, config, Checkpoint.read(weights))
     usual = _preprocessing(model, f"timm:{name}")
     preprocessing, notes = adapted(usual, options.get("img_size"), options.get("in_chans"))
-    return Loaded(model, preprocessing, _labels(model), notes=(*checkpoint.notes, *notes))
+    return Loaded(model, preprocessing, _labels(model), notes=(*checkpoint.notes, *notes), outputs=_said(model))
 
 
 def _pretrained(timm: Any, name: str, config: Any) -> nn.Module:
@@ -105,3 +105,8 @@ def _labels(model: Any) -> tuple[str, ...] | None:
     data = require("timm.data", "timm")
     subset = data.infer_imagenet_subset(model)
     return tuple(data.ImageNetInfo(subset).label_descriptions()) if subset else None
+
+
+def _said(model: Any) -> str | None:
+    """What numbers mean: the classes of ImageNet exclude each other, of others it is not known."""
+    return "logits" if int(model.num_classes) == 1000 else None

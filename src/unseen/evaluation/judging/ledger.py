@@ -379,6 +379,7 @@ _IN_WORDS = {
     "outputs": "another meaning of the model's numbers (--outputs)",
     "preprocessing": "another preprocessing of the model",
     "fingerprint": "other weights of the model",
+    "structure": "other layers of the model, or other code",
     "format": "another format",
 }
 
