@@ -28,8 +28,8 @@ def numbers_of(answer: object, count: int, name: str, key: str | int | None = No
         raise ModelError(f"{name} returned {type(numbers).__name__}, not a tensor of logits; {_remedy(numbers)}")
     if numbers.ndim != 2 or len(numbers) != count or not numbers.shape[1]:
         raise ModelError(
-            f"{name} returned shape {tuple(numbers.shape)} for {count} images; "
-            f"a classifier returns logits of shape ({count}, K)"
+            f"{name} returned shape {tuple(numbers.shape)} for {count} images; a classifier returns logits of shape "
+            f"({count}, K): wrap it in a module that does, such as by flatten(1)"
         )
     return numbers
 

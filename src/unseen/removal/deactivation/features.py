@@ -10,6 +10,7 @@ several networks, has its maps where they lie on the photograph. Where the class
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -29,7 +30,10 @@ from unseen.removal.deactivation.masked_model import MaskedModel
 from unseen.removal.deactivation.pointwise import is_in_place
 from unseen.removal.masked import MaskedClassifier
 
-NO_MAP = ("no class activation map", "choose another method, such as 'integrated-gradients'")
+NO_MAP = (
+    "no class activation map",
+    "choose another method, such as 'integrated-gradients', or 'occlusion', which needs no gradients",
+)
 
 
 LITTLE = 0.01
@@ -340,10 +344,23 @@ def watched_passes(
     Raises:
         NotApplicableError: positions cannot be followed through the network.
     """
-    try:
+
+    @contextmanager
+    def in_these_words() -> Iterator[None]:
+        try:
+            yield
+        except NotApplicableError as error:
+            reason = str(error).partition(";")[0].replace("ad cannot follow", "the positions are lost in")
+            raise NotApplicableError(f"{otherwise[0]}: {reason}; {otherwise[1]}") from None
+
+    with in_these_words():
         if isinstance(classifier.model, MaskedModel):
-            return classifier.model.watched(image)
-        return ActivationDeactivation().watched(classifier, image)
-    except NotApplicableError as error:
-        reason = str(error).partition(";")[0].replace("ad cannot follow", "the positions are lost in")
-        raise NotApplicableError(f"{otherwise[0]}: {reason}; {otherwise[1]}") from None
+            passes = classifier.model.watched(image)
+        else:
+            passes = ActivationDeactivation().watched(classifier, image)
+
+    def watched(pixels: Tensor, watch: Watch) -> Tensor:
+        with in_these_words():
+            return passes(pixels, watch)
+
+    return watched
