@@ -279,6 +279,12 @@ REMEDIES = {
         lambda: explain(UNLEARNT, "grad-cam"),
         lambda: explain(UNLEARNT, "occlusion"),
     ),
+    "a removal that asks for gradients": Remedy(
+        "'occlusion' under 'grey'", lambda: explain(UNLEARNT, removal="zip"), lambda: explain(UNLEARNT, removal="grey")
+    ),
+    "rules without gradients": Remedy(
+        "or 'occlusion', which needs", lambda: explain(UNLEARNT, "lrp-epsilon"), lambda: explain(UNLEARNT, "occlusion")
+    ),
     "a head of two layers": Remedy(
         "choose 'grad-cam'",
         lambda: explain(Wrapped(Net(), torch.exp), "cam"),

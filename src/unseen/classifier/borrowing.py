@@ -123,8 +123,8 @@ def _refuse_inference_parameters(network: nn.Module) -> None:
     if any(map(_made_in_inference_mode, network.parameters())):
         raise NotApplicableError(
             f"the weights of {type(network).__name__} were made under torch.inference_mode, so that autograd refuses "
-            "them; pass a copy made outside of it (copy.deepcopy(network)), or choose a method that needs no "
-            "gradients, such as 'occlusion'"
+            "them; pass a copy made outside of it (copy.deepcopy(network)), or choose a method and a removal "
+            "that need no gradients, such as 'occlusion' under 'grey'"
         )
 
 

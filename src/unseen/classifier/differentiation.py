@@ -26,7 +26,7 @@ def differentiable_logits(classifier: Classifier, images: Float[Tensor, "N C *sp
     if not logits.requires_grad:
         raise NotApplicableError(
             f"the logits of {classifier.name} have no gradient (quantised weights, no_grad or detach in its "
-            "code?); choose a method that needs none, such as 'occlusion'"
+            "code?); choose a method and a removal that need none, such as 'occlusion' under 'grey'"
         )
     return logits
 
@@ -48,12 +48,12 @@ def differentiated(
             raise
         raise NotApplicableError(
             f"autograd cannot differentiate {classifier.name} ({first_line(error)}); "
-            "choose a method that needs no gradients, such as 'occlusion'"
+            "choose a method and a removal that need no gradients, such as 'occlusion' under 'grey'"
         ) from error
     if all(gradient is None for gradient in found):
         raise NotApplicableError(
             f"no gradient of {classifier.name} reaches what it is asked about (quantised weights, or another operation "
-            "that passes none?); choose a method that needs none, such as 'occlusion'"
+            "that passes none?); choose a method and a removal that need none, such as 'occlusion' under 'grey'"
         )
     gradients = tuple(
         torch.zeros_like(one) if gradient is None else gradient for one, gradient in zip(inputs, found, strict=True)

@@ -132,7 +132,7 @@ class Propagation(Intercepting):
         place = f" in module {where!r}" if where else ""
         return NotApplicableError(
             f"{self.method} cannot pass {type(self.model).__name__}: {what}{place} {why}; "
-            "choose another method, such as 'integrated-gradients'"
+            "choose another method, such as 'integrated-gradients', or 'occlusion', which needs no gradients"
         )
 
     def met(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
