@@ -132,8 +132,7 @@ def load(name: str, weights: Path | None) -> Loaded:
     del weights
     preprocessing = Preprocessing((24, 32), None, mean=(0, 0, 0), std=(1, 1, 1))
     if name == "colours":
-        return Loaded(Colours(), preprocessing, LABELS)
+        return Loaded(Colours(), preprocessing, LABELS, outputs="logits")
     kinds = {"unique": Unique, "failing": Failing, "sociable": Sociable}
-    return Loaded(
-        kinds.get(name, Sides)(broken=name == "nan"), preprocessing, LABELS[:2] if name == "short" else LABELS
-    )
+    labels = LABELS[:2] if name == "short" else LABELS
+    return Loaded(kinds.get(name, Sides)(broken=name == "nan"), preprocessing, labels, outputs="logits")

@@ -25,7 +25,7 @@ from unseen.removal.fills.constant import ConstantFill
 
 def sides(name: str = "sides") -> Classifier:
     loaded = toys.load(name, None)
-    return Classifier(loaded.model, loaded.preprocessing, loaded.labels, name=f"toy:{name}")
+    return Classifier(loaded.model, loaded.preprocessing, loaded.labels, outputs=loaded.outputs, name=f"toy:{name}")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_the_provenance_names_everything(half: np.ndarray[Any, Any]) -> None:
         "batch_size": 2,
     }
     assert about["search"] == {"seed": 5}
-    assert (about["evaluations"], about["batch"]) == (6, 2)
+    assert (about["evaluations"], about["batch"]) == (7, 2)
     assert 0 < about["model_seconds"] <= about["seconds"]
     assert about["command"] is None
 
@@ -107,7 +107,7 @@ def test_specs_and_objects_are_the_same(monkeypatch: pytest.MonkeyPatch, half: n
     by_hand = explain(half, sides(), method=toys.Toy(stretch=3.0), removal=ConstantFill("grey"))
     assert (by_hand.method, by_hand.removal) == ("toy:stretch=3.0", "grey")
     for explanation in (by_name, by_hand):
-        assert explanation.provenance["evaluations"] == 6
+        assert explanation.provenance["evaluations"] == 7
     assert torch.equal(by_name.saliency, by_hand.saliency)
     assert (by_name.method, by_name.parts, by_name.curve) == (by_hand.method, by_hand.parts, by_hand.curve)
 
