@@ -127,7 +127,6 @@ def holds(asked: Classifier) -> None:
 
 PLAIN = Preprocessing((SIDE, SIDE), None, mean=(0, 0, 0), std=(1, 1, 1))
 SPECTRAL = Net(lambda _, x: torch.fft.ifft2(torch.fft.fft2(x)).real)
-UNLEARNT = Net(lambda net, x: torch.no_grad()(net.layers[2])(x))
 SINGLE = Wrapped(Net(), lambda z: z[:, :1])
 SOFT = torch.full((1, SIDE, SIDE), 0.5)
 
@@ -206,11 +205,6 @@ REMEDIES = {
         lambda: explain(Wrapped(Net(), lambda z: (z, z))),
         lambda: explain(Wrapped(Wrapped(Net(), lambda z: (z, z)), lambda pair: pair[0])),
     ),
-    "an axis too many": Remedy(
-        "such as by flatten(1)",
-        lambda: explain(Wrapped(Net(), lambda z: z[..., None])),
-        lambda: explain(Wrapped(Wrapped(Net(), lambda z: z[..., None]), lambda z: z.flatten(1))),
-    ),
     "half precision": Remedy(
         "try float32",
         lambda: ask(Net(lambda _, x: (x + 1) * 1e5).half()),
@@ -272,18 +266,6 @@ REMEDIES = {
         "such as 'integrated-gradients'",
         lambda: explain(SPECTRAL, "grad-cam"),
         lambda: explain(SPECTRAL, "integrated-gradients"),
-    ),
-    "no map and no gradient": Remedy(
-        "no class activation map: the positions are lost in Net: an operation in module 'layers.2' mixes positions under "
-        "no_grad",
-        lambda: explain(UNLEARNT, "grad-cam"),
-        lambda: explain(UNLEARNT, "occlusion"),
-    ),
-    "a removal that asks for gradients": Remedy(
-        "'occlusion' under 'grey'", lambda: explain(UNLEARNT, removal="zip"), lambda: explain(UNLEARNT, removal="grey")
-    ),
-    "rules without gradients": Remedy(
-        "or 'occlusion', which needs", lambda: explain(UNLEARNT, "lrp-epsilon"), lambda: explain(UNLEARNT, "occlusion")
     ),
     "a head of two layers": Remedy(
         "choose 'grad-cam'",

@@ -20,7 +20,6 @@ from transformers.models.mobilevit.image_processing_pil_mobilevit import MobileV
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from unseen import load_classifier, open_photo
-from unseen.classifier.outputs.catalogue import spec_of
 from unseen.classifier.zoo import weights as zoo_weights
 from unseen.classifier.zoo.source import imagenet_labels
 from unseen.errors import ModelError, UnknownNameError, UnseenError
@@ -275,20 +274,6 @@ def test_transformers_from_a_folder(tmp_path: Path, kind: str) -> None:
     assert classifier.labels == ("ant", "bee", "cat")
 
 
-MEANT = {"multi_label_classification": "sigmoid", "single_label_classification": "logits", "regression": "value"}
-
-
-@pytest.mark.parametrize(("problem", "said"), [*MEANT.items(), (None, None)])
-def test_transformers_say_what_their_numbers_mean(tmp_path: Path, problem: str | None, said: str | None) -> None:
-    small_convnext(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**config, "problem_type": problem}))
-    classifier = load_classifier(f"hf:{tmp_path}", device="cpu")
-    assert spec_of(classifier.outputs) == (said or "logits")
-    assert classifier.is_assumed == (said is None)
-    assert not classifier.notes
-
-
 @pytest.mark.parametrize("resample", [0, 1, 2, 3])
 def test_every_filter_that_pillow_and_we_share_is_kept(tmp_path: Path, resample: int) -> None:
     processor = ViTImageProcessorPil(size={"height": 64, "width": 64}, resample=resample)
@@ -300,7 +285,6 @@ def test_every_filter_that_pillow_and_we_share_is_kept(tmp_path: Path, resample:
 
 @pytest.mark.parametrize("resample", [4, 5, None])
 def test_an_unknown_filter_is_refused(tmp_path: Path, resample: int | None) -> None:
-    import json
 
     small_convnext(tmp_path)
     file = tmp_path / "preprocessor_config.json"
@@ -335,7 +319,6 @@ def test_a_backbone_without_a_trained_head_is_refused(tmp_path: Path) -> None:
 
 
 def test_code_of_a_repository_never_runs(tmp_path: Path) -> None:
-    import json
 
     small_convnext(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())

@@ -45,3 +45,32 @@ def test_a_gradient_that_gets_lost_on_the_way_is_no_gradient_of_zero(method: str
     with pytest.raises(NotApplicableError, match=r"no gradient .* reaches .*'occlusion'"):
         explain(image, model, method=method, removal="zero", batch_size=1)  # its scale is the batch's
     assert bool(explain(image, model, method="occlusion:window=0.5", removal="zero", batch_size=1).saliency.any())
+
+
+class Unlearnt(nn.Sequential):
+    """Its first layer is asked without gradients."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for number, layer in enumerate(self):
+            with torch.set_grad_enabled(number > 0 and torch.is_grad_enabled()):
+                x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("method", "removal", "offered"),
+    [
+        ("saliency", "zero", "'occlusion' under 'grey'"),
+        ("occlusion:window=0.5", "zip", "'occlusion' under 'grey'"),
+        ("lrp-epsilon", "zero", "or 'occlusion', which needs no gradients"),
+        ("grad-cam", "zero", r"no class activation map: .* in Unlearnt: .* or 'occlusion', which needs no gradients"),
+    ],
+)
+def test_where_there_is_no_gradient_what_is_offered_needs_none(method: str, removal: str, offered: str) -> None:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)]
+    model = Classifier(Unlearnt(*layers), Preprocessing((16, 16), None))
+    image = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    with pytest.raises(NotApplicableError, match=offered):
+        explain(image, model, method=method, removal=removal)
+    assert bool(explain(image, model, method="occlusion:window=0.5", removal="grey").saliency.any())

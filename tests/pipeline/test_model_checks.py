@@ -78,7 +78,7 @@ def photo() -> Tensor:
 
 def classifier_of(model: nn.Module, labels: list[str] | None = None, size: int = SIDE) -> Classifier:
     preprocessing = Preprocessing((size, size), None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    return Classifier(model.eval(), preprocessing, labels)
+    return Classifier(model.eval(), preprocessing, labels, outputs="logits")
 
 
 def biased(weights: list[list[float]], bias: list[float]) -> Red:
@@ -118,7 +118,7 @@ def hooking(model: Red, x: Tensor) -> Tensor:
 
 def by_the_batch(model: Red, x: Tensor) -> Tensor:
     del model
-    return x * 0.9 if len(x) > 2 else x
+    return x * 0.9 if len(x) > 3 else x
 
 
 def by_the_thread(model: Red, x: Tensor) -> Tensor:
@@ -171,7 +171,7 @@ PLANTED: list[tuple[Callable[[], nn.Module], str, str, str]] = [
     (lambda: Red(features=lambda _, x: F.dropout(x, 0.5)), "repeatable", "fails", "training=self.training"),
     (lambda: Red(output=lambda _, x: 1000 * x), "decision", "noted", "its probability is 1 in float32"),
     (lambda: Red(means=lambda _, x: x - x.mean(0) / 2), "neighbours", "fails", "another is in the batch"),
-    (lambda: Red(output=by_the_batch), "batch size", "fails", "image 1 of 3 equal ones"),
+    (lambda: Red(output=by_the_batch), "batch size", "fails", "image 1 of 7 equal ones"),
     (lambda: Red(output=by_the_thread), "threads", "fails", "in another thread"),
     (lambda: Red(input=lambda _, x: x.clamp_(max=0.9)), "input kept", "noted", "begin its forward with x = x.clone()"),
     (seeing_grey, "grey picture", "noted", "as the photograph is"),

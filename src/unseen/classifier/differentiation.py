@@ -42,6 +42,7 @@ def differentiated(
         NotApplicableError: autograd cannot go back through the network's code, or comes to none of the inputs.
     """
     try:
+        found: Sequence[Tensor | None]
         found = torch.autograd.grad(value, inputs, retain_graph=retain_graph, allow_unused=True)
     except RuntimeError as error:
         if out_of_memory(error):

@@ -157,7 +157,7 @@ def _digest(path: Path, remedy: str) -> str:
         name = error.filename or path
         raise ModelError(f"{name} cannot be read ({error.strerror}); check the path") from None
     except Exception as error:  # of damaged files whatever the parser stumbles over
-        raise ModelError(f"{path} cannot be read ({reason_of(error)}); {remedy}") from None
+        raise ModelError(f"{path} cannot be read ({first_line(error)}); {remedy}") from None
     if len(digests) == 1:
         return digests[""]
     return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
