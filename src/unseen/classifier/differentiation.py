@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -42,8 +43,7 @@ def differentiated(
         NotApplicableError: autograd cannot go back through the network's code, or comes to none of the inputs.
     """
     try:
-        found: Sequence[Tensor | None]
-        found = torch.autograd.grad(value, inputs, retain_graph=retain_graph, allow_unused=True)
+        reached = torch.autograd.grad(value, inputs, retain_graph=retain_graph, allow_unused=True)
     except RuntimeError as error:
         if out_of_memory(error):
             raise
@@ -51,6 +51,7 @@ def differentiated(
             f"autograd cannot differentiate {classifier.name} ({first_line(error)}); "
             "choose a method and a removal that need no gradients, such as 'occlusion' under 'grey'"
         ) from error
+    found = cast("tuple[Tensor | None, ...]", reached)
     if all(gradient is None for gradient in found):
         raise NotApplicableError(
             f"no gradient of {classifier.name} reaches what it is asked about (quantised weights, or another operation "
