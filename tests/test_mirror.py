@@ -52,6 +52,7 @@ TESTED_BY = {
     "explainers/method": "explainers/test_catalogue.py",
     "explainers/propagation/lrp_pass": "explainers/propagation/test_lrp.py",
     "explanation/findings": "explanation/test_explanation.py",
+    "explanation/roles": "explanation/test_explanation.py",
     "explanation/plotting/columns": "explanation/plotting/test_figures.py",
     "explanation/plotting/contact": "cli/test_summary.py",
     "explanation/plotting/drawn": "explanation/plotting/test_figures.py",

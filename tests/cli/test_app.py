@@ -72,9 +72,12 @@ def test_a_real_photograph_is_explained(tmp_path: Path, photo_path: Path) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
     assert record["target"]["label"] == "espresso"
-    (part,) = record["parts"]
+    part, needed = record["parts"]
     assert part["verified"]
-    assert part["confidence"] >= 0.9 * record["target"]["probability"]
+    assert part["confidence"] >= part["asked"] > 0.85 * record["target"]["probability"]
+    assert needed["instead"]["label"] != "espresso"
+    assert part["by_chance"]["tried"] == 16
+    assert part["robustness"]["contexts"] == 20
     assert 0 < part["fraction"] < 0.6
     explanation = Explanation.load(tmp_path / "coffee")
     assert explanation.curve is not None

@@ -74,6 +74,7 @@ def test_some_failures_are_exit_code_1_and_nothing_but_failures_2(
         (["--metrics", "insertion@gray"], "did you mean 'grey'"),
         (["--metrics", "pointing-game"], "name their file (--annotations)"),
         (["--metrics", "pointing-game", "--annotations", "nowhere.json"], "nowhere.json cannot be read"),
+        (["--target", "nowhere"], "has no class 'nowhere'"),
         (["--limit", "0"], "limit must be at least 1, got 0"),
         (["--workers", "-1"], "workers must be at least 0, got -1"),
         (["--backgrounds-from", "nowhere"], "is no folder"),

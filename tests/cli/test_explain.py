@@ -13,7 +13,7 @@ from PIL import Image
 from unseen import Explanation
 from unseen.cli import main
 
-TOY = ["--model", "toy:sides", "--method", "toy", "--removal", "black"]
+TOY = ["--model", "toy:sides", "--method", "toy", "--removal", "black", "--backgrounds", "0"]
 
 
 def explain(*words: str | Path) -> int:
@@ -32,7 +32,8 @@ def test_json_is_one_object_per_photograph_and_nothing_else(
     assert first["photo"] == str(bright_left)
     assert first["target"] == {"index": 0, "label": "left", "probability": pytest.approx(1)}
     assert (first["method"], first["removal"]) == ("toy", "black")
-    (part,) = first["parts"]
+    part, needed = first["parts"]
+    assert (part["role"], needed["role"]) == ("sufficient", "necessary")
     assert part["confidence_threshold"] == 0.5
     assert part["fraction"] == 0.5
     assert part["confidence"] == pytest.approx(1)
@@ -56,7 +57,7 @@ def test_json_is_one_object_per_photograph_and_nothing_else(
 
 
 def test_options_reach_the_method(tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--confidence", "0.2", "--confidence", "0.9", "--parts", "2", "--contrastive", "--seed", "7"]
+    options = ["--confidence", "0.2", "--confidence", "0.9", "--parts", "2", "--part", "both", "--seed", "7"]
     method = ["--model", "toy:sides", "--method", "toy:stretch=3", "--removal", "white"]
     assert explain(bright_left, *method, *options, "--target", "1", "--out", tmp_path / "out", "--json") == 0
     record = json.loads(capsys.readouterr().out)
@@ -66,7 +67,7 @@ def test_options_reach_the_method(tmp_path: Path, bright_left: Path, capsys: pyt
         (0.9, 0),
         (0.9, 1),
     ]
-    assert {part["role"] for part in record["parts"]} == {"contrastive"}
+    assert {part["role"] for part in record["parts"]} == {"both"}
     explanation = Explanation.load(tmp_path / "out" / "half")
     assert float(explanation.saliency.max()) == 3
     assert explanation.provenance["search"] == {"seed": 7}
@@ -209,6 +210,11 @@ def test_bad_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str], nam
         ({"--confidence": "high"}, "high"),
         ({"--seed": "-1"}, "seed must be"),
         ({"--parts": "0"}, "parts must be at least 1, got 0"),
+        ({"--part": "needed"}, "needed"),
+        ({"--chance": "-1"}, "chance must be at least 0, got -1"),
+        ({"--robust": "1"}, "robust must be in (0, 1), got 1.0; it is the share"),
+        ({"--contexts": "nowhere"}, "neither 'colours' nor 'textures' nor a folder; give a folder of photographs"),
+        ({"--backgrounds": "-1"}, "backgrounds must be at least 0, got -1"),
         ({"--batch-size": "0"}, "batch_size must be at least 1, got 0"),
         ({"--device": "abacus"}, "device 'abacus' cannot be used"),
         ({"--labels": "nowhere.txt"}, "labels nowhere.txt cannot be read"),

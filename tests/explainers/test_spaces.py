@@ -60,7 +60,9 @@ def test_the_part_that_counts_is_found_or_the_method_refused(name: str, kind: st
 @pytest.mark.parametrize("kind", ["signal", "volume"])
 def test_a_small_part_is_found_that_suffices(kind: str) -> None:
     space = SPACES[kind]
-    found = explain(bright(space), looking(space), method="causal", removal="black", confidence=(0.9,))
+    found = explain(
+        bright(space), looking(space), method="causal", removal="black", confidence=(0.9,), part="sufficient"
+    )
     (part,) = found.parts
     counting = part_of(space)
     assert part.verified

@@ -57,7 +57,7 @@ def test_no_more_is_done_than_was_announced(spec: str, removal: str) -> None:
 
     one.progress = listen
     try:
-        method(one, 1, confidence=(0.2, 0.9), parts=2, contrastive=True)
+        method(one, 1, confidence=(0.2, 0.9), parts=2, part=("sufficient", "necessary", "both"))
     except NotApplicableError:
         assert removal == "ad"
         assert spec.partition(":")[0] in BLENDING

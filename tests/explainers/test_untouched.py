@@ -45,7 +45,7 @@ def test_a_small_network_is_left_as_found(name: str) -> None:
     assert masked.evaluations > 0
 
 
-@pytest.mark.parametrize("passes", [0, 2])
+@pytest.mark.parametrize("passes", [0, 1])
 @pytest.mark.parametrize("name", list(METHODS))
 def test_also_if_it_raises(name: str, passes: int) -> None:
     model = fragile()

@@ -10,6 +10,7 @@ import torch
 from helpers.synthetic import make_explanation, make_part
 from unseen import Curve
 from unseen.errors import ParameterError
+from unseen.explanation.evidence import ByChance
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_fraction_is_the_share_of_visible_pixels() -> None:
 
 
 def test_the_record_tells_everything_but_the_arrays() -> None:
-    record = make_explanation().to_dict()
+    record = make_explanation(parts=(make_part(by_chance=ByChance.of(0, 16)),)).to_dict()
     assert record["target"] == {"index": 3, "label": "espresso", "probability": 0.95}
     assert record["parts"] == [
         {
@@ -94,6 +95,10 @@ def test_the_record_tells_everything_but_the_arrays() -> None:
             "confidence_threshold": 0.5,
             "confidence": 0.61,
             "verified": True,
+            "asked": None,
+            "instead": None,
+            "by_chance": {"share": 0.0, "low": 0.0, "high": pytest.approx(0.206, abs=1e-3), "tried": 16},
+            "robustness": None,
             "minimal_block": None,
             "first_passing": None,
             "stable": None,

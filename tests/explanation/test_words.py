@@ -23,8 +23,8 @@ def test_what_is_missing_or_in_doubt_is_said() -> None:
     assert many[1].count("NOT verified") == 3
     assert many[1].endswith("; 2 more parts")
     assert many[2].endswith("2 notes: one")
-    needed = str(make_explanation(parts=(make_part(role="contrastive"),)))
-    assert "9.4 % of the pixels suffice and are needed" in needed
+    needed = str(make_explanation(parts=(make_part(role="both"),)))
+    assert "9.4 % of the pixels suffice and are necessary" in needed
 
 
 def test_no_name_breaks_a_line() -> None:

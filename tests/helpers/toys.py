@@ -17,6 +17,7 @@ from unseen.classifier.zoo import Loaded
 from unseen.errors import NotApplicableError
 from unseen.explainers import Method
 from unseen.explanation import Findings
+from unseen.explanation.roles import Asked
 from unseen.registry import Entry
 from unseen.removal import MaskedClassifier
 
@@ -43,8 +44,10 @@ class Toy(Method):
         confidence: Sequence[float] = (0.5,),
         seed: int = 0,
         parts: int = 1,
-        contrastive: bool = False,
+        part: Sequence[Asked] = ("sufficient",),
+        chance: int = 16,
     ) -> Findings:
+        del chance
         height, width = masked.shape
         half = torch.zeros(height, width, dtype=torch.bool)
         half[:, : width // 2] = True
@@ -53,8 +56,8 @@ class Toy(Method):
             Path(os.environ["TOY_IS_WAITING"]).touch()
             time.sleep(60)
         said = masked(torch.stack([half, ~half, half | True])).softmax(1)[:, target].tolist()
-        role = "contrastive" if contrastive else "sufficient"
-        found = [Part(half, role, gamma, said[0], True, rank=rank) for gamma in confidence for rank in range(parts)]
+        ranks = range(parts)
+        found = [Part(half, role, g, said[0], True, rank=rank) for role in part for g in confidence for rank in ranks]
         curve = Curve((0.0, 0.5, 1.0), (said[1], said[0], said[2]), (said[2], said[1], said[1]))
         return Findings(self.stretch * half.float(), tuple(found), curve, ("only a toy",), {"seed": seed})
 

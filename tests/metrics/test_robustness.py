@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from unseen import Classifier, Preprocessing
-from unseen.metrics.robustness import OtherPhotographs, SolidColours, plant, robustness
+from unseen.explainers.robust.contexts import SolidColours
+from unseen.explainers.robust.planting import plant
+from unseen.metrics.robustness import robustness
 
 SIZE = Preprocessing((16, 16), None, mean=(0, 0, 0), std=(1, 1, 1))
 
@@ -54,37 +54,9 @@ def test_a_part_that_decides_alone_is_fully_robust_and_an_empty_one_is_not(corne
     assert hits[1] == 20 or hits[1] == 0  # a solid colour is a draw, which argmax gives to class 0
 
 
-def test_pixels_of_the_part_and_only_they_come_from_the_photograph() -> None:
-    image, part = torch.rand(3, 16, 16), random_parts(1)[0]
-    planted = plant(image, part, torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1))
-    assert torch.equal(planted[:, part], image[:, part])
-    assert torch.equal(planted[:, ~part], torch.tensor([0.1, 0.2, 0.3])[:, None].expand(3, int((~part).sum())))
-
-
-def test_colours_are_the_same_for_everybody_and_fill_the_cube() -> None:
-    first = torch.stack(list(islice(SolidColours(0).of("a", 1), 500)))
-    assert torch.equal(first[:7], torch.stack(list(islice(SolidColours(0).of("b", 2), 7))))
-    assert not torch.equal(first[:7], torch.stack(list(islice(SolidColours(1).of("a", 1), 7))))
-    assert 0 <= first.min() < 0.01
-    assert 0.99 < first.max() <= 1
-    assert torch.allclose(first.mean((0, 2, 3)), torch.full((3,), 0.5), atol=0.05)
-
-
-def test_other_photographs_are_of_other_classes_in_an_order_of_their_own(corner: Classifier, tmp_path: Path) -> None:
-    paths = []
-    for number in range(12):
-        image = Image.new("RGB", (16, 16), (40, 40, 40))
-        image.putpixel((0, 0), (255, 255, 255) if number % 3 else (0, 0, 0))
-        image.putpixel((5, 5), (number, 0, 0))
-        image.save(tmp_path / f"{number}.png")
-        paths.append(tmp_path / f"{number}.png")
-    (tmp_path / "broken.png").write_bytes(b"nothing")
-    contexts = OtherPhotographs(corner, [*paths, tmp_path / "broken.png"], seed=0)
-    found = list(contexts.of("a", 1))
-    assert len(found) == 8
-    assert all(int(corner.logits(image[None]).argmax()) == 0 for image in found)
-    expected = {round(float(corner.prepare(path)[0, 5, 5]) * 255) for i, path in enumerate(paths) if i % 3}
-    assert {round(float(image[0, 5, 5]) * 255) for image in found} == expected
-    again, other = list(contexts.of("a", 1)), list(contexts.of("b", 1))
-    assert all(torch.equal(x, y) for x, y in zip(found, again, strict=True))
-    assert not all(torch.equal(x, y) for x, y in zip(found, other, strict=True))
+def test_in_the_place_of_a_necessary_part_contexts_take_the_class_away(corner: Classifier) -> None:
+    image = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
+    parts, colours = random_parts(2), list(islice(SolidColours(3).of("x", 0), 9))
+    gone, used = robustness(corner, image, parts, colours, 0, necessary=True)
+    kept, _ = robustness(corner, image, ~parts, colours, 0)
+    assert (gone + kept).tolist() == [used, used]

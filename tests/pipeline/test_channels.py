@@ -64,7 +64,8 @@ def test_methods_of_every_family_name_the_planted_pixels(name: str, method: str)
 def test_parts_lie_on_the_signal(name: str, removal: str) -> None:
     planted = PLANTED[name]
     image, place = scene(planted)
-    (part,) = explain(image, trained(name), method="occlusion", removal=removal, target="signal").parts
+    found = explain(image, trained(name), method="occlusion", removal=removal, target="signal", part="sufficient")
+    (part,) = found.parts
     assert float(part.mask[planted.disc(place, 8) > 0].sum()) > 0.5 * float(part.mask.sum()) > 0
 
 

@@ -64,7 +64,8 @@ def test_a_cell_that_fails_keeps_its_reason_and_the_others_go_on(half: np.ndarra
 
 def test_a_cell_is_what_explain_finds_alone(half: np.ndarray[Any, Any]) -> None:
     cell = toy(half, seed=5, target="left", batch_size=2).cells[2]
-    alone = explain(half, sides(), method=toys.Toy(), removal="grey", seed=5, target="left", batch_size=2)
+    asked: dict[str, Any] = {"part": ("sufficient",), "backgrounds": 0, "batch_size": 2}
+    alone = explain(half, sides(), method=toys.Toy(), removal="grey", seed=5, target="left", **asked)
     assert cell.explanation is not None
     assert cell.explanation.parts == alone.parts
     assert cell.explanation.notes == alone.notes

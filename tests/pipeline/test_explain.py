@@ -37,7 +37,9 @@ def half() -> np.ndarray[Any, Any]:
 
 
 def toy(photo: Any, **options: Any) -> Explanation:
-    return explain(photo, **{"classifier": sides(), "method": toys.Toy(), "removal": "black", **options})
+    return explain(
+        photo, **{"classifier": sides(), "method": toys.Toy(), "removal": "black", "backgrounds": 0, **options}
+    )
 
 
 def test_the_target_is_the_top_class_of_the_full_photograph(half: np.ndarray[Any, Any]) -> None:
@@ -91,7 +93,11 @@ def test_the_provenance_names_everything(half: np.ndarray[Any, Any]) -> None:
         "confidence": [0.1, 0.2],
         "seed": 5,
         "parts": 1,
-        "contrastive": False,
+        "part": ["sufficient", "necessary"],
+        "chance": 16,
+        "robust": None,
+        "contexts": None,
+        "backgrounds": 0,
         "batch_size": 2,
     }
     assert about["search"] == {"seed": 5}
@@ -103,8 +109,8 @@ def test_the_provenance_names_everything(half: np.ndarray[Any, Any]) -> None:
 def test_specs_and_objects_are_the_same(monkeypatch: pytest.MonkeyPatch, half: np.ndarray[Any, Any]) -> None:
     monkeypatch.setitem(METHODS.entries, "toy", toys.METHOD)
     monkeypatch.setitem(MODELS.entries, "toy", toys.MODELS)
-    by_name = explain(half, "toy:sides", method="toy:stretch=3", removal="grey")
-    by_hand = explain(half, sides(), method=toys.Toy(stretch=3.0), removal=ConstantFill("grey"))
+    by_name = explain(half, "toy:sides", method="toy:stretch=3", removal="grey", backgrounds=0)
+    by_hand = explain(half, sides(), method=toys.Toy(stretch=3.0), removal=ConstantFill("grey"), backgrounds=0)
     assert (by_hand.method, by_hand.removal) == ("toy:stretch=3.0", "grey")
     for explanation in (by_name, by_hand):
         assert explanation.provenance["evaluations"] == 7
@@ -238,6 +244,8 @@ def test_progress_hears_of_every_evaluation(half: np.ndarray[Any, Any]) -> None:
         ({"seed": -1}, "seed must be .*, got -1"),
         ({"parts": 0}, "parts must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"part": ()}, "no role of a part was given"),
+        ({"chance": -1}, "chance must be at least 0, got -1"),
         ({"target": 3}, "target 3 is outside 0 … 2"),
         ({"method": "causal:iterations=none"}, "'none' is not an integer"),
     ],
@@ -298,7 +306,8 @@ NUMBERS: list[dict[str, Any]] = [
     {"seed": torch.tensor(3)},
     {"parts": np.int64(1)},
     {"batch_size": np.int64(4)},
-    {"contrastive": np.bool_(True)},
+    {"part": "necessary"},
+    {"chance": np.int64(3)},
     {"removal": ConstantFill("black"), "method": toys.Toy(stretch=2)},
 ]
 
@@ -332,7 +341,9 @@ def test_numbers_of_numpy_and_torch_are_numbers(given: dict[str, Any], half: np.
         ({"seed": 0.5}, "seed must be one whole number"),
         ({"parts": 1.0}, "parts must be one whole number, not 1.0; give 1"),
         ({"batch_size": "8"}, "batch_size must be one whole number, not '8'"),
-        ({"contrastive": 1}, "contrastive must be True or False"),
+        ({"part": 1}, "part must be text, not 1"),
+        ({"part": "needed"}, "part must be 'sufficient', 'necessary' or 'both', got 'needed'"),
+        ({"chance": 0.5}, "chance must be one whole number"),
         ({"method": toys.Toy}, r"method Toy is a class; give an object of it, as in Toy\(\)"),
         ({"method": 3}, "method must be an object or one of the names of 'unseen list methods', not a int"),
         ({"method": toys.Toy(stretch="much")}, "stretch must be one number, not 'much'"),  # type: ignore[arg-type]

@@ -55,6 +55,11 @@ def explained(request: pytest.FixtureRequest, tmp_path: Path) -> Explanation:
 def test_the_part_lies_where_the_truth_is(explained: Explanation) -> None:
     truth = part_of(tuple(explained.saliency.shape))
     assert explained.parts[0].verified
+    for part in explained.parts:
+        assert part.by_chance is not None
+        assert part.by_chance.tried == 16
+        assert part.robustness is not None
+        assert part.robustness.contexts == 20
     assert float((explained.parts[0].mask & truth).sum() / truth.sum()) > 0.6
     assert float((explained.parts[0].mask & ~truth).float().mean()) < 0.1
 
@@ -69,7 +74,8 @@ def test_it_is_saved_with_pictures_and_read_back(explained: Explanation, tmp_pat
     if explained.saliency.ndim == 3:
         parts, saliency = (nibabel.load(written[name]) for name in ("parts_nifti", "saliency_nifti"))
         assert np.array_equal(parts.affine, AFFINE)
-        assert np.array_equal(np.asarray(parts.dataobj), explained.parts[0].mask.numpy())
+        masks = np.stack([part.mask.numpy() for part in explained.parts], -1)
+        assert np.array_equal(np.asarray(parts.dataobj), masks.squeeze(-1) if len(explained.parts) == 1 else masks)
         assert np.array_equal(np.asarray(saliency.dataobj), explained.saliency.numpy())
     else:
         assert explained.coordinates.axes[0].title == "time (s)"

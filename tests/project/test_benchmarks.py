@@ -38,7 +38,14 @@ RUNS = {
         r"constant-area|prototype",
     ),
 }
-LONG = ("speed.method_cost", "studies.iassa_levers", "studies.visible_fraction", "tables.aggregation")
+LONG = (
+    "speed.method_cost",
+    "studies.iassa_levers",
+    "studies.rise_and_chance",
+    "studies.robust_rankings",
+    "studies.visible_fraction",
+    "tables.aggregation",
+)
 """Too long for a trial: they are imported, and say what they take."""
 
 

@@ -101,13 +101,13 @@ def test_what_are_no_numbers_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("value", [True, np.bool_(True), np.array([True]), torch.tensor(True)], ids=repr)
 def test_a_truth_value_of_any_kind_is_a_bool(value: object) -> None:
-    assert boolean("contrastive", value) is True
+    assert boolean("controls", value) is True
 
 
 @pytest.mark.parametrize("value", [1, 0, "true", None, np.array([True, False])], ids=repr)
 def test_what_is_no_truth_value_is_refused(value: object) -> None:
-    with pytest.raises(ParameterError, match="contrastive must be True or False, not"):
-        boolean("contrastive", value)
+    with pytest.raises(ParameterError, match="controls must be True or False, not"):
+        boolean("controls", value)
 
 
 def test_text_and_paths() -> None:

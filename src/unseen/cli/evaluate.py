@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from unseen.cli.messages import complain, note, print_json, say
 from unseen.cli.options import FROM_THE_SOURCE, Flag, Limit, Listed, ModelOptions, numbers
 from unseen.errors import OutputError, ParameterError, UnseenError
+from unseen.explanation.roles import Asked
 from unseen.system.options import Count, check
 from unseen.system.process import tune_allocator, wait_passively
 from unseen.system.progress import progress_bar
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 HELP = """Judge explanations of many photographs, under every removal.
 
 By default parts that suffice are searched for every photograph, method, removal
-and γ, and judged: their size, their confidence, and how often the unmodified
-network still names their class when they are planted on solid colours and on
-photographs of other classes. Other --metrics judge the map instead, beside
+and γ, and judged: their size, their confidence, how often chance does as well,
+and how often the unmodified network still names their class when they are
+planted on solid colours and on photographs of other classes. Other --metrics judge the map instead, beside
 controls that know nothing of the model; a metric that cannot tell the methods
 from them says so. OUT receives results.sqlite (query it), report.md, tables.csv
 and pictures. Stop it whenever you like: the same command goes on where it was,
@@ -38,6 +39,8 @@ there. Tests of parts compare the other removals with ad, or else the first.
   unseen evaluate photos/ --metrics size,robustness-colours --backgrounds 25
   unseen evaluate photos/ --methods grad-cam,occlusion --removals grey,ad \\
     --metrics insertion,deletion:steps=28,average-drop@blur
+  unseen evaluate chests/ --model onnx:chest.onnx --outputs sigmoid \\
+    --target nodule --part necessary
   unseen evaluate coco/ --metrics pointing-game --annotations instances.json
   unseen evaluate photos/ --backend onnxruntime --out results
 """
@@ -54,7 +57,9 @@ def evaluate(
     described: ModelOptions = FROM_THE_SOURCE,
     methods: Listed = None,
     removals: Listed = None,
+    target: str | None = None,
     confidence: Listed = None,
+    part: Asked = "sufficient",
     metrics: Listed = None,
     controls: bool = True,
     annotations: Path | None = None,
@@ -82,8 +87,13 @@ def evaluate(
         Names from "unseen list methods", separated by commas; by default causal.
     removals
         Names from "unseen list removals", separated by commas; by default ad,min,max,zero,mean.
+    target
+        Label or index of what is explained of every photograph; of findings also "no LABEL", and several that must all
+        hold, as "mass + nodule". By default each photograph's top class.
     confidence
         Thresholds γ, separated by commas; by default 0,0.1,0.3,0.5,0.7,0.9.
+    part
+        What is asked of the parts: that they suffice, that the decision needs them (necessary), or both.
     metrics
         Names from "unseen list metrics", separated by commas; by default the five that judge parts, size to
         robustness-photos. One that judges maps hides by the removal that the map was made with, or by one that it
@@ -136,6 +146,8 @@ def evaluate(
     plan = Plan(
         photos=chosen(found, limit, seed),
         model=model,
+        target=target,
+        part=part,
         contexts=tuple(find_photos([backgrounds_from]) if backgrounds_from else found),
         controls=controls,
         annotations=annotations,

@@ -15,6 +15,7 @@ from unseen.cli.mixing import mixed
 from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions
 from unseen.cli.summary import Explained, write
 from unseen.errors import UnseenError
+from unseen.explanation.roles import Asked
 from unseen.system.process import wait_passively
 from unseen.system.progress import ProgressListener, progress_bar
 
@@ -34,6 +35,8 @@ photographs OUT receives index.csv, a row for each, and contact-sheet.png.
   unseen explain cat.jpg dog.jpg holiday/ --out results
   unseen explain cat.jpg --target "tiger cat"
   unseen explain cat.jpg --confidence 0.5 --confidence 0.9
+  unseen explain cat.jpg --part both --parts 2
+  unseen explain cat.jpg --robust 0.9 --contexts textures
   unseen explain cat.jpg --removal ad:pooled --json
 
 Signals and volumes are explained by models that take them: CSV, WAV, NumPy,
@@ -64,6 +67,10 @@ on stderr."""
 
 Repeatable = Annotated[list[float] | None, Parameter(negative="", metavar="FLOAT", show_default=lambda _: "0.5")]
 
+Roles = Annotated[
+    list[Asked] | None, Parameter(negative="", show_choices=True, show_default=lambda _: "sufficient necessary")
+]
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -75,7 +82,11 @@ class Wanted:
     confidence: tuple[float, ...]
     seed: int
     parts: int
-    contrastive: bool
+    part: tuple[Asked, ...]
+    chance: int
+    robustness: float | None
+    contexts: str | None
+    backgrounds: int
     batch_size: int | None
 
 
@@ -94,7 +105,11 @@ def explain(
     confidence: Repeatable = None,
     seed: int = 0,
     parts: int = 1,
-    contrastive: Flag = False,
+    part: Roles = None,
+    chance: int = 16,
+    robust: float | None = None,
+    contexts: str | None = None,
+    backgrounds: int = 20,
     batch_size: int | None = None,
     device: str = "auto",
     out: Path = Path("explanations"),
@@ -125,13 +140,24 @@ def explain(
         Repeatable. Label or index of the class to explain; of findings also "no LABEL" for absence, and several, which
         must all hold. By default the model's top class.
     confidence
-        Repeatable. A part must keep the class on top with this share of its full probability, from 0 to 1.
+        Repeatable. The share γ, from 0 to 1, of the rise from what the model says of nothing to what it says of the
+        whole photograph, that a part must keep when it alone is visible, or take away when it is hidden.
     seed
         Random seed.
     parts
         How many disjoint parts to look for.
-    contrastive
-        Ask also that hiding the part changes the class.
+    part
+        Repeatable: sufficient (what keeps the decision when it alone is visible), necessary (what changes the
+        decision when it is hidden), both (a part that does both).
+    chance
+        How many sets of the same size and shape, at other places, each part is compared with.
+    robust
+        Also find the smallest part that keeps the decision when it is planted on at least this share of other
+        backgrounds, such as 0.9, proved on backgrounds that the search never saw.
+    contexts
+        Those backgrounds: colours, textures, or a folder of photographs; by default colours and textures.
+    backgrounds
+        On how many of them every other part is judged.
     batch_size
         Masks per pass; chosen from the device by default.
     device
@@ -144,15 +170,29 @@ def explain(
     wait_passively()
     from unseen.explainers.catalogue import METHODS
     from unseen.inputs.volumes import as_volumes
-    from unseen.pipeline.explain import Request
+    from unseen.pipeline.explain import EXPLAINED, Request
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable
     from unseen.system.names import distinct_names
 
     method = mixed(method, of, goal, balance)
     asked = target[0] if target and len(target) == 1 else tuple(target or ()) or None
-    request = Wanted(method, removal, asked, tuple(confidence or (0.5,)), seed, parts, contrastive, batch_size)
-    Request(request.confidence, seed, parts, contrastive, batch_size)
+    roles = tuple(dict.fromkeys(part or EXPLAINED))
+    request = Wanted(
+        method,
+        removal,
+        asked,
+        tuple(confidence or (0.5,)),
+        seed,
+        parts,
+        roles,
+        chance,
+        robust,
+        contexts,
+        backgrounds,
+        batch_size,
+    )
+    Request(request.confidence, seed, parts, roles, chance, robust, contexts, backgrounds, batch_size)
     METHODS.create(method)
     REMOVALS.create(removal)
     check_writable(out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unseen.classifier.outputs.readings import percent, told
 from unseen.explanation.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
+from unseen.explanation.wording import sentences, title
 from unseen.system.names import lines_of
 from unseen.system.table import aligned
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from unseen.explanation import Explanation, Part
     from unseen.pipeline.comparison import Comparison
 
-_HEADER = f"{'class':24} {'probability':>11}  {'part':13} {'γ':>5} {'pixels':>8} {'confidence':>10}  {'verified':>8}"
+_HEADER = (
+    f"{'class':24} {'probability':>11}  {'part':13} {'γ':>5} {'pixels':>8} {'confidence':>10}  {'verified':>8}"
+    f" {'by chance':>9} {'backgrounds':>11}"
+)
 
 
 def as_object(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -> dict[str, Any]:
@@ -46,12 +50,12 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
     about = explanation.provenance
     subject = f"{_cut(explanation.label, 24):24} {explanation.told:>11}"
     rows = [subject + _part_cells(part) for part in explanation.parts] or [f"{subject}  no part was found"]
-    known, told = (
-        facts_of(explanation),
-        about.get("classifier", {}).get("notes", ()),
-    )  # of the model, when it was loaded
+    known = facts_of(explanation)
+    told = about.get("classifier", {}).get("notes", ())  # of the model, when it was loaded
+    said = ((part, sentences(part, explanation.label, explanation.unit)) for part in explanation.parts)
     return lines_of([
         f"{photo}  ({about['evaluations']:,} evaluations, {about['seconds']:.1f} s)",
+        *(f"  {title(part)}: {' '.join(lines)}" for part, lines in said),
         f"  {_HEADER}",
         *(f"  {row}" for row in rows),
         *([f"  map: {', '.join(known)}"] if known else []),
@@ -107,11 +111,17 @@ def _mixture_lines(explanation: Explanation) -> list[str]:
 
 def _part_cells(part: Part) -> str:
     kind = f"{part.role} {part.rank + 1}" if part.rank else part.role
-    verdict = "yes" if part.verified else "NO"
+    verdict, chance, holds, none = "yes" if part.verified else "NO", part.by_chance, part.robustness, "–"
+    gamma = none if part.asked is None else f"{part.confidence_threshold:g}"
     return (
-        f"  {kind:13} {part.confidence_threshold:>5g} {percent(part.fraction):>8} {percent(part.confidence):>10}"
-        f"  {verdict:>8}"
+        f"  {kind:13} {gamma:>5} {percent(part.fraction):>8} {percent(part.confidence):>10}"
+        f"  {verdict:>8} {_counted(chance.passing, chance.tried) if chance else none:>9}"
+        f" {_counted(holds.holding, holds.contexts) if holds else none:>11}"
     )
+
+
+def _counted(some: int, tried: int) -> str:
+    return f"{some} of {tried}"
 
 
 def _cut(text: str, length: int) -> str:

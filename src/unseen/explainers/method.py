@@ -11,8 +11,12 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from unseen.classifier.scores import Score
 from unseen.explanation import Findings
+from unseen.explanation.roles import Asked
 from unseen.inputs.space import ANY
 from unseen.removal import MaskedClassifier
+
+CHANCES = 16
+"""Sets of the same size and shape that a part is compared with, by default."""
 
 
 @runtime_checkable
@@ -46,7 +50,8 @@ class Method(Protocol):
         confidence: Sequence[float] = (0.5,),
         seed: int = 0,
         parts: int = 1,
-        contrastive: bool = False,
+        part: Sequence[Asked] = ("sufficient",),
+        chance: int = CHANCES,
     ) -> Findings:
         """Explain why the model says class ``target`` of the photograph that ``masked`` shows it.
 
@@ -55,6 +60,7 @@ class Method(Protocol):
             target: class index.
             confidence: thresholds γ in [0, 1]; a part is wanted for each.
             seed: random seed.
-            parts: how many disjoint parts are wanted per γ, at least 1.
-            contrastive: whether hiding a part must also change the class.
+            parts: how many disjoint parts are wanted per role and γ, at least 1.
+            part: the roles of the wanted parts; see :class:`unseen.Part`.
+            chance: how many sets of the same size and shape each part is compared with, at least 0.
         """

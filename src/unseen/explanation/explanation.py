@@ -15,7 +15,8 @@ from torch import Tensor
 from unseen.classifier.outputs.readings import told
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.explanation import original
-from unseen.explanation.findings import Curve, Part, check_share, form_of, same
+from unseen.explanation.evidence import ByChance, Robustness
+from unseen.explanation.findings import Curve, Part, Said, check_share, form_of, same
 from unseen.explanation.original import OnPhoto
 from unseen.explanation.plotting.original import LONGEST, Canvas, photograph_of, png_of
 from unseen.explanation.regions import Region
@@ -41,7 +42,7 @@ class Explanation:
     Attributes:
         image: the photograph as the model saw it, float32 in [0, 1], shape ``(C, *space)``.
         saliency: signed, unscaled, float32, shape ``space``; larger means more responsible.
-        parts: visible parts, in the order in which they were asked for.
+        parts: sets of pixels and what each does, in the order in which they were asked for.
         target: class index.
         label: the target's name.
         probability: of the target on the full photograph; of a regression its value.
@@ -307,6 +308,10 @@ def _part(mask: Tensor, about: PartRecord) -> Part:
         confidence_threshold=about["confidence_threshold"],
         confidence=about["confidence"],
         verified=about["verified"],
+        asked=about["asked"],
+        instead=Said(**about["instead"]) if about["instead"] else None,
+        by_chance=ByChance(**about["by_chance"]) if about["by_chance"] else None,
+        robustness=Robustness(**about["robustness"]) if about["robustness"] else None,
         minimal_block=about["minimal_block"],
         first_passing=about["first_passing"],
         stable=about["stable"],

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from unseen.errors import ParameterError
+from unseen.explanation.evidence import ByChance, Robustness
+from unseen.explanation.roles import Role
 from unseen.inputs.space import ANY
 
-Role = Literal["sufficient", "contrastive"]
-"""What a part does: it suffices, or it suffices and is needed."""
+
+@dataclass(frozen=True)
+class Said:
+    """What a model says.
+
+    Attributes:
+        label: name of the target that is decided for.
+        probability: its reading.
+    """
+
+    label: str
+    probability: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Part:
-    """A set of pixels that was shown to the model alone, and what the model said.
+    """A set of pixels, what it does, and what the model said.
 
     Attributes:
-        mask: the visible pixels, bool, shape ``space``.
-        role: ``sufficient`` — visible alone, the target stays on top with the asked confidence; ``contrastive`` —
-            that, and hiding it from the photograph changes the class.
-        confidence_threshold: the asked γ: confidence at least γ times the confidence on the full photograph.
-        confidence: probability of the target with only this part visible, evaluated alone (batch of one).
-        verified: evaluated afresh when the search was over, it passed alone and in a batch with other visible sets;
-            where the model takes one set at a time (batch size 1), alone only.
+        mask: the pixels, bool, shape ``space``.
+        role: ``sufficient`` — with only the part visible the decision holds, and the share γ of the rise is kept, from
+            what the model says of the target when nothing is visible to what it says of the whole photograph;
+            ``necessary`` — with the part hidden the decision does not hold, and the share γ of the rise is gone;
+            ``both`` — sufficient, and hiding the part changes the decision; ``robust`` — planted on other backgrounds,
+            the part keeps the decision on most of them.
+        confidence_threshold: the asked γ.
+        confidence: probability of the target with only this part visible, evaluated alone (batch of one); of a
+            necessary part, with the part hidden. Of a robust part under the removal, which it was not searched with.
+        verified: evaluated afresh when the search was over, it passed alone and in a batch with other sets; where the
+            model takes one set at a time (batch size 1), alone only. Of a robust part: the bound reaches ρ.
+        asked: the probability that γ stands for: at least this much with the part visible, or at most this much with
+            it hidden; ``None`` for a robust part.
+        instead: what the model says with the part hidden, of a part that is necessary; ``None`` of others.
+        by_chance: how many other sets of its size and shape do as well; ``None`` where none was tried.
+        robustness: on how many backgrounds it does what it says; ``None`` where none was tried.
         minimal_block: side in pixels of the square blocks with respect to which the part is proved minimal (taking
             any one block away from it breaks it), or ``None`` when that was not proved.
         first_passing: fraction of pixels of the shortest prefix of the ranking that was seen to pass.
@@ -47,6 +68,10 @@ class Part:
     confidence_threshold: float
     confidence: float
     verified: bool
+    asked: float | None = None
+    instead: Said | None = None
+    by_chance: ByChance | None = None
+    robustness: Robustness | None = None
     minimal_block: int | None = None
     first_passing: float | None = None
     stable: float | None = None
@@ -70,11 +95,16 @@ class Part:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the mask, and the share of pixels that it shows, ready for JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "mask"}
-        return {**values, "fraction": self.fraction}
+        told = ("instead", "by_chance", "robustness")
+        return {
+            **values,
+            **{name: asdict(values[name]) if values[name] else None for name in told},
+            "fraction": self.fraction,
+        }
 
     @property
     def fraction(self) -> float:
-        """Share of the photograph's pixels that the part shows."""
+        """Share of the photograph's pixels that the part takes."""
         return float(self.mask.float().mean())
 
 

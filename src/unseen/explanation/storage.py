@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from unseen.errors import OutputError
-from unseen.explanation.findings import Role
+from unseen.explanation.roles import Role
 from unseen.system.files import alone_in, content_digest, scratch, unwritable
 from unseen.system.schema import MalformedError, read_json
 
@@ -56,6 +56,32 @@ class TargetRecord(TypedDict):
     unit: NotRequired[str | None]
 
 
+class SaidRecord(TypedDict):
+    """What a model says."""
+
+    label: str
+    probability: float
+
+
+class ChanceRecord(TypedDict):
+    """How many other sets do as well as a part."""
+
+    share: float
+    low: float
+    high: float
+    tried: int
+
+
+class RobustnessRecord(TypedDict):
+    """On how many backgrounds a part does what it says."""
+
+    share: float
+    bound: float
+    contexts: int
+    kind: str
+    asked: float | None
+
+
 class PartRecord(TypedDict):
     """A part without its mask."""
 
@@ -63,6 +89,10 @@ class PartRecord(TypedDict):
     confidence_threshold: float
     confidence: float
     verified: bool
+    asked: float | None
+    instead: SaidRecord | None
+    by_chance: ChanceRecord | None
+    robustness: RobustnessRecord | None
     minimal_block: int | None
     first_passing: float | None
     stable: float | None

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from unseen.classifier.outputs.readings import percent, told
-from unseen.explanation.findings import Role
 from unseen.explanation.plotting.drawn import Drawn
+from unseen.explanation.roles import Role
 
-_DO: dict[Role, str] = {"sufficient": "suffice", "contrastive": "suffice and are needed"}
+_DO: dict[Role, str] = {
+    "sufficient": "suffice",
+    "necessary": "are necessary",
+    "both": "suffice and are necessary",
+    "robust": "hold on other backgrounds",
+}
 
 _SAID = 3
 """Parts of which the size is said."""

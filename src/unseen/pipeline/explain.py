@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,18 +19,26 @@ from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.method import Method
+from unseen.explainers.method import CHANCES, Method
 from unseen.explainers.sufficient.search import map_of
 from unseen.explanation import Explanation
+from unseen.explanation.roles import Asked
 from unseen.inputs.photo import PhotoSource
 from unseen.inputs.space import check_axes
 from unseen.inputs.streams import Seed
+from unseen.pipeline.backgrounds import Backgrounds, check_contexts
 from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
 from unseen.removal import REMOVALS, Removal
 from unseen.removal.masked import BatchSize
-from unseen.system.arguments import Integer, Reals
+from unseen.system.arguments import Integer, Real, Reals
 from unseen.system.options import Count, Meaning, Options, Share
 from unseen.system.progress import Listening, ProgressListener, listening
+
+EXPLAINED: tuple[Asked, ...] = ("sufficient", "necessary")
+"""The roles of the parts of which a person is told by default."""
+
+BACKGROUNDS = 20
+"""Backgrounds on which parts are judged for a person by default."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +50,39 @@ class Request(Options):
     """
 
     confidence: Annotated[
-        tuple[float, ...], Share("the threshold γ of each part, a share of the full photograph's probability")
+        tuple[float, ...],
+        Share("the threshold γ of each part, a share of the rise from what the model says of nothing"),
     ] = (0.5,)
     seed: Seed = 0
-    parts: Annotated[int, Count("how many disjoint parts are wanted per γ")] = 1
-    contrastive: Annotated[bool, Meaning("whether hiding a part must also change the class")] = False
+    parts: Annotated[int, Count("how many disjoint parts are wanted per role and γ")] = 1
+    part: Annotated[tuple[Asked, ...], Meaning("the roles of the wanted parts, at least one")] = ("sufficient",)
+    chance: Annotated[
+        int, Count("how many sets of the same size and shape each part is compared with; 0 compares with none", 0)
+    ] = CHANCES
+    robust: Annotated[
+        float | None,
+        Share("the share ρ of other backgrounds on which a further part must keep the decision", ends="()"),
+    ] = None
+    contexts: Annotated[
+        str | None, Meaning("the backgrounds: 'colours', 'textures', or a folder of photographs; by default both words")
+    ] = None
+    backgrounds: Annotated[int, Count("on how many backgrounds each part is judged; 0 judges none", 0)] = 0
     batch_size: BatchSize | None = None
 
     @classmethod
     def of(cls, **given: Any) -> Request:
-        """The request of numbers as a user has them, NumPy's or torch's, and of a single γ; arguments as above."""
+        """The request of numbers as a user has them, NumPy's or torch's, a single γ and role; arguments as above."""
+        if isinstance(given.get("part"), str):
+            given["part"] = (given["part"],)
         return cls(**given)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.confidence:
             raise ParameterError("no confidence was given; ask for at least one, e.g. 0.5")
+        if not self.part:
+            raise ParameterError("no role of a part was given; ask for at least one, e.g. part='necessary'")
+        check_contexts(self.contexts)
 
 
 @own_precision()
@@ -71,7 +96,11 @@ def explain(
     confidence: Reals = (0.5,),
     seed: Integer = 0,
     parts: Integer = 1,
-    contrastive: bool = False,
+    part: str | Iterable[str] = EXPLAINED,
+    chance: Integer = CHANCES,
+    robustness: Real | None = None,
+    contexts: str | PathLike[str] | None = None,
+    backgrounds: Integer = BACKGROUNDS,
     batch_size: Integer | None = None,
     progress: Listening = None,
 ) -> Explanation:
@@ -84,11 +113,20 @@ def explain(
         removal: how parts are hidden from the model, as an object or a spec such as ``"ad:pooled"``.
         target: class index or label; of findings also their absence ("no pneumonia") or several at once, as a list or
             "a + b"; by default the model's top class on the full photograph.
-        confidence: thresholds γ in [0, 1], one or several: a part suffices if the target stays on top with at least γ
-            times its probability on the full photograph. One part is searched for each γ, from one shared search.
+        confidence: thresholds γ in [0, 1], one or several: a part suffices if the decision holds and the share γ of the
+            rise is kept, from what the model says of the target when nothing is visible to what it says of the whole
+            photograph; it is necessary if without it the decision does not hold and γ of the rise is gone. One part of
+            each role is searched for each γ.
         seed: random seed.
         parts: how many disjoint parts to look for, at least 1.
-        contrastive: ask also that hiding the part changes the class.
+        part: the roles of the parts, one or several of ``"sufficient"``, ``"necessary"`` and ``"both"`` at once.
+        chance: how many other sets of the same size and shape each part is compared with; 0 compares with none.
+        robustness: ask also for the smallest part found that keeps the decision, by the unmodified model, when its
+            pixels are planted on at least this share ρ of other backgrounds, in (0, 1); ρ is proved on backgrounds that
+            the search never saw, by a one-sided 95 % bound.
+        contexts: those backgrounds: ``"colours"``, ``"textures"``, a folder of photographs, or by default colours and
+            textures by turns. Backgrounds that are of the target themselves are left out.
+        backgrounds: on how many of them every other part is judged; 0 judges none.
         batch_size: masks per pass; chosen from the device by default. Results do not depend on it beyond
             floating-point rounding.
         progress: ``True`` draws a bar, in a terminal or a notebook; a function is told of every batch: (stage,
@@ -106,7 +144,17 @@ def explain(
         >>> explanation.label, explanation.parts[0].verified
         ('red', True)
     """
-    request = Request.of(confidence=confidence, seed=seed, parts=parts, contrastive=contrastive, batch_size=batch_size)
+    request = Request.of(
+        confidence=confidence,
+        seed=seed,
+        parts=parts,
+        part=part,
+        chance=chance,
+        robust=robustness,
+        contexts=None if contexts is None else fspath(contexts),
+        backgrounds=backgrounds,
+        batch_size=batch_size,
+    )
     search, hide = METHODS.resolve(method), REMOVALS.resolve(removal)
     model = classifier_of(classifier)
     check_applicable(model, search, hide)
@@ -132,14 +180,27 @@ def explain_decision(
     model, image = decision.classifier, decision.image
     check_applicable(model, method, removal)
     masked = removal.bind(model, image, batch_size=request.batch_size, progress=progress)
+    backgrounds = Backgrounds(
+        masked,
+        decision.target,
+        decision.photo_record["sha256"],
+        request.contexts,
+        request.backgrounds,
+        request.robust,
+        request.chance,
+        request.seed,
+    )
+    backgrounds.check()
     findings = method(
         masked,
         decision.target,
         confidence=request.confidence,
         seed=request.seed,
         parts=request.parts,
-        contrastive=request.contrastive,
+        part=request.part,
+        chance=request.chance,
     )
+    found, told = backgrounds.judged(findings)
     asked = {"target": decision.asked, **asdict(request)}
     method_spec = METHODS.spec_of(method)
     return Explanation(
@@ -151,9 +212,9 @@ def explain_decision(
         unit=model.outputs.unit,
         method=method_spec,
         removal=removal.name,
-        parts=tuple(findings.parts),
+        parts=found,
         curve=findings.curve,
-        notes=(*decision.notes, *findings.notes, *masked.notes),
+        notes=(*decision.notes, *findings.notes, *told, *masked.notes),
         provenance={
             "versions": versions(),
             "photo": decision.photo_record,

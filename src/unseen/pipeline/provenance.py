@@ -74,8 +74,13 @@ def command(photo: PhotoSource, model: Classifier, method: str, removal: str, re
     for gamma in request["confidence"]:
         words += ["--confidence", str(float(gamma))]
     words += ["--seed", str(request["seed"]), "--parts", str(request["parts"])]
-    if request["contrastive"]:
-        words.append("--contrastive")
+    for role in request["part"]:
+        words += ["--part", role]
+    words += ["--chance", str(request["chance"]), "--backgrounds", str(request["backgrounds"])]
+    if request["robust"] is not None:
+        words += ["--robust", str(request["robust"])]
+    if request["contexts"] is not None:
+        words += ["--contexts", request["contexts"]]
     if request["batch_size"] is not None:
         words += ["--batch-size", str(request["batch_size"])]
     return command_line(words)

@@ -239,7 +239,8 @@ def _as(name: str, value: object, kind: Any) -> object:
     if kind in _PLAIN:
         made = _PLAIN[kind](name, value)
         return value if type(made) is type(value) and made == value else made
-    if origin is tuple and members[0] in _PLAIN and (members[-1] is Ellipsis or len(set(members)) == 1):
+    words = bool(members) and typing.get_origin(members[0]) is typing.Literal
+    if origin is tuple and (words or members[0] in _PLAIN) and (members[-1] is Ellipsis or len(set(members)) == 1):
         single = members[-1] is Ellipsis
         several = _several(name, value, "value") if single or not isinstance(value, Iterable) else tuple(value)
         made = tuple(typing.cast(Any, _as(name, one, members[0])) for one in several)

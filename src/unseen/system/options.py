@@ -136,9 +136,9 @@ def check(name: str, value: object, kind: Any) -> None:
     if value is None and NoneType in members:
         return
     said, choices = meaning(kind), choices_of(kind)
-    if choices and value not in choices:
-        raise ParameterError(f"{name} must be {_either(choices)}, got {value!r}")
     for one in value if isinstance(value, tuple) else (value,):
+        if choices and one not in choices:
+            raise ParameterError(f"{name} must be {_either(choices)}, got {one!r}")
         if said and not said.holds(one):
             finite = " and finite" if one in (math.inf, -math.inf) and said.range != "finite" else ""
             raise ParameterError(f"{name} must be {said.range}{finite}, got {one}; it is {said.meaning}")
@@ -152,8 +152,8 @@ def meaning(kind: Any) -> Meaning | None:
 
 
 def choices_of(kind: Any) -> tuple[object, ...]:
-    """The words of which an option is one; none where it is something else."""
-    literals = [member for member in _members(kind) if member is not NoneType]
+    """The words of which an option is one, or several are; none where it is something else."""
+    literals = [_element(member) for member in _members(kind) if member is not NoneType]
     return typing.get_args(literals[0]) if len(literals) == 1 and typing.get_origin(literals[0]) is Literal else ()
 
 
@@ -171,6 +171,12 @@ def _members(kind: Any) -> list[Any]:
     if typing.get_origin(kind) is Annotated:
         return _members(typing.get_args(kind)[0])
     return [one for member in typing.get_args(kind) for one in _members(member)] if _is_union(kind) else [kind]
+
+
+def _element(kind: Any) -> Any:
+    """What a tuple of any length holds; any other type itself."""
+    held = typing.get_args(kind)
+    return held[0] if typing.get_origin(kind) is tuple and held[-1:] == (Ellipsis,) else kind
 
 
 def _is_union(kind: Any) -> bool:

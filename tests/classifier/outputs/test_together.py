@@ -63,7 +63,9 @@ def test_the_map_and_the_part_are_of_both() -> None:
     both = (PHOTO[0] + PHOTO[1]) > 0
     assert bool((found.saliency[both] > 0).all())
     assert not bool(found.saliency[~both].any())
-    (part,) = found.parts
+    part, needed = found.parts
+    assert needed.instead is not None
+    assert needed.instead.label in ("no red", "no green")
     assert bool((part.mask & (PHOTO[0] > 0)).any())
     assert bool((part.mask & (PHOTO[1] > 0)).any())
 

@@ -11,6 +11,7 @@ import pytest
 from helpers import toys
 from unseen import Classifier, Preprocessing
 from unseen.classifier.zoo import MODELS
+from unseen.errors import OutputError, ParameterError
 from unseen.evaluation.judging.engine import run
 from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.judging.plan import Plan
@@ -25,8 +26,12 @@ def plan(bright_sides: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch) -> Pla
 
 
 def classifier() -> Classifier:
+    return replaced(name="toy:sides")
+
+
+def replaced(**said: Any) -> Classifier:
     preprocessing = Preprocessing((24, 32), None, mean=(0, 0, 0), std=(1, 1, 1))
-    return Classifier(toys.Sides(), preprocessing, toys.LABELS, name="toy:sides")
+    return Classifier(toys.Sides(), preprocessing, **{"labels": toys.LABELS, **said})
 
 
 def of(plan: Plan, model: Classifier) -> Plan:
@@ -43,6 +48,25 @@ def test_it_is_judged_as_its_name_is(plan: Plan, tmp_path: Path) -> None:
     named, given = run(plan, tmp_path / "a"), run(of(plan, classifier()), tmp_path / "b", note=pytest.fail)
     assert values(given) == values(named)
     assert run(of(plan, classifier()), tmp_path / "a") == named, "it is the same evaluation"
+
+
+@pytest.mark.parametrize(("target", "index"), [("right", 1), ("2", 2), ("no right", 4), ("no right + no neither", 6)])
+def test_findings_are_judged_for_the_target_that_is_asked_for(
+    plan: Plan, target: str, index: int, tmp_path: Path
+) -> None:
+    findings = replace(of(plan, classifier()), model=replaced(outputs="sigmoid"), target=target)
+    asked = replace(findings, metrics=("size", "robustness-photos"), contexts=plan.photos, backgrounds=2)
+    rows = run(asked, tmp_path)
+    assert {row.target for row in rows} == {index}
+    with pytest.raises(OutputError, match=r"another target \(--target\)"):
+        run(replace(asked, target="left"), tmp_path)
+
+
+def test_several_targets_take_labels(plan: Plan, tmp_path: Path) -> None:
+    asked = replace(of(plan, classifier()), target="0 + 1")
+    with pytest.raises(ParameterError, match=r"give the model's \(--labels\)"):
+        run(replace(asked, model=replaced(labels=None, outputs="sigmoid")), tmp_path)
+    assert {row.target for row in run(replace(asked, model=replaced(outputs="sigmoid")), tmp_path)} == {6}
 
 
 def test_what_must_be_known_of_it_is_told(plan: Plan, tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_a_plan_takes_text_for_paths_one_for_several_and_numbers_of_numpy() -> N
         seed=np.int64(3),  # type: ignore[arg-type]
         backgrounds=np.int32(2),  # type: ignore[arg-type]
     )
-    plain = Plan(PHOTOS, "efficientnet-lite0", ("occlusion",), ("grey",), (0.25, 0.5), ("size",), seed=3, backgrounds=2)
+    plain = Plan(
+        PHOTOS, "efficientnet-lite0", ("occlusion",), ("grey",), (0.25, 0.5), metrics=("size",), seed=3, backgrounds=2
+    )
     assert plan == replace(plain, contexts=PHOTOS[:1])
     assert json.loads(json.dumps(plan.to_dict())) == json.loads(json.dumps(plan.to_dict()))
     for bad, said in (

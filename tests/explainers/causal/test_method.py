@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.cells import Cells, Rule, Wavering, cells_of, conjunction, disjunction, graded, majority, masked
+from helpers.cells import Cells, Rule, Wavering, cell, cells_of, conjunction, disjunction, graded, majority, masked
 from unseen import Classifier
 from unseen.errors import ParameterError
 from unseen.explainers.causal.method import Causal
+from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings, Part
 from unseen.removal import REMOVALS, MaskedClassifier
 
@@ -92,8 +93,10 @@ def test_thresholds_share_a_search_and_a_lower_one_needs_no_more() -> None:
     middle, low, high = (part.fraction for part in findings.parts)
     assert low < middle <= high
     full = findings.record["full_probability"]
+    nothing = findings.record["nothing_probability"]
     for part in findings.parts:
-        assert part.confidence >= part.confidence_threshold * full
+        assert part.asked == pytest.approx(nothing + part.confidence_threshold * (full - nothing))
+        assert part.confidence >= part.asked
     one_by_one = [masked(rule) for _ in range(3)]
     for model, gamma in zip(one_by_one, (0.9, 0.0, 0.97), strict=True):
         SEARCH(model, 0, confidence=(gamma,))
@@ -126,7 +129,7 @@ def test_only_the_verification_evaluates_a_set_again() -> None:
     network.seen.clear()  # what binding checks is counted nowhere
     SEARCH(model, 0)
     assert len(network.seen) == model.evaluations
-    searched = network.seen[:-9]  # what follows is the part alone and in a batch of eight
+    searched = network.seen[:-18]  # what follows is the part alone, and in a batch with sixteen others
     assert len(searched) == len(set(searched))
 
 
@@ -174,84 +177,34 @@ def test_without_blocks_the_part_is_the_shortest_prefix_that_passes() -> None:
     minimal = only(find(rule))
     assert whole.verified
     assert whole.minimal_block is None
-    assert whole.fraction == whole.first_passing == minimal.first_passing
+    assert whole.fraction == whole.stable
+    assert whole.first_passing == minimal.first_passing
     assert whole.fraction >= minimal.fraction
 
 
-def test_a_part_that_shows_nothing_is_pointed_out() -> None:
-    findings = find(lambda visible: visible[:, 0] | True, target=0)
-    assert only(findings).fraction == 0
-    assert any("everything hidden" in note for note in findings.notes)
+def test_several_roles_are_found_at_once_from_maps_of_their_own() -> None:
+    model = masked(disjunction(1, 14))
+    findings = SEARCH(model, 0, part=("sufficient", "necessary"))
+    assert [(part.role, len(cells_of(part.mask))) for part in findings.parts] == [("sufficient", 1), ("necessary", 2)]
+    assert sum(findings.record["evaluations"].values()) == model.evaluations
+    assert torch.equal(findings.saliency, find(disjunction(1, 14)).saliency)
 
 
-def test_a_contrastive_part_holds_every_way_to_the_class() -> None:
-    findings = find(disjunction(1, 14), contrastive=True)
-    part = only(findings)
-    assert part.role == "contrastive"
-    assert part.verified
-    assert cells_of(part.mask) == {1, 14}
-    assert cells_of(only(find(conjunction(1, 14), contrastive=True)).mask) == {1, 14}
-
-
-def test_contrastive_parts_of_several_thresholds() -> None:
-    findings = find(graded(0, 5, 6, 9), confidence=(0.6, 0.97), contrastive=True)
-    low, high = findings.parts
-    assert [part.confidence_threshold for part in (low, high)] == [0.6, 0.97]
-    for part in (low, high):
-        assert part.role == "contrastive"
-        assert part.verified
-        assert part.confidence >= part.confidence_threshold * findings.record["full_probability"]
-        assert cells_of(part.mask) == {0, 5, 6, 9}  # any one that stays visible keeps the class
-
-
-def test_contrastive_parts_grow_with_the_threshold() -> None:
-    def rule(visible: Tensor) -> Tensor:
-        return 2.0 * visible[:, 0] + 2.0 * (visible[:, 0] & visible[:, 15]) - 1
-
-    low, high = find(rule, confidence=(0.5, 0.99), contrastive=True).parts
-    assert cells_of(low.mask) == {0}
-    assert cells_of(high.mask) == {0, 15}
-    assert low.verified
-    assert high.verified
-
-
-def test_no_contrastive_part_where_hiding_all_keeps_the_class() -> None:
-    findings = find(lambda visible: visible[:, 0] | True, contrastive=True)
-    assert findings.parts == ()
-    assert any("take it off when hidden" in note for note in findings.notes)
-
-
-def test_a_part_that_fails_alone_is_grown_back() -> None:
-    """Cell 0 suffices in a batch; alone the model needs cell 1 as well."""
-
-    class Moody(Cells):
-        def forward(self, x: Tensor) -> Tensor:
-            self.rule = conjunction(0, 5) if len(x) == 1 else conjunction(0)
-            return super().forward(x)
-
-    moody = Moody(conjunction(0))
-    part = only(SEARCH(masked(moody.rule, model=moody), 0))
-    assert part.verified
-    assert cells_of(part.mask) >= {0, 5}
-    assert part.minimal_block is None
-
-
-def test_a_part_that_never_passes_twice_is_reported() -> None:
-    class Moody(Cells):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x) if len(x) > 1 else -3 * torch.ones(1, 1) * torch.tensor([[1.0, 0.0]])
-
-    moody = Moody(conjunction(0))
-    findings = SEARCH(masked(moody.rule, model=moody), 0)
-    assert not only(findings).verified
-    assert any("not verified" in note and "last and largest" in note for note in findings.notes)
+def test_responsibility_for_necessity_is_the_degree_by_chockler_and_halpern() -> None:
+    """Of a conjunction each member alone makes the difference, 1; of a disjunction of two only both do, 1/2."""
+    for rule, degree in ((conjunction(0, 15), 1.0), (disjunction(0, 15), 0.5)):
+        found = Causal(iterations=1, min_box=0.5, role="necessary").attribute(Evaluator(masked(rule), 0), 0, None)
+        corners = {float(found.saliency[cell(index)].max()) for index in (0, 15)}
+        assert corners == {degree}
+        assert not found.saliency[cell(3)].any()
 
 
 def test_first_passing_and_stable_describe_the_ranking() -> None:
     part = only(find(graded(0, 5, 6)))
     assert part.first_passing is not None
     assert part.stable is not None
-    assert part.fraction <= part.first_passing <= part.stable <= 1
+    assert part.first_passing <= part.stable <= 1
+    assert part.fraction <= part.stable
 
 
 def test_the_curve_has_both_ends() -> None:
@@ -311,6 +264,6 @@ def test_a_real_photograph_is_explained(classifier: Classifier, photo: Tensor) -
             without[top : top + side, left : left + side] = False
             if not torch.equal(without, part.mask):
                 logits = model(without[None])[0]
-                reached = float(logits.softmax(0)[target]) >= 0.5 * findings.record["full_probability"]
+                reached = float(logits.softmax(0)[target]) >= (part.asked or 1)
                 assert not (int(logits.argmax()) == target and reached)
     assert model.evaluations < 700

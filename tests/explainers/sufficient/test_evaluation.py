@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from helpers.cells import SIZE, Cells, Wavering, cell, conjunction, disjunction, graded, masked, show
+from helpers.cells import SIZE, cell, graded, masked
 from helpers.processor import generator
-from unseen.explainers.sufficient.evaluation import Evaluator, SufficiencyCriterion, chunks
+from unseen.explainers.sufficient.evaluation import Evaluator, chunks
 
 pytestmark = pytest.mark.numerics
 
@@ -39,6 +39,22 @@ def test_no_set_is_evaluated_twice() -> None:
     assert model.evaluations == 31
 
 
+def test_nothing_and_everything_are_evaluated_once() -> None:
+    model = masked(graded(0, 5))
+    evaluate = Evaluator(model, 0)
+    for _ in range(2):
+        assert float(evaluate.nothing.probability) < 0.5 < float(evaluate.full.probability)
+        assert (bool(evaluate.nothing.top), bool(evaluate.full.top)) == (False, True)
+    assert model.evaluations == 2
+
+
+def test_what_the_model_says_is_its_decision_and_how_sure_it_is() -> None:
+    evaluate = Evaluator(masked(graded(0)), 0)
+    assert evaluate.label == "yes"
+    assert evaluate.said(cell(1)).label == "no"
+    assert evaluate.said(cell(1)).probability == pytest.approx(0.6225, abs=1e-4)
+
+
 def test_more_sets_than_one_chunk() -> None:
     model = masked(graded(0, 5))
     masks = random_masks(1100)
@@ -51,7 +67,6 @@ def test_more_sets_than_one_chunk() -> None:
 def test_no_sets_no_verdicts() -> None:
     model = masked(graded(0))
     assert len(Evaluator(model, 0)([]).top) == 0
-    assert len(SufficiencyCriterion(Evaluator(model, 0), 0.0)([]).passes) == 0
     assert model.evaluations == 0
 
 
@@ -61,101 +76,6 @@ def test_fresh_verdicts_are_evaluated_again() -> None:
     evaluate([cell(0)])
     evaluate.fresh(cell(0)[None])
     assert model.evaluations == 2
-
-
-def test_a_sufficient_set_needs_the_top_and_the_floor() -> None:
-    evaluate = Evaluator(masked(graded(0, 1)), 0)
-    one, two = evaluate([show(0), show(0, 1)]).probability.tolist()
-    for floor, expected in ((0.0, [False, True, True]), ((one + two) / 2, [False, False, True]), (0.99, [False] * 3)):
-        assert SufficiencyCriterion(evaluate, floor)([show(), show(0), show(0, 1)]).passes.tolist() == expected
-
-
-def test_a_contrastive_set_also_changes_the_class_when_hidden() -> None:
-    model = masked(disjunction(0, 5))
-    trial = SufficiencyCriterion(Evaluator(model, 0), 0.0, contrastive=True)([show(0), show(5), show(0, 5), show(1)])
-    assert trial.passes.tolist() == [False, False, True, False]
-    assert model.evaluations == 4 + 3  # the hidden side only of what passes when visible
-
-
-def test_verification_is_of_the_set_alone_and_in_a_batch() -> None:
-    class MoodyInBatches(Cells):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x) * (1 if (len(x) == 1) == self.passes_alone else -1)
-
-    for passes_alone in (True, False):
-        moody = MoodyInBatches(conjunction(0))
-        moody.passes_alone = passes_alone
-        criterion = SufficiencyCriterion(Evaluator(masked(moody.rule, model=moody), 0), 0.0)
-        assert not bool(criterion.verify(cell(0)).passes)
-    calm = SufficiencyCriterion(Evaluator(masked(conjunction(0)), 0), 0.0)
-    assert bool(calm.verify(cell(0)).passes)
-    assert not bool(calm.verify(cell(1)).passes)
-
-
-@pytest.mark.parametrize("contrastive", [False, True])
-def test_verification_is_in_the_company_of_other_sets(contrastive: bool) -> None:
-    """The network leaks: each image is judged with the mean of its batch."""
-
-    class Leaking(Cells):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward((x + 2 * x.mean(dim=0)) / 3)
-
-    for model, passes in ((Leaking, False), (Cells, True)):
-        network = model(conjunction(0))
-        criterion = SufficiencyCriterion(Evaluator(masked(network.rule, model=network), 0), 0.0, contrastive)
-        assert bool(criterion([cell(0)]).passes)
-        assert bool(criterion.verify(cell(0)).passes) == passes
-
-
-@pytest.mark.parametrize(("batch_size", "batches"), [(1, [1, 1]), (2, [1, 1, 2]), (3, [1, 1, 3]), (64, [1, 1, 8])])
-def test_verification_keeps_to_the_batch_size(batch_size: int, batches: list[int]) -> None:
-    class Counting(Cells):
-        def forward(self, x: Tensor) -> Tensor:
-            sizes.append(len(x))
-            return super().forward(x)
-
-    sizes: list[int] = []
-    network = Counting(disjunction(0, 5))
-    model = masked(network.rule, model=network, batch_size=batch_size)
-    sizes.clear()  # of the check when it is bound
-    assert bool(SufficiencyCriterion(Evaluator(model, 0), 0.0, contrastive=True).verify(show(0, 5)).passes)
-    assert sizes == batches
-    assert not bool(SufficiencyCriterion(Evaluator(model, 0), 0.0, contrastive=True).verify(show(0)).passes)
-    assert not bool(SufficiencyCriterion(Evaluator(model, 0), 0.0).verify(show(1)).passes)
-
-
-def test_verification_of_a_contrastive_set_looks_at_both_sides() -> None:
-    criterion = SufficiencyCriterion(Evaluator(masked(disjunction(0, 5)), 0), 0.0, contrastive=True)
-    assert bool(criterion.verify(show(0, 5)).passes)
-    assert not bool(criterion.verify(show(0)).passes)
-
-
-@pytest.mark.parametrize("moody_alone", [True, False])
-def test_the_hidden_side_is_verified_alone_and_in_a_batch(moody_alone: bool) -> None:
-    class Moody(Cells):
-        def forward(self, x: Tensor) -> Tensor:
-            self.rule = disjunction(0, 5) if (len(x) == 1) == moody_alone else conjunction(0)
-            return super().forward(x)
-
-    moody = Moody(conjunction(0))
-    evaluate = Evaluator(masked(moody.rule, model=moody), 0)
-    assert bool(SufficiencyCriterion(evaluate, 0.0).verify(cell(0)).passes)
-    assert not bool(SufficiencyCriterion(evaluate, 0.0, contrastive=True).verify(cell(0)).passes)
-
-
-@pytest.mark.parametrize("contrastive", [False, True])
-def test_rounding_that_depends_on_the_batch_is_no_reason_to_fail(contrastive: bool) -> None:
-    """What says exactly what the photograph says reaches a floor of all of it, in whatever batch either is evaluated."""
-    rule = graded(0, 5)
-    for batch_size in range(1, 9):
-        model = masked(rule, model=Wavering(rule), batch_size=batch_size)
-        for full in (1, 2, 3, 4):
-            floor = float(model(torch.ones(full, SIZE, SIZE)).softmax(1)[0, 0])
-            criterion = SufficiencyCriterion(Evaluator(model, 0), floor, contrastive)
-            assert bool(criterion([*random_masks(full), show(0, 5)]).passes[-1])
-            assert bool(criterion.verify(show(0, 5)).passes)
-            assert not bool(criterion([show(0)]).passes)
-            assert not bool(criterion.verify(show(0)).passes)
 
 
 @given(st.lists(st.integers()), st.integers(1, 5))

@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from helpers.cells import SIZE, cell, disjunction, graded, masked
-from unseen.explainers.sufficient.evaluation import Evaluator, SetVerdicts, SufficiencyCriterion
+from unseen.explainers.sufficient.criterion import Criterion, SetVerdicts
+from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.extraction import boundary, curve, rank, shortest_prefix
 
 maps = st.lists(st.integers(0, 3), min_size=12, max_size=12).map(
@@ -107,11 +108,13 @@ def test_a_prefix_that_fails_is_never_returned(table: list[bool], steps: int) ->
     if prefix is None:
         assert not any(table[size] for size in sizes)
         return
-    assert table[prefix.size]
-    assert prefix.size in seen
-    assert int(prefix.visible.sum()) == prefix.size
-    assert torch.equal(prefix.visible, ranking.prefix(prefix.size))
-    assert prefix.size == min(size for size in seen if table[size])
+    assert table[prefix.first]
+    assert prefix.first in seen
+    taken = int(prefix.visible.sum())
+    assert taken == (prefix.first if prefix.stable is None else prefix.stable)
+    assert table[taken]
+    assert torch.equal(prefix.visible, ranking.prefix(taken))
+    assert prefix.first == min(size for size in seen if table[size])
     failing = [size for size in seen if not table[size]]
     longer = [size for size in seen if size > max(failing, default=-1)]
     assert prefix.stable == (min(longer) if longer else None)
@@ -123,10 +126,26 @@ def test_a_monotone_prefix_is_found_exactly(threshold: int) -> None:
     table = [size >= threshold for size in range(2001)]
     prefix = shortest_prefix(by_size(table, []), ranking, ranking.grid(12), tolerance=1)
     assert prefix is not None
-    assert prefix.size == prefix.stable == threshold
+    assert prefix.first == prefix.stable == threshold
     coarse = shortest_prefix(by_size(table, []), ranking, ranking.grid(12))
     assert coarse is not None
-    assert threshold <= coarse.size <= max(threshold * 1.02, threshold + 1)
+    assert threshold <= coarse.first <= max(threshold * 1.02, threshold + 1)
+
+
+def test_where_a_longer_prefix_fails_the_stable_one_is_taken_and_refined() -> None:
+    ranking = rank(torch.zeros(40, 50))
+    table = [200 <= size < 300 or size >= 1234 for size in range(2001)]
+    prefix = shortest_prefix(by_size(table, []), ranking, ranking.grid(24), tolerance=1)
+    assert prefix is not None
+    assert (prefix.first, prefix.stable, int(prefix.visible.sum())) == (200, 1234, 1234)
+
+
+def test_where_the_longest_prefix_fails_there_is_no_stable_one() -> None:
+    ranking = rank(torch.zeros(40, 50))
+    prefix = shortest_prefix(by_size([100 <= size < 2000 for size in range(2001)], []), ranking, ranking.grid(24))
+    assert prefix is not None
+    assert prefix.stable is None
+    assert int(prefix.visible.sum()) == prefix.first <= 101
 
 
 def test_the_curve_inserts_and_deletes_along_the_ranking() -> None:
@@ -143,7 +162,7 @@ def test_the_curve_inserts_and_deletes_along_the_ranking() -> None:
 def test_any_saliency_map_serves() -> None:
     evaluate = Evaluator(masked(disjunction(9)), 0)
     ranking = rank(-torch.arange(SIZE * SIZE, dtype=torch.float32).reshape(SIZE, SIZE))
-    prefix = shortest_prefix(SufficiencyCriterion(evaluate, 0.0), ranking, ranking.grid(24), tolerance=1)
+    prefix = shortest_prefix(Criterion(evaluate, 0.0), ranking, ranking.grid(24), tolerance=1)
     assert prefix is not None
     # rows from the top; cell 9 lies in rows 16–23, columns 8–15: half of it is visible after 20 rows
-    assert prefix.size == 20 * SIZE + 9
+    assert prefix.first == prefix.stable == 20 * SIZE + 9

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unseen.explainers.sufficient.evaluation import SetVerdicts
+from unseen.explainers.sufficient.criterion import SetVerdicts
 from unseen.explainers.sufficient.minimisation import minimise
 
 ALL = frozenset(range(9))

@@ -14,8 +14,14 @@ from PIL import Image
 from helpers.synthetic import make_explanation, make_part
 from unseen import Explanation
 from unseen.classifier.outputs.readings import percent
+from unseen.explanation.evidence import ByChance, Robustness
+from unseen.explanation.findings import Said
 from unseen.explanation.plotting import figures
+from unseen.explanation.roles import Role
 from unseen.system.pictures import DOTS_PER_INCH, png
+
+CUP = Said("cup", 0.4)
+BACKGROUNDS = Robustness.of(19, 20, "solid colours")
 
 
 def texts(figure: Figure) -> str:
@@ -29,7 +35,7 @@ def picture(figure: Figure) -> np.ndarray:
 
 
 def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
-    said = texts(figures.panel(make_explanation(parts=(make_part(minimal_block=8),))))
+    said = texts(figures.panel(make_explanation(parts=(make_part(minimal_block=8, asked=0.475),))))
     for phrase in (
         "espresso: 95.0 % on the full photograph",
         "toy",
@@ -40,9 +46,10 @@ def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
         "seed 0",
         "Note: a note",
         "24 × 20 pixels",
-        "Part that suffices, γ = 0.5",
+        "What suffices",
+        "Shown nothing but this part, the model still says espresso.",
         "9.4 % of the pixels alone → espresso 61.0 %",
-        "on top with at least 47.5 %",
+        "asked: at least 47.5 % (γ = 0.5)",
         "verified alone and in a batch",
         "minimal: no block of the 8-pixel grid can be left out",
         "area under insertion 0.688, deletion 0.288",
@@ -53,10 +60,32 @@ def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
-        ({"parts": ()}, "found no part that suffices for espresso"),
+        ({"parts": ()}, "causal found no part of espresso; the notes say why"),
         ({"parts": (make_part(verified=False),)}, "NOT verified: fails alone, in a batch or both"),
-        ({"parts": (make_part(role="contrastive"),)}, "hiding it takes espresso off the top"),
-        ({"parts": (make_part(rank=1),)}, "Part no. 2 that suffices"),
+        ({"parts": (make_part(role="necessary", instead=CUP),)}, "Without this part the model says cup instead."),
+        (
+            {"parts": (make_part(role="necessary", instead=CUP),)},
+            "9.4 % of the pixels hidden → espresso 61.0 %, cup 40.0 %",
+        ),
+        ({"parts": (make_part(role="both", instead=CUP),)}, "What suffices and is necessary"),
+        ({"parts": (make_part(rank=1),)}, "What suffices, no. 2"),
+        (
+            {"parts": (make_part(by_chance=ByChance.of(0, 16)),)},
+            "None of 16 other places of its size and shape does the same.",
+        ),
+        ({"parts": (make_part(by_chance=ByChance.of(9, 16)),)}, "Chance finds it too: 9 of 16 other places"),
+        ({"parts": (make_part(by_chance=ByChance.of(0, 16)),)}, "by chance: 0 %, between 0 % and 20.6 %"),
+        (
+            {"parts": (make_part(robustness=BACKGROUNDS),)},
+            "Planted on solid colours, it is enough in 19 of 20 cases.",
+        ),
+        ({"parts": (make_part(role="necessary", robustness=BACKGROUNDS),)}, "the decision is gone in 19 of 20 cases."),
+        ({"parts": (make_part(role="robust", robustness=BACKGROUNDS),)}, "What holds on other backgrounds"),
+        (
+            {"parts": (make_part(), make_part(role="necessary", instead=CUP))},
+            "outlined in black: what suffices; in orange: what is necessary",
+        ),
+        ({"unit": "years", "probability": 54.0}, "9.4 % of the pixels alone → agreement with the full photograph"),
         ({"parts": tuple(make_part() for _ in range(5))}, "2 further parts are in the record"),
         ({"saliency": torch.randn(20, 24)}, "purple: against"),
     ],
@@ -73,6 +102,29 @@ def test_columns_follow_what_was_found() -> None:
     assert columns(parts=()) == 4
     assert columns(curve=None) == 3
     assert columns(parts=(make_part(), make_part())) == 5
+    assert columns(parts=(make_part(by_chance=ByChance.of(0, 16)),)) == 5
+    assert columns(parts=(make_part(robustness=BACKGROUNDS),)) == 5
+
+
+@pytest.mark.parametrize(
+    ("role", "title", "does"),
+    [
+        ("sufficient", "What suffices", "other backgrounds keep it"),
+        ("necessary", "What is necessary", "other backgrounds in its place end it"),
+    ],
+)
+def test_dots_show_what_a_part_is_worth(role: Role, title: str, does: str) -> None:
+    part = make_part(role=role, by_chance=ByChance.of(3, 16), robustness=BACKGROUNDS)
+    worth = next(
+        a
+        for a in figures.panel(make_explanation(parts=(part,))).axes
+        if a.get_title(loc="left") == "How much it is worth"
+    )
+    filled = [sum(tuple(face[:3]) != (1, 1, 1) for face in dots.get_facecolors()) for dots in worth.collections]
+    assert [len(dots.get_offsets()) for dots in worth.collections] == [20, 16]
+    assert filled == [19, 3]
+    said = [text.get_text() for text in worth.texts]
+    assert said == [title, f"{does}: 19 of 20", "chance does the same: 3 of 16"]
 
 
 def test_pictures_keep_the_shape_of_the_photograph() -> None:

@@ -125,6 +125,11 @@ class Outputs(Options, ABC):
         """The target that is explained of an image if none is asked for."""
         return int(scores.argmax())
 
+    def instead(self, scores: Float[Tensor, " T"], target: int) -> int:
+        """The target that is told where the decision for another one does not hold: what is said in its place."""
+        del target
+        return self.top(scores)
+
     def told(self, reading: float) -> str:
         """A reading as people read it."""
         return told(reading, self.unit)

@@ -68,6 +68,10 @@ class Derived(Outputs):
         """See :meth:`Outputs.top`."""
         return self.like.top(scores)
 
+    def instead(self, scores: Float[Tensor, " T"], target: int) -> int:
+        """See :meth:`Outputs.instead`."""
+        return self.like.instead(scores, target)
+
     def logs(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """See :meth:`Outputs.logs`."""
         return self.like.logs(scores)

@@ -112,6 +112,10 @@ class Sigmoid(Outputs):
         best = int(present.argmax())
         return best if float(present[best]) >= 0 else best + len(absent)
 
+    def instead(self, scores: Float[Tensor, " T"], target: int) -> int:
+        """The opposite of the finding: its absence, or its presence."""
+        return (target + len(scores) // 2) % len(scores)
+
     def logs(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """See :meth:`Outputs.logs`."""
         return logsigmoid(scores)

@@ -106,6 +106,14 @@ class Together(Derived):
         """That of the others."""
         return self.of.top(scores[:-1])
 
+    def instead(self, scores: Float[Tensor, " T"], target: int) -> int:
+        """The opposite of the member that is furthest from holding; see the others for their own targets."""
+        own = scores[:-1]
+        if target == len(own):
+            margins = self.of.margins(own[None])[0]
+            target = min(self.members, key=lambda member: float(margins[member]))
+        return self.of.instead(own, target)
+
     def bound(self, full: Float[Tensor, " T"]) -> Outputs:
         """See :meth:`Outputs.bound`."""
         bound = self.of.bound(full[:-1])

@@ -27,12 +27,14 @@ def identity_of(plan: Plan, classifier: Classifier, annotations: Annotations | N
     labels = None if classifier.labels is None else _digest(json.dumps(list(classifier.labels)))
     return {
         "model": plan.model_name,
+        "target": plan.target,
         "fingerprint": classifier.fingerprint,
         "structure": structure(classifier.model),
         "preprocessing": _digest(json.dumps(classifier.preprocessing.to_dict())),
         "labels": labels,
         "outputs": OUTPUTS.spec_of(classifier.outputs),
         "confidence": list(plan.confidence) if plan.of_parts else None,
+        "part": plan.part if plan.of_parts else None,
         "contexts": _digest(*(Subject.of(path).digest for path in plan.contexts)) if plan.plants else None,
         "annotations": None if annotations is None else annotations.digest,
         "seed": plan.seed,
@@ -60,7 +62,7 @@ def merged(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "files": {**before.get("files", {}), **now["files"]}}
 
 
-_USED_BY_SOME = ("confidence", "contexts", "annotations", "structure")
+_USED_BY_SOME = ("confidence", "part", "contexts", "annotations", "structure")
 
 
 def _files(plan: Plan) -> dict[str, str]:

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.decision import Decision, decide
-from unseen.classifier.zoo import load_classifier
 from unseen.errors import ModelError, NotApplicableError, PhotoError, UnseenError
 from unseen.evaluation.annotations import Annotations
 from unseen.evaluation.judging.ledger import JudgedPart, Measurement, Outcome
@@ -24,12 +23,14 @@ from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
 from unseen.evaluation.judging.subject import Subject
 from unseen.explainers.controls.maps import AnnotationMap
 from unseen.explainers.method import Method
+from unseen.explainers.robust.contexts import Contexts, OtherPhotographs, SolidColours
 from unseen.explainers.sufficient.search import findings_of
 from unseen.explanation import Explanation, Part
+from unseen.explanation.roles import REASONS, Asked, Missing
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge
-from unseen.metrics.robustness import Contexts, OtherPhotographs, SolidColours, robustness
-from unseen.pipeline.explain import Request, explain_decision, explainer
+from unseen.metrics.robustness import robustness
+from unseen.pipeline.explain import explain_decision, explainer
 from unseen.removal import Removal
 
 _CONTEXTS = ("robustness-colours", "robustness-photos")
@@ -109,18 +110,13 @@ class Judge:
         self._last_map: tuple[tuple[Subject, str, str | None], _Map] | None = None
 
     @cached_property
+    def _loaded(self) -> tuple[Classifier, int | None]:
+        return self.plan.load()
+
+    @property
     def plain(self) -> Classifier:
-        """The classifier as it comes."""
-        plan = self.plan
-        if isinstance(plan.model, Classifier):
-            return plan.model
-        return load_classifier(
-            plan.model,
-            device=plan.device,
-            labels=plan.labels,
-            preprocessing=plan.preprocessing,
-            outputs=plan.outputs,
-        )
+        """The classifier as it comes; see :meth:`Plan.load`."""
+        return self._loaded[0]
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -190,7 +186,7 @@ class Judge:
     def _decided(self, subject: Subject) -> Decision:
         """What the network says of the photograph; kept until another is asked for."""
         if self._decision is None or self._decision[0] != subject:
-            decision = decide(subject.path, self.black_box)
+            decision = decide(subject.path, self.black_box, self._loaded[1])
             if Subject.of(subject.path) != subject:
                 raise PhotoError(f"{subject.path} was changed since the evaluation began; start it again")
             self._decision = (subject, decision)
@@ -214,8 +210,9 @@ class Judge:
         method, removal = self._method(cell), self.plan.removal_of[cell.removal]
         decision = replace(self._decided(cell.subject), classifier=self._asked_by(cell, method, removal))
         if self.plan.of_parts:
-            explanation = explain_decision(decision, method, removal, Request(self.plan.confidence, self.plan.seed))
-            found = {part.confidence_threshold: part for part in explanation.parts if part.rank == 0}
+            explanation = explain_decision(decision, method, removal, self.plan.request)
+            asked = [part for part in explanation.parts if part.rank == 0 and part.role == self.plan.part]
+            found = {part.confidence_threshold: part for part in asked}
             parts = [self._judged_part(explanation, gamma, found.get(gamma)) for gamma in self.plan.confidence]
             saliency, notes = explanation.saliency, explanation.notes
             spent, seconds = explanation.provenance["evaluations"], explanation.provenance["seconds"]
@@ -302,12 +299,15 @@ class Judge:
 
     def _judged_part(self, explanation: Explanation, gamma: float, part: Part | None) -> JudgedPart:
         if part is None:
-            reason = "no part was found"
+            reason = _missing_part(explanation, self.plan.part, gamma)
             return JudgedPart(
                 gamma, None, reason=reason, measurements=dict.fromkeys(self.plan.of_parts, _missing(reason))
             )
         free = {name: METRICS[name].load() for name in self.plan.of_parts if name not in _CONTEXTS}
         values = {name: _measured(float(measure(explanation, part))) for name, measure in free.items()}
+        if part.by_chance is not None and "by-chance" in values:
+            tried, passing = part.by_chance.tried, part.by_chance.passing
+            values["by-chance"] = Measurement(part.by_chance.share, tried, passing, tried)
         return JudgedPart(gamma, part.mask, part.verified, measurements=values)
 
     def _planted(self, cell: EvaluationCell, outcome: Outcome) -> None:
@@ -322,7 +322,9 @@ class Judge:
             before = min(part.measurements.get(metric, _NONE).n for part in parts)
             every = self.contexts[metric].of(outcome.subject.digest, outcome.target, model.outputs, len(image))
             contexts = islice(every, before, self.plan.backgrounds)
-            hits, used = robustness(model, image, masks, contexts, outcome.target)
+            hits, used = robustness(
+                model, image, masks, contexts, outcome.target, necessary=self.plan.part == "necessary"
+            )
             for part, found in zip(parts, hits[index].tolist(), strict=True):
                 total, n = found + part.measurements.get(metric, _NONE).hits, before + used
                 part.measurements[metric] = Measurement(total / n if n else None, n, total, self.plan.backgrounds)
@@ -358,6 +360,15 @@ def _carry_over(known: Sequence[JudgedPart], found: Sequence[JudgedPart]) -> Non
         old = before.get(part.confidence)
         if old is not None and old.mask is not None and part.mask is not None and torch.equal(old.mask, part.mask):
             part.measurements = {**old.measurements, **part.measurements}
+
+
+def _missing_part(explanation: Explanation, role: Asked, gamma: float) -> str:
+    """Why there is no part for γ."""
+    search = explanation.provenance.get("search", {})
+    if search.get("default_class"):
+        return REASONS["default class"]
+    why: Missing = search.get("missing", {}).get(role, {}).get(f"{gamma}", "not found")
+    return REASONS[why]
 
 
 def _missing(reason: str) -> Measurement:

@@ -373,6 +373,8 @@ def _rows(database: sqlite3.Connection) -> list[Row]:
 _NO_CONTEXT = "there is no photograph of another class to plant on; give more photographs (--backgrounds-from)"
 _IN_WORDS = {
     "confidence": "other confidence thresholds",
+    "target": "another target (--target)",
+    "part": "parts of another role (--part)",
     "contexts": "other photographs to plant on (--backgrounds-from)",
     "annotations": "other annotations",
     "labels": "other labels",

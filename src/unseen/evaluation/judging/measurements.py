@@ -30,6 +30,7 @@ class Measurements:
         values: by key, the value of every photograph that has one, by its subject; empty where none has.
         reasons: by key, why a photograph has no value.
         targets: by key, the explained class of every photograph that has a value.
+        counts: by key, of how many trials the value of every photograph is a share; 1 where it is none.
         photographs: by method, the photographs that it was asked about.
         notes: by method and removal, the sentences that were noted of each photograph's explanation.
     """
@@ -38,6 +39,7 @@ class Measurements:
         self.values: dict[Key, dict[str, float]] = {}
         self.reasons: dict[Key, dict[str, str]] = {}
         self.targets: dict[Key, dict[str, int]] = {}
+        self.counts: dict[Key, dict[str, int]] = {}
         self.photographs: dict[str, set[str]] = {}
         self.notes: dict[tuple[str, str], dict[str, list[str]]] = {}
         for row in rows:
@@ -50,4 +52,5 @@ class Measurements:
                 values[row.subject] = row.value
                 if row.metric == EVALUATIONS and row.detail:
                     self.notes.setdefault((row.method, row.removal), {})[row.subject] = row.detail.splitlines()
+                self.counts.setdefault(key, {})[row.subject] = row.n
                 self.targets.setdefault(key, {})[row.subject] = row.target

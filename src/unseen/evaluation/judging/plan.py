@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from unseen.classifier import Classifier
 from unseen.classifier.outputs.catalogue import OUTPUTS
+from unseen.classifier.zoo import load_classifier
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import ParameterError
 from unseen.evaluation.judging.subject import Subject, subjects_of
 from unseen.explainers.catalogue import CONTROLS, METHODS
+from unseen.explanation.roles import Asked
 from unseen.inputs.streams import Seed
 from unseen.metrics import METRICS, MetricEntry
 from unseen.pipeline.explain import Request
@@ -76,7 +78,14 @@ class MetricSpec:
         return metric
 
 
-METRICS_BY_DEFAULT = ("size", "confidence", "confidence-distance", "robustness-colours", "robustness-photos")
+METRICS_BY_DEFAULT = (
+    "size",
+    "confidence",
+    "confidence-distance",
+    "by-chance",
+    "robustness-colours",
+    "robustness-photos",
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,9 @@ class Plan(Options):
         methods: specs, as in ``unseen list methods``.
         removals: specs, as in ``unseen list removals``.
         confidence: thresholds γ in [0, 1]; one part is judged for each.
+        target: label or index of what is explained of every photograph; of findings also several, with `` + `` between
+            them. By default each photograph's top class.
+        part: what is asked of the parts; see :class:`unseen.Part`.
         metrics: specs, as in ``unseen list metrics``. A metric hides by the removal that the map was made with, or by
             another that follows an ``@``: ``insertion@grey``.
         controls: whether maps that know nothing of the model are judged as well, and annotations where there are any.
@@ -113,6 +125,8 @@ class Plan(Options):
     methods: tuple[str, ...] = ("causal",)
     removals: tuple[str, ...] = ("ad", "min", "max", "zero", "mean")
     confidence: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
+    target: str | None = None
+    part: Asked = "sufficient"
     metrics: tuple[str, ...] = METRICS_BY_DEFAULT
     controls: bool = True
     annotations: Path | None = None
@@ -135,7 +149,7 @@ class Plan(Options):
             if "" in given:
                 raise ParameterError(f"one of the {name} has no name; names are separated by single commas")
         self._check_model()
-        Request(self.confidence, self.seed)
+        _ = self.request
         if self.outputs is not None:
             OUTPUTS.create(self.outputs)
         for metric in self.specs:
@@ -153,6 +167,23 @@ class Plan(Options):
                 "leave them out here"
             )
         classifier_of(self.model)
+
+    def load(self) -> tuple[Classifier, int | None]:
+        """The model that can be asked about the target, and the target's index; ``None`` for the top class.
+
+        Raises:
+            UnknownNameError: it has no such target.
+            ParameterError: several targets of a model without labels.
+            UnseenError: it cannot be loaded.
+        """
+        said = {name: getattr(self, name) for name in ("device", "labels", "preprocessing", "outputs")}
+        model = self.model if isinstance(self.model, Classifier) else load_classifier(self.model, **said)
+        if self.target is None:
+            return model, None
+        asked, index = model.asked(self.target)
+        if index < 0:
+            raise ParameterError(f"target {self.target!r} is several, which take labels; give the model's (--labels)")
+        return asked, index
 
     def __getstate__(self) -> dict[str, Any]:
         """Specs travel to other processes, where what they stand for is made anew: it may hold on to a network."""
@@ -172,6 +203,11 @@ class Plan(Options):
             raise ParameterError(f"metric {metric.spec!r} names no removal after the @; name one or leave the @ out")
         if "annotation" in entry.needs and self.annotations is None:
             raise ParameterError(f"metric {metric.name!r} compares with annotations; name their file (--annotations)")
+
+    @property
+    def request(self) -> Request:
+        """What is asked of every method."""
+        return Request(self.confidence, self.seed, part=(self.part,))
 
     @cached_property
     def _different(self) -> tuple[tuple[Subject, ...], dict[Path, Path]]:

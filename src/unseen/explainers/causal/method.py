@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.explainers.causal.responsibility import Credit, responsibility
-from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.criterion import Criterion, lost
+from unseen.explainers.sufficient.evaluation import Evaluate, Evaluator, Verdicts
 from unseen.explainers.sufficient.search import Block, Blur, FromMap
 from unseen.explanation import Findings
 from unseen.inputs.space import side_of
-from unseen.system.options import Count, Share
+from unseen.system.options import Count, Meaning, Share
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Causal(FromMap):
         int, Count("how many random refinements of the whole photograph are made, about twelve evaluations each")
     ] = 12
     credit: Credit = "minimal"
+    role: Annotated[
+        Literal["sufficient", "necessary"],
+        Meaning("what boxes are credited for: that showing them is enough, or that hiding them ends the decision"),
+    ] = "sufficient"
     min_box: Annotated[
         float,
         Share("the narrowest side of a box of the search, as a share of the photograph's shorter side", 0, 0.5, "(]"),
@@ -51,9 +57,30 @@ class Causal(FromMap):
     renewed = True
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
-        """See :func:`responsibility`."""
-        shape = evaluate.masked.shape
-        found = responsibility(
+        """See :func:`responsibility`, and :meth:`necessity`."""
+        if self.role == "necessary":
+            return self.necessity(lost(evaluate), seed, domain)
+        found = self._responsibility(evaluate, evaluate.masked.shape, seed, domain)
+        if bool(found.any()) and not evaluate.still:
+            return Findings(found)
+        label = evaluate.label
+        if evaluate.still:  # every box would do, and which of them earned most was drawn
+            return Findings(torch.zeros_like(found), notes=(f"hiding anything changes nothing for {label}",))
+        return Findings(found, notes=(f"no set of boxes alone keeps the decision for {label}",))
+
+    def necessity(self, criterion: Criterion, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
+        """Responsibility for the loss of the decision, the boxes of a subset hidden instead of shown.
+
+        The credit 1/|S| of the smallest sets S whose hiding changes the decision is the degree of responsibility by
+        Chockler & Halpern, *Responsibility and Blame*, JAIR 2004: 1/(1 + k), where the k other boxes of S must be
+        hidden before hiding this one makes the difference.
+        """
+        return Findings(self._responsibility(_as_verdicts(criterion), criterion.evaluator.masked.shape, seed, domain))
+
+    def _responsibility(
+        self, evaluate: Evaluate, shape: tuple[int, ...], seed: int, domain: Bool[Tensor, "*space"] | None
+    ) -> Float[Tensor, "*space"]:
+        return responsibility(
             evaluate,
             shape,
             iterations=self.iterations,
@@ -62,12 +89,16 @@ class Causal(FromMap):
             seed=seed,
             domain=domain,
         )
-        if bool(found.any()) and not evaluate.still:
-            return Findings(found)
-        label = evaluate.masked.classifier.label(evaluate.target)
-        if evaluate.still:  # every box would do, and which of them earned most was drawn
-            return Findings(torch.zeros_like(found), notes=(f"hiding anything changes nothing for {label}",))
-        return Findings(found, notes=(f"no set of boxes alone keeps {label} on top",))
 
     def cost(self, shape: tuple[int, ...]) -> None:
         """Not known before the search: which boxes keep the class decides which are split further."""
+
+
+def _as_verdicts(criterion: Criterion) -> Evaluate:
+    """What the search asks of a subset of boxes, answered by a criterion."""
+
+    def evaluate(sets: Iterable[Tensor]) -> Verdicts:
+        found = criterion(sets)
+        return Verdicts(found.margin, found.passes)
+
+    return evaluate

@@ -17,11 +17,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.rounding import ROUNDING
 from unseen.classifier.scores import Scores
+from unseen.explanation.findings import Said
 from unseen.removal import MaskedClassifier
-
-_COMPANY = 8
 
 T = TypeVar("T")
 
@@ -37,13 +35,6 @@ class Verdicts:
 
     probability: Float[Tensor, " N"]
     top: Bool[Tensor, " N"]
-
-    def reach(self, floor: float) -> Bool[Tensor, " N"]:
-        """Where the target is on top with a probability of at least ``floor``, short of it by no more than rounding.
-
-        The floor was itself evaluated in some batch, and the set is in several: see :data:`ROUNDING`.
-        """
-        return self.top & (self.probability >= floor * (1 - ROUNDING))
 
 
 Evaluate = Callable[[Iterable[Tensor]], Verdicts]
@@ -82,10 +73,27 @@ class Evaluator:
             torch.tensor([top for _, top in known], dtype=torch.bool),
         )
 
+    @property
+    def label(self) -> str:
+        """The target's name."""
+        return self.masked.classifier.label(self.target)
+
+    def said(self, visible: Bool[Tensor, "*space"]) -> Said:
+        """What the model decides instead of the target when the set is visible, evaluated alone; one evaluation."""
+        outputs = self.masked.classifier.outputs
+        scores = self.masked(visible[None])
+        top = outputs.instead(scores[0], self.target)
+        return Said(self.masked.classifier.label(top), float(outputs.readings(scores)[0, top]))
+
     @cached_property
     def full(self) -> Verdicts:
         """The verdict on the whole photograph, N = 1."""
         return self([torch.ones(self.masked.shape, dtype=torch.bool)])
+
+    @cached_property
+    def nothing(self) -> Verdicts:
+        """The verdict where everything is hidden, N = 1."""
+        return self([torch.zeros(self.masked.shape, dtype=torch.bool)])
 
     def fresh(self, masks: Bool[Tensor, "N *space"]) -> Verdicts:
         """Verdicts straight from the model, in the batches that it forms, neither looked up nor remembered."""
@@ -109,68 +117,6 @@ class Evaluator:
             if key not in self._memory and key not in queued:
                 queued.add(key)
                 yield key, mask
-
-
-@dataclass(frozen=True, eq=False)
-class SetVerdicts:
-    """Whether each visible set is what was asked for, and how clearly.
-
-    Attributes:
-        passes: shape (N,).
-        confidence: the reading of the target with only the set visible, shape (N,).
-    """
-
-    passes: Bool[Tensor, " N"]
-    confidence: Float[Tensor, " N"]
-
-
-Test = Callable[[Iterable[Tensor]], SetVerdicts]
-"""Visible sets, each bool ``space`` → a trial of each; usually a :class:`SufficiencyCriterion`."""
-
-
-@dataclass(frozen=True)
-class SufficiencyCriterion:
-    """What is asked of a visible set.
-
-    Args:
-        evaluator: verdicts on one class.
-        floor: visible alone, the set keeps the target on top with at least this probability.
-        contrastive: hiding the set from the photograph takes the target off the top.
-    """
-
-    evaluator: Evaluator
-    floor: float
-    contrastive: bool = False
-
-    def __call__(self, visible: Iterable[Bool[Tensor, "*space"]]) -> SetVerdicts:
-        """A trial of each set; the hidden side is evaluated only where the visible side passes."""
-        trials = [SetVerdicts(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.float32))]
-        for chunk in chunks(visible):
-            shown = self.evaluator(chunk)
-            passes = shown.reach(self.floor)
-            if self.contrastive:
-                candidates = passes.nonzero().flatten()
-                passes[candidates] = ~self.evaluator(~chunk[index] for index in candidates.tolist()).top
-            trials.append(SetVerdicts(passes, shown.probability))
-        return SetVerdicts(torch.cat([t.passes for t in trials]), torch.cat([t.confidence for t in trials]))
-
-    def verify(self, visible: Bool[Tensor, "*space"]) -> SetVerdicts:
-        """One trial from fresh evaluations: passes only if it does alone *and* in a batch; confidence alone.
-
-        Its company in the batch is its complement and shifted copies of it. A model that takes one set at a time
-        (``batch`` 1) has no batch to try: there the set is evaluated alone only.
-        """
-        fresh = self.evaluator.fresh
-        shifts = (visible.roll(visible.shape[-1] * i // _COMPANY, dims=-1) for i in range(2, _COMPANY))
-        company = torch.stack([visible, ~visible, *shifts])[: self.evaluator.masked.batch]
-        shown = fresh(visible[None])
-        passing = bool(shown.reach(self.floor))
-        if self.contrastive:
-            passing &= not bool(fresh(~visible[None]).top)
-        if len(company) > 1:
-            together = fresh(company)
-            passing &= bool(together.reach(self.floor)[0]) and not (self.contrastive and bool(together.top[1]))
-        return SetVerdicts(torch.tensor([passing]), shown.probability)
 
 
 def chunks(items: Iterable[T], size: int = 512) -> Iterator[list[T]]:

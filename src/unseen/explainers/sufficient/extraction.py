@@ -1,13 +1,14 @@
-"""From a saliency map to a small visible set that was seen to suffice.
+"""From a saliency map to a small set that was seen to do what is asked: to suffice, or to be necessary.
 
-The set starts as a prefix of the pixels' ranking. Whether a prefix suffices is not monotone in its length, so every
-set that is returned was itself evaluated. ReX scans the prefixes ten pixels at a time; here one shared grid of
-lengths serves all thresholds and both curves, and a k-ary bisection refines it for each threshold.
+The set starts as a prefix of the pixels' ranking. Whether a prefix passes is not monotone in its length, so every
+set that is returned was itself evaluated, and where a longer one fails the stable prefix is taken. ReX scans the
+prefixes ten pixels at a time; here one shared grid of lengths serves all thresholds and both curves, and a k-ary
+bisection refines it for each threshold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -16,7 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from unseen.explainers.sufficient.evaluation import Evaluate, Test
+from unseen.explainers.sufficient.criterion import Test
+from unseen.explainers.sufficient.evaluation import Evaluate
 from unseen.explanation import Curve
 from unseen.inputs.smoothing import smoothed
 from unseen.inputs.space import Space, size_of
@@ -103,16 +105,16 @@ def boundary(passes: Callable[[Sequence[int]], Sequence[bool]], good: int, bad: 
 
 @dataclass(frozen=True, eq=False)
 class Prefix:
-    """The shortest prefix of a ranking that was seen to pass.
+    """A short prefix of a ranking that was seen to pass.
 
     Attributes:
-        visible: the set, shape ``space``.
-        size: its pixels.
-        stable: the size from which on every evaluated prefix passes too; ``None`` if the longest fails.
+        visible: the stable prefix, or the first one that passes where the longest fails; shape ``space``.
+        first: pixels of the shortest prefix that was seen to pass.
+        stable: pixels from which on every evaluated prefix passes too; ``None`` if the longest fails.
     """
 
     visible: Bool[Tensor, "*space"]
-    size: int
+    first: int
     stable: int | None
 
 
@@ -121,8 +123,10 @@ def shortest_prefix(
 ) -> Prefix | None:
     """The shortest prefix that passes among ``sizes``, refined between it and the failing size before it.
 
+    Where a longer prefix fails, the stable one is refined in the same way.
+
     Args:
-        test: what is asked of a visible set.
+        test: what is asked of a set.
         ranking: the order of pixels.
         sizes: ascending prefix lengths to begin with.
         tolerance: pixels; the refined prefix is at most this much longer than one that fails. ``None`` takes 1 % of
@@ -138,15 +142,24 @@ def shortest_prefix(
         known.update(zip(asked, verdicts, strict=True))
         return verdicts
 
+    def refined(good: int, bad: int) -> int:
+        return boundary(passes, good, bad, tolerance=tolerance or ceil(good / 100))
+
     index = next((i for i, passing in enumerate(passes(sizes)) if passing), None)
     if index is None:
         return None
-    size = sizes[index]
-    if index > 0:
-        size = boundary(passes, size, sizes[index - 1], tolerance=tolerance or ceil(size / 100))
-    longer = sorted(known, reverse=True)
-    failing = next((i for i, n in enumerate(longer) if not known[n]), len(longer))
-    return Prefix(ranking.prefix(size), size, longer[failing - 1] if failing else None)
+    first = refined(sizes[index], sizes[index - 1]) if index > 0 else sizes[0]
+    stable, failing = _stable(known)
+    if stable is not None and failing is not None and stable > first:
+        refined(stable, failing)
+        stable, _ = _stable(known)
+    return Prefix(ranking.prefix(first if stable is None else stable), first, stable)
+
+
+def _stable(known: Mapping[int, bool]) -> tuple[int | None, int | None]:
+    """The size from which on all that are known pass, and the largest that fails; ``None`` where there is none."""
+    failing = max((size for size, passing in known.items() if not passing), default=None)
+    return min((size for size in known if failing is None or size > failing), default=None), failing
 
 
 def curve(evaluate: Evaluate, ranking: Ranking, sizes: Sequence[int]) -> Curve:

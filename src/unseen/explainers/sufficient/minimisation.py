@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from unseen.explainers.sufficient.evaluation import Test
+from unseen.explainers.sufficient.criterion import Test
 from unseen.explainers.sufficient.extraction import boundary
 
 
@@ -20,7 +20,7 @@ def minimise(test: Test, part: Bool[Tensor, "*space"], sides: Sequence[int]) -> 
     """Ever smaller parts that pass, from ``part`` itself to one that is minimal for blocks of the last side.
 
     A round hides each block of the part alone, all in one batch, and then as many of the dispensable ones together as
-    a bisection finds, those first that cost the least confidence. Blocks that were indispensable are tried again when
+    a bisection finds, those first that cost the least margin. Blocks that were indispensable are tried again when
     no other is left; a round in which every block of the part is indispensable ends the side.
 
     Args:
@@ -44,7 +44,7 @@ def _without_blocks(
         proof = not candidates
         candidates = candidates or present
         trial = test(part & (tiles != block) for block in candidates)
-        ranked = trial.confidence.argsort(descending=True).tolist()
+        ranked = trial.margin.argsort(descending=True).tolist()
         spare = [candidates[i] for i in ranked if trial.passes[i]]
         if spare:
             start = part

@@ -1,4 +1,4 @@
-"""From any map to findings: its ranking and curve, and for each γ parts that were seen to suffice."""
+"""From any map to findings: its ranking and curve, and for each γ parts that were seen to do what is asked of them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.borrowing import own_precision
+from unseen.classifier.outputs.readings import percent
 from unseen.errors import NotApplicableError
-from unseen.explainers.method import Method
-from unseen.explainers.sufficient.evaluation import Evaluator, SufficiencyCriterion
-from unseen.explainers.sufficient.extraction import Prefix, Ranking, curve, rank, shortest_prefix
-from unseen.explainers.sufficient.minimisation import minimise
-from unseen.explanation import Findings, Part
-from unseen.inputs.space import check_axes, length_of, side_of, size_of
+from unseen.explainers.method import CHANCES, Method
+from unseen.explainers.sufficient.criterion import Criterion, Rise, lost, rise_of
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.extraction import Ranking, curve, rank
+from unseen.explainers.sufficient.parts import PartSearch
+from unseen.explanation import Curve, Findings
+from unseen.explanation.roles import Asked
+from unseen.inputs.space import check_axes, length_of, side_of
 from unseen.removal import MaskedClassifier
 from unseen.system.arguments import Reals, reals
 from unseen.system.options import Count, Options, Share
@@ -84,6 +86,20 @@ class FromMap(Options, Method, ABC):
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """The map with its notes and its own evidence, no parts yet; pixels outside ``domain`` are not ranked."""
 
+    def necessity(self, criterion: Criterion, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings | None:
+        """A map for necessary parts: how responsible each pixel is for the decision being lost when it is hidden.
+
+        Args:
+            criterion: whether hiding a set takes the decision away.
+            seed: random seed.
+            domain: only these pixels are ever hidden; ``None`` allows all.
+
+        Returns:
+            ``None`` where the method has no such map: that of :meth:`attribute` serves.
+        """
+        del criterion, seed, domain
+        return None
+
     def cost(self, shape: tuple[int, ...]) -> int | None:
         """Evaluations that a map takes at most, passes with a gradient among them; 1 unless a method says so.
 
@@ -100,12 +116,13 @@ class FromMap(Options, Method, ABC):
         confidence: Reals = (0.5,),
         seed: int = 0,
         parts: int = 1,
-        contrastive: bool = False,
+        part: Sequence[Asked] = ("sufficient",),
+        chance: int = CHANCES,
     ) -> Findings:
         """Explain why the model says class ``target``; see :class:`unseen.explainers.catalogue.Method`."""
         check_method(self, masked)
         wanted = reals("confidence", confidence)
-        return _Search(self, Evaluator(masked, target), seed, contrastive).findings(wanted, parts)
+        return _Search(self, Evaluator(masked, target), seed, chance).findings(wanted, parts, part)
 
 
 def check_method(method: Method, masked: MaskedClassifier) -> None:
@@ -146,7 +163,7 @@ class _Search:
     method: FromMap
     evaluate: Evaluator
     seed: int
-    contrastive: bool
+    chance: int
     notes: list[str] = field(default_factory=list)
     spent: dict[str, int] = field(default_factory=dict)
 
@@ -156,47 +173,84 @@ class _Search:
 
     @property
     def label(self) -> str:
-        return self.masked.classifier.label(self.evaluate.target)
+        return self.evaluate.label
 
-    def findings(self, confidence: Sequence[float], count: int) -> Findings:
-        """The map with its curve, and for each γ, in the order asked, ``count`` disjoint parts or a note."""
+    def findings(self, confidence: Sequence[float], count: int, asked: Sequence[Asked]) -> Findings:
+        """The map with its curve, and for each role and γ, in the order asked, ``count`` disjoint parts or a note."""
         wanted = sorted(set(confidence), reverse=True)
         with self._stage(self.method.stage, self.method.cost(self.masked.shape)):
             made = self._made(None)
-            saliency = made.saliency
             self.notes += made.notes
-            ranking, sizes = self._ranked(saliency, None)
-        line = None
-        if bool(saliency.any()):
-            if float(saliency.max() - saliency.min()) <= _FLAT * float(saliency.abs().max()):
-                self.notes.append(
-                    f"the map of {self.label} is the same everywhere: it ranks no pixel before another, and curves and "
-                    "parts follow a random order"
-                )
-            with self._stage("curves", 2 * len(sizes)):
-                line = curve(self.evaluate, ranking, sizes)
-        else:
-            self.notes.append(self.method.empty.format(label=self.label))
-        found: dict[float, list[Part]] = {}
+        line = self._curve(made.saliency)
+        rise = rise_of(self.evaluate)
+        roles: list[Asked] = [*dict.fromkeys("necessary" if rise.default else role for role in asked)]
+        if rise.default:
+            self.notes.append(self._default(rise))
+        searches = {role: self._search(role, made) for role in roles}
         costs: dict[str, int] = {}
-        for gamma in wanted:
-            with self._stage("parts"):
-                before = self.masked.evaluations
-                larger = [parts[0].mask for parts in found.values() if parts]
-                found[gamma] = list(self._parts(gamma, count, made, (ranking, sizes), larger[-1:]))
-                costs[str(gamma)] = self.masked.evaluations - before
+        for search in searches.values():
+            for gamma in wanted:
+                with self._stage("parts"):
+                    before = self.masked.evaluations
+                    search.search(gamma, count)
+                    costs[f"{gamma}"] = costs.get(f"{gamma}", 0) + self.masked.evaluations - before
+            self.notes += search.notes
         return Findings(
-            saliency,
-            tuple(part for gamma in dict.fromkeys(confidence) for part in found[gamma]),
+            made.saliency,
+            tuple(part for one in searches.values() for g in dict.fromkeys(confidence) for part in one.found[g]),
             line,
-            tuple(self.notes),
+            tuple(dict.fromkeys(self.notes)),
             {
                 "evaluations": self.spent,
                 "evaluations_by_threshold": costs,
-                "full_probability": float(self.evaluate.full.probability),
+                "full_probability": rise.everything,
+                "nothing_probability": rise.nothing,
+                "default_class": rise.default,
+                "missing": {role: {f"{g}": why for g, why in one.missing.items()} for role, one in searches.items()},
                 **({"map": dict(made.record)} if made.record else {}),
             },
         )
+
+    def _curve(self, saliency: Tensor) -> Curve | None:
+        if not bool(saliency.any()):
+            self.notes.append(self.method.empty.format(label=self.label))
+            return None
+        if float(saliency.max() - saliency.min()) <= _FLAT * float(saliency.abs().max()):
+            self.notes.append(
+                f"the map of {self.label} is the same everywhere: it ranks no pixel before another, and curves and "
+                "parts follow a random order"
+            )
+        ranking, sizes = self._ranked(saliency, None)
+        with self._stage("curves", 2 * len(sizes)):
+            return curve(self.evaluate, ranking, sizes)
+
+    def _default(self, rise: Rise) -> str:
+        return (
+            f"{self.label} is the model's answer to nothing: {percent(rise.nothing)} with everything hidden, "
+            f"{percent(rise.everything)} of the whole photograph. No part makes this class; searched instead is a part "
+            "whose hiding lets another class win"
+        )
+
+    def _search(self, role: Asked, made: Findings) -> PartSearch:
+        block = self.method.block
+        fine = side_of(block, self.masked.shape) if block else None
+        first: dict[str, tuple[Ranking, list[int]]] = {}
+
+        def ranked(domain: Tensor | None) -> tuple[Ranking, list[int]]:
+            if domain is None:  # the same for every γ
+                return first.setdefault("", self._ranked(self._map(role, made, None).saliency, None))
+            again = self._map(role, made, domain) if self.method.renewed else made
+            return self._ranked(again.saliency, domain)
+
+        return PartSearch(self.evaluate, role, ranked, fine, self.chance, self.seed)
+
+    def _map(self, role: Asked, made: Findings, domain: Tensor | None) -> Findings:
+        """The map that ranks the pixels of ``domain`` for parts of a role."""
+        if role == "necessary":
+            found = self.method.necessity(lost(self.evaluate), self.seed, domain)
+            if found is not None:
+                return found
+        return made if domain is None else self._made(domain)
 
     def _made(self, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """What the method finds; a map with values that are not finite is none."""
@@ -213,83 +267,6 @@ class _Search:
         """The ranking and prefix sizes to begin with; an empty map ranks nothing before all pixels."""
         ranking = rank(saliency, blur=length_of(self.method.blur, saliency.shape), seed=self.seed, domain=domain)
         return ranking, ranking.grid(self.method.steps) if bool(saliency.any()) else [len(ranking.order)]
-
-    def _parts(
-        self,
-        gamma: float,
-        count: int,
-        made: Findings,
-        ranked: tuple[Ranking, list[int]],
-        larger: Sequence[Tensor],
-    ) -> Iterator[Part]:
-        """Disjoint parts that reach γ; each further one is searched where the photograph is left over."""
-        criterion = SufficiencyCriterion(self.evaluate, gamma * float(self.evaluate.full.probability), self.contrastive)
-        rest = torch.ones(self.masked.shape, dtype=torch.bool)
-        for number in range(count):
-            ranking, sizes = ranked
-            if number > 0:
-                if not bool(criterion([rest]).passes):
-                    self.notes.append(
-                        f"{number} of {count} disjoint parts found: "
-                        f"what is left of the photograph does not {self._asked(gamma)}"
-                    )
-                    return
-                again = self._made(rest) if self.method.renewed else made
-                ranking, sizes = self._ranked(again.saliency, rest)
-            prefix = shortest_prefix(criterion, ranking, sizes)
-            if prefix is None:
-                self.notes.append(f"no part found: nothing that was tried is seen to {self._asked(gamma)}")
-                return
-            start = min([prefix.visible, *(larger if number == 0 else [])], key=lambda mask: int(mask.sum()))
-            trail = [ranking.prefix(size) for size in reversed(sizes) if size > prefix.size]
-            block = self.method.block
-            fine = side_of(block, self.masked.shape) if block else None
-            trail += minimise(criterion, start, (2 * fine, fine) if fine else ())
-            part = self._part(criterion, trail, prefix, gamma=gamma, block=fine, number=number)
-            rest = rest & ~part.mask
-            yield part
-
-    def _part(
-        self,
-        criterion: SufficiencyCriterion,
-        trail: Sequence[Tensor],
-        prefix: Prefix,
-        *,
-        gamma: float,
-        block: int | None,
-        number: int,
-    ) -> Part:
-        """The last set of the trail that passes alone and in a batch; the trail runs from large to minimal."""
-        pixels = size_of(self.masked.shape)
-        for visible in reversed(trail):
-            trial = criterion.verify(visible)
-            verified = bool(trial.passes)
-            if verified:
-                break
-        else:
-            self.notes.append(
-                f"γ = {gamma:g}: the part is not verified: none of the {len(trail)} sets tried passes both alone and "
-                "in a batch; it is the last and largest of them"
-            )
-        if not bool(visible.any()):
-            self.notes.append(
-                f"γ = {gamma:g}: the part is empty, because with everything hidden the model still says {self.label}"
-            )
-        return Part(
-            mask=visible,
-            role="contrastive" if self.contrastive else "sufficient",
-            confidence_threshold=gamma,
-            confidence=float(trial.confidence),
-            verified=verified,
-            minimal_block=block if visible is trail[-1] and verified else None,
-            first_passing=prefix.size / pixels,
-            stable=prefix.stable / pixels if prefix.stable is not None else None,
-            rank=number,
-        )
-
-    def _asked(self, gamma: float) -> str:
-        hidden = " when visible and take it off when hidden" if self.contrastive else ""
-        return f"keep {self.label} on top with γ = {gamma:g}{hidden}"
 
     @contextmanager
     def _stage(self, name: str, most: int | None = None) -> Iterator[None]:

@@ -10,10 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from unseen.classifier.outputs.readings import percent, told
+from unseen.explanation import wording
 from unseen.explanation.findings import Curve, Part
 from unseen.explanation.plotting import pixels
 from unseen.explanation.plotting.drawn import Drawn
-from unseen.explanation.plotting.page import SMALL
+from unseen.explanation.plotting.page import SMALL, TEXT
 from unseen.explanation.plotting.palette import COLOURS
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Column:
         draw: fills the axes.
         left: room for tick labels beside the axes, in inches; 0 draws no axes around the picture.
         foot: room for ticks or a colour bar below the axes, in inches.
+        numbers: what the caption says in words, in figures; it stands below, in grey.
     """
 
     title: str
@@ -41,6 +43,7 @@ class Column:
     draw: Callable[[Axes], None]
     left: float = 0.0
     foot: float = 0.0
+    numbers: str = ""
 
 
 def photograph(
@@ -78,8 +81,15 @@ def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
         colour_bar(axes.inset_axes((0, -0.24 * inch, 1, 0.15 * inch)), span)
 
     reading = reading_of(pixels.limits(explanation.saliency))
-    outlines = {0: "", 1: "\noutlined: the part", 2: "\noutlined: the parts"}[min(len(outlined), 2)]
-    return Column("Saliency map", f"{reading} (values unscaled){outlines}", draw, foot=0.5)
+    return Column("Saliency map", f"{reading} (values unscaled){_outlines(outlined)}", draw, foot=0.5)
+
+
+def _outlines(parts: Sequence[Part]) -> str:
+    """What the outlines on a map are."""
+    black = dict.fromkeys(wording.TITLES[part.role].lower() for part in parts if part.role != "necessary")
+    if black and any(part.role == "necessary" for part in parts):
+        return f"\noutlined in black: {', '.join(black)}; in orange: what is necessary"
+    return {0: "", 1: "\noutlined: the part"}.get(len(parts), "\noutlined: the parts")
 
 
 def colour_bar(axes: Axes, span: tuple[float, float]) -> None:
@@ -101,26 +111,79 @@ def reading_of(span: tuple[float, float]) -> str:
 
 
 def part(explanation: Drawn, found: Part) -> Column:
-    """The part in colour on the faded photograph, and what the model says when it sees the part alone."""
-    asked = percent(found.confidence_threshold * _whole(explanation))
-    verdict = "verified alone and in a batch" if found.verified else "NOT verified: fails alone, in a batch or both"
-    lines = [
-        f"{percent(found.fraction)} of the pixels alone → {explanation.label} {percent(found.confidence)}",
-        f"asked: on top with at least {asked}",
-        verdict,
-    ]
-    if found.role == "contrastive":
-        lines.append(f"hiding it takes {explanation.label} off the top")
-    if found.minimal_block is not None:
-        lines.append(f"minimal: no block of the {found.minimal_block}-pixel grid can be left out")
+    """The part in colour on the faded photograph, or taken out of it; what it does in words, then in numbers."""
+    hidden = found.role == "necessary"
 
     def draw(axes: Axes) -> None:
-        axes.imshow(pixels.cut_out(_seen(explanation), found.mask), interpolation="nearest")
+        axes.imshow(pixels.cut_out(_seen(explanation), ~found.mask if hidden else found.mask), interpolation="nearest")
         _outline(axes, found)
 
-    does = "suffices" if found.role == "sufficient" else "suffices and is needed"
-    which = f"Part no. {found.rank + 1} that" if found.rank else "Part that"
-    return Column(f"{which} {does}, γ = {found.confidence_threshold:g}", "\n".join(lines), draw)
+    words, numbers = wording.sentences(found, explanation.label, explanation.unit), _numbers(explanation, found)
+    return Column(wording.title(found), "\n".join(words), draw, numbers="\n".join(numbers))
+
+
+def _numbers(explanation: Drawn, found: Part) -> list[str]:
+    """What was asked and answered, in numbers."""
+    unit, said = explanation.unit, percent(found.confidence)
+    label = explanation.label if unit is None else _degree(explanation)
+    if found.role == "necessary":
+        other = found.instead
+        instead = f", {other.label} {told(other.probability, unit)}" if other else ""
+        lines = [f"{percent(found.fraction)} of the pixels hidden → {label} {said}{instead}"]
+        asked = "at most"
+    else:
+        lines = [f"{percent(found.fraction)} of the pixels alone → {label} {said}"]
+        asked = "at least"
+    if found.asked is not None:
+        lines.append(f"asked: {asked} {percent(found.asked)} (γ = {found.confidence_threshold:g})")
+    if found.robustness is not None:
+        lines.append(
+            f"backgrounds: {percent(found.robustness.share)}, surely {percent(found.robustness.bound)} or more"
+        )
+    if found.by_chance is not None:
+        low, high = percent(found.by_chance.low), percent(found.by_chance.high)
+        lines.append(f"by chance: {percent(found.by_chance.share)}, between {low} and {high}")
+    if found.role != "robust":
+        lines.append(
+            "verified alone and in a batch" if found.verified else "NOT verified: fails alone, in a batch or both"
+        )
+    if found.minimal_block is not None:
+        lines.append(f"minimal: no block of the {found.minimal_block}-pixel grid can be left out")
+    return lines
+
+
+def worth(shown: Sequence[Part]) -> Column:
+    """What each part is worth, as dots: the backgrounds on which it holds, and the other places that do the same."""
+
+    def draw(axes: Axes) -> None:
+        axes.set(xlim=(0, 1), ylim=(1, 0))
+        row = 1 / (2 * len(shown))
+        for number, found in enumerate(shown):
+            top = 2 * row * number
+            axes.text(0, top + 0.3 * row, wording.title(found), size=SMALL, weight="bold", color=TEXT, va="center")
+            holds, chance = found.robustness, found.by_chance
+            if holds is not None:
+                does = (
+                    "other backgrounds in its place end it"
+                    if found.role == "necessary"
+                    else "other backgrounds keep it"
+                )
+                _dots(axes, top + 0.7 * row, row, holds.holding, holds.contexts, INSERTION, does)
+            if chance is not None:
+                _dots(axes, top + 1.3 * row, row, chance.passing, chance.tried, DELETION, "chance does the same")
+
+    caption = "filled: yes; empty: no\nA part is worth something where the first row is full and the second empty."
+    return Column("How much it is worth", caption, draw)
+
+
+def _dots(axes: Axes, y: float, row: float, filled: int, count: int, colour: str, what: str) -> None:
+    """A row of dots, at most 25 of which stand for all, the first of them filled, under what they count."""
+    dots = min(count, 25)
+    on = round(filled * dots / count) if count else 0
+    places = [(index + 0.5) / 25 for index in range(dots)]
+    axes.text(0, y, f"{what}: {filled} of {count}", size=SMALL - 0.5, color=TEXT, va="center")
+    faces = [colour if index < on else "white" for index in range(dots)]
+    axes.scatter(places, [y + 0.27 * row] * dots, s=26, c=faces, edgecolors=colour, linewidths=0.9, clip_on=False)
 
 
 def _seen(explanation: Drawn) -> pixels.Pixels:
@@ -134,24 +197,19 @@ def no_part(explanation: Drawn) -> Column:
     def draw(axes: Axes) -> None:
         axes.imshow(pixels.faded(_seen(explanation), 0.72), interpolation="nearest")
 
-    return Column("No part", f"{explanation.method} found no part that suffices for {explanation.label}", draw)
+    return Column("No part", f"{explanation.method} found no part of {explanation.label}; the notes say why", draw)
 
 
 def curve(explanation: Drawn, steps: Curve) -> Column:
     """Probability of the target while the ranking's first pixels are shown alone, and while they are hidden."""
-    share, shown, hidden = np.array([steps.fractions, steps.insertion, steps.deletion])
+    share, visible, hidden = np.array([steps.fractions, steps.insertion, steps.deletion])
 
     def draw(axes: Axes) -> None:
-        axes.axhline(
-            100 * (explanation.probability if explanation.unit is None else 1.0),
-            color="#999999",
-            lw=1,
-            ls=":",
-            label="full photograph",
-        )
-        axes.plot(100 * share, 100 * shown, color=INSERTION, lw=1.8, marker=".", label="insertion (shown alone)")
+        axes.axhline(100 * _whole(explanation), color="#999999", lw=1, ls=":", label="full photograph")
+        axes.plot(100 * share, 100 * visible, color=INSERTION, lw=1.8, marker=".", label="insertion (shown alone)")
         axes.plot(100 * share, 100 * hidden, color=DELETION, lw=1.8, ls="--", marker=".", label="deletion (hidden)")
-        for number, found in enumerate(explanation.parts):
+        shown = [found for found in explanation.parts if found.role in ("sufficient", "both")]
+        for number, found in enumerate(shown):
             label = "part, shown alone" if number == 0 else None
             axes.plot(
                 100 * found.fraction, 100 * found.confidence, "D", color="black", ms=6, mec="white", label=label,
@@ -159,7 +217,7 @@ def curve(explanation: Drawn, steps: Curve) -> Column:
             )  # fmt: skip
         axes.set(xlim=(0, 100), ylim=(0, 100))
         axes.set_xlabel("pixels, most responsible first (%)", size=SMALL, labelpad=2)
-        axes.set_ylabel(f"probability of {explanation.label} (%)", size=SMALL, labelpad=2, parse_math=False)
+        axes.set_ylabel(f"{_degree(explanation)} (%)", size=SMALL, labelpad=2, parse_math=False)
         axes.tick_params(labelsize=SMALL)
         axes.grid(color="#dddddd", lw=0.6)
         axes.spines[["top", "right"]].set_visible(False)
@@ -172,6 +230,11 @@ def curve(explanation: Drawn, steps: Curve) -> Column:
     return Column("Insertion and deletion", areas, draw, left=0.5, foot=0.85)
 
 
+def _degree(explanation: Drawn) -> str:
+    """What parts keep and curves show: a probability, or how far a value stays what it is."""
+    return f"probability of {explanation.label}" if explanation.unit is None else "agreement with the full photograph"
+
+
 def _whole(explanation: Drawn) -> float:
     """How far the decision goes on the full photograph: of a value, all the way."""
     return explanation.probability if explanation.unit is None else 1.0
@@ -181,7 +244,7 @@ def _outline(axes: Axes, found: Part) -> None:
     from matplotlib.collections import LineCollection
 
     border = pixels.outline(found.mask)
-    for width, colour in ((2.2, "white"), (0.9, "black")):
+    for width, colour in ((2.2, "white"), (0.9, DELETION if found.role == "necessary" else "black")):
         axes.add_collection(
             LineCollection(list(border), colors=colour, linewidths=width, capstyle="projecting", clip_on=False)
         )

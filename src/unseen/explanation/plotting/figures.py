@@ -38,15 +38,20 @@ _CURVE = (5, 8)
 
 _TITLE = 0.5
 """Inches: for a column's title."""
+_BREAK = 0.07
+"""Inches: between words and figures."""
 
 
 def panel(explanation: Drawn) -> Figure:
-    """Photograph, saliency map, weights of a mixture, parts, deletion and insertion curve: what there is of them."""
+    """Photograph, map, weights of a mixture, parts with what they are worth, and the curve: what there is of them."""
     top = explanation.provenance.get("decision", {}).get("top", [])
     row = [_input(explanation, top), _saliency(explanation), *_parts(explanation)]
     mixture = mixture_of(explanation)
     if mixture is not None:
         row.insert(2, weights(mixture))
+    judged = [part for part in explanation.parts[:PARTS_SHOWN] if part.by_chance or part.robustness]
+    if judged:
+        row.append(columns.worth(judged))
     if explanation.curve is not None:
         row.append(columns.curve(explanation, explanation.curve))
     return _sheet(explanation, row, side=3.2)
@@ -99,7 +104,11 @@ def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
     headline = wrapped(said, room, HEAD_LETTER)
     facts = [(line, colour) for text, colour in _facts(explanation) for line in wrapped(text, room)]
     captions = [wrapped(column.caption, side) for column in row]
-    feet = [column.foot + 0.1 + LINE * len(lines) for column, lines in zip(row, captions, strict=True)]
+    numbers = [wrapped(column.numbers, side) for column in row]
+    feet = [
+        column.foot + 0.1 + LINE * (len(words) + len(figures)) + (_BREAK if figures else 0)
+        for column, words, figures in zip(row, captions, numbers, strict=True)
+    ]
     floor = max(feet) + 0.1
     below_headline = floor + tall + _TITLE + LINE * (len(facts) - 1)
     page = Page(width, below_headline + HEAD_LINE * len(headline) + EDGE)
@@ -108,12 +117,13 @@ def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
     for number, (text, colour) in enumerate(facts):
         page.write(EDGE, below_headline - LINE * number, [text], colour=colour)
     left = EDGE
-    for column, lines in zip(row, captions, strict=True):
+    for column, words, figures in zip(row, captions, numbers, strict=True):
         left += column.left
         axes = page.axes(left, floor, side, tall, bare=not column.left)
         column.draw(axes)
         axes.set_title(column.title, loc="left", size=10, weight="bold", pad=5)
-        page.write(left, floor - column.foot - 0.08, lines)
+        page.write(left, floor - column.foot - 0.08, words)
+        page.write(left, floor - column.foot - 0.08 - LINE * len(words) - _BREAK, figures, colour=FACT)
         left += side + GAP
     return page.figure
 

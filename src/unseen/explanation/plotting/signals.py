@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,15 +74,16 @@ def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
 
 
 def part(explanation: Drawn, found: Part) -> Column:
-    """The part in black on the faint curve; what it does in words and numbers."""
+    """The part in black on the faint curve, of a necessary one what is left; what it does in words and numbers."""
     made = columns.part(explanation, found)
+    kept = ~found.mask if found.role == "necessary" else found.mask
 
     def draw(axes: Axes) -> None:
         _behind(axes, explanation, found)
         _curves(axes, explanation, _FAINT)
-        _curves(axes, explanation, "black", found.mask)
+        _curves(axes, explanation, "black", kept)
 
-    return Column(made.title, made.caption, draw, left=_LEFT, foot=_FOOT)
+    return replace(made, draw=draw, left=_LEFT, foot=_FOOT)
 
 
 def no_part(explanation: Drawn) -> Column:

@@ -1,4 +1,4 @@
-"""Judges of the parts that suffice, one value for each γ."""
+"""Judges of parts, one value for each γ."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENTRIES = {
     ),
     "confidence-distance": MetricEntry(
         "unseen.metrics.parts:confidence_distance",
-        "how far that is from the γ that was asked for",
+        "how far the probability on the part is from what γ asked for, over that on the photograph",
         f"{ACTIVATION_DEACTIVATION}, section 5.4",
         "0",
         judges="part",
@@ -36,8 +36,18 @@ ENTRIES = {
         range="0 and more",
         weakness="tells how fine the search is, not how good the part",
     ),
+    "by-chance": MetricEntry(
+        "unseen.metrics.parts:by_chance",
+        "share of other sets of the part's size and shape that do what the part does",
+        "unseen (after Fisher, The Design of Experiments, 1935)",
+        "16 with the search of each part",
+        judges="part",
+        better="lower",
+        range="0 to 1",
+        weakness="large parts have no other place: random blobs then stand for them",
+    ),
     "robustness-colours": MetricEntry(
-        "unseen.metrics.robustness:SolidColours",
+        "unseen.explainers.robust.contexts:SolidColours",
         "share of solid colours (K1) on which the unmodified network names the class of the planted part",
         f"{ACTIVATION_DEACTIVATION}, Definition 2 and 5.1",
         "1 per colour and part",
@@ -47,7 +57,7 @@ ENTRIES = {
         weakness="favours parts that were found on a solid colour, and larger parts",
     ),
     "robustness-photos": MetricEntry(
-        "unseen.metrics.robustness:OtherPhotographs",
+        "unseen.explainers.robust.contexts:OtherPhotographs",
         "the same on photographs of other classes (K2)",
         f"{ACTIVATION_DEACTIVATION}, Definition 2 and 5.2",
         "1 per photograph and part, 1 per photograph to know its class",

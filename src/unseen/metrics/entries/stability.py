@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from unseen.metrics.entries.sources import YEH, ZERO_INFORMATION
+from unseen.metrics.entries.sources import ACTIVATION_DEACTIVATION, YEH, ZERO_INFORMATION
 from unseen.metrics.entry import MetricEntry
 
 _PASSES = "at most 169, most with gradients"
@@ -83,6 +83,15 @@ ENTRIES = {
         range="0 to 1, to 4 for maps with negative values",
         needs=("method",),
         weakness="judges the removal, by a map that is itself not known to be right",
+    ),
+    "robust-size": MetricEntry(
+        "unseen.metrics.robust_size:RobustSize",
+        "smallest share of the ranking that keeps the class on most other backgrounds, by the unmodified network",
+        f"{ACTIVATION_DEACTIVATION}, Definitions 1 and 2",
+        "about 300",
+        better="lower",
+        range="above 0 to 1",
+        weakness="large on photographs with strong objects of their own; says how much is needed, not which pixels",
     ),
     "attribution-shift": MetricEntry(
         "unseen.metrics.attribution_shift:AttributionShift",

@@ -36,7 +36,7 @@ def curves(values: MethodValues, metric: str) -> Figure:
 
     figure, axes = _lines(values, metric, beside)
     if metric == "confidence":
-        axes.plot(gammas, gammas, color="0.6", linestyle=":", linewidth=1, label="what γ asks for", zorder=1)
+        axes.plot(gammas, gammas, color="0.6", linestyle=":", linewidth=1, label="γ itself", zorder=1)
     axes.set_xticks(gammas)
     axes.set_xlabel("confidence threshold γ of the search")
     return _finished(figure)

@@ -12,6 +12,7 @@ from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
 from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.evaluation.statistics import Interval, holm
+from unseen.explanation.roles import REASONS
 from unseen.system.table import Table
 
 _TITLES = {
@@ -19,7 +20,8 @@ _TITLES = {
     "robustness-colours": "ρ-robustness on solid colours, % (Figure 5)",
     "robustness-photos": "ρ-robustness on photographs of other classes, % (Figure A1)",
     "confidence": "Confidence of the part, % of that of the photograph (Figures F1–F12)",
-    "confidence-distance": "Distance of the confidence from γ, points",
+    "confidence-distance": "Distance of the confidence from what γ asks for, % of that of the photograph",
+    "by-chance": "Other sets of the same size and shape that do the same, %",
 }
 _TESTED = ("size", *ROBUSTNESS)
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
@@ -29,6 +31,8 @@ _TOLD = 4
 
 def tables_of(values: MethodValues) -> Iterator[Table]:
     """Every table that the measurements of parts allow, for one method; of a control only its means."""
+    if values.thresholds:
+        yield _worth(values)
     for metric, title in _TITLES.items():
         if values.has(metric):
             yield _means(values, metric, f"{values.method}: {title}")
@@ -42,6 +46,25 @@ def tables_of(values: MethodValues) -> Iterator[Table]:
     for metric in _TESTED:
         if values.has(metric) and len(values.removals) > 1:
             yield _tests(values, metric)
+
+
+def _worth(values: MethodValues) -> Table:
+    rows = [["hidden by", *_gammas(values)]]
+    for removal in values.removals:
+        cells = []
+        for gamma in values.thresholds:
+            missing, chance = values.why_missing(removal, gamma), values.found_by_chance(removal, gamma)
+            none = sum(missing.values()) - missing[REASONS["default class"]] - missing[REASONS["empty"]]
+            counted = (missing[REASONS["default class"]], missing[REASONS["empty"]], none)
+            cells.append(" / ".join(["–" if chance is None else f"{chance[0]} of {chance[1]}", *map(str, counted)]))
+        rows.append([removal, *cells])
+    return Table(
+        f"{values.method}: parts that chance finds too / default class / empty / none found",
+        rows,
+        "Chance finds a part too where other sets of its size and shape surely do the same more than once in 20, by "
+        "Clopper & Pearson's interval. No part of a default class, the model's answer to nothing, says anything, nor "
+        "does an empty one: means are over the other photographs.",
+    )
 
 
 def _means(values: MethodValues, metric: str, title: str) -> Table:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import nan
 
 from unseen.evaluation.judging.measurements import Key, Measurements
 from unseen.evaluation.statistics import Interval, PairedComparison, mean_interval, paired_comparison, ratio_to_best
+from unseen.explanation.evidence import ByChance
 
 ROBUSTNESS = ("robustness-colours", "robustness-photos")
 _DRAWN = (*ROBUSTNESS, "confidence", "size")
@@ -25,6 +27,7 @@ class MethodValues:
         self.method = method
         self._found = {key: values for key, values in measurements.values.items() if key.method == method}
         self._reasons = measurements.reasons
+        self._counts = measurements.counts
         self.photos = len(measurements.photographs.get(method, ()))
 
     @cached_property
@@ -60,6 +63,23 @@ class MethodValues:
     def missing(self, removal: str, metric: str, gamma: float) -> int:
         """On how many photographs there is no part."""
         return len(self._reasons.get(Key(self.method, removal, metric, gamma), ()))
+
+    def why_missing(self, removal: str, gamma: float) -> Counter[str]:
+        """Of the photographs without a part, how many lack it for which reason."""
+        metrics = {key.metric for key in self._reasons if key[:2] == (self.method, removal) and key.confidence == gamma}
+        found: dict[str, str] = {}
+        for metric in metrics:
+            found.update(self._reasons[Key(self.method, removal, metric, gamma)])
+        return Counter(found.values())
+
+    def found_by_chance(self, removal: str, gamma: float) -> tuple[int, int] | None:
+        """How many parts chance finds too, and how many were compared with it; ``None`` where none was."""
+        key = Key(self.method, removal, "by-chance", gamma)
+        shares, counts = self._found.get(key, {}), self._counts.get(key, {})
+        if not shares:
+            return None
+        found = [ByChance.of(round(share * counts[photo]), counts[photo]) for photo, share in shares.items()]
+        return sum(one.finds_it_too for one in found), len(found)
 
     def mean(self, removal: str, metric: str, gamma: float | None) -> Interval:
         """Over the photographs that have a value; ``n`` is 0 and the numbers are NaN if none has."""

@@ -1,0 +1,185 @@
+"""Parts on other backgrounds: on how many each does what it says, and the smallest part that does so on most."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import floor
+from pathlib import Path
+
+from unseen.errors import NotApplicableError, ParameterError
+from unseen.explainers.robust.contexts import (
+    ColoursAndTextures,
+    Context,
+    Contexts,
+    OtherPhotographs,
+    SolidColours,
+    Textures,
+)
+from unseen.explainers.robust.planting import Planting, foreign
+from unseen.explainers.robust.search import PROOF, SEARCH, reaches, robust_part
+from unseen.explainers.sufficient.chance import alike
+from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation import Findings, Part
+from unseen.explanation.evidence import ByChance, Robustness, lower_bound
+from unseen.inputs.photo import find_photos
+from unseen.inputs.space import length_of
+from unseen.removal import MaskedClassifier
+
+COLOURS, TEXTURES = "colours", "textures"
+_PLAIN = (None, COLOURS, TEXTURES)
+_BLUR = 0.05
+"""Of the shorter side: smooths a map before its pixels are ranked for a robust part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Backgrounds:
+    """Where a photograph's parts are planted, and what is asked of them there.
+
+    Args:
+        masked: the photograph.
+        target: index of the target.
+        photo: the photograph's digest, which decides the order of other photographs.
+        name: ``"colours"``, ``"textures"``, a folder of photographs, or ``None`` for colours and textures by turns.
+        count: on how many each part is judged; 0 judges none.
+        share: ρ of the robust part; ``None`` asks for none.
+        chance: how many sets of the same size and shape the robust part is compared with.
+        seed: random seed.
+    """
+
+    masked: MaskedClassifier
+    target: int
+    photo: str
+    name: str | None = None
+    count: int = 0
+    share: float | None = None
+    chance: int = 0
+    seed: int = 0
+
+    @cached_property
+    def contexts(self) -> Contexts:
+        """What the name stands for."""
+        if self.name is None:
+            return ColoursAndTextures(self.masked.shape, self.seed)
+        if self.name == COLOURS:
+            return SolidColours(self.seed)
+        if self.name == TEXTURES:
+            return Textures(self.masked.shape, self.seed)
+        photos = find_photos([Path(self.name)])
+        return OtherPhotographs(self.masked.classifier, photos, self.seed, f"photographs of {Path(self.name).name}")
+
+    def check(self) -> None:
+        """Refuse a robust part that cannot be proved, before it is searched for.
+
+        Raises:
+            ParameterError: there are too few backgrounds for a proof.
+            NotApplicableError: all of them are of the target themselves.
+        """
+        if self.share is not None:
+            _ = self._trials
+
+    def judged(self, findings: Findings) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+        """The parts of an explanation with what backgrounds say of them, a robust one last; and notes."""
+        parts, notes = findings.parts, list[str]()
+        if self.share is None and not (self.count and parts):
+            return parts, ()
+        self.masked.announce("backgrounds")
+        try:
+            if self.count and parts:
+                parts = self._planted(parts)
+        except NotApplicableError as error:
+            notes.append(str(error))
+        if self.share is not None:
+            robust, note = self._robust(findings, self.share)
+            parts = parts if robust is None else (*parts, robust)
+            notes += [note] if note else []
+            if self.name in _PLAIN:
+                notes.append(
+                    "the robust part is proved on plain backgrounds, which ask for less than photographs do; give a "
+                    "folder of photographs of other classes (contexts=FOLDER)"
+                )
+        return parts, tuple(notes)
+
+    def _planted(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+        """The parts, each with the share of the backgrounds on which it does what it says.
+
+        A part that suffices is planted on each; in the place of a necessary one each is planted on the photograph.
+        """
+        contexts, kind = self._drawn(self.count), self.contexts.kind
+        masks = [~part.mask if part.role == "necessary" else part.mask for part in parts]
+        held = Planting(self.masked, self.target, contexts).holds_everywhere(masks).sum(1).tolist()
+        does = [len(contexts) - n if part.role == "necessary" else n for part, n in zip(parts, held, strict=True)]
+        return tuple(
+            replace(part, robustness=Robustness.of(n, len(contexts), kind)) for part, n in zip(parts, does, strict=True)
+        )
+
+    def _robust(self, findings: Findings, share: float) -> tuple[Part | None, str | None]:
+        """The smallest part found along the map that keeps the decision on the share ρ of backgrounds, or why none."""
+        search, proof = self._trials
+        ranking = rank(findings.saliency, blur=length_of(_BLUR, findings.saliency.shape), seed=self.seed)
+        found = robust_part(search, proof, ranking, share, self.contexts.kind)
+        if found.mask is None:
+            held = found.robustness
+            return None, (
+                f"no robust part: {found.fraction:.0%} of the pixels keep the decision on {held.holding} of "
+                f"{held.contexts} backgrounds ({held.kind}), which does not prove {share:g}; ask for a smaller share"
+            )
+        degree = self.masked.classifier.outputs.degree(self.masked(found.mask[None]), self.target)
+        others = alike(found.mask, self.chance, self.seed)
+        passing = sum(reaches(search, other, share) for other in others)
+        by_chance = ByChance.of(passing, len(others)) if len(others) else None
+        return (
+            Part(found.mask, "robust", 0.0, float(degree), True, by_chance=by_chance, robustness=found.robustness),
+            None,
+        )
+
+    def _drawn(self, count: int) -> list[Context]:
+        """At most ``count`` backgrounds that are not of the target themselves; see :func:`foreign`."""
+        return foreign(self.masked, self.target, self.contexts, self.photo, count)
+
+    @cached_property
+    def _trials(self) -> tuple[Planting, Planting]:
+        """Backgrounds to search with, and others to prove on."""
+        assert self.share is not None
+        least = least_contexts(self.share)
+        contexts = self._drawn(max(SEARCH + PROOF, least))
+        if len(contexts) < least:
+            provable = lower_bound(*[_proof(len(contexts))] * 2)
+            smaller = f", or ask for at most {floor(100 * provable) / 100:g}" if provable >= 0.01 else ""
+            raise ParameterError(
+                f"{len(contexts)} backgrounds ({self.contexts.kind}) are too few to prove that a part holds on "
+                f"{self.share:g} of such; give at least {least}{smaller}"
+            )
+        searched = len(contexts) - _proof(len(contexts))
+        search, proof = (
+            Planting(self.masked, self.target, some) for some in (contexts[:searched], contexts[searched:])
+        )
+        return search, proof
+
+
+def least_contexts(share: float) -> int:
+    """The fewest backgrounds, to search and to prove on, with which the share can be proved at all."""
+    return next(count for count in itertools.count(1) if lower_bound(*[_proof(count)] * 2) >= share)
+
+
+def check_contexts(name: str | None) -> None:
+    """Refuse what is no kind of backgrounds.
+
+    Raises:
+        ParameterError: neither a word nor a folder.
+        PhotoError: a folder that cannot be read, or holds no photograph.
+    """
+    if name in _PLAIN:
+        return
+    if not Path(name).is_dir():
+        raise ParameterError(
+            f"contexts {name!r} is neither 'colours' nor 'textures' nor a folder; give a folder of photographs"
+        )
+    find_photos([Path(name)])
+
+
+def _proof(count: int) -> int:
+    """How many of so many backgrounds are kept for the proof."""
+    return count - count * SEARCH // (SEARCH + PROOF)
