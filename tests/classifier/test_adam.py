@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unseen.classifier.adam import Adam
+from unseen.classifier.adam import Adam, settled
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -31,3 +31,10 @@ def test_rows_keep_moments_of_their_own() -> None:
     found = both(gradient, 0.1, second)
     torch.testing.assert_close(found[:1], alone(gradient[:1], 0.1))
     assert bool((both.mean[1] == 0.1 * gradient[1]).all())  # its first step: nothing of the other row entered
+
+
+def test_what_hardly_falls_any_more_has_settled() -> None:
+    falls = torch.tensor([[1.0, 1.0, 1.0], [0.5, 0.2, 0.9], *[[0.4, 0.2, 1.1]] * 17, [0.0, 0.19, 1.2]])
+    assert settled(falls).tolist() == [False, True, True]  # the last one was best long before
+    assert not settled(falls[:1]).any()
+    assert settled(torch.ones(5))

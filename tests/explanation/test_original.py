@@ -163,7 +163,7 @@ def test_a_longest_side_bounds_the_arrays() -> None:
     assert laid.size == (90, 130)
     assert centre(laid.parts[0]) == pytest.approx((67.5, 28.25), abs=0.5)
     assert found.on_photo(longest=5000).size == (900, 1300)
-    with pytest.raises(ParameterError, match="longest 0"):
+    with pytest.raises(ParameterError, match="longest must be at least 1, got 0"):
         found.on_photo(longest=0)
 
 

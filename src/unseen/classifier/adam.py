@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
+_LATE, _LITTLE = 10, 0.05
 
 
 class Adam:
@@ -46,3 +47,20 @@ class Adam:
         self.mean[rows], self.square[rows] = mean, square
         unbiased = mean / (1 - _FIRST**self.number), square / (1 - _SECOND**self.number)
         return rate * unbiased[0] / (unbiased[1].sqrt() + _TINY)
+
+
+def settled(losses: Float[Tensor, "T ..."]) -> Bool[Tensor, "*N"]:
+    """Whether the last tenth of two steps or more brought no more than a twentieth of the whole fall.
+
+    Args:
+        losses: of every step, in order; one step has not settled.
+
+    Example:
+        >>> from unseen.classifier.adam import settled
+        >>> settled(torch.tensor([4.0, 2.0, 1.0, 1.0])), settled(torch.tensor([4.0, 3.0, 2.0, 1.0]))
+        (tensor(True), tensor(False))
+    """
+    if len(losses) < 2:
+        return torch.zeros_like(losses[0], dtype=torch.bool)
+    least, before = losses.amin(0), losses[: -max(1, len(losses) // _LATE)].amin(0)
+    return before - least <= _LITTLE * (losses[0] - least)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 from torch import Tensor
@@ -27,12 +27,15 @@ from unseen.inputs.photo import PhotoSource
 from unseen.inputs.space import ANY, check_axes
 from unseen.system.files import check_writable
 from unseen.system.names import lines_of
+from unseen.system.options import Count, check
 from unseen.system.pictures import inline, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from unseen.explanation.storage import PartRecord, Stored
+
+Longest = Annotated[int, Count("the longest side of what is made, in pixels; by default that of the photograph")]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,8 +165,7 @@ class Explanation:
             True
         """
         geometry = self._known_geometry()
-        if longest is not None and longest < 1:
-            raise ParameterError(f"longest {longest} must be at least 1 pixel")
+        check("longest", longest, Longest | None)
         to_input = geometry if longest is None else original.at_most(longest, geometry)
         return OnPhoto(
             original.saliency_on(self.saliency, to_input),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import inf
 from operator import itemgetter
 from typing import Annotated
 
@@ -17,11 +16,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.adam import Adam
+from unseen.classifier.adam import Adam, settled
 from unseen.classifier.differentiation import differentiated
 from unseen.classifier.scores import Scores, target_score
 from unseen.errors import NotApplicableError
 from unseen.explainers.cam.cam import FromFeatures, moved_nothing, normalised
+from unseen.explainers.hiding.optimising import check_soft
 from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
@@ -29,9 +29,6 @@ from unseen.removal import MaskedClassifier
 from unseen.removal.deactivation.features import Features, last_features
 from unseen.removal.slope import note_false_slope
 from unseen.system.options import Count, Meaning, Positive
-
-_SETTLED = 0.05
-"""Share of the whole rise that the last tenth of the rounds may add where weights are said to have settled."""
 
 
 def score_cam(masked: MaskedClassifier, features: Features, *, hide: bool = False) -> Float[Tensor, "*space"]:
@@ -100,11 +97,7 @@ def opti_cam(
     Raises:
         NotApplicableError: the removal takes masks of 0 and 1 only, which have no gradient.
     """
-    if not masked.removal.soft:
-        raise NotApplicableError(
-            f"opti-cam optimises soft masks, and removal {masked.removal.name!r} takes only 0 and 1; "
-            "choose a removal that blends, such as 'grey', or 'score-cam'"
-        )
+    check_soft(masked, "opti-cam", "'score-cam'")
     device = masked.classifier.device
     activations = [one.activations.to(device) for one in features.maps]
     numbers = torch.zeros(features.channels, device=device, requires_grad=True, dtype=torch.float32)
@@ -138,9 +131,7 @@ def opti_cam(
 
 def unsettled(history: Sequence[float]) -> str:
     """A sentence that the score was still rising when the rounds were over; empty if it was not."""
-    late = max(1, len(history) // 10)
-    gain, last = max(history) - history[0], max(history) - max(history[:-late], default=-inf)
-    if len(history) > 1 and last <= _SETTLED * gain:
+    if bool(settled(-torch.tensor(history))):
         return ""
     return (
         f"the weights of the channels have not settled: the score was still rising in the last of {len(history)} "

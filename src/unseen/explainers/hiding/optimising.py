@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.classifier.adam import Adam
+from unseen.classifier.adam import Adam, settled
 from unseen.classifier.differentiation import differentiated
 from unseen.classifier.scores import Score, Scores, target_score
 from unseen.errors import NotApplicableError
@@ -29,9 +29,6 @@ Rate = Annotated[float, Positive("the rate of learning")]
 
 ENDS = 2
 """Evaluations: one for each end of the scale."""
-
-_SETTLED = 0.05
-"""Share of an objective's whole fall that the last tenth of the rounds may add where it is said to have settled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +47,24 @@ class Optimised:
     settled: bool
 
 
+def check_soft(masked: MaskedClassifier, name: str, instead: str) -> None:
+    """Refuse a removal that takes masks of 0 and 1 only, which have no gradient.
+
+    Args:
+        masked: whose removal it is.
+        name: of the method that optimises masks.
+        instead: another way, for the message.
+
+    Raises:
+        NotApplicableError: it is such a removal.
+    """
+    if not masked.removal.soft:
+        raise NotApplicableError(
+            f"{name} optimises soft masks, and removal {masked.removal.name!r} takes only 0 and 1; "
+            f"choose a removal that blends, such as 'grey', or {instead}"
+        )
+
+
 def scale_of(masked: MaskedClassifier, target: int, score: Score, name: str) -> tuple[float, float] | None:
     """The score with everything hidden, and what the full photograph adds to it.
 
@@ -60,11 +75,7 @@ def scale_of(masked: MaskedClassifier, target: int, score: Score, name: str) -> 
     Raises:
         NotApplicableError: the removal takes masks of 0 and 1 only, which have no gradient.
     """
-    if not masked.removal.soft:
-        raise NotApplicableError(
-            f"{name} optimises soft masks, and removal {masked.removal.name!r} takes only 0 and 1; "
-            "choose a removal that blends, such as 'blur', or a method that samples, such as 'sobol'"
-        )
+    check_soft(masked, name, "a method that samples, such as 'sobol'")
     note_false_slope(masked, target)
     ends = torch.stack([torch.zeros(masked.shape), torch.ones(masked.shape)])
     found = Scores.of(masked.classifier, masked(ends), [target], score)
@@ -119,13 +130,7 @@ def descend(
         levels, losses, slope = (torch.cat(piece) for piece in zip(*parts, strict=True))
         history.append(float(losses.mean()))
         numbers = (numbers - adam(slope, rate)).clamp(0, 1)
-    return Optimised(numbers, levels, _settled(history))
-
-
-def _settled(history: list[float]) -> bool:
-    late = max(1, len(history) // 10)
-    fall = history[0] - min(history)
-    return len(history) > 1 and min(history[:-late], default=history[0]) - min(history) <= _SETTLED * fall
+    return Optimised(numbers, levels, bool(settled(torch.tensor(history))))
 
 
 UNSETTLED = "the mask has not settled: its objective was still falling in the last of {rounds} rounds; give more rounds"

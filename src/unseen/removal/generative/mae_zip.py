@@ -26,7 +26,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.classifier.adam import Adam
+from unseen.classifier.adam import Adam, settled
 from unseen.classifier.differentiation import differentiated
 from unseen.classifier.fingerprint import revision
 from unseen.errors import NotApplicableError
@@ -72,12 +72,8 @@ class Filled:
 
     @property
     def settled(self) -> Bool[Tensor, " N"]:
-        """Whether the last tenth of two steps or more brought no more than a twentieth of the fall of the sum."""
-        late = max(1, len(self.total) // 10)
-        if len(self.total) < 2:
-            return torch.zeros_like(self.best, dtype=torch.bool)
-        least, before = self.total.amin(0), self.total[:-late].amin(0)
-        return before - least <= 0.05 * (self.total[0] - least)
+        """See :func:`~unseen.classifier.adam.settled`."""
+        return settled(self.total)
 
 
 @dataclass(frozen=True)
