@@ -27,6 +27,7 @@ from unseen.classifier.prepared import Prepared
 from unseen.classifier.repeatability import accompanied, check_repeatable, states
 from unseen.errors import ModelError, NotApplicableError
 from unseen.inputs.photo import PhotoSource
+from unseen.inputs.space import extent, size_of
 from unseen.removal import MaskedClassifier
 from unseen.removal.deactivation.activation import ActivationDeactivation, check_unseen
 from unseen.removal.deactivation.features import LITTLE, last_features
@@ -109,8 +110,8 @@ def check_photograph(subject: Subject) -> Found:
     done = subject.prepared
     given, size = done.given, done.size
     scaled = done.resized or given
-    share = size[0] * size[1] / (scaled[0] * scaled[1])
-    told = f"{given[0]} × {given[1]} pixels (height × width)"
+    share = size_of(size) / size_of(scaled)
+    told = extent(given) + (" (height × width)" if len(given) == 2 else "")
     told += f", scaled to {scaled[0]} × {scaled[1]}" if done.resized else ""
     told += f", of which the model sees the middle {size[0]} × {size[1]}, {100 * share:.0f} %" if share < 1 else ""
     if done.notes:
@@ -267,16 +268,26 @@ def check_followed(subject: Subject) -> Found:
     return "holds", f"with nothing hidden the logits change by {whole:.1e}, with other hidden pixels by {hidden:.1e}"
 
 
+_AXES = {
+    1: (("length", "samples"),),
+    2: (("height", "rows"), ("width", "columns")),
+    3: (("depth", "slices"), ("height", "rows"), ("width", "columns")),
+}
+"""Of each axis its length, and what lies along it."""
+
+
 def check_map(subject: Subject) -> Found:
     """Whether the photograph's positions can be followed to the last feature maps, and whether these are all."""
     features = last_features(subject.masked, subject.target)
     shapes = ["×".join(map(str, one.activations.shape)) for one in features.maps]
     laid = [one.cells.laid(torch.ones(one.activations.shape[1:]), smooth=False) for one in features.maps]
-    rows, columns = torch.stack(laid).sum(0).nonzero().T
-    told = (
-        f"{' + '.join(shapes)} (channels × height × width) after {features.layer}, on rows {int(rows.min())} to "
-        f"{int(rows.max())} and columns {int(columns.min())} to {int(columns.max())}"
+    lines = torch.stack(laid).sum(0).nonzero().T
+    axes = _AXES[len(lines)]
+    within = " and ".join(
+        f"{several} {int(line.min())} to {int(line.max())}" for (_, several), line in zip(axes, lines, strict=True)
     )
+    form = " × ".join(["channels", *(name for name, _ in axes)])
+    told = f"{' + '.join(shapes)} ({form}) after {features.layer}, on {within}"
     if features.beside > LITTLE:
         return "noted", (
             f"{told}; {100 * features.beside:.0f} % of the score passes beside, which no class activation map shows: "

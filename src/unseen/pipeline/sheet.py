@@ -31,7 +31,7 @@ from unseen.explanation.plotting.page import (
     facts_line,
     wrapped,
 )
-from unseen.inputs.space import described
+from unseen.inputs.space import KINDS, described
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,8 +103,11 @@ def sheet(compared: Compared) -> Figure:
     width = left[-1] + _SIDE + EDGE
     room = width - left[0] - EDGE
 
-    unit = compared.decision.classifier.outputs.unit
-    headline = wrapped(headline_of(compared.decision.label, compared.decision.probability, unit), room, HEAD_LETTER)
+    unit, axes = compared.decision.classifier.outputs.unit, compared.decision.image.ndim - 1
+    kind = "photograph" if axes == 2 else KINDS[axes]
+    headline = wrapped(
+        headline_of(compared.decision.label, compared.decision.probability, unit, kind), room, HEAD_LETTER
+    )
     said = [(line, colour) for text, colour in _said(compared) for line in wrapped(text, room)]
     spans = [_span(compared, number) for number in across]
     captions = [[_caption(cell, span) for cell, span in zip(row, spans, strict=False)] for row in compared.rows]

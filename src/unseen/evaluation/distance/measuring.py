@@ -25,6 +25,7 @@ from unseen.evaluation.distance.features import masked_features, photograph_feat
 from unseen.evaluation.distance.random_parts import Cells, Fractions, PartForm, random_parts
 from unseen.evaluation.distance.store import FeatureStore, key_of
 from unseen.evaluation.statistics import Interval
+from unseen.inputs.space import check_axes
 from unseen.inputs.streams import Seed, stream_of
 from unseen.removal import REMOVALS, Removal
 from unseen.removal.batched import digest
@@ -187,7 +188,9 @@ class DistributionShift(Options):
         """
         memory = FeatureStore(store)
         try:
-            return _Run(self, classifier_of(classifier), memory, progress).located(photos, reference)
+            model = classifier_of(classifier)
+            check_axes("a distance between photographs", (2,), model.preprocessing.size, "compare metrics instead")
+            return _Run(self, model, memory, progress).located(photos, reference)
         finally:
             memory.close()
 

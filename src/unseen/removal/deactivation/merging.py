@@ -28,8 +28,8 @@ def linear_over_positions(
     output: Tensor = func(run.switched_off(features, positions), *args[1:], **kwargs)
     if not others:
         return run.mark(output, State.GLOBAL)
-    of_image = len(positions.grid.size) == 2
-    if not of_image or len(features) != positions.grid.count or len(others) > 2 or not isinstance(positions, Scattered):
+    whole = len(others) == len(positions.grid.size) or (len(others) == 1 and len(positions.grid.size) == 2)
+    if not whole or len(features) != positions.grid.count or not isinstance(positions, Scattered):
         raise run.refusal(name_of(func), "merges positions of windows, for which there is no rule")
     return run.mark(output, Positions(_merged(run, func, positions, features, others), tuple(others)))
 
@@ -57,12 +57,12 @@ def _merged(run: Interception, func: Function, positions: Scattered, features: T
 
 
 def _groups(places: Tensor, grid: Grid, features: Tensor, axes: list[int]) -> tuple[Layout, tuple[int, ...]]:
-    """The distinct places of each group, (N, groups, places), and how many rows and columns of groups there are."""
+    """The distinct places of each group, (N, groups, places), and how many groups there are along each axis."""
     flat = places.reshape(-1, places.shape[-1])
     distinct: Tensor = torch.unique(flat, dim=1)
     groups = distinct.reshape(len(features), -1, distinct.shape[1])
-    if len(axes) == 2:
-        return Layout(groups), (places.shape[axes[0]], places.shape[axes[1]])
+    if len(axes) == len(grid.size):
+        return Layout(groups), tuple(places.shape[axis] for axis in axes)
     _, width = grid.size
     first = torch.where(groups[0] == ALWAYS, groups[0].max(), groups[0]).amin(1)
     rows = len(torch.unique(first // width))
