@@ -85,7 +85,9 @@ def test_masks_travel_by_counting_the_positions_of_a_window(axes: int) -> None:
     strict = Traveller(mask, "dilating", 0.5, torch.float32)
     assert float(strict.through_window(strict.origin, window, size).active.sum()) == 0
     pooled = Traveller(half(size)[None], "pooled", 0.0, torch.float32)
-    assert pooled.at_size((2,) * axes).active.flatten().tolist() == [1] * 2**axes or axes == 3
+    cells = pooled.at_size((2,) * axes).active[0, 0]
+    assert bool((cells[0] == 1).all())
+    assert bool((cells[1] == 0).all())
 
 
 @pytest.mark.parametrize("axes", [1, 3])
@@ -97,7 +99,8 @@ def test_neighbours_fill_what_a_window_reaches(axes: int) -> None:
     active = torch.zeros(1, 1, *size)
     active[(0, 0, *(slice(0, 3),) * axes)] = 1
     filled = neighbour_fill(torch.full((1, 2, *size), 3.0), Grid(active), 2)
-    assert bool((filled[(slice(None), slice(None), *(slice(0, 5),) * axes)] == 3).all())
+    reached = filled[(slice(None), slice(None), *(slice(0, 5),) * axes)]
+    torch.testing.assert_close(reached, torch.full_like(reached, 3.0))
     assert float(filled[(0, 0, *(6,) * axes)]) == 0
 
 
