@@ -14,9 +14,10 @@ from unseen.explainers import FromMap
 from unseen.explainers.catalogue import METHODS
 from unseen.explanation import Findings
 from unseen.metrics import METRICS
-from unseen.registry import Entry, Option, Registry
+from unseen.registry import Entry, Registry
 from unseen.removal import REMOVALS
 from unseen.system.options import Share
+from unseen.system.spelling import Option
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import re
 import sys
 import typing
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -25,9 +25,7 @@ from unseen.system.arguments import conformed
 from unseen.system.contract import described, missing
 from unseen.system.names import printable
 from unseen.system.options import declared
-from unseen.system.spelling import Option as Option
-from unseen.system.spelling import converted, option_of
-from unseen.system.spelling import written as written
+from unseen.system.spelling import Option, converted, option_of, settable, spec
 
 T = TypeVar("T")
 
@@ -363,36 +361,6 @@ def _first_line(target: object) -> str:
 def _reason(error: BaseException) -> str:
     """What went wrong, in one line."""
     return "it ends the program (sys.exit)" if isinstance(error, SystemExit) else one_line(error)
-
-
-def spec(name: str, thing: object, *, bare: bool = False, preset: Collection[str] = ()) -> str:
-    """What builds ``thing`` from the entry ``name``: the options whose values are not those by default.
-
-    Args:
-        name: of the entry.
-        thing: of a dataclass whose fields are the options.
-        bare: whether the first option is written without its name, unless its value has an ``=``.
-        preset: options that the entry sets itself.
-    """
-    options = []
-    for place, f in enumerate(f for f in settable(thing) if f.name not in preset):
-        value = getattr(thing, f.name)
-        if value != f.default:
-            text = compact(value) if bare and place == 0 else written(value)
-            named = not bare or place > 0 or "=" in text
-            options.append(f"{f.name}={text}" if named else text)
-    return f"{name}:{','.join(options)}" if options else name
-
-
-def compact(value: object) -> str:
-    """An option's value as a spec writes it without its name: whole numbers without a fraction, no digit lost."""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else written(value)
-
-
-def settable(factory: Any) -> list[dataclasses.Field[Any]]:
-    """The fields of a dataclass, or of an object of one, that a spec may set: those that have a place come first."""
-    every = dataclasses.fields(factory) if dataclasses.is_dataclass(factory) else ()
-    return sorted((f for f in every if f.init), key=lambda f: bool(f.kw_only))
 
 
 def _free(factory: Any, preset: Mapping[str, Any]) -> list[dataclasses.Field[Any]]:

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from unseen.cli.messages import say
-from unseen.registry import Entry, Option, Registry
+from unseen.registry import Entry, Registry
 from unseen.system.names import lines_of
+from unseen.system.spelling import Option
 
 HELP = "List the models, methods, removals, metrics, criteria or outputs that can be chosen by name."
 _HOMES = {

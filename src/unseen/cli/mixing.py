@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
-from unseen.registry import written
 from unseen.system.shell import command_line
+from unseen.system.spelling import written
 
 MIXING = "aggregate"
 """Name of the method that mixes others."""

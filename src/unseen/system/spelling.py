@@ -1,10 +1,11 @@
-"""What an option takes, in words, and how its text in a spec is understood."""
+"""What an option takes, in words; how its text in a spec is understood, and how a spec is written."""
 
 from __future__ import annotations
 
 import dataclasses
 import types
 import typing
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,3 +100,33 @@ def written(value: object) -> str:
     if isinstance(value, tuple):
         return SEVERAL.join(map(written, value))
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def spec(name: str, thing: object, *, bare: bool = False, preset: Collection[str] = ()) -> str:
+    """What builds ``thing`` from the entry ``name``: the options whose values are not those by default.
+
+    Args:
+        name: of the entry.
+        thing: of a dataclass whose fields are the options.
+        bare: whether the first option is written without its name, unless its value has an ``=``.
+        preset: options that the entry sets itself.
+    """
+    options = []
+    for place, f in enumerate(f for f in settable(thing) if f.name not in preset):
+        value = getattr(thing, f.name)
+        if value != f.default:
+            text = compact(value) if bare and place == 0 else written(value)
+            named = not bare or place > 0 or "=" in text
+            options.append(f"{f.name}={text}" if named else text)
+    return f"{name}:{','.join(options)}" if options else name
+
+
+def compact(value: object) -> str:
+    """An option's value as a spec writes it without its name: whole numbers without a fraction, no digit lost."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else written(value)
+
+
+def settable(factory: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a dataclass, or of an object of one, that a spec may set: those that have a place come first."""
+    every = dataclasses.fields(factory) if dataclasses.is_dataclass(factory) else ()
+    return sorted((f for f in every if f.init), key=lambda f: bool(f.kw_only))

@@ -22,7 +22,6 @@ from unseen.classifier.borrowing import borrowed
 from unseen.classifier.repeatability import another
 from unseen.classifier.rounding import rounding
 from unseen.errors import ModelError, NotApplicableError, UnseenError
-from unseen.registry import spec
 from unseen.removal.deactivation.attention import MIXING_RULES, SCORE_RULES
 from unseen.removal.deactivation.crop import STEP, around
 from unseen.removal.deactivation.grid import Travel, Traveller
@@ -35,6 +34,7 @@ from unseen.removal.deactivation.tensor_table import TensorTable
 from unseen.removal.deactivation.windows import WINDOW_RULES
 from unseen.removal.masked import MaskedForward, Removal
 from unseen.system.options import Meaning, Share
+from unseen.system.spelling import spec
 
 RULES = {**POINTWISE_RULES, **LAYOUT_RULES, **WINDOW_RULES, **MIXING_RULES, **NORMALISATION_RULES}
 

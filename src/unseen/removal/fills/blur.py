@@ -13,9 +13,9 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.smoothing import Width, smoothed
-from unseen.registry import compact
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting, distinct
+from unseen.system.spelling import compact
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.streams import Seed, stream_of
-from unseen.registry import spec
 from unseen.removal.fills.averaging import Averaging
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Painting, distinct
 from unseen.system.options import Count
+from unseen.system.spelling import spec
 
 
 @dataclass(frozen=True)

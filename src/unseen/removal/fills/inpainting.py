@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.registry import spec
 from unseen.removal.fills.painting import Painting
 from unseen.system.optional import require
 from unseen.system.options import Meaning, Number
+from unseen.system.spelling import spec
 
 Algorithm = Literal["telea", "navier-stokes"]
 

@@ -24,10 +24,10 @@ from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError
 from unseen.inputs.smoothing import along_axes
 from unseen.inputs.streams import Seed
-from unseen.registry import spec
 from unseen.removal.fills.constant import space_of
 from unseen.removal.fills.painting import Painting
 from unseen.system.options import Number
+from unseen.system.spelling import spec
 
 _TOLERANCE = 2e-3
 """Of pixels in [0, 1]. An image whose next correction is nowhere larger takes it and is done. What that leaves is below

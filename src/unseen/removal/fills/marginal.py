@@ -21,10 +21,10 @@ from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ParameterError
 from unseen.inputs.photo import find_photos
 from unseen.inputs.streams import Seed
-from unseen.registry import spec
 from unseen.removal.fills.averaging import Averaging
 from unseen.system.files import contents_digest, stamp
 from unseen.system.options import Count, Meaning
+from unseen.system.spelling import spec
 
 _SAME = 0.01
 """Mean difference of pixels in [0, 1] below which a donor is the photograph itself, perhaps compressed once more."""

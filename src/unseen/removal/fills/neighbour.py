@@ -16,9 +16,9 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.smoothing import Width, smoothed
-from unseen.registry import spec
 from unseen.removal.fills.constant import blended, space_of
 from unseen.removal.fills.painting import Painting
+from unseen.system.spelling import spec
 
 _GROWTH = 2.0
 """From one width to the next wider."""

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.streams import Seed, stream_of
-from unseen.registry import spec
 from unseen.removal.fills.constant import blended, space_of
 from unseen.removal.fills.painting import Painting, distinct
 from unseen.system.options import Meaning, Positive
+from unseen.system.spelling import spec
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from unseen.classifier.adam import Adam, settled
 from unseen.classifier.differentiation import differentiated
 from unseen.classifier.fingerprint import revision
 from unseen.errors import NotApplicableError
-from unseen.registry import spec
 from unseen.removal.batched import digest
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.features import Following, last_features
@@ -41,6 +40,7 @@ from unseen.removal.generative.autoencoder import Autoencoder, resampled
 from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder, assembled, check_photograph, visible_only
 from unseen.removal.masked import MaskedForward
 from unseen.system.options import Count, Meaning, Number, Positive
+from unseen.system.spelling import spec
 
 KEPT = 256
 """Pictures of one classifier that are kept, so that a mask that is asked for again is not optimised again."""

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.registry import spec
 from unseen.removal.fills.neighbour import neighbours
 from unseen.removal.fills.painting import Painting
 from unseen.removal.generative.autoencoder import Autoencoder, load_autoencoder, resampled
 from unseen.removal.masked import MaskedForward
 from unseen.system.options import Meaning, Share
+from unseen.system.spelling import spec
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.registry import spec
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.painting import Solving
 from unseen.removal.zero_information.parts import (
@@ -25,6 +24,7 @@ from unseen.removal.zero_information.parts import (
     addition,
     decomposition,
 )
+from unseen.system.spelling import spec
 
 
 @dataclass(frozen=True)
