@@ -290,9 +290,6 @@ def test_the_record_survives_json(half: np.ndarray[Any, Any]) -> None:
     assert json.loads(json.dumps(record))["provenance"] == record["provenance"]
 
 
-# ---- at the door -----------------------------------------------------------------------------------------------------
-
-
 NUMBERS: list[dict[str, Any]] = [
     {"target": np.argmax([0.1, 0.9, 0.2])},
     {"target": torch.tensor([0.1, 0.9, 0.2]).argmax()},
@@ -384,16 +381,7 @@ def test_what_passes_untouched_is_explained_as_it_is() -> None:
         assert torch.equal(found.image, pixels)
         assert found.label == "right"
         assert found.notes == ("only a toy",)
-        assert found.provenance["prepared"]["geometry"] == {
-            "given": [24, 32],
-            "resized": None,
-            "crop": [0, 0, 24, 32],
-            "photograph_to_input": {
-                "matrix": [[1, 0, 0], [0, 1, 0]],
-                "source_size": [24, 32],
-                "orientation": 1,
-            },
-        }
+        assert found.provenance["prepared"]["geometry"] == placed([24, 32], None, [[1, 0, 0], [0, 1, 0]])
     rounded = toy(Image.fromarray(np.asarray(pixels.permute(1, 2, 0).mul(255).round().byte())))
     assert rounded.label != "right"
 
@@ -401,8 +389,10 @@ def test_what_passes_untouched_is_explained_as_it_is() -> None:
 def test_numbers_that_are_prepared_are_told_and_recorded() -> None:
     found = toy(torch.full((3, 48, 96), 0.5))
     assert found.notes[0].startswith("the tensor of 48 × 96 pixels (height × width) was rounded to 8 bits and scaled")
-    place = {"matrix": [[1 / 3, 0, 0], [0, 0.5, 0]], "source_size": [48, 96], "orientation": 1}
-    assert found.provenance["prepared"] == {
-        "geometry": {"given": [48, 96], "resized": [24, 32], "crop": [0, 0, 24, 32], "photograph_to_input": place},
-        "rounded_to_8_bits": True,
-    }
+    geometry = placed([48, 96], [24, 32], [[1 / 3, 0, 0], [0, 0.5, 0]])
+    assert found.provenance["prepared"] == {"geometry": geometry, "rounded_to_8_bits": True}
+
+
+def placed(given: list[int], resized: list[int] | None, matrix: list[list[float]]) -> dict[str, Any]:
+    place = {"matrix": matrix, "source_size": given, "orientation": 1}
+    return {"given": given, "resized": resized, "crop": [0, 0, 24, 32], "photograph_to_input": place}
