@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from benchmarks.peers import against_rex
 from benchmarks.speed import method_cost
-from benchmarks.studies import iassa_levers, visible_fraction
+from benchmarks.studies import iassa_levers, rise_and_chance, robust_rankings, visible_fraction
 from benchmarks.tables import aggregation, chapter_twelve, leak
 from unseen import MODELS, Classifier, Preprocessing
 from unseen.classifier.zoo import Loaded
@@ -135,6 +135,32 @@ def test_only_instances_of_what_the_network_says_count(tmp_path: Path) -> None:
     assert (path.name, target) == ("a.png", said)
     assert torch.equal(inside.nonzero().amax(0), torch.tensor([31, 31]))
     assert int(inside.sum()) == 32 * 32
+
+
+def test_a_group_is_as_probable_as_its_classes_together() -> None:
+    logits = torch.randn(2, 1000, generator=torch.Generator().manual_seed(0))
+    three = rise_and_chance.Grouped(nn.Identity())(logits).softmax(1)
+    for column, (first, last) in enumerate(rise_and_chance.GROUPS.values()):
+        torch.testing.assert_close(three[:, column], logits.softmax(1)[:, first:last].sum(1))
+
+
+def test_parts_found_and_not_found_are_counted_apart() -> None:
+    rows = [
+        rise_and_chance.Row("three", "ad", "rise", 0.5, size=0.25, holds=0.5, by_chance=True),
+        rise_and_chance.Row("three", "ad", "rise", 0.5, size=0.25, holds=0.5),
+        rise_and_chance.Row("three", "ad", "rise", 0.5, why="not found"),
+    ]
+    assert rise_and_chance.table(rows, 3)[-1] == (
+        "three, ad, 0.5, rise: 25.0 [25.0, 25.0], 50 [50, 50], 1 of 2; none: 1 not found"
+    )
+
+
+def test_rankings_are_compared_with_the_first_photograph_by_photograph() -> None:
+    first, second = robust_rankings.Row(0.5, 0.9, 10), robust_rankings.Row(0.25, 0.9, 20, 0.3, 0.95, 30)
+    lines = robust_rankings.table([{"a": first, "b": second}, {"a": first, "b": second}], 0.9)
+    assert lines[2] == "a: 0.500 [0.500, 0.500], +0.000 [+0.000, +0.000], 0.900, 10"
+    assert lines[3].startswith("b: 0.250 [0.250, 0.250], -0.250 [-0.250, -0.250], 0.900, 20; 2 of 2, 0.300")
+    assert "2 of 2 [" in lines[3]
 
 
 # ---- tables -----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.scores import Scores
+from unseen.classifier.scores import Extent, Scores
 from unseen.explanation.findings import Said
 from unseen.removal import MaskedClassifier
 
@@ -56,8 +56,8 @@ class Evaluator:
         self.masked = masked
         self.target = target
         self._memory: dict[bytes, tuple[float, bool]] = {}
-        self._ends: list[Scores] = []
-        self._always_holds = True
+        self._extent = Extent()
+        self._always_holds: bool | None = None
 
     def __call__(self, visible: Iterable[Bool[Tensor, "*space"]]) -> Verdicts:
         """The verdict on each set, in order."""
@@ -98,16 +98,15 @@ class Evaluator:
     def fresh(self, masks: Bool[Tensor, "N *space"]) -> Verdicts:
         """Verdicts straight from the model, in the batches that it forms, neither looked up nor remembered."""
         scores, outputs = self.masked(masks), self.masked.classifier.outputs
-        told = Scores.of(self.masked.classifier, scores, [self.target], "probability")
-        self._ends = [Scores.joined([*self._ends, told]).ends]
+        self._extent.add(Scores.of(self.masked.classifier, scores, [self.target], "probability"))
         holds = outputs.holds(scores, self.target)
-        self._always_holds &= bool(holds.all())
+        self._always_holds = self._always_holds is not False and bool(holds.all())
         return Verdicts(outputs.degree(scores, self.target), holds)
 
     @property
     def still(self) -> bool:
         """Whether all sets so far, one at least, kept the decision with the same reading, but for rounding."""
-        return bool(self._ends) and self._always_holds and bool(Scores.joined(self._ends).still)
+        return bool(self._always_holds) and bool(self._extent.still)
 
     def _unseen(self, visible: Iterable[Tensor], keys: list[bytes]) -> Iterator[tuple[bytes, Tensor]]:
         queued: set[bytes] = set()
