@@ -29,6 +29,7 @@ def test_columns_are_channels_and_one_more_is_the_axis(tmp_path: Path) -> None:
     assert read(path, "time (s);a [mV]\n0;1,5\n0,5;-2\n") == ([[1.5, -2]], [0, 0.5])
     assert read(path, "# made by hand\n\n1\t2\n3\t4\n5\t6\n", TWO) == ([[1, 3, 5], [2, 4, 6]], None)
     assert read(path, "\ufeff1 2\n3 4\n5 6\n", TWO) == ([[1, 3, 5], [2, 4, 6]], None)
+    assert read(path, '"time; s","a\tb"\n0,1\n0.5,2\n') == ([[1, 2]], [0, 0.5])
     assert read(path, "t,a,b\n0,1,2\n1,3,4\n5,5,6\n", TWO) == ([[1, 3, 5], [2, 4, 6]], [0, 1, 5])
 
 

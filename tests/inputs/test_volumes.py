@@ -127,3 +127,7 @@ def test_a_folder_of_slices_is_one_volume_and_one_of_files_is_its_files(tmp_path
         tmp_path / "scans" / "b.nii",
     ]
     assert as_volumes([tmp_path / "series" / "00.dcm"], found[-1:]) == [tmp_path / "series" / "00.dcm"]
+    (tmp_path / "pictures").mkdir()
+    for number in range(3):
+        Image.new("L", (20, 18)).save(tmp_path / "pictures" / f"{number}.png")
+    assert as_volumes([tmp_path / "pictures"], find_photos([tmp_path / "pictures"])) == [tmp_path / "pictures"]

@@ -108,3 +108,9 @@ def test_masks_and_images_of_another_extent_are_refused_in_one_line() -> None:
         REMOVALS.create("grey").bind(looking((64,)), torch.rand(2, 8, 8))
     with pytest.raises(ParameterError, match=r"expected \(C, H, W\), or \(C, L\) of a signal"):
         REMOVALS.create("grey").bind(looking((64,)), torch.rand(2, 3, 4, 5, 6))
+
+
+def test_a_pass_takes_no_more_signals_than_their_channels_allow() -> None:
+    masked = REMOVALS.create("grey").bind(looking((64,)), bright((64,)))
+    assert masked.batch == 256
+    assert REMOVALS.create("grey").bind(looking((8, 12, 10)), bright((8, 12, 10))).batch == 16 * 224 * 224 // 960

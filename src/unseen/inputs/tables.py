@@ -43,10 +43,12 @@ def read(path: Path, channels: int, axes: int) -> Stored:
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and line.lstrip()[0] != "#"]
     if not lines:
         raise PhotoError(f"{path} has no numbers; give a table with a row for each sample")
-    sign = next((sign for sign in (";", "\t", ",") if any(sign in line for _, line in lines)), None)
+    sign = _separator([line for _, line in lines])
     rows = [(number, [piece.strip() for piece in line.strip().split(sign)]) for number, line in lines]
-    names = None if all(map(_is_number, rows[0][1])) else [name.strip('"') for name in rows[0][1]]
-    values = _values(path, rows[names is not None :])
+    comma = sign in (";", "\t")
+    numeric = all(_number(piece, comma) is not None for piece in rows[0][1])
+    names = None if numeric else [name.strip('"') for name in rows[0][1]]
+    values = _values(path, rows[names is not None :], comma)
     if axes != 1 or values.shape[1] != channels + 1 or len(values) == channels:
         return Stored(values, str(path), "either" if len(values) == channels else "last")
     title = names[0] if names else ""
@@ -56,22 +58,33 @@ def read(path: Path, channels: int, axes: int) -> Stored:
     return Stored(values[:, 1:], str(path), "last", coordinates=Coordinates((axis,)))
 
 
-def _values(path: Path, rows: list[tuple[int, list[str]]]) -> NDArray[np.float64]:
+def _separator(lines: list[str]) -> str | None:
+    """What stands between columns, as the lines after the first say, which may hold names; ``None`` if spaces do."""
+    for some in (lines[1:], lines):
+        for sign in (";", "\t", ","):
+            if any(sign in line for line in some):
+                return sign
+    return None
+
+
+def _values(path: Path, rows: list[tuple[int, list[str]]], comma: bool) -> NDArray[np.float64]:
     if not rows:
         raise PhotoError(f"{path} has names and no numbers; give a table with a row for each sample")
-    wide = len(rows[0][1])
+    wide, values = len(rows[0][1]), []
     for number, row in rows:
         if len(row) != wide:
             raise PhotoError(f"line {number} of {path} has {len(row)} columns and the first has {wide}; mend the table")
-        bad = next((piece for piece in row if not _is_number(piece)), None)
-        if bad is not None:
-            raise PhotoError(f"line {number} of {path} holds {bad[:30]!r}, which is no number; mend the table")
-    return np.array([[float(piece.replace(",", ".")) for piece in row] for _, row in rows])
+        for piece in row:
+            found = _number(piece, comma)
+            if found is None:
+                raise PhotoError(f"line {number} of {path} holds {piece[:30]!r}, which is no number; mend the table")
+            values.append(found)
+    return np.array(values).reshape(len(rows), wide)
 
 
-def _is_number(piece: str) -> bool:
+def _number(piece: str, comma: bool) -> float | None:
+    """A number, whose decimal sign may be a comma where commas do not stand between columns."""
     try:
-        float(piece.replace(",", "."))
+        return float(piece.replace(",", ".") if comma else piece)
     except ValueError:
-        return False
-    return True
+        return None

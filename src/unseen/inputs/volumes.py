@@ -62,13 +62,17 @@ def read_nifti(path: Path) -> Stored:
 
 
 def as_volumes(given: Sequence[Path], found: Sequence[Path]) -> list[Path]:
-    """Files to explain by a model of volumes: a folder that was given stands for the DICOM slices in it.
+    """Files to explain by a model of volumes: a folder that was given stands for the slices in it.
 
     Args:
         given: files and folders.
         found: the files in them.
     """
-    slices = {path.parent for path in found if path.parent in given and dicom.is_dicom(path)}
+    slices = {
+        path.parent
+        for path in found
+        if path.parent in given and (path.suffix.lower() in SUFFIXES or dicom.is_dicom(path))
+    }
     return [*dict.fromkeys(path.parent if path.parent in slices else path for path in found)]
 
 
