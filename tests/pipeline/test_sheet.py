@@ -64,12 +64,12 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
     cells = [
         make_cell("one", "ad", saliency=values / values.max()),
         make_cell("two", "ad", saliency=-values),
-        make_cell("one", "grey", saliency=5 * values / values.max()),
+        make_cell("one", "grey", saliency=3 * values / values.max()),
         make_cell("two", "grey", saliency=values),
     ]
     figure = sheet(make_comparison(*cells))
     bars = [axes for axes in figure.axes if axes.xaxis.get_visible() and len(axes.get_xticks())]
-    peak = 5 * pixels.limits(values / values.max())[1]
+    peak = 3 * pixels.limits(values / values.max())[1]
     assert bars[0].get_xlim() == pytest.approx((0, peak))
     assert bars[1].get_xlim() == pytest.approx(pixels.limits(-values))
     first = next(axes for axes in figure.axes[3:] if axes.images)
@@ -84,7 +84,7 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
         (
             [make_cell(saliency=torch.full((20, 24), 0.01)), make_cell(removal="ad")],
             {},
-            "faint on this scale: within ±0.01",
+            "own scale: 100 × fainter than the bar",
         ),
         ([make_cell()], {"removal_independent": frozenset({"toy"})}, "the same map in every row"),
         ([make_cell()], {"target": 1}, "Note: on the full photograph the model's top class is left"),
@@ -98,6 +98,22 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
 )
 def test_the_sheet_says_what_is_special(cells: list[Cell], options: dict[str, Any], phrase: str) -> None:
     assert phrase in said(*cells, **options)
+
+
+def test_a_map_that_the_common_scale_would_hide_is_drawn_on_its_own() -> None:
+    values = torch.rand(20, 24)
+    figure = sheet(make_comparison(make_cell(saliency=values), make_cell(removal="ad", saliency=values / 50)))
+    strong, faint = [axes.images[0].get_array() for axes in figure.axes if axes.images][-2:]
+    assert torch.allclose(torch.as_tensor(strong), torch.as_tensor(faint), atol=1e-5)
+    assert "own scale: 50 × fainter than the bar" in texts(figure)
+    assert texts(figure).count("own scale") == 1
+
+
+def test_single_dots_are_drawn_larger_and_it_is_said() -> None:
+    dots = torch.zeros(20, 24)
+    dots[::10, ::8] = 1.0
+    assert "single dots, drawn 3 pixels wide" in said(make_cell(saliency=dots))
+    assert "single dots" not in said(make_cell())
 
 
 def test_a_cell_that_failed_says_why_in_its_place() -> None:

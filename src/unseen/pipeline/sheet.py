@@ -1,4 +1,8 @@
-"""A sheet that compares: columns are methods, rows are removals, every cell a map over the faded photograph."""
+"""A sheet that compares: columns are methods, rows are removals, every cell a map over the faded photograph.
+
+The maps of a column share a scale, so that they compare; a map that the shared scale would hide is drawn on its own,
+and the cell says by how much it is fainter.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,7 @@ from unseen.explanation.plotting.page import (
     facts_line,
     wrapped,
 )
+from unseen.explanation.plotting.sparse import widened
 from unseen.inputs.space import KINDS, described
 
 if TYPE_CHECKING:
@@ -42,8 +47,8 @@ _BAR, _TICKS = 0.13, 0.24
 """Inches: height of a colour bar, and of its ticks."""
 _BETWEEN, _INSIDE = 0.16, 0.12
 """Inches: between rows, and from the edge of a cell without map to its text."""
-_FAINT = 0.1
-"""A map below this share of its column's scale hardly shows."""
+_FAINT = 0.25
+"""A map below this share of its column's scale hardly shows there, and is drawn on its own."""
 
 
 @runtime_checkable
@@ -199,19 +204,32 @@ def _key(compared: Compared, column: int) -> str:
     return columns.reading_of(span) + alike
 
 
+def _scale(cell: SheetCell, span: tuple[float, float] | None) -> tuple[tuple[float, float] | None, float]:
+    """The range of a cell's colours, and by how much its map is fainter than its column's: 1 on the common scale."""
+    if cell.explanation is None or span is None:
+        return span, 1.0
+    own = pixels.limits(cell.explanation.saliency)
+    if own[1] >= _FAINT * span[1] or not bool(cell.explanation.saliency.any()):
+        return span, 1.0
+    return (-own[1] if span[0] < 0 else 0.0, own[1]), span[1] / own[1]
+
+
 def _caption(cell: SheetCell, span: tuple[float, float] | None) -> list[tuple[str, str]]:
-    """Lines under a cell, each with its colour: how good the ranking is, what it cost, and whether it looks empty."""
+    """Lines under a cell, each with its colour: how good the ranking is, what it cost, and how it is drawn."""
     if cell.explanation is None or span is None:
         return []
     about, curve = cell.explanation.provenance, cell.explanation.curve
-    peak = float(cell.explanation.saliency.abs().max())
     lines = [(f"{about['evaluations']:,} evaluations, {about['seconds']:.1f} s", TEXT)]
     if curve is not None:
         lines.insert(0, (f"insertion {curve.insertion_area:.3f}, deletion {curve.deletion_area:.3f}", TEXT))
-    if peak == 0:
-        lines.append(("the map is 0 everywhere", NOTE))
-    elif peak < _FAINT * span[1]:
-        lines.append((f"faint on this scale: within ±{peak:.1g}", NOTE))
+    if not bool(cell.explanation.saliency.any()):
+        return [*lines, ("the map is 0 everywhere", NOTE)]
+    fainter, width = _scale(cell, span)[1], widened(flat(cell.explanation).saliency)[1]
+    if fainter > 1:
+        times = f"{fainter:,.0f}" if fainter < 1e6 else f"{fainter:.0e}"
+        lines.append((f"own scale: {times} × fainter than the bar", NOTE))
+    if width > 1:
+        lines.append((f"single dots, drawn {width} pixels wide", NOTE))
     return lines
 
 
@@ -221,8 +239,9 @@ def _draw(page: Page, cell: SheetCell, span: tuple[float, float] | None, place: 
     axes = page.axes(x, y - tall, _SIDE, tall, bare=True)
     if cell.explanation is not None:
         drawn = flat(cell.explanation)
+        shown, _ = widened(drawn.saliency)
         bands = pixels.bands_of(cell.explanation.provenance)
-        axes.imshow(pixels.overlay(drawn.image, drawn.saliency, span, bands), interpolation="nearest")
+        axes.imshow(pixels.overlay(drawn.image, shown, _scale(cell, span)[0], bands), interpolation="nearest")
         return
     axes.set_facecolor("#F4F1EE")
     lines = wrapped(str(cell.error), _SIDE - 2 * _INSIDE)

@@ -16,6 +16,7 @@ from unseen.explanation.plotting import pixels
 from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.plotting.page import SMALL, TEXT
 from unseen.explanation.plotting.palette import COLOURS
+from unseen.explanation.plotting.sparse import widened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,16 +73,19 @@ def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
     """The map over the faded photograph, transparent where it is near 0, with outlines and a colour bar."""
 
     def draw(axes: Axes) -> None:
-        shown = pixels.overlay(explanation.image, explanation.saliency, bands=pixels.bands_of(explanation.provenance))
+        drawn, _ = widened(explanation.saliency)
+        span = pixels.limits(explanation.saliency)
+        shown = pixels.overlay(explanation.image, drawn, span, pixels.bands_of(explanation.provenance))
         axes.imshow(shown, interpolation="nearest")
         for part in outlined:
-            _outline(axes, part)
-        span = pixels.limits(explanation.saliency)
+            outline(axes, part.mask, _line(part))
         inch = _inch(axes)
         colour_bar(axes.inset_axes((0, -0.24 * inch, 1, 0.15 * inch)), span)
 
     reading = reading_of(pixels.limits(explanation.saliency))
-    return Column("Saliency map", f"{reading} (values unscaled){_outlines(outlined)}", draw, foot=0.5)
+    width = widened(explanation.saliency)[1]
+    dots = f"\nsingle dots, drawn {width} pixels wide" if width > 1 else ""
+    return Column("Saliency map", f"{reading} (values unscaled){_outlines(outlined)}{dots}", draw, foot=0.5)
 
 
 def _outlines(parts: Sequence[Part]) -> str:
@@ -116,7 +120,7 @@ def part(explanation: Drawn, found: Part) -> Column:
 
     def draw(axes: Axes) -> None:
         axes.imshow(pixels.cut_out(_seen(explanation), ~found.mask if hidden else found.mask), interpolation="nearest")
-        _outline(axes, found)
+        outline(axes, found.mask, _line(found))
 
     words, numbers = wording.sentences(found, explanation.label, explanation.unit), _numbers(explanation, found)
     return Column(wording.title(found), "\n".join(words), draw, numbers="\n".join(numbers))
@@ -240,13 +244,19 @@ def _whole(explanation: Drawn) -> float:
     return explanation.probability if explanation.unit is None else 1.0
 
 
-def _outline(axes: Axes, found: Part) -> None:
+def _line(part: Part) -> str:
+    """The colour of a part's outline."""
+    return DELETION if part.role == "necessary" else "black"
+
+
+def outline(axes: Axes, mask: Tensor, colour: str = "black") -> None:
+    """A line with white edges around a mask, shape (H, W)."""
     from matplotlib.collections import LineCollection
 
-    border = pixels.outline(found.mask)
-    for width, colour in ((2.2, "white"), (0.9, DELETION if found.role == "necessary" else "black")):
+    border = pixels.outline(mask)
+    for width, line in ((2.2, "white"), (0.9, colour)):
         axes.add_collection(
-            LineCollection(list(border), colors=colour, linewidths=width, capstyle="projecting", clip_on=False)
+            LineCollection(list(border), colors=line, linewidths=width, capstyle="projecting", clip_on=False)
         )
 
 
