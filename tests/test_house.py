@@ -22,6 +22,8 @@ CORRIDOR = (
     ("pipeline",),
     ("metrics", "criteria"),
     ("evaluation",),
+    ("trials",),
+    ("report",),
     ("cli",),
 )
 """From the ground up: a package imports from those before it; packages of one step do not know each other."""

@@ -10,6 +10,13 @@ SOURCE = Path(unseen.__file__).parent
 TESTS = Path(__file__).parent
 
 TESTED_BY = {
+    "report/blocks": "report/test_writing.py",
+    "report/compared": "report/test_writing.py",
+    "report/evaluated": "cli/test_report_page.py",
+    "report/explained": "report/test_writing.py",
+    "report/listed": "report/test_writing.py",
+    "report/reading": "report/test_writing.py",
+    "report/tried": "report/test_writing.py",
     "system/contract": "test_registry.py",
     "system/spelling": "test_registry.py",
     # what a command or a method prints, draws or shares is tested by what it prints, draws or shares
@@ -82,6 +89,10 @@ TESTED_BY = {
     "removal/fills/dataset_mean": "removal/fills/test_marginal.py",
     "removal/fills/painting": "removal/fills/test_constant.py",
     "removal/zero_information/descent": "removal/zero_information/test_point.py",
+    "trials/remoteness": "trials/test_hide.py",
+    "trials/trial": "trials/test_hide.py",
+    "trials/trials": "trials/test_hide.py",
+    "trials/words": "trials/test_hide.py",
     "system/database": "evaluation/judging/test_ledger.py",
     "system/optional": "classifier/zoo/test_loading.py",
     "system/pictures": "pipeline/test_sheet.py",

@@ -22,7 +22,7 @@ def test_people_get_a_table_and_the_sheet_and_failures_are_told(
     out = tmp_path / "out"
     assert compare(bright_left, *TOY, "--out", out) == 1
     printed = capsys.readouterr()
-    first, header, *rows, sheet, record = printed.out.splitlines()
+    first, header, *rows, sheet, record, report = printed.out.splitlines()
     assert first == f"{bright_left}  (left 100 %)"
     assert header.split() == ["method", "removal", "evaluations", "seconds", "insertion", "deletion"]
     assert [row.split()[:3] for row in rows] == [
@@ -34,6 +34,7 @@ def test_people_get_a_table_and_the_sheet_and_failures_are_told(
     assert len({len(row) for row in [header, *rows]}) == 1
     assert sheet == f"  sheet: {out / SHEET}"
     assert record == f"  record: {out / RECORD}"
+    assert report == f"  report: {out / 'report.html'}"
     (line,) = printed.err.splitlines()
     assert line.startswith("unseen: error: unable × grey: Unable has no rule for grey")
 

@@ -49,11 +49,18 @@ def test_json_is_one_object_per_photograph_and_nothing_else(
         "overlay_original": "overlay-original.png",
         "part_original": "part-original.png",
         "record": "explanation.json",
+        "report": "report.html",
     }
     assert all(Path(path).is_file() for path in first["files"].values())
     assert Explanation.load(out / "half").label == "left"
     assert second["photo"] == str(tmp_path / "grey.png")
-    assert sorted(path.name for path in out.iterdir()) == ["contact-sheet.png", "grey", "half", "index.csv"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "contact-sheet.png",
+        "grey",
+        "half",
+        "index.csv",
+        "report.html",
+    ]
 
 
 def test_options_reach_the_method(tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +104,12 @@ def test_one_bad_photograph_does_not_stop_the_others(
     records = [json.loads(line) for line in captured.out.splitlines()]
     assert ["error" in record for record in records] == [True, True, False]
     assert [line.startswith("unseen: error: ") for line in captured.err.splitlines()] == [True, True]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"half", "index.csv", "contact-sheet.png"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "half",
+        "index.csv",
+        "contact-sheet.png",
+        "report.html",
+    }
 
 
 def test_a_network_that_fails_on_one_photograph_does_not_stop_the_others(

@@ -21,7 +21,8 @@ from torch import nn
 
 from unseen import Classifier, Preprocessing
 from unseen.errors import ParameterError
-from unseen.evaluation.annotations import Annotations, decompressed, outlined, polygon_mask
+from unseen.evaluation.annotations import Annotations, decompressed, outlined
+from unseen.inputs.shapes import polygon_mask
 
 SHAPE = (20, 30)
 TRIANGLE = [2.0, 3.0, 25.5, 5.0, 10.0, 18.0]

@@ -10,7 +10,19 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from unseen.cli import check, check_model, compare, distance, evaluate, explain, listing, retrain, train_mae
+from unseen.cli import (
+    check,
+    check_model,
+    compare,
+    distance,
+    evaluate,
+    explain,
+    hide,
+    listing,
+    report_page,
+    retrain,
+    train_mae,
+)
 from unseen.cli.messages import complain
 from unseen.errors import ParameterError, UnseenError
 from unseen.system.shell import is_closed_pipe
@@ -29,11 +41,13 @@ app = App(
 for command, words, told, exit_codes in (
     (explain.explain, "explain PHOTO...", explain.HELP, explain.EXIT_CODES),
     (compare.compare, "compare PHOTO", compare.HELP, compare.EXIT_CODES),
+    (hide.hide, "hide PHOTO", hide.HELP, hide.EXIT_CODES),
     (evaluate.evaluate, "evaluate PHOTO...", evaluate.HELP, evaluate.EXIT_CODES),
     (retrain.retrain, "retrain [DATA]", retrain.HELP, ""),
     (distance.distance, "distance PHOTO...", distance.HELP, ""),
     (check.check, "check METHOD...", check.HELP, ""),
     (check_model.check_model, "check-model MODEL PHOTO", check_model.HELP, check_model.EXIT_CODES),
+    (report_page.report, "report FOLDER", report_page.HELP, ""),
     (train_mae.train_mae, "train-mae FOLDER", train_mae.HELP, ""),
 ):
     usage = f"Usage: unseen {words} [OPTIONS]"

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 HELP = """Compare methods and removals on one photograph, on one sheet.
 
 OUT receives sheet.png (look at it first: a column for each method, a row for
-each removal), comparison.json, and for each cell the folder METHOD-REMOVAL with
-all that "unseen explain" writes. Each cell is saved as soon as it is done; stop
-it whenever you like. A cell that fails says why in its place on the sheet.
+each removal), report.html (one file to send, with sliders), comparison.json,
+and for each cell the folder METHOD-REMOVAL with all that "unseen explain"
+writes. Each cell is saved as soon as it is done; stop it whenever you like. A
+cell that fails says why in its place on the sheet.
 Maps of one method share a colour scale; those of two methods differ in unit.
 
   unseen compare cat.jpg
@@ -80,6 +81,7 @@ def compare(
     from unseen.pipeline import compare as comparing
     from unseen.pipeline.explain import Request
     from unseen.removal import REMOVALS
+    from unseen.report import write_report
     from unseen.system.files import check_writable
 
     specs = {"methods": METHODS.split(methods), "removals": REMOVALS.split(removals)}
@@ -112,7 +114,8 @@ def compare(
             progress=True,
             finished=finished,
         )
-    except OutputError as error:  # of the record or the sheet; the cells are saved by themselves
+        write_report(out)
+    except OutputError as error:  # of the record, the sheet or the report; the cells are saved by themselves
         complain(error)
         return 1 if kept else 2
     if not json:

@@ -218,9 +218,10 @@ def _report(rows: list[Row], out: Path, *, quiet: bool) -> None:
     from unseen.evaluation.judging.ledger import FILE
     from unseen.evaluation.judging.measurements import Measurements
     from unseen.evaluation.judging.report import report
+    from unseen.report import write_report
 
     measured = Measurements(rows)
-    files = report.write(measured, out)
+    files = [*report.write(measured, out), write_report(out)]
     if not quiet:
         say(report.as_text(measured, max(80, shutil.get_terminal_size((110, 24)).columns)))
         say("\n".join(f"  {path}" for path in (out / FILE, *files)))

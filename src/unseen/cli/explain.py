@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 HELP = """Find and show the parts of photographs that cause a model's decision.
 
 For each PHOTO the folder OUT/NAME, named like the photograph, receives
-panel.png (look at it first), overlay.png, part.png, overlay-original.png and
-part-original.png (on the photograph itself), saliency.npy, arrays.npz and
-explanation.json. An earlier explanation there is replaced. Of several
-photographs OUT receives index.csv, a row for each, and contact-sheet.png.
+panel.png (look at it first), report.html (one file to send), overlay.png,
+part.png, overlay-original.png and part-original.png (on the photograph itself),
+saliency.npy, arrays.npz and explanation.json. An earlier explanation there is
+replaced. Of several photographs OUT receives index.csv, a row for each,
+contact-sheet.png and a report.html of all.
 
   unseen explain cat.jpg
   unseen explain cat.jpg dog.jpg holiday/ --out results
@@ -242,8 +243,10 @@ def _explained(photo: Path, folder: Path, label: str, classifier: Classifier, re
 
 def _summary(out: Path, kept: Sequence[Explained], json: bool) -> bool:
     """Write the index and the contact sheet, and say so; whether they could be written."""
+    from unseen.report import write_report
+
     try:
-        said = write(out, kept)
+        said = f"{write(out, kept)}\n  report: {write_report(out)}"
     except UnseenError as error:
         complain(error)
         return False
@@ -256,11 +259,13 @@ def _explain_one(
     photo: Path, folder: Path, classifier: Classifier, request: Wanted, listener: ProgressListener
 ) -> tuple[Explanation, dict[str, Path]]:
     from unseen.pipeline.explain import explain as explain_photo
+    from unseen.report import write_report
 
     explanation = explain_photo(photo, classifier, progress=listener, **asdict(request))
     spent = explanation.provenance["evaluations"]
     listener("drawing pictures", spent, spent)
-    return explanation, explanation.save(folder)
+    files = explanation.save(folder)
+    return explanation, {**files, "report": write_report(folder)}
 
 
 def _report(photo: Path, explanation: Explanation, files: Mapping[str, Path], json: bool) -> None:

@@ -62,12 +62,14 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
         *_mixture_lines(explanation),
         *(f"  note: {note}" for note in explanation.notes if note not in told),
         f"  pictures: {files['panel']}",
+        *([f"  report: {files['report']}"] if "report" in files else []),
     ])  # fmt: skip
 
 
 def as_comparison(photo: Path, comparison: Comparison, folder: Path) -> str:
     """A short table for people: one row a cell, and where the sheet is; why a cell failed is told on stderr."""
     from unseen.pipeline.compare import RECORD, SHEET
+    from unseen.report.writing import REPORT
 
     rows = [("method", "removal", "evaluations", "seconds", "insertion", "deletion")]
     for cell in comparison.cells:
@@ -84,6 +86,7 @@ def as_comparison(photo: Path, comparison: Comparison, folder: Path) -> str:
         *(f"  {line}" for line in aligned(rows, left=(0, 1))),
         f"  sheet: {folder / SHEET}",
         f"  record: {folder / RECORD}",
+        f"  report: {folder / REPORT}",
     ])  # fmt: skip
 
 

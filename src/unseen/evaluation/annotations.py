@@ -23,6 +23,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError, UnknownNameError
+from unseen.inputs.shapes import polygon_mask
 from unseen.system.schema import MalformedError, parse_json
 
 CLASSES_FILE = "imagenet_classes.json"
@@ -241,27 +242,6 @@ def outlined(segmentation: object, shape: tuple[int, int]) -> NDArray[np.bool_]:
         raise ParameterError(f"the run lengths do not add up to {shape[0]} × {shape[1]} pixels")
     values = np.arange(len(lengths)) % 2 == 1  # the first run is outside
     return np.repeat(values, lengths).reshape(shape[::-1]).T
-
-
-def polygon_mask(corners: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels whose centre lies in a polygon, by the even-odd rule.
-
-    Every edge flips what lies to the right of it in the rows that it crosses. A centre on an edge belongs to one side
-    only, so that polygons that touch share no pixel; scikit-image's ``polygon2mask`` gives it to both.
-
-    Args:
-        corners: (x, y) of each, shape (N, 2); the last is joined to the first.
-        shape: (height, width).
-    """
-    height, width = shape
-    flips = np.zeros((height, width + 1), dtype=np.int64)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        low, high = sorted((y0, y1))
-        rows = np.arange(max(0, int(np.ceil(low - 0.5))), min(height, int(np.ceil(high - 0.5))))
-        if len(rows):
-            crossing = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-            flips[rows, np.clip(np.ceil(crossing - 0.5), 0, width).astype(int)] += 1
-    return np.asarray(flips.cumsum(axis=1)[:, :width] % 2 == 1)
 
 
 def decompressed(text: str) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -58,19 +59,7 @@ def parameters_of(thing: object) -> dict[str, Any]:
 
 def command(photo: PhotoSource, model: Classifier, method: str, removal: str, request: dict[str, Any]) -> str | None:
     """The command line that repeats the search; ``None`` unless photograph, model, method and removal have names."""
-    specs: list[tuple[Registry[Any], str]] = [(MODELS, model.name), (METHODS, method), (REMOVALS, removal)]
-    specs.append((OUTPUTS, OUTPUTS.spec_of(model.outputs)))
-    known = all(re.split("[:@]", spec)[0] in registry.entries for registry, spec in specs)
-    if not known or not isinstance(photo, (str, os.PathLike)):
-        return None
-    words = ["unseen", "explain", os.fspath(photo), "--model", model.name, "--method", method, "--removal", removal]
-    words += ["--device", str(model.device)]
-    for option, value in model.options.items():
-        words += [f"--{option}", value]
-    if request["target"] is not None:
-        target = request["target"]
-        for one in [target] if isinstance(target, (str, int)) else target:
-            words += ["--target", str(one)]
+    words = ["--method", method, "--removal", removal]
     for gamma in request["confidence"]:
         words += ["--confidence", str(float(gamma))]
     words += ["--seed", str(request["seed"]), "--parts", str(request["parts"])]
@@ -83,4 +72,35 @@ def command(photo: PhotoSource, model: Classifier, method: str, removal: str, re
         words += ["--contexts", request["contexts"]]
     if request["batch_size"] is not None:
         words += ["--batch-size", str(request["batch_size"])]
-    return command_line(words)
+    return repeating("explain", photo, model, request["target"], [(METHODS, method), (REMOVALS, removal)], words)
+
+
+def repeating(
+    what: str,
+    photo: PhotoSource,
+    model: Classifier,
+    target: str | int | tuple[str | int, ...] | None,
+    specs: Iterable[tuple[Registry[Any], str]],
+    words: Sequence[str],
+) -> str | None:
+    """A command line about one photograph; ``None`` unless the photograph, the model and all that it names have names.
+
+    Args:
+        what: the command.
+        photo: as it was given.
+        model: who is asked.
+        target: as it was asked for.
+        specs: what must be known by name, each with the registry that knows it.
+        words: further words of the command.
+    """
+    named: list[tuple[Registry[Any], str]] = [(MODELS, model.name), (OUTPUTS, OUTPUTS.spec_of(model.outputs)), *specs]
+    known = all(re.split("[:@]", spec)[0] in registry.entries for registry, spec in named)
+    if not known or not isinstance(photo, (str, os.PathLike)):
+        return None
+    line = ["unseen", what, os.fspath(photo), "--model", model.name, "--device", str(model.device)]
+    for option, value in model.options.items():
+        line += [f"--{option}", value]
+    if target is not None:
+        for one in [target] if isinstance(target, (str, int)) else target:
+            line += ["--target", str(one)]
+    return command_line([*line, *words])

@@ -61,7 +61,7 @@ class Canvas:
         drawn = pixels.blended(pixels.faded(self.photo, 0.55), values, *pixels.limits(saliency))
         for part in parts:
             drawn = self._outlined(drawn, original.mask_on(part, self.to_input).numpy())
-        return _picture(self._striped(drawn))
+        return picture_of(self._striped(drawn))
 
     def parts(self, parts: tuple[Tensor, ...]) -> Image.Image:
         """Each part in its own colours on the faded photograph, side by side; without one, the faded photograph."""
@@ -69,7 +69,7 @@ class Canvas:
         tiles = [self._striped(self._outlined(pixels.cut_out(self.photo, mask), mask.numpy())) for mask in masks]
         gap = np.ones((len(self.photo), max(1, round(_GAP * self.photo.shape[1])), 3), dtype=np.float32)
         row = [piece for tile in tiles for piece in (gap, tile)][1:]
-        return _picture(np.concatenate(row, axis=1))
+        return picture_of(np.concatenate(row, axis=1))
 
     def _outlined(self, drawn: Pixels, mask: NDArray[np.bool_]) -> Pixels:
         """With a black line along the inside of a part's border, and a white one along its outside."""
@@ -115,5 +115,6 @@ def png_of(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _picture(drawn: Pixels) -> Image.Image:
+def picture_of(drawn: Pixels) -> Image.Image:
+    """RGB pixels, shape (H, W, 3), as a picture of 8 bits; what is beyond [0, 1] is cut."""
     return Image.fromarray(np.rint(255 * drawn.clip(0, 1)).astype(np.uint8))

@@ -1,0 +1,98 @@
+"""What explanations of many photographs say together, as blocks of a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unseen.classifier.outputs.readings import percent
+from unseen.errors import OutputError
+from unseen.explanation import Explanation, Part
+from unseen.explanation.storage import FILES
+from unseen.report.blocks import Column, Report, Section, Table
+from unseen.report.explained import answer_of, made_of, map_of, source_of, told_of
+
+MOST = 150
+"""Explanations of which a report shows the maps, so that it can be sent; the table has all."""
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders directly inside that hold an explanation, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{FILES['record']}"))
+
+
+def report_of(folder: Path) -> Report:
+    """The report of all explanations in a folder; one that is damaged is told.
+
+    Raises:
+        OutputError: none can be read.
+    """
+    found: list[tuple[Path, Explanation]] = []
+    failures = []
+    for place in folders_in(folder):
+        try:
+            found.append((place, Explanation.load(place)))
+        except OutputError as error:
+            failures.append((place.name, str(error)))
+    if not found:
+        raise OutputError(
+            f"{folder} holds no explanation that can be read: {failures[0][1] if failures else 'it is empty'}"
+        )
+    first = found[0][1]
+    models = dict.fromkeys(str(one.provenance.get("classifier", {}).get("name", "unknown")) for _, one in found)
+    sections = [
+        Section(place.name, answer_of(one), [map_of(one, f"{one.label}, {told_of(one)}")])
+        for place, one in found[:MOST]
+    ]
+    left_out = [f"the maps of the first {MOST} are shown; the table has all"] if len(found) > MOST else []
+    return Report(
+        title=f"{len(found)} photograph{'s' * (len(found) > 1)} explained",
+        asked=[
+            ("photographs", str(len(found))),
+            ("model", ", ".join(models)),
+            ("method", ", ".join(dict.fromkeys(one.method for _, one in found))),
+            ("hidden by", ", ".join(dict.fromkeys(one.removal for _, one in found))),
+        ],
+        answer=[_summary([one for _, one in found])],
+        sections=[Section("Every photograph", tables=[_table(found)]), *sections],
+        notes=[*left_out, *dict.fromkeys(note for _, one in found for note in one.notes)],
+        failures=failures,
+        made=made_of(first.provenance),
+    )
+
+
+def _summary(found: list[Explanation]) -> str:
+    parts = [part for one in found if (part := _alone(one)) is not None]
+    if not parts:
+        return "No part that suffices was found on any photograph."
+    sizes = sorted(part.fraction for part in parts)
+    verified = sum(part.verified for part in parts)
+    return (
+        f"A part that suffices was found on {len(parts)} of {len(found)} photographs, verified on {verified}; half "
+        f"of these parts take at most {percent(sizes[(len(sizes) - 1) // 2])} of the pixels."
+    )
+
+
+def _alone(explanation: Explanation) -> Part | None:
+    """The first part that was shown alone."""
+    return next((part for part in explanation.parts if part.role != "necessary"), None)
+
+
+def _table(found: list[tuple[Path, Explanation]]) -> Table:
+    columns = [
+        Column("photograph"),
+        Column("says"),
+        Column("full photograph", "The probability, or the value, of what is explained.", number=True),
+        Column("part, % of pixels", "Of the first part that suffices; smaller is more telling.", number=True),
+        Column("part alone", "What the model says of the part alone.", number=True),
+        Column("verified", "Whether the part passed again when the search was over."),
+    ]
+    rows = []
+    for _, one in found:
+        part = _alone(one)
+        told = (
+            [f"{100 * part.fraction:.1f}", percent(part.confidence), "yes" if part.verified else "no"]
+            if part
+            else ["–"] * 3
+        )
+        rows.append([Path(source_of(one.provenance)).name, one.label, told_of(one), *told])
+    return Table("What was found", columns, rows)

@@ -1,0 +1,87 @@
+"use strict";
+// Everything is read from the page's own attributes and written as text, never as markup.
+
+for (const map of document.querySelectorAll("[data-map]")) {
+  const one = (name) => map.querySelector(`[data-${name}]`);
+  const opacity = one("opacity");
+  opacity.parentElement.hidden = false;
+  const fade = () => {
+    const share = opacity.value / 100, below = one("below").style;
+    one("colours").style.opacity = share;
+    below.filter = `grayscale(${share})`;
+    below.opacity = 1 - 0.55 * share;
+  };
+  opacity.addEventListener("input", fade);
+  fade();
+  for (const box of map.querySelectorAll("[data-show]")) {
+    box.disabled = false;
+    box.addEventListener("change", () => {
+      map.querySelector(`[data-part="${box.dataset.show}"]`).toggleAttribute("hidden", !box.checked);
+    });
+  }
+  if (!one("walk")) continue;
+  const [shown, hidden, fractions] = ["shown", "hidden", "fractions"].map((name) => JSON.parse(map.dataset[name]));
+  const walk = one("walk"), deletion = one("deletion"), canvas = one("canvas"), context = canvas.getContext("2d", { willReadFrequently: true });
+  let steps = null;
+  const draw = () => {
+    if (steps === null) {
+      context.drawImage(one("steps"), 0, 0, canvas.width, canvas.height);
+      steps = context.getImageData(0, 0, canvas.width, canvas.height).data.filter((_, place) => place % 4 === 0);
+    }
+    const at = Number(walk.value), picture = context.createImageData(canvas.width, canvas.height);
+    for (let place = 0; place < steps.length; place += 1) {
+      const visible = (steps[place] <= at) !== deletion.checked;
+      const stripe = ((place % canvas.width) + Math.floor(place / canvas.width)) % 12 < 3;
+      picture.data.set(stripe ? [190, 190, 190, 255] : [240, 240, 240, 255], 4 * place);
+      if (visible) picture.data[4 * place + 3] = 0;
+    }
+    context.putImageData(picture, 0, 0);
+    const share = `${(100 * fractions[at]).toFixed(1)} % of the pixels ${deletion.checked ? "hidden" : "shown alone"}`;
+    const said = (deletion.checked ? hidden : shown)[at];
+    one("said").textContent = said === undefined
+      ? `${share}; the model was not asked along this ranking` : `${share}: ${map.dataset.label} ${said}`;
+    const here = one("here");
+    if (here) here.setAttribute("d", `M${100 * fractions[at]} 0V100`);
+  };
+  walk.addEventListener("input", draw);
+  deletion.addEventListener("change", draw);
+  one("steps").decode().then(() => {
+    walk.closest(".walk").hidden = false;
+    const tenth = fractions.findIndex((share) => share >= 0.1);
+    walk.value = Math.max(0, tenth);
+    draw();
+  });
+}
+
+const numberOf = (text) => {
+  const found = /[-+−]?[\d,]*\.?\d+(e[-+]?\d+)?/i.exec(text);
+  return found ? Number(found[0].replace("−", "-").replaceAll(",", "")) : null;
+};
+for (const table of document.querySelectorAll("[data-table]")) {
+  const body = table.querySelector("tbody"), rows = [...body.rows], field = table.querySelector("[data-filter]");
+  field.parentElement.hidden = rows.length < 4;
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+  for (const button of table.querySelectorAll("[data-sort]")) {
+    button.disabled = false;
+    button.addEventListener("click", () => {
+      const head = button.parentElement, place = Number(button.dataset.sort);
+      const down = head.getAttribute("aria-sort") === "ascending";
+      for (const other of table.querySelectorAll("th")) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const number = head.classList.contains("number");
+      const key = (row) => number ? numberOf(row.cells[place].textContent) : row.cells[place].textContent;
+      const sorted = [...rows].sort((one, other) => {
+        const [a, b] = [key(one), key(other)];
+        if (a === null || b === null) return (a === null) - (b === null); // no value comes last
+        return (number ? a - b : a.localeCompare(b)) * (down ? -1 : 1);
+      });
+      body.append(...sorted);
+    });
+  }
+}

@@ -1,0 +1,94 @@
+"""From a folder of results to ``report.html``: one file that opens offline, in any browser, and asks for nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from unseen.errors import OutputError
+from unseen.evaluation.judging.ledger import FILE as LEDGER
+from unseen.explanation.storage import FILES
+from unseen.pipeline.compare import RECORD as COMPARISON
+from unseen.report import compared, evaluated, explained, listed, tried
+from unseen.report.blocks import Report
+from unseen.system.files import check_writable, replace_file
+from unseen.trials.trials import RECORD as TRIALS
+
+REPORT = "report.html"
+
+_KINDS: dict[str, tuple[str, Callable[[Path], Report]]] = {
+    COMPARISON: ("unseen compare", compared.report_of),
+    LEDGER: ("unseen evaluate", evaluated.report_of),
+    TRIALS: ("unseen hide", tried.report_of),
+    FILES["record"]: ("unseen explain", explained.report_of),
+}
+"""By the record that a folder holds: the command that wrote it, and what reads it."""
+
+
+def report_of(folder: str | Path) -> Report:
+    """What the results in a folder say.
+
+    Args:
+        folder: one that ``unseen explain``, ``compare``, ``evaluate`` or ``hide`` wrote.
+
+    Raises:
+        OutputError: it holds none of these, or what it holds is damaged.
+
+    Example:
+        >>> from unseen import explain
+        >>> from unseen.report import report_of
+        >>> _ = explain(photo, classifier, method="occlusion", removal="black").save("red")
+        >>> report_of("red").answer[0]
+        'Of the full photograph the model says: red, 70.0 %.'
+    """
+    place = Path(folder)
+    for record, (_, read) in _KINDS.items():
+        if (place / record).is_file():
+            return read(place)
+    if listed.folders_in(place):
+        return listed.report_of(place)
+    commands = ", ".join(dict.fromkeys(command for command, _ in _KINDS.values()))
+    what = "holds no results" if place.is_dir() else "is no folder"
+    raise OutputError(f"{place} {what}; name a folder that one of these wrote (--out): {commands}")
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write ``report.html`` into a folder of results, from what lies there; return it.
+
+    Raises:
+        OutputError: there are no results, or the folder cannot be written.
+
+    Example:
+        >>> from unseen import explain
+        >>> from unseen.report import write_report
+        >>> _ = explain(photo, classifier, method="occlusion", removal="black").save("red")
+        >>> write_report("red").name
+        'report.html'
+    """
+    place = Path(folder)
+    page = rendered(report_of(place))
+    check_writable(place)
+    replace_file(place / REPORT, page.encode(errors="backslashreplace"))
+    return place / REPORT
+
+
+def rendered(report: Report) -> str:
+    """The page: everything in it is escaped, and its policy lets nothing run or load but its own style and script."""
+    from jinja2 import Environment, StrictUndefined
+
+    own = files("unseen.report")
+    style, script, page = ((own / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js", "html"))
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return environment.from_string(page).render(report=report, style=style, script=script, policy=policy)
+
+
+def _digest(text: str) -> str:
+    """What a Content-Security-Policy calls a text that may run."""
+    return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
