@@ -38,7 +38,7 @@ def test_json_is_one_object_per_photograph_and_nothing_else(
     assert part["fraction"] == 0.5
     assert part["confidence"] == pytest.approx(1)
     assert part["verified"] is True
-    assert first["evaluations"] == 6
+    assert first["evaluations"] == 7
     assert first["seconds"] > 0
     assert {what: Path(path).name for what, path in first["files"].items()} == {
         "saliency": "saliency.npy",
@@ -87,7 +87,7 @@ def test_people_get_a_table_and_the_pictures(
 ) -> None:
     assert explain(bright_left, *TOY, "--out", tmp_path / "out") == 0
     printed = capsys.readouterr()
-    for text in ("half.png  (6 evaluations", "left", "50.0 %", "yes", "note: only a toy"):
+    for text in ("half.png  (7 evaluations", "left", "50.0 %", "yes", "note: only a toy"):
         assert text in printed.out
     assert f"pictures: {tmp_path / 'out' / 'half' / 'panel.png'}" in printed.out
     assert printed.err == ""

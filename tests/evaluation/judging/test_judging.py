@@ -119,7 +119,7 @@ def test_maps_and_controls_are_judged_under_the_removal_that_the_metric_names(pl
     assert found["0.png", "toy", "black", "again"] == 1
     failed = [row for row in rows if row.metric == "again:fails=true"]
     assert {(row.value, row.detail) for row in failed} == {(None, "it is asked to fail")}
-    assert found["0.png", "uniform", "black", "evaluations"] == 3  # those of the decision
+    assert found["0.png", "uniform", "black", "evaluations"] == 4  # those of the decision
 
 
 def test_a_removal_that_refuses_the_network_takes_only_its_own_metrics_along(
