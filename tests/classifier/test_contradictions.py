@@ -91,6 +91,7 @@ def test_several_findings_at_once_are_not_taken_for_classes_in_silence(numbers: 
     assumed = decide(PHOTO, Classifier(Tags(*numbers), PLAIN))
     (note,) = assumed.notes
     assert "several of its classes a high number at once (class 0, class 1" in note
+    assert decide(PHOTO, Classifier(Tags(*numbers), PLAIN).optimised()).notes == (note,)  # as commands ask
     for said in re.findall(r"outputs='([a-z]+)'", note):
         decision = decide(PHOTO, Classifier(Tags(*numbers), PLAIN, outputs=said))
         assert not decision.notes

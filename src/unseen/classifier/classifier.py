@@ -261,6 +261,7 @@ class Classifier:
         fed = preprocessing or self.preprocessing
         other = Classifier(network, fed, self.names, outputs=outputs or self.outputs, name=self.name)
         other.notes, other.options = self.notes, self.options
+        other.is_assumed = self.is_assumed and outputs is None
         if self._is_fixed and fed is self.preprocessing:
             other.statistics, other._is_fixed = self.statistics, True
         return other

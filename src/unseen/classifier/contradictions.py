@@ -44,7 +44,7 @@ def check_meaning(
         ModelError: they are probabilities; the message says how to call them.
     """
     logits = classifier.outputs.logits(scores)
-    notes = (*_same(classifier, images, scores), *_several(classifier, scores[:1]))
+    notes = (*_same(classifier, images, scores), *_several(classifier, logits))
     if logits is None or float(logits.min()) < 0 or float(logits.max()) > 1:
         return notes
     sums = logits.shape[1] > 1 and are_probabilities(logits)
@@ -71,12 +71,11 @@ def _same(classifier: Classifier, images: Tensor, scores: Tensor) -> tuple[str, 
     )
 
 
-def _several(classifier: Classifier, scores: Float[Tensor, "1 T"]) -> tuple[str, ...]:
+def _several(classifier: Classifier, logits: Float[Tensor, "N K"] | None) -> tuple[str, ...]:
     """Whether what is assumed to be classes that exclude each other looks like findings, several of them present."""
-    if not classifier.is_assumed:
+    if logits is None or not classifier.is_assumed:
         return ()
-    logits = scores[0].double()
-    likely, mean = (logits >= _LIKELY).nonzero().flatten().tolist(), float(logits.mean())
+    likely, mean = (logits[0] >= _LIKELY).nonzero().flatten().tolist(), float(logits[0].mean())
     if len(likely) < 2 or abs(mean) <= _CENTRED:
         return ()
     names = ", ".join(classifier.label(index) for index in likely[:3]) + (", …" if len(likely) > 3 else "")
