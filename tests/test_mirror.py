@@ -20,7 +20,6 @@ TESTED_BY = {
     "system/contract": "test_registry.py",
     "system/spelling": "test_registry.py",
     # what a command or a method prints, draws or shares is tested by what it prints, draws or shares
-    "classifier/decision": "pipeline/test_explain.py",
     "classifier/devices": "classifier/test_classifier.py",
     "classifier/folding": "classifier/test_classifier.py",
     "classifier/outputs/base": "classifier/outputs/test_catalogue.py",
