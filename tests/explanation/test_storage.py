@@ -238,16 +238,24 @@ def test_a_record_that_does_not_fit(tmp_path: Path, change: dict[str, Any], mess
 
 @pytest.mark.usefixtures("quick")
 def test_records_of_before_are_read(tmp_path: Path) -> None:
-    """The first ones of version 1 said neither what lies where on the photograph, nor in which unit values are."""
+    """The first ones of version 1 said neither what lies where on the photograph, nor in which unit values are.
+
+    Of parts they said neither what was asked nor what they are worth, and one role had another name.
+    """
     made = make_explanation()
     path = made.save(tmp_path)["record"]
     record = json.loads(path.read_text(encoding="utf-8"))
     del record["original"]
     record["target"].pop("unit", None)
+    for part in record["parts"]:
+        for name in ("asked", "instead", "by_chance", "robustness"):
+            del part[name]
+        part["role"] = "contrastive"
     path.write_text(json.dumps(record), encoding="utf-8")
     found = Explanation.load(tmp_path)
     assert torch.equal(found.saliency, made.saliency)
     assert [part.rank for part in found.parts] == [part.rank for part in made.parts]
+    assert {(part.role, part.by_chance) for part in found.parts} == {("both", None)}
     assert found.unit is None
     found.save(tmp_path / "again")
 

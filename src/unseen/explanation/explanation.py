@@ -304,16 +304,18 @@ def _rebuilt(stored: Stored) -> Explanation:
 
 
 def _part(mask: Tensor, about: PartRecord) -> Part:
+    role, instead = about["role"], about.get("instead")
+    by_chance, robustness = about.get("by_chance"), about.get("robustness")
     return Part(
         mask=mask,
-        role=about["role"],
+        role="both" if role == "contrastive" else role,
         confidence_threshold=about["confidence_threshold"],
         confidence=about["confidence"],
         verified=about["verified"],
-        asked=about["asked"],
-        instead=Said(**about["instead"]) if about["instead"] else None,
-        by_chance=ByChance(**about["by_chance"]) if about["by_chance"] else None,
-        robustness=Robustness(**about["robustness"]) if about["robustness"] else None,
+        asked=about.get("asked"),
+        instead=Said(**instead) if instead else None,
+        by_chance=ByChance(**by_chance) if by_chance else None,
+        robustness=Robustness(**robustness) if robustness else None,
         minimal_block=about["minimal_block"],
         first_passing=about["first_passing"],
         stable=about["stable"],

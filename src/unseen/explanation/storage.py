@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -83,16 +83,16 @@ class RobustnessRecord(TypedDict):
 
 
 class PartRecord(TypedDict):
-    """A part without its mask."""
+    """A part without its mask; the first records called ``contrastive`` what is ``both`` now."""
 
-    role: Role
+    role: Role | Literal["contrastive"]
     confidence_threshold: float
     confidence: float
     verified: bool
-    asked: float | None
-    instead: SaidRecord | None
-    by_chance: ChanceRecord | None
-    robustness: RobustnessRecord | None
+    asked: NotRequired[float | None]
+    instead: NotRequired[SaidRecord | None]
+    by_chance: NotRequired[ChanceRecord | None]
+    robustness: NotRequired[RobustnessRecord | None]
     minimal_block: int | None
     first_passing: float | None
     stable: float | None
