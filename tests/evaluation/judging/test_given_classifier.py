@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image
 
 from helpers import toys
+from helpers.stickers import SIZE, picture, stickers
 from unseen import Classifier, Preprocessing
 from unseen.classifier.zoo import MODELS
 from unseen.errors import OutputError, ParameterError
 from unseen.evaluation.judging.engine import run
 from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import Plan
+from unseen.evaluation.judging.report.report import as_text
 
 
 @pytest.fixture
@@ -60,6 +65,26 @@ def test_findings_are_judged_for_the_target_that_is_asked_for(
     assert {row.target for row in rows} == {index}
     with pytest.raises(OutputError, match=r"another target \(--target\)"):
         run(replace(asked, target="left"), tmp_path)
+
+
+def test_parts_that_say_nothing_are_counted_beside_every_mean(tmp_path: Path) -> None:
+    """Two stickers, a dark picture, which is what the network says of nothing, and an evenly bright one.
+
+    Of that any set as large does the same.
+    """
+    shown = [picture(0, sticker=True), picture(1, sticker=True)]
+    shown += [torch.full((3, SIZE, SIZE), level) for level in (0.1, 0.9)]
+    photos = tuple(tmp_path / f"{number}.png" for number in range(len(shown)))
+    for path, image in zip(photos, shown, strict=True):
+        Image.fromarray((image.permute(1, 2, 0) * 255).round().byte().numpy()).save(path)
+    asked: dict[str, Any] = {"metrics": ("size", "by-chance"), "confidence": (0.5,), "controls": False}
+    occlusion = ("occlusion:window=0.25,stride=0.0625",)
+    rows = run(Plan(photos, model=stickers(), methods=occlusion, removals=("black",), **asked), tmp_path / "out")
+    text = as_text(Measurements(rows))
+    assert "parts that chance finds too / default class / empty / none found" in text
+    assert "1 of 3 / 1 / 0 / 0" in text
+    (dark,) = {row.detail for row in rows if row.photo == "2.png" and row.metric == "size"}
+    assert dark == "the class is the model's answer to nothing: no part makes it"
 
 
 def test_several_targets_take_labels(plan: Plan, tmp_path: Path) -> None:
