@@ -81,6 +81,7 @@ def test_the_panel_says_what_was_asked_answered_and_spent() -> None:
         ),
         ({"parts": (make_part(role="necessary", robustness=BACKGROUNDS),)}, "the decision is gone in 19 of 20 cases."),
         ({"parts": (make_part(role="robust", robustness=BACKGROUNDS),)}, "What holds on other backgrounds"),
+        ({"parts": (make_part(role="robust"),)}, "9.4 % of the pixels alone, hidden by zero → espresso 61.0 %"),
         (
             {"parts": (make_part(), make_part(role="necessary", instead=CUP))},
             "outlined in black: what suffices; in orange: what is necessary",

@@ -136,7 +136,8 @@ def _numbers(explanation: Drawn, found: Part) -> list[str]:
         lines = [f"{percent(found.fraction)} of the pixels hidden → {label} {said}{instead}"]
         asked = "at most"
     else:
-        lines = [f"{percent(found.fraction)} of the pixels alone → {label} {said}"]
+        alone = "alone" if found.role != "robust" else f"alone, hidden by {explanation.removal}"
+        lines = [f"{percent(found.fraction)} of the pixels {alone} → {label} {said}"]
         asked = "at least"
     if found.asked is not None:
         lines.append(f"asked: {asked} {percent(found.asked)} (γ = {found.confidence_threshold:g})")
