@@ -112,8 +112,8 @@ def test_a_map_that_the_common_scale_would_hide_is_drawn_on_its_own() -> None:
 def test_single_dots_are_drawn_larger_and_it_is_said() -> None:
     dots = torch.zeros(20, 24)
     dots[::10, ::8] = 1.0
-    assert "single dots, drawn 3 pixels wide" in said(make_cell(saliency=dots))
-    assert "single dots" not in said(make_cell())
+    assert "dots and thin lines, drawn 3 pixels wide" in said(make_cell(saliency=dots))
+    assert "thin lines" not in said(make_cell())
 
 
 def test_a_cell_that_failed_says_why_in_its_place() -> None:

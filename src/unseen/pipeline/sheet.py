@@ -229,7 +229,7 @@ def _caption(cell: SheetCell, span: tuple[float, float] | None) -> list[tuple[st
         times = f"{fainter:,.0f}" if fainter < 1e6 else f"{fainter:.0e}"
         lines.append((f"own scale: {times} × fainter than the bar", NOTE))
     if width > 1:
-        lines.append((f"single dots, drawn {width} pixels wide", NOTE))
+        lines.append((f"dots and thin lines, drawn {width} pixels wide", NOTE))
     return lines
 
 

@@ -124,7 +124,7 @@ def order_of(explanation: Explanation) -> NDArray[np.int64]:
 
 def _key(drawn: Drawn) -> str:
     width = widened(drawn.saliency)[1]
-    dots = f"; single dots, drawn {width} pixels wide" if width > 1 else ""
+    dots = f"; dots and thin lines, drawn {width} pixels wide" if width > 1 else ""
     return f"{reading_of(pixels.limits(drawn.saliency))}{dots}"
 
 

@@ -84,7 +84,7 @@ def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
 
     reading = reading_of(pixels.limits(explanation.saliency))
     width = widened(explanation.saliency)[1]
-    dots = f"\nsingle dots, drawn {width} pixels wide" if width > 1 else ""
+    dots = f"\ndots and thin lines, drawn {width} pixels wide" if width > 1 else ""
     return Column("Saliency map", f"{reading} (values unscaled){_outlines(outlined)}{dots}", draw, foot=0.5)
 
 

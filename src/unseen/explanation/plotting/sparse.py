@@ -1,4 +1,4 @@
-"""Maps of single dots, as gradients and relevance propagation make them, drawn so that a person sees them."""
+"""Maps of dots and thin lines, as gradients and relevance propagation make them, drawn so that a person sees them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from unseen.explanation.plotting import pixels
 
 _DOT = 0.25
 """A pixel is a dot where its value is above this share of the range of the colours."""
-_FEW, _APART = 0.05, 3.0
+_FEW, _APART = 0.15, 2.0
 """A map is sparse where its dots are a smaller share of its pixels, and so far apart that a border of one pixel makes
-them so many times larger; a compact spot grows less."""
-_WIDE = 1 / 45
+them so many times larger. On the espresso LRP-γ has 8 % and 2.4 times; RISE and Grad-CAM 48 % or more and 1.04."""
+_WIDE = 1 / 75
 """Width of a dot that is drawn larger, as a share of the longer side; seen at print size."""
 
 
