@@ -12,7 +12,6 @@ TESTS = Path(__file__).parent
 TESTED_BY = {
     "report/blocks": "report/test_writing.py",
     "report/compared": "report/test_writing.py",
-    "report/evaluated": "cli/test_report_page.py",
     "report/explained": "report/test_writing.py",
     "report/listed": "report/test_writing.py",
     "report/reading": "report/test_writing.py",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from unseen.evaluation.judging.judgements import Judgements
@@ -16,6 +17,8 @@ from unseen.pipeline.provenance import versions
 from unseen.report import encoding
 from unseen.report.blocks import Column, Picture, Report, Section, Table
 from unseen.system.table import Table as Measured
+
+_NUMBER = re.compile(r"[-+−]?\d")
 
 _PICTURES = 24
 """Pictures that are shown at most; all lie in the folder."""
@@ -34,7 +37,8 @@ def report_of(folder: Path) -> Report:
     photographs = {row.subject: row.photo for row in rows}
     failures = {(row.photo, f"{row.method} × {row.removal}"): row.detail for row in rows if _failed(row)}
     return Report(
-        title=f"{len(photographs)} photographs, {len(methods)} methods, {len(removals)} removals evaluated",
+        title=f"{_counted(photographs, 'photograph')}, {_counted(methods, 'method')}, "
+        f"{_counted(removals, 'removal')} evaluated",
         asked=[
             ("photographs", str(len(photographs))),
             ("methods", ", ".join(map(tables.labelled, methods))),
@@ -50,6 +54,10 @@ def report_of(folder: Path) -> Report:
         failures=[(f"{photo}, {where}", reason) for (photo, where), reason in failures.items()],
         made=[(f"{name} (now)", version) for name, version in versions().items()],
     )
+
+
+def _counted(things: Collection[str], what: str) -> str:
+    return f"{len(things)} {what}{'s' * (len(things) != 1)}"
 
 
 def _failed(row: Row) -> bool:
@@ -98,7 +106,7 @@ def _meaning(metric: str) -> str:
 
 def _table(table: Measured) -> Table:
     head, *rows = table.rows
-    numbers = [any(row[place][:1].isdigit() for row in rows) for place in range(len(head))]
+    numbers = [any(_NUMBER.match(row[place]) for row in rows) for place in range(len(head))]
     columns = [Column(name or "value", number=number) for name, number in zip(head, numbers, strict=True)]
     meaning = _meaning(table.title.partition(" (")[0]) if _known(table.title) else ""
     note = " ".join(
