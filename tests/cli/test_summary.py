@@ -36,10 +36,11 @@ def test_many_photographs_are_summed_up(folder: Path, tmp_path: Path, capsys: py
     out = tmp_path / "out"
     assert main(["explain", str(folder), *TOY, "--out", str(out)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-3:] == [
+    assert lines[-4:] == [
         "4 photographs: 3 explained, 1 failed, the part shows 50.0 % of the pixels (median)",
         f"  index: {out / 'index.csv'}",
         f"  contact sheet: {out / 'contact-sheet.png'}",
+        f"  report: {out / 'report.html'}",
     ]
     first, second, third, lost = rows(out)
     assert first["file"] == str(folder / "photo-0.png")

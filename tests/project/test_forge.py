@@ -142,8 +142,9 @@ def test_contributors_on_windows_run_what_the_workflow_runs_there() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     shown = [line[2:] for line in text.splitlines() if line.startswith("> ")]
     tests = workflow("checks.yml")["jobs"]["tests"]
-    install, test = commands(tests)
+    install, browser, test = commands(tests)
     assert test in shown
+    assert browser in shown
     assert install.replace("[test]", "[lint,test]") in shown
     assert f"set PYTHONUTF8={tests['env']['PYTHONUTF8']}" in shown
     for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", text):

@@ -42,7 +42,7 @@ def report_of(folder: str | Path) -> Report:
         >>> from unseen.report import report_of
         >>> _ = explain(photo, classifier, method="occlusion", removal="black").save("red")
         >>> report_of("red").answer[0]
-        'Of the full photograph the model says: red, 70.0 %.'
+        'Of the full photograph the model says: red, 70.5 %.'
     """
     place = Path(folder)
     for record, (_, read) in _KINDS.items():

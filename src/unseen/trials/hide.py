@@ -74,8 +74,10 @@ def hide(
     Example:
         >>> import unseen
         >>> trials = unseen.hide(photo, classifier, part="box:8,8,8,8", removals=["ad", "black"])
-        >>> [trial.hidden.holds for trial in trials.trials], [trial.shown.holds for trial in trials.trials]
-        ([True, False], [True, True])
+        >>> [round(trial.hidden.reading, 2) for trial in trials.trials]
+        [0.33, 0.33]
+        >>> [round(trial.shown.reading, 2) for trial in trials.trials]
+        [1.0, 0.7]
     """
     size = None if batch_size is None else integer("batch size", batch_size)
     if size is not None and size < 1:

@@ -27,8 +27,9 @@ class View:
     Example:
         >>> import unseen
         >>> trials = unseen.hide(photo, classifier, part="box:8,8,8,8", removals="black")
-        >>> trials.trials[0].hidden.top[0]["label"], trials.trials[0].shown.top[0]["label"]
-        ('green', 'red')
+        >>> view = trials.trials[0].shown
+        >>> view.holds, view.top[0]["label"], round(view.reading, 2), round(view.change, 2)
+        (True, 'red', 0.7, 0.0)
     """
 
     reading: float

@@ -41,7 +41,7 @@ class Trials:
         >>> import unseen
         >>> trials = unseen.hide(photo, classifier, part="box:8,8,8,8", removals="black")
         >>> trials.words[-1]
-        'So under these removals the part is needed for red; it suffices for red.'
+        'So under these removals the part is not needed for red; it suffices for red.'
         >>> trials.save("square")["sheet"].name
         'hide.png'
     """
