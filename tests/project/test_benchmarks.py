@@ -32,6 +32,7 @@ RUNS = {
         r"\d",
     ),
     "studies.reuse_nearby": ([*ONE, "--radii", "0.02"], r"\d"),
+    "studies.robust_promise": (["--photographs", "3"], r"broken: \d of 3 photographs"),
     "studies.zero_information": ([*ONE, "--forms", "zipo"], r"zipo"),
     "tables.policies": (
         [*ONE, "--models", "efficientnet-lite0", "--forms", "zero", "early", "constant-area", "--out", "out"],
