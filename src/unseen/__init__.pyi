@@ -14,6 +14,6 @@ from .pipeline.check_model import check_model as check_model
 from .pipeline.compare import compare as compare
 from .pipeline.explain import explain as explain
 from .removal.catalogue import REMOVALS as REMOVALS
-from .trials.hide import hide as hide
+from .trials.hiding import hide as hide
 
 __version__: str

@@ -97,8 +97,8 @@ def hide(
     from unseen.removal import REMOVALS
     from unseen.report import write_report
     from unseen.system.files import check_writable
-    from unseen.trials.hide import USUAL
-    from unseen.trials.hide import hide as hide_part
+    from unseen.trials.hiding import USUAL
+    from unseen.trials.hiding import hide as hide_part
     from unseen.trials.part import pointed_at
 
     specs = REMOVALS.split(removals) or USUAL

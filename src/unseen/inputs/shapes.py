@@ -82,7 +82,7 @@ class Shape:
 
     @property
     def corners(self) -> NDArray[np.float64]:
-        """Of the polygon, or of the box around an ellipse, shape (N, 2): x and y."""
+        """(x, y) of each corner of the polygon, or of the box around an ellipse, shape (N, 2)."""
         if self.kind == "polygon":
             return np.array(self.numbers, dtype=np.float64).reshape(-1, 2)
         x, y, width, height = self.numbers
