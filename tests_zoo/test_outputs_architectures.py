@@ -50,7 +50,7 @@ def detector() -> nn.Module:
     backbone.out_channels = [16]
     parts = torchvision.models.detection
     anchors = parts.anchor_utils.DefaultBoxGenerator([[2]], scales=[0.3, 0.5])
-    made = parts.SSD(backbone, anchors, (96, 96), 3, topk_candidates=20, detections_per_img=20)
+    made = parts.ssd.SSD(backbone, anchors, (96, 96), 3, topk_candidates=20, detections_per_img=20)
     return made.eval().requires_grad_(False)
 
 

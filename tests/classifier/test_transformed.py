@@ -166,6 +166,10 @@ def inverted(image: Image.Image) -> Tensor:
     return -squashed(image)
 
 
+def solarised(image: Image.Image) -> Tensor:
+    return normal(ImageOps.solarize(image).resize(SIZE))
+
+
 def unsized(image: Image.Image) -> Tensor:
     return normal(image.resize((image.width // 4, image.height // 4)))
 
@@ -190,6 +194,7 @@ def flattened(image: Image.Image) -> Tensor:
         (equalised, "changes values otherwise|does more to a photograph|nothing brighter"),
         (darkened, "changes values otherwise than by a mean and a standard deviation; give unseen.Preprocessing"),
         (swapped, "mixes or swaps red, green and blue; leave that to the network's first layer"),
+        (solarised, "the transform solarised makes the same of black and of white; give unseen.Preprocessing"),
         (inverted, "nothing brighter of white than of black"),
         (
             unsized,

@@ -92,7 +92,10 @@ class Transformed(Preprocessing):
         if not torch.equal(first, again):
             raise ParameterError(f"{name} answers differently to the same photograph; give the transform of evaluation")
         black, grey, white, *pure = (_called(transform, _plain(_SIZES[0], colour)) for colour in _COLOURS)
-        inside = (white - black).abs().amax(0) > 0.9 * (white - black).abs().max()
+        apart = (white - black).abs().amax(0)
+        if not bool(apart.any()):
+            raise ParameterError(f"{name} makes the same of black and of white; {_INSTEAD}")
+        inside = apart > 0.9 * apart.max()
         low, middle, high = (_usual(one, inside) for one in (black, grey, white))
         _check_values(name, low, middle, high)
         _check_channels(name, torch.stack([(_usual(one, inside) - low) / (high - low) for one in pure]))
