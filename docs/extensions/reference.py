@@ -29,6 +29,8 @@ PACKAGES = {
     "unseen.metrics": "Metrics",
     "unseen.criteria": "Criteria",
     "unseen.evaluation": "Evaluation",
+    "unseen.trials": "Hide it yourself",
+    "unseen.report": "Report",
     "unseen.system": "System",
 }
 """The pages in the order of the corridor; ``unseen.cli`` is the command line, whose help is its reference."""
@@ -124,8 +126,15 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
     return domain.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], found, node, content)
 
 
+def escape(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Keep the star of a type such as ``Float[Tensor, "C *space"]`` from being read as emphasis."""
+    del app, what, name, thing, options
+    lines[:] = [line.replace("*", r"\*") if line.lstrip().startswith(":type:") else line for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / "_generated" / "api"))
     app.connect("missing-reference", resolve)
+    app.connect("autodoc-process-docstring", escape, priority=1000)  # after napoleon has written the types
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -108,7 +108,7 @@ def test_the_record_tells_of_every_cell(half: np.ndarray[Any, Any], tmp_path: Pa
     assert record["target"] == {"index": 1, "label": "right", "probability": pytest.approx(1)}
     assert (record["methods"], record["removals"]) == (["Toy", "Unable"], ["black", "grey"])
     first, *_, last = record["cells"]
-    assert first["evaluations"] == 6
+    assert first["evaluations"] == 7
     assert first["seconds"] > 0
     curve = comparison.cells[0].explanation and comparison.cells[0].explanation.curve
     assert curve is not None

@@ -42,7 +42,7 @@ class Prepared:
 
     @property
     def size(self) -> Space:
-        """The lengths of the axes of the network's input: of an image (height, width)."""
+        """The lengths of the axes of the network's input; those of an image are its height and width."""
         return tuple(self.pixels.shape[1:])
 
     def to_dict(self) -> dict[str, Any]:

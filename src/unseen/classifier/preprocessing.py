@@ -186,7 +186,7 @@ class Preprocessing:
 
     @property
     def axes(self) -> int:
-        """How many axes the network's input has besides its channels: 1 of a signal, 2 of an image, 3 of a volume."""
+        """How many axes the network's input has besides its channels; 1 of a signal, 2 of an image, 3 of a volume."""
         return len(self.size)
 
     @property

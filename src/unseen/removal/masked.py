@@ -31,7 +31,7 @@ from unseen.system.options import Count, Options, check
 from unseen.system.progress import ProgressListener
 
 MaskedForward = Callable[[Tensor, Tensor], Tensor]
-"""One differentiable pass on the network's device: pixels ``(N, C, *space)`` and masks ``(N, *space)`` → logits (N, K).
+"""A differentiable pass on the network's device, from pixels ``(N, C, *space)`` and masks ``(N, *space)`` to logits.
 
 It goes through :meth:`Classifier.forward`, or :meth:`Classifier.call` and :meth:`Classifier.check`. One that may fall
 short has ``notes``, plain sentences that the reader of what came of it must know; one that holds for one photograph at

@@ -26,7 +26,7 @@ from unseen.system.arguments import Integer, boolean, integer, several
 from unseen.system.progress import Listening, ProgressListener, listening
 from unseen.trials.part import PartSource, chosen_part, pointed_at
 from unseen.trials.remoteness import NEIGHBOUR, Reference
-from unseen.trials.trial import Trial, View
+from unseen.trials.trial import RemovalTrial, View
 from unseen.trials.trials import Trials
 
 USUAL = ("ad", "ad:pooled,fill=neighbour", "grey", "blur")
@@ -112,7 +112,7 @@ class _Run:
     reference: Reference | None
     batch_size: int | None
 
-    def tried(self, spec: str, removal: Removal, listener: ProgressListener | None) -> Trial:
+    def tried(self, spec: str, removal: Removal, listener: ProgressListener | None) -> RemovalTrial:
         """The part under one removal, or why that does not go."""
         began = time.perf_counter()
         try:
@@ -125,12 +125,12 @@ class _Run:
             pictures = self._pictures(masked, masks)
             distances = self._distances(masked, masks)
         except UnseenError as error:
-            return Trial(spec, error=error, seconds=time.perf_counter() - began)
+            return RemovalTrial(spec, error=error, seconds=time.perf_counter() - began)
         hidden, shown = (
             self._view(row, picture, distance)
             for row, picture, distance in zip(scores, pictures, distances, strict=True)
         )
-        return Trial(spec, hidden, shown, masked.evaluations, time.perf_counter() - began, masked.notes)
+        return RemovalTrial(spec, hidden, shown, masked.evaluations, time.perf_counter() - began, masked.notes)
 
     def _pictures(self, masked: MaskedClassifier, masks: Bool[Tensor, "N H W"]) -> list[Tensor | None]:
         return [*masked.painted(masks)] if masked.removal.paints else [None] * len(masks)
@@ -165,7 +165,7 @@ def _provenance(
     removals: tuple[str, ...],
     known: Reference | None,
     reference: Any,
-    found: Sequence[Trial],
+    found: Sequence[RemovalTrial],
 ) -> dict[str, Any]:
     """What is needed to judge the trials, and to repeat them."""
     model = decision.classifier

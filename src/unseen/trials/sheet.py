@@ -30,7 +30,7 @@ from unseen.explanation.plotting.page import (
 from unseen.explanation.plotting.palette import COLOURS, GREY
 from unseen.explanation.plotting.pixels import Pixels
 from unseen.trials.part import ChosenPart
-from unseen.trials.trial import Trial, View
+from unseen.trials.trial import RemovalTrial, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ _STRIPE = 14
 
 
 def sheet(
-    decision: Decision, part: ChosenPart, trials: Sequence[Trial], words: Sequence[str], notes: Sequence[str]
+    decision: Decision, part: ChosenPart, trials: Sequence[RemovalTrial], words: Sequence[str], notes: Sequence[str]
 ) -> Figure:
     """The full photograph and the answer in words above; below, a row for each removal."""
     image = decision.image
@@ -95,7 +95,7 @@ def _height(image: Tensor) -> float:
     return float(_SIDE * image.shape[1] / image.shape[2])
 
 
-def _named(trial: Trial) -> list[tuple[str, str]]:
+def _named(trial: RemovalTrial) -> list[tuple[str, str]]:
     """What stands at the left of a row, each line with its colour; the first lines are the removal's name."""
     lines = [(line, "") for line in wrapped(trial.removal.replace(",", ", "), _NAME * 0.8)]
     if trial.error is None:
@@ -103,13 +103,15 @@ def _named(trial: Trial) -> list[tuple[str, str]]:
     return lines + [(line, NOTE) for note in trial.notes for line in wrapped(f"Note: {note}", _NAME)]
 
 
-def _tall(trial: Trial, tall: float, room: float) -> float:
+def _tall(trial: RemovalTrial, tall: float, room: float) -> float:
     """Inches that a row takes: its pictures, or why there are none; and what stands at its left."""
     beside = LINE * len(_named(trial))
     return max(beside, tall if trial.error is None else LINE * (1 + len(wrapped(str(trial.error), room))))
 
 
-def _row(page: Page, trial: Trial, decision: Decision, part: ChosenPart, place: tuple[Sequence[float], float]) -> None:
+def _row(
+    page: Page, trial: RemovalTrial, decision: Decision, part: ChosenPart, place: tuple[Sequence[float], float]
+) -> None:
     left, y = place
     for number, (line, colour) in enumerate(_named(trial)):
         page.write(left[0], y - LINE * number, [line], colour=colour or "black", weight="normal" if colour else "bold")

@@ -47,7 +47,7 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class RemovalTrial:
     """A chosen part under one removal.
 
     Attributes:

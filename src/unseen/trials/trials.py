@@ -16,7 +16,7 @@ from unseen.system.files import check_writable, replace_file
 from unseen.system.pictures import inline, png
 from unseen.trials.part import ChosenPart
 from unseen.trials.sheet import bands_of, sheet
-from unseen.trials.trial import Trial
+from unseen.trials.trial import RemovalTrial
 from unseen.trials.words import told_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Trials:
 
     decision: Decision
     part: ChosenPart
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[RemovalTrial, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ class Trials:
         return told_of(self.decision, self.trials)
 
     @property
-    def failures(self) -> tuple[Trial, ...]:
+    def failures(self) -> tuple[RemovalTrial, ...]:
         """The trials that failed."""
         return tuple(trial for trial in self.trials if trial.error is not None)
 

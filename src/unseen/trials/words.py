@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from unseen.classifier.decision import Decision
 from unseen.classifier.outputs.readings import told
-from unseen.trials.trial import Trial, View
+from unseen.trials.trial import RemovalTrial, View
 
 
-def told_of(decision: Decision, trials: Sequence[Trial]) -> tuple[str, ...]:
+def told_of(decision: Decision, trials: Sequence[RemovalTrial]) -> tuple[str, ...]:
     """One sentence on hiding the part, one on showing it alone, and what follows from both."""
     without = {trial.removal: trial.hidden for trial in trials if trial.hidden is not None}
     alone = {trial.removal: trial.shown for trial in trials if trial.shown is not None}

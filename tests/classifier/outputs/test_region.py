@@ -75,7 +75,8 @@ def test_a_part_keeps_the_class_of_the_region(scene: tuple[Tensor, Tensor]) -> N
         part = explain(photo, classifier, removal=removal, confidence=(0.5,)).parts[0]
         assert part.verified
         assert part.fraction < 0.5
-        assert (part.mask & where[1]).sum() > 0.5 * part.mask.sum()
+        # By chance this would be the spot's share of the photograph.
+        assert (part.mask & where[1]).sum() / part.mask.sum() > 4 * where[1].float().mean()
 
 
 def test_it_is_compared_and_told_on_one_sheet(scene: tuple[Tensor, Tensor], tmp_path: Path) -> None:

@@ -28,10 +28,8 @@ Digest = Annotated[
 class Numbers(NamedTuple):
     """What was given, ready to compute with and to record.
 
-    Attributes:
-        values: float32.
-        path: of the file; ``None`` where the numbers themselves were given.
-        digest: of values and shape, the first 12 digits of their sha256.
+    ``values`` are float32; ``path`` is the file's, or ``None`` where the numbers themselves were given; ``digest`` is
+    the beginning of the sha256 of values and shape, 12 digits.
     """
 
     values: Float[Tensor, ...]

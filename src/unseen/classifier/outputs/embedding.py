@@ -64,7 +64,7 @@ class Embedding(Referred, Similarity):
     Args:
         reference: embeddings, shape (D,) or (R, D): a file that ``numpy.save`` wrote, an array or a tensor.
         threshold: the cosine from which on the image is like the reference; by default half of that of the whole image.
-        sha256: see :data:`~unseen.classifier.outputs.arrays.Digest`.
+        sha256: of those numbers, or its beginning: filled in when they are read, refused if it differs.
         key: which entry of what the model returns is the embedding.
 
     Raises:
@@ -102,7 +102,7 @@ class ZeroShot(Referred, Derived):
     Args:
         reference: embeddings of the texts, shape (K, D), K at least 2; as of :class:`Embedding`.
         scale: of the cosines; CLIP's, which it learnt, is 100.
-        sha256: see :data:`~unseen.classifier.outputs.arrays.Digest`.
+        sha256: of those numbers, or its beginning: filled in when they are read, refused if it differs.
         key: which entry of what the model returns is the embedding.
 
     Raises:

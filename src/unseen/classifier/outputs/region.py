@@ -41,7 +41,7 @@ class Region(FromArray, Derived):
             that ``numpy.save`` wrote, a picture, an array or a tensor.
         classes: ``exclusive``, ``independent`` or ``binary``, as of :class:`Probabilities`; ``independent`` ones and
             ``binary`` are decided at a probability of 0.5.
-        sha256: see :data:`~unseen.classifier.outputs.arrays.Digest`.
+        sha256: of those numbers, or its beginning: filled in when they are read, refused if it differs.
         key: which entry of what the model returns holds the logits, shape (N, K, h, w); by default ``out``, as
             torchvision's networks return, where there is one.
 

@@ -71,7 +71,7 @@ class Causal(FromMap):
     def necessity(self, criterion: Criterion, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """Responsibility for the loss of the decision, the boxes of a subset hidden instead of shown.
 
-        The credit 1/|S| of the smallest sets S whose hiding changes the decision is the degree of responsibility by
+        The credit ``1/|S|`` of the smallest sets S whose hiding changes the decision is the degree of responsibility by
         Chockler & Halpern, *Responsibility and Blame*, JAIR 2004: 1/(1 + k), where the k other boxes of S must be
         hidden before hiding this one makes the difference.
         """

@@ -36,7 +36,7 @@ class Optimised:
     """Numbers in [0, 1] that were found by descending.
 
     Attributes:
-        numbers: shape (M, *grid), float32, on the CPU.
+        numbers: shape ``(M, *grid)``, float32, on the CPU.
         levels: the score under the masks in the last round, shape (M,): 0 as with everything hidden, 1 as on the full
             photograph.
         settled: whether the objective fell little in the last tenth of the rounds.
