@@ -20,7 +20,7 @@ def read(path: Path) -> Stored:
         PhotoError: damaged, truncated, not PCM, or too large.
     """
     try:
-        with wave.open(str(path)) as file:
+        with wave.open(str(path), "rb") as file:
             count, channels, width, rate = (
                 file.getnframes(),
                 file.getnchannels(),
