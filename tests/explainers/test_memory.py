@@ -17,6 +17,12 @@ SIDE = 32
 SHORT = {
     "causal": "causal:iterations=1",
     "rise": "rise:masks=20",
+    "sobol": "sobol:cells=9,designs=4",
+    "hsic": "hsic:cells=9,masks=20",
+    "extremal-perturbation": "extremal-perturbation:areas=1,rounds=3",
+    "meaningful-perturbation": "meaningful-perturbation:rounds=3",
+    "smallest-destroying-region": "smallest-destroying-region:rounds=3",
+    "smallest-sufficient-region": "smallest-sufficient-region:rounds=3",
     "aggregate": "aggregate:nearby=2,hidden=8,segments=9",
 }
 
