@@ -141,9 +141,9 @@ class Remedy(NamedTuple):
 
 REMEDIES = {
     "batch size": Remedy(
-        "or batch size 1 and a removal that paints, such as 'blur'",
-        lambda: explain(Net(lambda _, x: x - x.mean(0)), removal="ad"),
-        lambda: explain(Net(lambda _, x: x - 0.5 * x.mean(0)), removal="blur", batch_size=1),
+        "or batch size 1, a removal that paints, such as 'blur', and a method that only asks, such as 'occlusion'",
+        lambda: explain(Net(lambda _, x: x - x.mean(0)), removal="ad", method="grad-cam"),
+        lambda: explain(Net(lambda _, x: x - 0.5 * x.mean(0)), removal="blur", method="occlusion", batch_size=1),
     ),
     "batch size under ad": Remedy(
         "use batch size 1",

@@ -159,7 +159,7 @@ def test_specs_are_recorded_in_one_form(half: np.ndarray[Any, Any], spec: str) -
 
 
 def test_a_network_that_looks_at_the_whole_batch_is_refused(half: np.ndarray[Any, Any]) -> None:
-    with pytest.raises(ModelError, match=r"when another is in the batch .* or batch size 1 and a removal that paints"):
+    with pytest.raises(ModelError, match=r"when another is in the batch .* or batch size 1, a removal that paints"):
         toy(half, classifier=sides("sociable"))
     assert toy(half, classifier=sides("sociable"), batch_size=1).provenance["evaluations"] == 4
     norm = nn.BatchNorm2d(3, track_running_stats=False)

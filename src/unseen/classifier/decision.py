@@ -209,7 +209,7 @@ def company(model: Classifier, image: Float[Tensor, "C *space"], alone: Float[Te
     if not model.same(alone, together[1]):
         raise ModelError(
             f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
-            "batch, or mixes it); use a model with statistics of its own, or batch size 1 and a removal that paints, "
-            "such as 'blur'"
+            "batch, or mixes it); use a model with statistics of its own, or batch size 1, a removal that paints, "
+            "such as 'blur', and a method that only asks, such as 'occlusion'"
         )
     return together[[1, 0]]

@@ -13,6 +13,7 @@ from unseen.classifier.scores import Scores
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.hiding.lime import Lime, Penalty, fit, lime, proximity
+from unseen.explainers.sufficient.evaluation import Evaluator
 
 
 def problem(seed: int, samples: int = 80, count: int = 12, targets: int = 3) -> tuple[Tensor, Tensor, Tensor]:
@@ -156,3 +157,15 @@ def test_a_penalty_that_there_is_not_is_refused() -> None:
 def test_fewer_samples_than_segments_are_told_and_more_help(samples: int, told: bool) -> None:
     notes = Lime(segments=16, samples=samples, steps=2)(masked(graded(2, 9)), 0).notes
     assert any("cannot determine the coefficients of 16 segments" in note for note in notes) is told
+
+
+def test_a_lasso_that_does_not_converge_says_so_and_a_larger_strength_helps() -> None:
+    few, enough = (
+        Lime(penalty="lasso", strength=strength, samples=12, segments=16).attribute(
+            Evaluator(masked(graded(2, 9)), 0), 0, None
+        )
+        for strength in (1e-7, 1.0)
+    )
+    assert any("the lasso did not converge" in note and "larger strength" in note for note in few.notes)
+    assert not any("did not converge" in note for note in enough.notes)
+    assert enough.record["converged"]
