@@ -259,3 +259,13 @@ def test_passes_are_counted_by_the_images_that_the_network_sees() -> None:
 def test_a_photograph_that_cannot_be_read_is_no_fault_of_the_model() -> None:
     with pytest.raises(PhotoError):
         unseen.check_model(classifier_of(Red()), "there is none.png")
+
+
+@pytest.mark.parametrize("outputs", ["value", "binary", "sigmoid"])
+def test_one_number_is_checked_whatever_it_means(outputs: str) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
+    plain = Preprocessing((SIDE, SIDE), None, mean=(0, 0, 0), std=(1, 1, 1))
+    found = {one.name: one for one in unseen.check_model(Classifier(network.eval(), plain, outputs=outputs), photo())}
+    assert found["decision"].status == "holds"
+    assert found["gradients"].status == "holds"
+    assert found["grey picture"].status in ("holds", "noted")

@@ -167,12 +167,12 @@ def check_twice(subject: Subject) -> Found:
 
 
 def check_decision(subject: Subject) -> Found:
-    """Whether one class is on top, and its probability can still rise and fall."""
-    best = subject.logits.topk(2).values
+    """Whether one class is on top where they exclude each other, and its probability can still rise and fall."""
+    outputs = subject.classifier.outputs
     told = subject.named(subject.logits)
-    if float(best[0]) == float(best[1]):
+    if not outputs.joint and bool((subject.logits == subject.logits.max()).sum() > 1):
         return "noted", f"{told}, and another class has the same logit; give the class to explain as target"
-    if float(subject.logits.softmax(0).max()) == 1:
+    if outputs.unit is None and float(outputs.readings(subject.logits[None])[0, subject.target]) == 1:
         return "noted", f"{told}: its probability is 1 in float32, so that only logits can tell what changes it"
     return "holds", told
 
@@ -191,10 +191,10 @@ def check_nothing(subject: Subject) -> Found:
 
 def _of_nothing(subject: Subject, logits: Tensor, what: str) -> Found:
     told = f"{what} is {subject.named(logits)}"
-    if bool(subject.classifier.outputs.holds(logits[None], subject.target)):
+    if bool(subject.classifier.outputs.bound(subject.logits).holds(logits[None], subject.target)):
         return (
             "noted",
-            f"{told}, as the photograph is: the smallest sufficient part may be empty; explain another class",
+            f"{told}, as the photograph is: no part makes this class; explain another class",
         )
     return "holds", told
 
