@@ -66,7 +66,10 @@ def answer_of(explanation: Explanation) -> list[str]:
     return [
         f"Of the full photograph the model says: {explanation.label}, {explanation.told}.",
         f"What {explanation.method} found by hiding parts under {explanation.removal}: {parts_found(explanation)}.",
-        *(said for part in explanation.parts for said in wording.sentences(part, explanation.label, explanation.unit)),
+        *(
+            f"{wording.title(part)}: {' '.join(wording.sentences(part, explanation.label, explanation.unit))}"
+            for part in explanation.parts
+        ),
     ]
 
 
