@@ -277,6 +277,9 @@ def test_a_loss_that_was_still_falling_is_told_also_of_what_is_remembered(folder
         assert masked.notes == (
             "under 1 of 2 masks the loss of mae-zip was still falling when its steps were over; raise steps",
         )
+    raised = settings(folder, steps=60, rate=0.05).bind(classifier, pixels[0])
+    raised(masks[:1])
+    assert not any("raise steps" in note for note in raised.notes)
 
 
 def test_a_loss_has_settled_when_its_last_steps_bring_little() -> None:
