@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from unseen.inputs.photo import find_photos
+import torch
+
+from unseen.errors import UnseenError
+from unseen.inputs.photo import find_photos, sample
+from unseen.system.process import tune_allocator
 
 
 def spread(sources: Sequence[Path], limit: int) -> list[Path]:
@@ -21,3 +29,42 @@ def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5 / (1 + z**2 / count)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def study(description: str) -> argparse.ArgumentParser:
+    """The options of a study that goes on where it stopped; see :func:`resumed`."""
+    parser = argparse.ArgumentParser(
+        description=description.replace("%", "%%"), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--limit", type=int, default=10)
+    parser.add_argument("--skip", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--out", type=Path, metavar="FILE.json")
+    return parser
+
+
+def resumed(asked: argparse.Namespace, measure: Callable[[Path], Any]) -> list[Any]:
+    """What ``measure`` says of each photograph that is asked for, ready for JSON; one that cannot be measured is told.
+
+    Photographs are drawn at random by the seed, and the first ``skip`` of them are left out. Each is kept in ``out`` as
+    soon as it is measured; none is begun after ``minutes``.
+    """
+    began = time.monotonic()
+    tune_allocator()
+    torch.set_num_threads(1)
+    chosen = sample(find_photos([asked.folder]), asked.skip + asked.limit, asked.seed)[asked.skip :]
+    known = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out and asked.out.exists() else {}
+    for path in chosen:
+        if path.name in known or time.monotonic() - began > 60 * asked.minutes:
+            continue
+        try:
+            known[path.name] = measure(path)
+        except UnseenError as error:
+            print(f"{path.name}: {error}", flush=True)
+            continue
+        if asked.out:
+            asked.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        print(f"{path.name}: {time.monotonic() - began:.0f} s", flush=True)
+    return [known[path.name] for path in chosen if path.name in known]

@@ -14,17 +14,16 @@ is kept, and the same command goes on.
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.shared import resumed, study
 from unseen import Classifier, load_classifier
 from unseen.evaluation.statistics import mean_interval
 from unseen.explainers.causal.method import Causal
@@ -33,10 +32,8 @@ from unseen.explainers.sufficient.evaluation import Evaluator, Verdicts
 from unseen.explainers.sufficient.extraction import rank
 from unseen.explainers.sufficient.parts import PartSearch
 from unseen.explainers.sufficient.search import findings_of
-from unseen.inputs.photo import find_photos
 from unseen.metrics.robustness import robustness
 from unseen.removal import REMOVALS, MaskedClassifier
-from unseen.system.process import tune_allocator
 
 GROUPS = {"animal": (0, 398), "thing": (398, 924), "rest": (924, 1000)}
 COLOURS = 50
@@ -132,38 +129,20 @@ def table(rows: Sequence[Row], photographs: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__.replace("%", "%%"), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--limit", type=int, default=10)
-    parser.add_argument("--skip", type=int, default=0)
+    parser = study(__doc__)
     parser.add_argument("--removals", nargs="+", default=["ad", "zero"])
     parser.add_argument("--confidence", nargs="+", type=float, default=[0.1, 0.5, 0.9])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--out", type=Path, metavar="FILE.json")
     asked = parser.parse_args()
-    began = time.monotonic()
-    tune_allocator()
-    torch.set_num_threads(1)
-    photos = find_photos([asked.folder])
-    order = np.random.default_rng(asked.seed).permutation(len(photos)).tolist()
-    chosen = [photos[index] for index in order[asked.skip : asked.skip + asked.limit]]
     thousand = load_classifier("efficientnet-lite0").optimised()
     three = Classifier(Grouped(thousand.model), thousand.preprocessing, list(GROUPS))
-    known = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out and asked.out.exists() else {}
-    for path in chosen:
-        if path.name in known or time.monotonic() - began > 60 * asked.minutes:
-            continue
+
+    def of(path: Path) -> list[dict[str, Any]]:
         image = thousand.prepare(path)
         found = [*measure(image, "thousand", thousand, asked), *measure(image, "three", three, asked)]
-        known[path.name] = [asdict(row) for row in found]
-        if asked.out:
-            asked.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        print(f"{path.name}: {time.monotonic() - began:.0f} s", flush=True)
-    done = [path for path in chosen if path.name in known]
-    print("\n".join(table([Row(**row) for path in done for row in known[path.name]], len(done))))
+        return [asdict(row) for row in found]
+
+    known = resumed(asked, of)
+    print("\n".join(table([Row(**row) for rows in known for row in rows], len(known))))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ is kept, and the same command goes on.
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.shared import resumed, study
 from unseen import Classifier, load_classifier
-from unseen.errors import UnseenError
 from unseen.evaluation.statistics import mean_interval
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.robust.contexts import ColoursAndTextures, OtherPhotographs
@@ -36,7 +34,6 @@ from unseen.explainers.sufficient.search import map_of
 from unseen.explanation.evidence import interval
 from unseen.inputs.photo import find_photos
 from unseen.removal import REMOVALS, MaskedClassifier
-from unseen.system.process import tune_allocator
 
 RANKINGS = ("causal@ad", "grad-cam@zero", "layer-cam@zero", "rise:masks=300@zero")
 MEAN, RANDOM = "mean of ranks", "random"
@@ -155,41 +152,16 @@ def table(rows: Sequence[dict[str, Row]], share: float) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__.replace("%", "%%"), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--limit", type=int, default=10)
-    parser.add_argument("--skip", type=int, default=0)
+    parser = study(__doc__)
     parser.add_argument("--share", type=float, default=0.9)
     parser.add_argument("--on", choices=["plain", "photographs"], default="photographs")
     parser.add_argument("--rankings", nargs="+", default=list(RANKINGS), metavar="METHOD@REMOVAL")
     parser.add_argument("--prove", nargs="*", default=[RANKINGS[0], MEAN], metavar="RANKING")
     parser.add_argument("--model", default="efficientnet-lite0")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--out", type=Path, metavar="FILE.json")
     asked = parser.parse_args()
-    began = time.monotonic()
-    tune_allocator()
-    torch.set_num_threads(1)
-    photos = find_photos([asked.folder])
-    order = np.random.default_rng(asked.seed).permutation(len(photos)).tolist()
-    chosen = [photos[index] for index in order[asked.skip : asked.skip + asked.limit]]
     classifier = load_classifier(asked.model).optimised()
-    known = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out and asked.out.exists() else {}
-    for path in chosen:
-        if path.name in known or time.monotonic() - began > 60 * asked.minutes:
-            continue
-        try:
-            known[path.name] = {name: asdict(row) for name, row in measure(path, classifier, asked).items()}
-        except UnseenError as error:
-            print(f"{path.name}: {error}", flush=True)
-            continue
-        if asked.out:
-            asked.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        print(f"{path.name}: {time.monotonic() - began:.0f} s", flush=True)
-    rows = [{name: Row(**row) for name, row in known[path.name].items()} for path in chosen if path.name in known]
+    known = resumed(asked, lambda path: {name: asdict(row) for name, row in measure(path, classifier, asked).items()})
+    rows = [{name: Row(**row) for name, row in one.items()} for one in known]
     print("\n".join(table(rows, asked.share) if rows else ["no photograph was measured"]))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unseen.cli import main
-from unseen.cli.evaluate import chosen
+from unseen.inputs.photo import sample
 
 TOY = [
     "--model",
@@ -124,6 +124,6 @@ def test_a_folder_with_another_evaluation_is_left_alone(
 
 def test_a_larger_choice_begins_with_a_smaller_one() -> None:
     photos = [Path(f"{n}.jpg") for n in range(30)]
-    assert chosen(photos, 20, seed=3)[:10] == chosen(photos, 10, seed=3)
-    assert set(chosen(photos, None, seed=3)) == set(photos)
-    assert chosen(photos, 10, seed=4) != chosen(photos, 10, seed=3)
+    assert sample(photos, 20, seed=3)[:10] == sample(photos, 10, seed=3)
+    assert set(sample(photos, None, seed=3)) == set(photos)
+    assert sample(photos, 10, seed=4) != sample(photos, 10, seed=3)

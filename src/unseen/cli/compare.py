@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions, target_of
 from unseen.errors import OutputError
 from unseen.system.process import wait_passively
 
@@ -107,7 +107,7 @@ def compare(
             photo,
             ready(model, device, described, target),
             **given,
-            target=target[0] if target and len(target) == 1 else target or None,
+            target=target_of(target),
             seed=seed,
             batch_size=batch_size,
             folder=out,

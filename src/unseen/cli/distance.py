@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from unseen.cli.evaluate import chosen
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.options import FROM_THE_SOURCE, Flag, Limit, Listed, ModelOptions, numbers
@@ -92,7 +91,7 @@ def distance(
     from unseen.evaluation.distance import figures, report
     from unseen.evaluation.distance.measuring import DistributionShift
     from unseen.evaluation.distance.store import FILE
-    from unseen.inputs.photo import find_photos, open_photo
+    from unseen.inputs.photo import find_photos, open_photo, sample
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable, replace_file
     from unseen.system.pictures import png
@@ -102,7 +101,7 @@ def distance(
     specs = REMOVALS.split(removals) or ("black", "grey", "blur:20", "noise", "neighbour", "ad")
     asked = DistributionShift(tuple(specs), **given, form=form, cells=cells, neighbour=neighbour, seed=seed)
     found = find_photos(photos)
-    judged = chosen(found, limit, seed)
+    judged = sample(found, limit, seed)
     of_judged = set(judged)
     known = find_photos([reference]) if reference is not None else [path for path in found if path not in of_judged]
     if not known:

@@ -127,7 +127,7 @@ def evaluate(
     wait_passively()
     from unseen.evaluation.judging.plan import Plan
     from unseen.explainers.catalogue import METHODS
-    from unseen.inputs.photo import find_photos
+    from unseen.inputs.photo import find_photos, sample
     from unseen.metrics import METRICS
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable
@@ -144,7 +144,7 @@ def evaluate(
         "confidence": numbers(confidence, "a confidence is a number from 0 to 1"),
     }
     plan = Plan(
-        photos=chosen(found, limit, seed),
+        photos=sample(found, limit, seed),
         model=model,
         target=target,
         part=part,
@@ -225,11 +225,3 @@ def _report(rows: list[Row], out: Path, *, quiet: bool) -> None:
     if not quiet:
         say(report.as_text(measured, max(80, shutil.get_terminal_size((110, 24)).columns)))
         say("\n".join(f"  {path}" for path in (out / FILE, *files)))
-
-
-def chosen(photos: list[Path], limit: int | None, seed: int) -> tuple[Path, ...]:
-    """``limit`` photographs in a random order; a larger limit begins with those of a smaller one."""
-    import numpy as np
-
-    order = np.random.default_rng(seed).permutation(len(photos)).tolist()
-    return tuple(photos[index] for index in order[:limit])

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
 from unseen.cli.mixing import mixed
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions, target_of
 from unseen.cli.summary import Explained, write
 from unseen.errors import UnseenError
 from unseen.explanation.roles import Asked
@@ -177,12 +177,11 @@ def explain(
     from unseen.system.names import distinct_names
 
     method = mixed(method, of, goal, balance)
-    asked = target[0] if target and len(target) == 1 else tuple(target or ()) or None
     roles = tuple(dict.fromkeys(part or EXPLAINED))
     request = Wanted(
         method,
         removal,
-        asked,
+        target_of(target),
         tuple(confidence or (0.5,)),
         seed,
         parts,

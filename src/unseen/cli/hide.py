@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions
+from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions, target_of
 from unseen.system.names import lines_of
 from unseen.system.process import wait_passively
 
@@ -114,7 +114,7 @@ def hide(
         part=part,
         removals=specs,
         invert=invert,
-        target=target[0] if target and len(target) == 1 else target or None,
+        target=target_of(target),
         reference=reference,
         batch_size=batch_size,
         progress=True,

@@ -51,6 +51,11 @@ FROM_THE_SOURCE = ModelOptions()
 """Nothing is said."""
 
 
+def target_of(labels: list[str] | None) -> str | tuple[str, ...] | None:
+    """The target that labels name: one, several at once, or ``None`` for the model's top class."""
+    return labels[0] if labels and len(labels) == 1 else tuple(labels or ()) or None
+
+
 def numbers(lists: list[str] | None, what: str) -> tuple[float, ...]:
     """The numbers of comma-separated lists, each once.
 

@@ -7,7 +7,7 @@ raster formats of photographs are opened, none that starts another program (EPS)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -176,6 +176,20 @@ def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     if not found:
         raise PhotoError("no photograph was given; name files or folders")
     return found
+
+
+def sample(photos: Sequence[Path], limit: int | None, seed: int) -> tuple[Path, ...]:
+    """``limit`` photographs in a random order, or all; a larger limit begins with those of a smaller one.
+
+    Example:
+        >>> from unseen.inputs.photo import sample
+        >>> from pathlib import Path
+        >>> five = [Path(f"{number}.jpg") for number in range(5)]
+        >>> sample(five, 4, seed=0)[:2] == sample(five, 2, seed=0)
+        True
+    """
+    order = np.random.default_rng(seed).permutation(len(photos)).tolist()
+    return tuple(photos[index] for index in order[:limit])
 
 
 def _is_folder(path: Path) -> bool:

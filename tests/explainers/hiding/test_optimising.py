@@ -6,7 +6,7 @@ from torch import Tensor
 
 from helpers.optimised import Glow, glowing
 from unseen.errors import NotApplicableError
-from unseen.explainers.hiding.optimising import descend, scale_of
+from unseen.explainers.hiding.optimising import Objective, descend, scale_of
 
 
 def test_the_scale_runs_from_nothing_shown_to_the_full_photograph() -> None:
@@ -28,17 +28,17 @@ def test_masks_of_0_and_1_are_refused_and_the_remedy_works() -> None:
 def test_numbers_descend_side_by_side_in_any_batch() -> None:
     wanted = torch.tensor([[0.25], [0.75], [2.0]])
 
-    def loss(level: Tensor, numbers: Tensor, which: slice, step: int) -> Tensor:
+    def objective(numbers: Tensor, which: slice, step: int) -> Objective:
         del step
-        return (numbers[:, 0] - wanted[which, 0]).square().double() + 0 * level
+        penalty = (numbers[:, 0] - wanted[which, 0]).square().double()
+        return Objective(numbers[:, :, None].expand(-1, 32, 32), penalty, lambda level: 0 * level)
 
     found = [
         descend(
             glowing(batch_size=size),
             0,
             torch.full((3, 1), 0.5),
-            lambda numbers, _: numbers[:, :, None].expand(-1, 32, 32),
-            loss,
+            objective,
             scale=(-1.0, 5.4),
             score="logit",
             rounds=200,

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad, unfold
 
 from unseen.classifier.scores import Score
-from unseen.explainers.hiding.optimising import ENDS, UNSETTLED, Rate, Rounds, descend, scale_of
+from unseen.explainers.hiding.optimising import ENDS, UNSETTLED, Objective, Rate, Rounds, descend, scale_of
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -55,10 +55,13 @@ class SmoothMasks:
         weights = (_TEMPERATURE * windows).softmax(1)
         return (weights * windows).sum(1).reshape(numbers.shape)
 
+    def enlarged(self, cells: Float[Tensor, "M h w"]) -> Float[Tensor, "M *space"]:
+        """Masks on the cells, at the photograph's resolution."""
+        return interpolate(cells[:, None], self.shape, mode="bilinear", align_corners=False)[:, 0].clamp(0, 1)
+
     def __call__(self, numbers: Float[Tensor, "M h w"]) -> Float[Tensor, "M *space"]:
         """The masks at the photograph's resolution."""
-        laid = interpolate(self.on_cells(numbers)[:, None], self.shape, mode="bilinear", align_corners=False)
-        return laid[:, 0].clamp(0, 1)
+        return self.enlarged(self.on_cells(numbers))
 
 
 def areas_of(count: int) -> list[float]:
@@ -130,16 +133,15 @@ class ExtremalPerturbation(FromMap):
         height, width = masked.shape
         smooth, areas = SmoothMasks((height, width), self.grid, self.width), torch.tensor(areas_of(self.areas))
 
-        def loss(level: Tensor, numbers: Tensor, which: slice, step: int) -> Tensor:
-            weight = self.weight * 2 ** (5 * step / self.rounds)
-            return weight * off_area(smooth.on_cells(numbers), areas[which]).cpu() - level
+        def objective(numbers: Tensor, which: slice, step: int) -> Objective:
+            cells, weight = smooth.on_cells(numbers), self.weight * 2 ** (5 * step / self.rounds)
+            return Objective(smooth.enlarged(cells), weight * off_area(cells, areas[which]), torch.neg)
 
         found = descend(
             masked,
             evaluate.target,
             torch.full((self.areas, *smooth.cells), 0.5),
-            lambda numbers, _: smooth(numbers),
-            loss,
+            objective,
             scale=scale,
             score=self.score,
             rounds=self.rounds,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -45,6 +45,17 @@ class Optimised:
     numbers: Tensor
     levels: Tensor
     settled: bool
+
+
+class Objective(NamedTuple):
+    """What some masks descend on: what the level of their score is worth, and a penalty of the masks themselves.
+
+    ``masks`` have shape ``(m, *space)``, 1 = visible, and ``penalty`` shape (m,); both are differentiable.
+    """
+
+    masks: Tensor
+    penalty: Tensor
+    loss: Callable[[Float[Tensor, " m"]], Float[Tensor, " m"]]
 
 
 def check_soft(masked: MaskedClassifier, name: str, instead: str) -> None:
@@ -87,8 +98,7 @@ def descend(
     masked: MaskedClassifier,
     target: int,
     numbers: Tensor,
-    visible: Callable[[Tensor, int], Float[Tensor, "m *space"]],
-    loss: Callable[[Float[Tensor, " m"], Tensor, slice, int], Float[Tensor, " m"]],
+    objective: Callable[[Tensor, slice, int], Objective],
     *,
     scale: tuple[float, float],
     score: Score,
@@ -101,8 +111,7 @@ def descend(
         masked: the classifier and its photograph.
         target: class index.
         numbers: to begin with, in [0, 1], shape (M, …), of M masks that are optimised side by side.
-        visible: (numbers of some masks, round) → these masks, 1 = visible; differentiable.
-        loss: (levels of the score, numbers, which masks these are of all, round) → what each mask descends on.
+        objective: (numbers of some masks, which these are of all, round) → what these descend on.
         scale: see :func:`scale_of`.
         score: ``logit`` or ``probability``.
         rounds: steps.
@@ -117,11 +126,11 @@ def descend(
     def evaluate(numbers: Tensor, step: int, first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
         some = numbers[first:last].to(classifier.device).requires_grad_()
         with classifier.frozen(), torch.enable_grad():
-            masks = visible(some, step)
+            masks, penalty, loss = objective(some, slice(first, last), step)
             logits = masked.forward(masked.pixels.expand(len(masks), *masked.pixels.shape[1:]), masks)
             asked = target_score(classifier.outputs, logits, target, score)
             level = (asked - hidden) / added
-            losses = loss(level, some, slice(first, last), step)
+            losses = penalty.cpu() + loss(level)
             (slope,) = differentiated(classifier, losses.sum(), [some])
         return level.detach(), losses.detach(), slope.cpu()
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from unseen.classifier.scores import Score
-from unseen.explainers.hiding.optimising import ENDS, UNSETTLED, Rate, Rounds, descend, scale_of
+from unseen.explainers.hiding.optimising import ENDS, UNSETTLED, Objective, Rate, Rounds, descend, scale_of
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
@@ -40,8 +40,8 @@ class Region(FromMap):
     hidden, to 1, the full photograph, where the papers have the probability or its logarithm: so the weights mean the
     same for every network and every output. What goes beyond either end is not rewarded. The papers' weights are sums
     over a grid of 28 × 28 cells; here they are means. Where the photograph speaks against the class the map is
-    negative. Where the removal paints, what is found may be a mask that no
-    photograph looks like: the parts taken from the map are sharp, and verified.
+    negative. Where the removal paints, what is found may be a mask that no photograph looks like: the parts taken from
+    the map are sharp, and verified.
 
     Raises:
         ParameterError: an option outside its range.
@@ -93,22 +93,19 @@ class Region(FromMap):
             large = interpolate(numbers[:, None], size, mode="bilinear", align_corners=False)[:, 0]
             return large[:, down : down + height, right : right + width]
 
-        def visible(numbers: Tensor, step: int) -> Tensor:
+        def objective(numbers: Tensor, which: slice, step: int) -> Objective:
+            del which
             region = laid(numbers, *shifts[step]).clamp(0, 1)
-            return region if self.game == "keep" else 1 - region
-
-        def loss(level: Tensor, numbers: Tensor, which: slice, step: int) -> Tensor:
-            del which, step
-            size = self.area * numbers.mean((1, 2)) + self.smooth * variation(numbers, self.power)
-            wanted = -level.clamp(max=1) if self.game == "keep" else level.clamp(min=0)
-            return wanted + size.cpu()
+            penalty = self.area * numbers.mean((1, 2)) + self.smooth * variation(numbers, self.power)
+            if self.game == "keep":
+                return Objective(region, penalty, lambda level: -level.clamp(max=1))
+            return Objective(1 - region, penalty, lambda level: level.clamp(min=0))
 
         found = descend(
             masked,
             evaluate.target,
             torch.full((1, *cells), 0.5),
-            visible,
-            loss,
+            objective,
             scale=scale,
             score=self.score,
             rounds=self.rounds,
