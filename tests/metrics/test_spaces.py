@@ -12,6 +12,7 @@ from unseen.errors import NotApplicableError
 from unseen.explainers import METHODS, map_of
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case
+from unseen.metrics.soft import soft_views
 from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 
@@ -45,3 +46,14 @@ def test_every_metric_gives_a_number_or_a_reason(kind: str) -> None:
             better = value > metric(worse) if METRICS[name].better == "higher" else value < metric(worse)
             assert better or math.isnan(metric(worse)), name
     assert torch.equal(case.saliency, saliency)
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_level_sets_of_a_map_have_its_axes(kind: str) -> None:
+    space = SPACES[kind]
+    masked = REMOVALS.create("ad").bind(looking(space), bright(space))
+    mask = torch.rand(*space, generator=torch.Generator().manual_seed(0))
+    views = soft_views(Case(mask, 0, masked), mask, levels=4)
+    assert views.shape == (4, *space)
+    for view, height in zip(views, (0.125, 0.375, 0.625, 0.875), strict=True):
+        assert torch.equal(view.bool(), mask >= height)

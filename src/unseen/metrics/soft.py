@@ -51,4 +51,4 @@ def soft_views(
     if case.masked.removal.soft:
         return mask[None]
     heights = (torch.arange(levels, device=mask.device, dtype=mask.dtype) + 0.5) / levels
-    return mask[None] >= heights[:, None, None]
+    return mask[None] >= heights.reshape(-1, *[1] * mask.ndim)
