@@ -24,6 +24,7 @@ from unseen.classifier.functions import source_of
 from unseen.classifier.prepared import Prepared
 from unseen.classifier.preprocessing import Preprocessing
 from unseen.errors import ParameterError, PhotoError, first_line
+from unseen.inputs.bands import LUMINANCE
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource, as_numbers, is_rounded, kind_of, open_upright, to_tensor
 from unseen.inputs.reading import is_data
@@ -256,7 +257,7 @@ def _apart(photo: Image.Image, pixels: Float[Tensor, "C H W"], geometry: Affine)
 
 
 def _luma(colours: Float[Tensor, "3 H W"]) -> Float[Tensor, "1 H W"]:
-    return (colours * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0, keepdim=True)
+    return (colours * torch.tensor(LUMINANCE)[:, None, None]).sum(0, keepdim=True)
 
 
 def _blurred(planes: Float[Tensor, "C H W"]) -> Float[Tensor, "C h w"]:

@@ -7,6 +7,7 @@ limits illustrated in the case of the binomial*, Biometrika 26, 1934), which hol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log
 
 from unseen.errors import ParameterError
 
@@ -136,6 +137,18 @@ def needed(share: float, trials: int) -> int | None:
     """
     reaching = (n for n in range(int(share * trials), trials + 1) if lower_bound(n, trials) >= share)
     return next(reaching, None)
+
+
+def fewest(share: float) -> int:
+    """The fewest trials that can prove a share in (0, 1): so many successes have a lower bound of (1 − 95 %)^(1/n).
+
+    Example:
+        >>> from unseen.explanation.evidence import fewest, lower_bound
+        >>> fewest(0.9), round(lower_bound(29, 29), 4), round(lower_bound(28, 28), 4)
+        (29, 0.9019, 0.8985)
+    """
+    about = ceil(log(1 - LEVEL) / log(share))
+    return next(count for count in range(max(1, about - 1), about + 2) if lower_bound(count, count) >= share)
 
 
 def _lower(successes: int, trials: int, tail: float) -> float:

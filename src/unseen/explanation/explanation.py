@@ -18,6 +18,7 @@ from unseen.explanation import original
 from unseen.explanation.evidence import ByChance, Robustness
 from unseen.explanation.findings import Curve, Part, Said, check_share, form_of, same
 from unseen.explanation.original import OnPhoto
+from unseen.explanation.plotting.flat import coordinates_of
 from unseen.explanation.plotting.original import LONGEST, Canvas, photograph_of, png_of
 from unseen.explanation.regions import Region
 from unseen.explanation.words import effort, headline, parts_found
@@ -130,8 +131,7 @@ class Explanation:
     @property
     def coordinates(self) -> Coordinates:
         """Where the samples of a signal, or the voxels of a volume, lie, as far as its file says."""
-        record = (self.provenance.get("prepared") or {}).get("coordinates")
-        return Coordinates.of(record) if record else Coordinates()
+        return coordinates_of(self)
 
     @property
     def original_size(self) -> tuple[int, int] | None:
@@ -200,7 +200,6 @@ class Explanation:
         ``original`` has what lies where on the photograph: its size, the box that the model saw, and for each part its
         box, polygons and run length as COCO has them, in pixels of the photograph as it is displayed.
         """
-        """The record without its arrays, ready for JSON: target, method, removal, parts, curve, notes, provenance."""
         unit = {} if self.unit is None else {"unit": self.unit}
         return {
             "target": {"index": self.target, "label": self.label, "probability": self.probability, **unit},

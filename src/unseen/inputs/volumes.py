@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unseen.errors import PhotoError
+from unseen.errors import PhotoError, one_line
 from unseen.inputs import dicom
 from unseen.inputs.coordinates import Affine3, Axis, Coordinates
 from unseen.inputs.opening import check_size
@@ -53,7 +53,7 @@ def read_nifti(path: Path) -> Stored:
     except PhotoError:
         raise
     except Exception as error:  # damaged headers and streams fail in any way they like
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = one_line(error, 160)
         raise PhotoError(f"{path} cannot be read as NIfTI ({reason}); save it again") from None
     names = [_TOWARDS.get(str(code), "") for code in nibabel.aff2axcodes(affine)]
     units = "" if unit == "unknown" else str(unit)
@@ -117,7 +117,7 @@ def _series(folder: Path, files: list[Path], *, declared: bool) -> Stored:
     except PhotoError:
         raise
     except Exception as error:  # damaged files, and decoders that are not installed, fail in any way they like
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = one_line(error, 160)
         raise PhotoError(
             f"{folder} cannot be read as a DICOM series ({reason}); export it again, uncompressed"
         ) from None

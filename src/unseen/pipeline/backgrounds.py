@@ -23,7 +23,7 @@ from unseen.explainers.robust.search import PROOF, SEARCH, reaches, robust_part
 from unseen.explainers.sufficient.chance import alike
 from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation import Findings, Part
-from unseen.explanation.evidence import ByChance, Robustness, lower_bound
+from unseen.explanation.evidence import ByChance, Robustness, fewest, lower_bound
 from unseen.inputs.photo import find_photos
 from unseen.inputs.space import length_of
 from unseen.removal import MaskedClassifier
@@ -161,7 +161,9 @@ class Backgrounds:
 
 def least_contexts(share: float) -> int:
     """The fewest backgrounds, to search and to prove on, with which the share can be proved at all."""
-    return next(count for count in itertools.count(1) if lower_bound(*[_proof(count)] * 2) >= share)
+    proof = fewest(share)
+    count = proof * (SEARCH + PROOF) // PROOF
+    return next(count for count in itertools.count(max(1, count - 1)) if _proof(count) >= proof)
 
 
 def check_contexts(name: str | None) -> None:

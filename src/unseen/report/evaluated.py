@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from unseen.evaluation.judging.judgements import Judgements
+from unseen.evaluation.judging.judgements import Judgements, sign_of
 from unseen.evaluation.judging.ledger import EVALUATIONS, SECONDS, Row, read
 from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import MetricSpec
@@ -73,8 +73,8 @@ def _answer(measurements: Measurements) -> list[str]:
     judgements = Judgements(measurements)
     said = []
     for metric in judgements.metrics:
-        entry = _entry(metric)
-        if entry is None or not entry.better or len(judgements.explained) < 2:
+        sign = sign_of(metric)
+        if not sign or len(judgements.explained) < 2:
             continue
         for removal in judgements.removals:
             means = {
@@ -83,7 +83,7 @@ def _answer(measurements: Measurements) -> list[str]:
                 if (found := judgements.of(method, removal, metric))
             }
             if len(means) > 1:
-                best = max(means, key=lambda method: means[method] * (1 if entry.better == "higher" else -1))
+                best = max(means, key=lambda method: sign * means[method])
                 said.append(f"By {metric} under {removal} {best} is best on average ({means[best]:.3f}).")
     few = "A mean says who leads, not by how much it can be trusted: the intervals are in the tables."
     return [*said, few] if said else ["What was measured is in the tables below."]
@@ -108,15 +108,10 @@ def _table(table: Measured) -> Table:
     head, *rows = table.rows
     numbers = [any(_NUMBER.match(row[place]) for row in rows) for place in range(len(head))]
     columns = [Column(name or "value", number=number) for name, number in zip(head, numbers, strict=True)]
-    meaning = _meaning(table.title.partition(" (")[0]) if _known(table.title) else ""
-    note = " ".join(
-        filter(None, [table.note.replace("**", ""), meaning and f"Weakness: {meaning.partition('Weakness: ')[2]}"])
-    )
+    entry = _entry(table.title.partition(" (")[0])
+    weakness = f"Weakness: {entry.weakness}." if entry else ""
+    note = " ".join(filter(None, [table.note.replace("**", ""), weakness]))
     return Table(table.title, columns, rows, note)
-
-
-def _known(title: str) -> bool:
-    return MetricSpec(title.partition(" (")[0]).name in METRICS.entries
 
 
 def _values(rows: Sequence[Row]) -> Table:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unseen.classifier.outputs.readings import percent, told
+from unseen.classifier.outputs.readings import percent
 from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation import Explanation, Part, wording
 from unseen.explanation.plotting import pixels
@@ -136,8 +136,3 @@ def _outline(part: Part, explanation: Explanation) -> Outline:
     numbers = f"{percent(part.fraction)} of the pixels; {'' if part.verified else 'NOT '}verified"
     title = f"{wording.title(part)}, γ = {part.confidence_threshold:g}"
     return Outline(title, encoding.border(part.mask), [*words, numbers])
-
-
-def told_of(explanation: Explanation) -> str:
-    """What the model says of the target on the full photograph."""
-    return told(explanation.probability, explanation.unit)

@@ -9,7 +9,7 @@ from unseen.errors import OutputError
 from unseen.explanation import Explanation, Part
 from unseen.explanation.storage import FILES
 from unseen.report.blocks import Column, Report, Section, Table
-from unseen.report.explained import answer_of, made_of, map_of, source_of, told_of
+from unseen.report.explained import answer_of, made_of, map_of, source_of
 
 MOST = 150
 """Explanations of which a report shows the maps, so that it can be sent; the table has all."""
@@ -40,8 +40,7 @@ def report_of(folder: Path) -> Report:
     first = found[0][1]
     models = dict.fromkeys(str(one.provenance.get("classifier", {}).get("name", "unknown")) for _, one in found)
     sections = [
-        Section(place.name, answer_of(one), [map_of(one, f"{one.label}, {told_of(one)}")])
-        for place, one in found[:MOST]
+        Section(place.name, answer_of(one), [map_of(one, f"{one.label}, {one.told}")]) for place, one in found[:MOST]
     ]
     left_out = [f"the maps of the first {MOST} are shown; the table has all"] if len(found) > MOST else []
     return Report(
@@ -94,5 +93,5 @@ def _table(found: list[tuple[Path, Explanation]]) -> Table:
             if part
             else ["–"] * 3
         )
-        rows.append([Path(source_of(one.provenance)).name, one.label, told_of(one), *told])
+        rows.append([Path(source_of(one.provenance)).name, one.label, one.told, *told])
     return Table("What was found", columns, rows)

@@ -20,6 +20,7 @@ for (const map of document.querySelectorAll("[data-map]")) {
     });
   }
   if (!one("walk")) continue;
+  one("photo").src = one("below").src;
   const [shown, hidden, fractions] = ["shown", "hidden", "fractions"].map((name) => JSON.parse(map.dataset[name]));
   const walk = one("walk"), deletion = one("deletion"), canvas = one("canvas"), context = canvas.getContext("2d", { willReadFrequently: true });
   let steps = null;

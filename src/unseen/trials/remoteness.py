@@ -16,6 +16,7 @@ from unseen.evaluation.distance.distances import neighbour_distance
 from unseen.evaluation.distance.features import masked_features, photograph_features
 from unseen.evaluation.distance.measuring import FEWEST
 from unseen.removal import MaskedClassifier
+from unseen.removal.batched import digest
 from unseen.system.progress import ProgressListener
 
 NEIGHBOUR = 10
@@ -54,16 +55,16 @@ class Reference:
             ParameterError: fewer than 20 different photographs that can be read.
             NotApplicableError: the classifier has no penultimate features.
         """
-        looks, found, lost = [image], [], []
+        looks, found, lost = {digest(image)}, [], []
         for path in paths:
             try:
                 shown = classifier.prepare(path)
             except PhotoError as error:
                 lost.append(str(error))
                 continue
-            if any(torch.equal(shown, other) for other in looks):
+            if digest(shown) in looks:
                 continue
-            looks.append(shown)
+            looks.add(digest(shown))
             found.append(_features(classifier, shown))
             if progress is not None:
                 progress("reference photographs", len(found), None)

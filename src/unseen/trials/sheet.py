@@ -70,7 +70,7 @@ def sheet(
     y -= top
     page.write(EDGE, y, named)
     axes = page.axes(left[1], y - _height(image), _SIDE, _height(image), bare=True)
-    axes.imshow(pixels.photograph(image, bands_of(decision)), interpolation="nearest")
+    axes.imshow(pixels.photograph(image, decision.classifier.preprocessing.bands), interpolation="nearest")
     outline(axes, part.mask)
     _classes(page, (left[2], y), decision.top, decision)
     for number, (line, colour) in enumerate(said):
@@ -83,12 +83,6 @@ def sheet(
         _row(page, trial, decision, part, (left, y))
         y -= height
     return page.figure
-
-
-def bands_of(decision: Decision) -> tuple[int, ...] | None:
-    """Those of many channels that pictures show; see :func:`unseen.explanation.plotting.pixels.photograph`."""
-    bands = decision.classifier.preprocessing.to_dict().get("bands")
-    return tuple(bands) if bands else None
 
 
 def _height(image: Tensor) -> float:
@@ -131,8 +125,8 @@ def _row(
 def _picture(view: View, decision: Decision, mask: Tensor) -> Pixels:
     """What the model gets; where nothing is painted, the visible part, with stripes where it is switched off."""
     if view.picture is not None:
-        return pixels.photograph(view.picture, bands_of(decision))
-    shown = pixels.photograph(decision.image, bands_of(decision))
+        return pixels.photograph(view.picture, decision.classifier.preprocessing.bands)
+    shown = pixels.photograph(decision.image, decision.classifier.preprocessing.bands)
     height, width = mask.shape
     period = max(4, max(height, width) // _STRIPE)
     stripes = (np.arange(height)[:, None] + np.arange(width)) % period < max(1, period // 4)

@@ -15,7 +15,7 @@ from unseen.explanation.plotting.original import picture_of, png_of
 from unseen.system.files import check_writable, replace_file
 from unseen.system.pictures import inline, png
 from unseen.trials.part import ChosenPart
-from unseen.trials.sheet import bands_of, sheet
+from unseen.trials.sheet import sheet
 from unseen.trials.trial import RemovalTrial
 from unseen.trials.words import told_of
 
@@ -109,7 +109,7 @@ class Trials:
         mask = mask_on(self.part.mask, geometry) if geometry else self.part.mask
         white = mask[..., None].expand(-1, -1, 3).float().numpy()
         contents = {SHEET: png(self.plot()), MASK: png_of(picture_of(white))}
-        bands = bands_of(self.decision)
+        bands = self.decision.classifier.preprocessing.bands
         record = self.to_dict()
         for number, (trial, about) in enumerate(zip(self.trials, record["trials"], strict=True), 1):
             for name, view in (("hidden", trial.hidden), ("shown", trial.shown)):

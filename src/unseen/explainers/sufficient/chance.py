@@ -7,6 +7,7 @@ places, shifted and mirrored; where it does not fit anywhere else, random blobs 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -44,33 +45,32 @@ def alike(part: Bool[Tensor, "*space"], count: int, seed: int = 0) -> Bool[Tenso
     if not 0 < size < own.size or count == 0:
         return torch.zeros(0, *part.shape, dtype=torch.bool)
     stream = np.random.default_rng(seed)
-    places = _places(own)
+    shapes = _mirrored(own)
+    places = _places(own, shapes)
     if len(places) >= count:
-        found = [_placed(own, *places[index]) for index in stream.choice(len(places), count, replace=False)]
+        drawn = [places[index] for index in stream.choice(len(places), count, replace=False)]
+        found = [_placed(own, shapes[number], corner) for number, corner in drawn]
     else:
         found = [_blob(own, stream) for _ in range(count)]
     return torch.from_numpy(np.stack(found))
 
 
-def _places(part: Mask) -> list[tuple[int, tuple[int, ...]]]:
+def _places(part: Mask, shapes: Sequence[Mask]) -> list[tuple[int, tuple[int, ...]]]:
     """Mirror image and corner of each copy that lies at another place."""
     from scipy.signal import fftconvolve
 
     size = int(part.sum())
     common = size * size / part.size
     found: list[tuple[int, tuple[int, ...]]] = []
-    shapes: list[Mask] = []
-    for number, shape in enumerate(_mirrored(part)):
-        if any(np.array_equal(shape, other) for other in shapes):
+    for number, shape in enumerate(shapes):
+        if any(np.array_equal(shape, other) for other in shapes[:number]):
             continue
-        shapes.append(shape)
         overlap = fftconvolve(part.astype(float), np.flip(shape).astype(float), mode="valid").round()
         found += [(number, tuple(map(int, corner))) for corner in np.argwhere(overlap <= common)]
     return found
 
 
-def _placed(part: Mask, number: int, corner: tuple[int, ...]) -> Mask:
-    shape = _mirrored(part)[number]
+def _placed(part: Mask, shape: Mask, corner: tuple[int, ...]) -> Mask:
     copy = np.zeros_like(part)
     copy[tuple(slice(first, first + length) for first, length in zip(corner, shape.shape, strict=True))] = shape
     return copy

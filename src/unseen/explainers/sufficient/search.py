@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, ClassVar
 
 from jaxtyping import Bool, Float
@@ -234,11 +235,15 @@ class _Search:
     def _search(self, role: Asked, made: Findings) -> PartSearch:
         block = self.method.block
         fine = side_of(block, self.masked.shape) if block else None
-        first: dict[str, tuple[Ranking, list[int]]] = {}
+
+        @cache
+        def whole() -> tuple[Ranking, list[int]]:
+            """The same for every γ."""
+            return self._ranked(self._map(role, made, None).saliency, None)
 
         def ranked(domain: Tensor | None) -> tuple[Ranking, list[int]]:
-            if domain is None:  # the same for every γ
-                return first.setdefault("", self._ranked(self._map(role, made, None).saliency, None))
+            if domain is None:
+                return whole()
             again = self._map(role, made, domain) if self.method.renewed else made
             return self._ranked(again.saliency, domain)
 

@@ -71,7 +71,7 @@ def thumbnail(name: str, explanation: Explanation) -> Thumbnail:
     drawn = canvas.overlay(shown.saliency, tuple(part.mask for part in parts))
     found = f"part {percent(parts[0].fraction)}" if parts else "no part"
     doubted = not parts or not parts[0].verified
-    said = f"{explanation.label} {percent(explanation.probability)}, {found}"
+    said = f"{explanation.label} {explanation.told}, {found}"
     return Thumbnail(np.asarray(drawn), name, said + (", NOT verified" if parts and doubted else ""), doubted)
 
 

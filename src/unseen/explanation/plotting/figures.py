@@ -45,7 +45,8 @@ _BREAK = 0.07
 def panel(explanation: Drawn) -> Figure:
     """Photograph, map, weights of a mixture, parts with what they are worth, and the curve: what there is of them."""
     top = explanation.provenance.get("decision", {}).get("top", [])
-    row = [_input(explanation, top), _saliency(explanation), *_parts(explanation)]
+    shown = _flat(explanation)
+    row = [_input(explanation, shown, top), _saliency(explanation, shown), *_parts(explanation, shown)]
     mixture = mixture_of(explanation)
     if mixture is not None:
         row.insert(2, weights(mixture))
@@ -54,23 +55,29 @@ def panel(explanation: Drawn) -> Figure:
         row.append(columns.worth(judged))
     if explanation.curve is not None:
         row.append(columns.curve(explanation, explanation.curve))
-    return _sheet(explanation, row, side=3.2)
+    return _sheet(explanation, shown, row, side=3.2)
 
 
 def overlay(explanation: Drawn) -> Figure:
     """The saliency map over the photograph, with the outlines of the parts and a colour bar."""
-    return _sheet(explanation, [_saliency(explanation)], side=5.0)
+    shown = _flat(explanation)
+    return _sheet(explanation, shown, [_saliency(explanation, shown)], side=5.0)
 
 
 def parts(explanation: Drawn) -> Figure:
     """The parts in colour on the faded photograph, with what the model says when it sees each alone."""
-    return _sheet(explanation, _parts(explanation), side=5.0)
+    shown = _flat(explanation)
+    return _sheet(explanation, shown, _parts(explanation, shown), side=5.0)
 
 
-def _input(explanation: Drawn, top: Sequence[Mapping[str, Any]]) -> Column:
+def _flat(explanation: Drawn) -> Drawn:
+    """The explanation as one of an image; a signal's is drawn as it is."""
+    return explanation if explanation.saliency.ndim == 1 else flat(explanation)
+
+
+def _input(explanation: Drawn, shown: Drawn, top: Sequence[Mapping[str, Any]]) -> Column:
     if explanation.saliency.ndim == 1:
         return signals.signal(explanation, top)
-    shown = flat(explanation)
     column = columns.photograph(shown.image, top, pixels.bands_of(explanation.provenance), explanation.unit)
     if not isinstance(shown, Flat):
         return column
@@ -78,24 +85,22 @@ def _input(explanation: Drawn, top: Sequence[Mapping[str, Any]]) -> Column:
     return replace(column, title="Volume", caption=f"{shown.caption}\n{said}")
 
 
-def _saliency(explanation: Drawn) -> Column:
+def _saliency(explanation: Drawn, shown: Drawn) -> Column:
     if explanation.saliency.ndim == 1:
         return signals.saliency(explanation, explanation.parts[:PARTS_SHOWN])
-    shown = flat(explanation)
     return columns.saliency(shown, shown.parts[:PARTS_SHOWN])
 
 
-def _parts(explanation: Drawn) -> list[Column]:
+def _parts(explanation: Drawn, shown: Drawn) -> list[Column]:
     if explanation.saliency.ndim == 1:
         return [signals.part(explanation, part) for part in explanation.parts[:PARTS_SHOWN]] or [
             signals.no_part(explanation)
         ]
-    shown = flat(explanation)
     return [columns.part(shown, part) for part in shown.parts[:PARTS_SHOWN]] or [columns.no_part(shown)]
 
 
-def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
-    rows, cols = _proportions(explanation)
+def _sheet(explanation: Drawn, shown: Drawn, row: list[Column], side: float) -> Figure:
+    rows, cols = _CURVE if explanation.saliency.ndim == 1 else shown.saliency.shape
     tall = side * rows / cols
     width = 2 * EDGE + GAP * (len(row) - 1) + sum(side + column.left for column in row)
     room = width - 2 * EDGE
@@ -126,14 +131,6 @@ def _sheet(explanation: Drawn, row: list[Column], side: float) -> Figure:
         page.write(left, floor - column.foot - 0.08 - LINE * len(words) - _BREAK, figures, colour=FACT)
         left += side + GAP
     return page.figure
-
-
-def _proportions(explanation: Drawn) -> tuple[int, int]:
-    """Height and width of a column's picture, in any unit."""
-    if explanation.saliency.ndim == 1:
-        return _CURVE
-    rows, cols = flat(explanation).saliency.shape
-    return rows, cols
 
 
 def headline_of(label: str, probability: float, unit: str | None = None, kind: str = "photograph") -> str:

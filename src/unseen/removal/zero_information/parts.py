@@ -19,6 +19,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.inputs.streams import Seed, stream_of
+from unseen.removal.fills.painting import distinct
 from unseen.removal.zero_information.descent import Assessment, Descent, by_adam, deficit, descend, wide_logits
 from unseen.removal.zero_information.point import divergence
 from unseen.system.options import Count, Meaning, Number, Options, Share
@@ -139,7 +140,7 @@ def addition(
 
     noise = [
         torch.rand(image.shape, generator=stream_of(image, options.seed), dtype=torch.float32)
-        for image in _distinct(images)
+        for image in distinct(images)
     ]
     start = torch.stack(noise).to(images).expand_as(images)
     return _solved(
@@ -242,14 +243,9 @@ def _solved(
     return ZeroParts(found.images, residual, maximum, change, found.losses, found.steps, found.converged)
 
 
-def _distinct(images: Float[Tensor, "N C *space"]) -> Float[Tensor, "M C *space"]:
-    """One image where it is the same throughout, as under many masks; else all."""
-    return images[:1] if images.stride(0) == 0 else images
-
-
 @torch.no_grad()
 def _probabilities(classifier: Classifier, images: Float[Tensor, "N C *space"]) -> Float[Tensor, "N K"]:
     """Their logarithms."""
-    logits = classifier.forward(_distinct(images))
+    logits = classifier.forward(distinct(images))
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return classifier.outputs.logs(logits).expand(len(images), -1)
