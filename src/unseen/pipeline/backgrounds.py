@@ -107,7 +107,7 @@ class Backgrounds:
 
         A part that suffices is planted on each; in the place of a necessary one each is planted on the photograph.
         """
-        contexts, kind = self._drawn(self.count), self.contexts.kind
+        contexts, kind = self._drawn[: self.count], self.contexts.kind
         masks = [~part.mask if part.role == "necessary" else part.mask for part in parts]
         held = Planting(self.masked, self.target, contexts).holds_everywhere(masks).sum(1).tolist()
         does = [len(contexts) - n if part.role == "necessary" else n for part, n in zip(parts, held, strict=True)]
@@ -135,16 +135,24 @@ class Backgrounds:
             None,
         )
 
-    def _drawn(self, count: int) -> list[Context]:
-        """At most ``count`` backgrounds that are not of the target themselves; see :func:`foreign`."""
+    @cached_property
+    def _drawn(self) -> list[Context]:
+        """Backgrounds that are not of the target themselves, as many as anything needs; see :func:`foreign`."""
+        count = max(self.count, self._proving if self.share is not None else 0)
         return foreign(self.masked, self.target, self.contexts, self.photo, count)
+
+    @property
+    def _proving(self) -> int:
+        """How many a robust part is searched and proved on."""
+        assert self.share is not None
+        return max(SEARCH + PROOF, least_contexts(self.share))
 
     @cached_property
     def _trials(self) -> tuple[Planting, Planting]:
         """Backgrounds to search with, and others to prove on."""
         assert self.share is not None
         least = least_contexts(self.share)
-        contexts = self._drawn(max(SEARCH + PROOF, least))
+        contexts = self._drawn[: self._proving]
         if len(contexts) < least:
             provable = lower_bound(*[_proof(len(contexts))] * 2)
             smaller = f", or ask for at most {floor(100 * provable) / 100:g}" if provable >= 0.01 else ""
