@@ -37,7 +37,7 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 
 
-SHORT = ("SSE4", "AVX2", "unsteady")
+SHORT = ("SSE4", "unsteady")
 """What every change is tried under, beside the whole suite as the machine is: `--short`."""
 
 

@@ -11,11 +11,12 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from helpers.processor import SEED, THREADS, UNSTEADY
-from helpers.unchecked import unchecked
+from helpers.unchecked import leave_inner_functions_unchecked, unchecked
 from helpers.unsteady import Unsteady
 from unseen import Classifier, load_classifier
 
 torch.set_num_threads(THREADS)
+leave_inner_functions_unchecked()
 
 # A busy machine is no failure: properties are checked, not their speed. The same examples are drawn every time, so that
 # a change is not blamed for another's fault; `make test-numerics` draws others by its seeds.

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.torchvision_import import import_torchvision
-from helpers.unchecked import unchecked
+from helpers.unchecked import leave_inner_functions_unchecked, unchecked
 
 import_torchvision()
+leave_inner_functions_unchecked()
 
 
 @pytest.fixture

@@ -107,7 +107,8 @@ def test_threads_say_what_one_says(make: Callable[[], nn.Module], mode: bool, me
     classifier = Classifier(network, SMALL)
 
     def ask(number: int) -> Tensor:
-        return unseen.explain(PHOTOS[number], classifier, method=method, removal=removal, target=0).saliency
+        options = {"part": "sufficient", "chance": 2, "backgrounds": 2}
+        return unseen.explain(PHOTOS[number], classifier, method=method, removal=removal, target=0, **options).saliency
 
     with left_as_found(network):
         alone = [ask(number) for number in range(6)]

@@ -1,9 +1,10 @@
-"""Switches the type checks of tests off, for a while."""
+"""Where the type checks of tests would be in the way, or cost too much."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jaxtyping
 
@@ -17,3 +18,14 @@ def unchecked() -> Iterator[None]:
         yield
     finally:
         jaxtyping.config.update("jaxtyping_disable", before)
+
+
+def leave_inner_functions_unchecked() -> None:
+    """From now on functions inside functions are not checked: each call makes them anew, and compiles their checks."""
+    checked: Any = jaxtyping.jaxtyped
+
+    def jaxtyped(*, typechecker: Any) -> Callable[[Any], Any]:
+        check = checked(typechecker=typechecker)
+        return lambda made: made if "<locals>" in made.__qualname__ else check(made)
+
+    jaxtyping.jaxtyped = jaxtyped

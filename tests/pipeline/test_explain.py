@@ -122,6 +122,7 @@ def test_the_command_in_the_record_repeats_the_explanation(
     tmp_path: Path, photo_path: Path, classifier: Classifier, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = {"method": "causal:iterations=2", "removal": "zero", "target": 504, "confidence": (0.1,), "seed": 3}
+    options |= {"part": "sufficient", "backgrounds": 2}
     explanation = explain(photo_path, classifier.optimised(), **options)
     program, *words = shlex.split(explanation.provenance["command"])
     assert program == "unseen"
@@ -137,7 +138,9 @@ def test_the_command_in_the_record_repeats_the_explanation(
 def test_the_command_of_a_plain_call_repeats_it(
     tmp_path: Path, photo_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    explanation = explain(photo_path, method="causal:iterations=2", removal="grey")
+    explanation = explain(
+        photo_path, method="causal:iterations=1", removal="grey", part="sufficient", chance=2, backgrounds=2
+    )
     _, *words = shlex.split(explanation.provenance["command"])
     assert main([*words, "--out", str(tmp_path), "--json"]) == 0
     capsys.readouterr()
