@@ -10,7 +10,8 @@ SOURCE = Path(unseen.__file__).parent
 TESTS = Path(__file__).parent
 
 TESTED_BY = {
-    "report/blocks": "report/test_writing.py",
+    "explanation/html/blocks": "report/test_writing.py",
+    "explanation/html/maps": "explanation/html/test_rendering.py",
     "report/compared": "report/test_writing.py",
     "report/explained": "report/test_writing.py",
     "report/listed": "report/test_writing.py",
@@ -116,6 +117,7 @@ TESTED_BY = {
 """Modules that have no test file of their own, and the one that tests them."""
 
 OF_THE_WHOLE = {
+    "docs/test_manual.py": "the README, the gallery, and the links of the site",
     "docs/test_declared_options.py": "the page of the API that shows what options declare",
     "docs/test_examples.py": "every docstring: its examples, run",
     "docs/test_own_model.py": "the page that tells how to explain your own model, every script run",

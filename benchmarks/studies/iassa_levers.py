@@ -43,7 +43,8 @@ from unseen.explainers.hiding.spatial_attention import Attention, attention
 from unseen.explainers.hiding.windows import sliding
 from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
-from unseen.explainers.sufficient.extraction import curve, rank
+from unseen.explainers.sufficient.extraction import curve
+from unseen.explanation.ranking import rank
 from unseen.inputs.photo import find_photos
 from unseen.removal import REMOVALS, MaskedClassifier, MaskedForward, Removal
 from unseen.system.process import tune_allocator

@@ -29,9 +29,9 @@ from unseen.evaluation.statistics import mean_interval
 from unseen.explainers.causal.method import Causal
 from unseen.explainers.robust.contexts import SolidColours
 from unseen.explainers.sufficient.evaluation import Evaluator, Verdicts
-from unseen.explainers.sufficient.extraction import rank
 from unseen.explainers.sufficient.parts import PartSearch
 from unseen.explainers.sufficient.search import findings_of
+from unseen.explanation.ranking import rank
 from unseen.metrics.robustness import robustness
 from unseen.removal import REMOVALS, MaskedClassifier
 

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from unseen import Classifier, Preprocessing
 from unseen.explainers.robust.planting import Planting
 from unseen.explainers.robust.search import PROOF, SEARCH, robust_part
-from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation.evidence import interval
+from unseen.explanation.ranking import rank
 from unseen.removal import REMOVALS, MaskedClassifier
 
 SIDE = 32

@@ -29,9 +29,9 @@ from unseen.explainers.catalogue import METHODS
 from unseen.explainers.robust.contexts import ColoursAndTextures, OtherPhotographs
 from unseen.explainers.robust.planting import Planting, foreign
 from unseen.explainers.robust.search import PROOF, SEARCH, reaches, robust_part, shortest
-from unseen.explainers.sufficient.extraction import Ranking, rank
 from unseen.explainers.sufficient.search import map_of
 from unseen.explanation.evidence import interval
+from unseen.explanation.ranking import Ranking, rank
 from unseen.inputs.photo import find_photos
 from unseen.removal import REMOVALS, MaskedClassifier
 

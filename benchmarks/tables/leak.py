@@ -29,7 +29,7 @@ from unseen.classifier.decision import decide
 from unseen.evaluation.judging.report.maps import as_interval
 from unseen.evaluation.statistics import mean_interval, paired_comparison
 from unseen.explainers.cam.cam import ActivationMap
-from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation.ranking import rank
 from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 from unseen.system.process import tune_allocator

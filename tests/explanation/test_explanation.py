@@ -116,12 +116,12 @@ def test_provenance_is_what_json_gives_back() -> None:
     assert explanation.provenance == {"sizes": [1, 2], "nested": {"x": [[3]]}}
 
 
-def test_a_notebook_shows_the_panel() -> None:
+def test_a_notebook_shows_the_map_with_its_sliders() -> None:
     explanation = make_explanation(label='<cup> & "saucer"')
     html = explanation._repr_html_()
-    assert html.startswith('<img alt="&lt;cup&gt; &amp; &quot;saucer&quot;: causal')
+    assert html.startswith('<iframe title="&lt;cup&gt; &amp; &quot;saucer&quot; 95.0 %, causal under zero"')
+    assert "data-walk" in html
     assert explanation._repr_png_().startswith(b"\x89PNG\r\n")
-    assert "data:image/png;base64,iVBOR" in html
 
 
 def test_areas_under_a_curve_are_those_of_trapeziums() -> None:

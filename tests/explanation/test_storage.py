@@ -44,7 +44,7 @@ def test_everything_is_written(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == FILES
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["folder"]
     np.testing.assert_array_equal(np.load(files["saliency"]), make_explanation().saliency.numpy())
-    for what, shape in {"overlay": (800, 900), "part": (800, 900), "panel": (2000, 700)}.items():
+    for what, shape in {"overlay": (800, 900), "part": (800, 900), "panel": (1200, 1400)}.items():
         with Image.open(files[what]) as picture:
             assert picture.width >= shape[0]
             assert picture.height >= shape[1]

@@ -11,7 +11,7 @@ from helpers.cells import conjunction
 from helpers.judged import case, spread
 from helpers.networks import Network, bound
 from unseen.errors import ParameterError
-from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation.ranking import rank
 from unseen.metrics.ablation import TopKAblation, macro_f1
 from unseen.metrics.case import Case
 

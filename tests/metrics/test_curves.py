@@ -16,7 +16,7 @@ from helpers.judged import case, spread
 from helpers.networks import Network, bound
 from unseen import Classifier
 from unseen.errors import ParameterError
-from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation.ranking import rank
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, judge
 from unseen.metrics.curves import Deletion, DeletionCorrelation, Insertion, InsertionCorrelation, means, sizes

@@ -147,7 +147,9 @@ def test_what_is_printed_of_a_comparison_is_short(half: np.ndarray[Any, Any]) ->
     assert repr(comparison) == "<Comparison: right > 99.99 %, 2 methods × 2 removals, 1 failed>"
     assert repr(comparison.cells[0]).startswith("<Cell: Toy × black: <Explanation: right > 99.99 %, Toy under black")
     assert repr(comparison.cells[-1]).startswith("<Cell: Unable × grey: Unable has no rule for grey")
-    assert comparison._repr_html_().startswith('<img alt="right: Toy, Unable compared"')
+    html = comparison._repr_html_()
+    assert html.startswith('<iframe title="right: Toy, Unable compared"')
+    assert html.count("&lt;/summary&gt;") == 3  # of each map, but of the cell that failed
 
 
 def test_specs_name_folders_that_every_file_system_takes(half: np.ndarray[Any, Any], tmp_path: Path) -> None:

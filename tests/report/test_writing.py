@@ -14,9 +14,9 @@ from PIL import Image
 import unseen
 from unseen import Classifier, Curve, Explanation, Part, Preprocessing
 from unseen.errors import OutputError
+from unseen.explanation.html.blocks import Column, Picture, Report, Section, Table
+from unseen.explanation.html.rendering import rendered
 from unseen.report import report_of, write_report
-from unseen.report.blocks import Column, Picture, Report, Section, Table
-from unseen.report.writing import rendered
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

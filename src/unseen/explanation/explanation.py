@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Unpack, overload
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from unseen.explanation.evidence import ByChance, Robustness
 from unseen.explanation.findings import Curve, Part, Said, check_share, form_of, same
 from unseen.explanation.original import OnPhoto
 from unseen.explanation.plotting.flat import coordinates_of
+from unseen.explanation.plotting.on_axes import Style
 from unseen.explanation.plotting.original import LONGEST, Canvas, photograph_of, png_of
 from unseen.explanation.regions import Region
 from unseen.explanation.words import effort, headline, parts_found
@@ -29,13 +30,15 @@ from unseen.inputs.space import ANY, check_axes
 from unseen.system.files import check_writable
 from unseen.system.names import lines_of
 from unseen.system.options import Count, check
-from unseen.system.pictures import inline, png
+from unseen.system.pictures import png
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from unseen.explanation.storage import PartRecord, Stored
 
+Across = Annotated[int, Count("how many pictures stand side by side")]
 Longest = Annotated[int, Count("the longest side of what is made, in pixels; by default that of the photograph")]
 
 
@@ -271,17 +274,53 @@ class Explanation:
         with storage.damage_in(Path(folder)):
             return _rebuilt(stored)
 
-    def plot(self) -> Figure:
-        """Photograph, map, parts and deletion/insertion curve side by side, as a matplotlib figure."""
-        from unseen.explanation.plotting import figures
+    @overload
+    def plot(self, ax: None = None, *, across: int = 3, **style: Unpack[Style]) -> Figure: ...
 
-        return figures.panel(self)
+    @overload
+    def plot(self, ax: Axes, **style: Unpack[Style]) -> Axes: ...
+
+    def plot(self, ax: Axes | None = None, *, across: Across = 3, **style: Unpack[Style]) -> Figure | Axes:
+        """Photograph, map, parts and deletion/insertion curve; or the map alone, on axes of yours.
+
+        Args:
+            ax: matplotlib's axes, on which the map is drawn over the photograph, and which are returned. The map is the
+                last of ``ax.images``, for a colour bar.
+            across: without ``ax``, how many pictures stand side by side at most.
+            style: of the map on ``ax``, as of :meth:`matplotlib.axes.Axes.imshow`: ``cmap``, ``alpha`` (by default
+                transparent where the map is near 0), ``vmin`` and ``vmax``; ``parts=False`` leaves the outlines out.
+
+        Raises:
+            ParameterError: a style without axes, one that there is not, or one for a signal, whose map is a band.
+
+        Example:
+            >>> import matplotlib.pyplot as plt
+            >>> from unseen import explain
+            >>> figure, ax = plt.subplots()
+            >>> _ = explain(photo, classifier, method="occlusion", removal="black").plot(ax, cmap="viridis", alpha=0.5)
+            >>> len(ax.images)  # the photograph, and the map
+            2
+        """
+        from unseen.explanation.plotting import figures, on_axes
+
+        if ax is not None:
+            return on_axes.drawn(self, ax, **style)
+        if style:
+            raise ParameterError(
+                f"{', '.join(style)} can be chosen for a map on axes of yours: figure, ax = plt.subplots(), and "
+                "plot(ax, …)"
+            )
+        check("across", across, Across)
+        return figures.panel(self, across)
 
     def _repr_png_(self) -> bytes:
         return png(self.plot())
 
     def _repr_html_(self) -> str:
-        return inline(self._repr_png_(), f"{self.label}: {self.method} explanation under removal {self.removal}")
+        from unseen.explanation.html.maps import map_of
+        from unseen.explanation.html.rendering import cell
+
+        return cell(headline(self), [map_of(self, headline(self))])
 
 
 def _rebuilt(stored: Stored) -> Explanation:

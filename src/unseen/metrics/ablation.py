@@ -15,7 +15,7 @@ from typing import Annotated
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation.ranking import rank
 from unseen.metrics.case import Case, MaskMetric
 from unseen.system.options import Share
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from unseen.classifier.scores import Score, Scores
 from unseen.errors import ParameterError
-from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation.findings import area
+from unseen.explanation.ranking import rank
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.similarity import correlation
 from unseen.system.options import Count, Meaning

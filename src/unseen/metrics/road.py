@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.outputs.base import Outputs
-from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation.ranking import rank
 from unseen.metrics.case import Case, MaskMetric
 from unseen.system.options import Count, Meaning
 

@@ -10,7 +10,7 @@ from unseen.errors import NotApplicableError
 from unseen.explainers.robust.contexts import ColoursAndTextures, Context
 from unseen.explainers.robust.planting import Planting, foreign
 from unseen.explainers.robust.search import reaches, shortest
-from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation.ranking import rank
 from unseen.metrics.case import Case
 from unseen.system.options import Count, Meaning, Options, Share
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from unseen.classifier.differentiation import differentiable_logits, differentiated
 from unseen.errors import NotApplicableError
-from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation.ranking import rank
 from unseen.metrics.case import Case
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, Meaning, Options, Share

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.explainers.sufficient.extraction import rank
+from unseen.explanation.ranking import rank
 from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.partial import partial_map
 from unseen.system.options import Meaning, Options, Share

@@ -21,9 +21,9 @@ from unseen.explainers.robust.contexts import (
 from unseen.explainers.robust.planting import Planting, foreign
 from unseen.explainers.robust.search import PROOF, SEARCH, reaches, robust_part
 from unseen.explainers.sufficient.chance import alike
-from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation import Findings, Part
 from unseen.explanation.evidence import ByChance, Robustness, fewest, lower_bound
+from unseen.explanation.ranking import rank
 from unseen.inputs.photo import find_photos
 from unseen.inputs.space import length_of
 from unseen.removal import MaskedClassifier

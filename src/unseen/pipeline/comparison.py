@@ -10,8 +10,12 @@ from unseen.classifier.decision import Decision
 from unseen.classifier.outputs.readings import told
 from unseen.errors import UnseenError
 from unseen.explanation import Explanation
+from unseen.explanation.html.blocks import Picture
+from unseen.explanation.html.encoding import address
+from unseen.explanation.html.maps import map_of
+from unseen.explanation.html.rendering import cell as html_cell
 from unseen.pipeline.sheet import sheet
-from unseen.system.pictures import inline, png
+from unseen.system.pictures import png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,4 +114,10 @@ class Comparison:
         return png(self.plot())
 
     def _repr_html_(self) -> str:
-        return inline(self._repr_png_(), f"{self.decision.label}: {', '.join(self.methods)} compared")
+        title = f"{self.decision.label}: {', '.join(self.methods)} compared"
+        maps = [
+            map_of(cell.explanation, f"{cell.method}, hidden by {cell.removal}")
+            for cell in self.cells
+            if cell.explanation is not None
+        ]
+        return html_cell(title, maps, Picture(address(self._repr_png_()), title))

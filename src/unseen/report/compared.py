@@ -8,9 +8,10 @@ from typing import Any, TypedDict
 from unseen.classifier.outputs.readings import told
 from unseen.errors import OutputError
 from unseen.explanation import Explanation
+from unseen.explanation.html.blocks import Column, Report, Section, Table
+from unseen.explanation.html.maps import map_of
 from unseen.pipeline.compare import RECORD
-from unseen.report.blocks import Column, Report, Section, Table
-from unseen.report.explained import made_of, map_of
+from unseen.report.explained import made_of
 from unseen.report.reading import record_of
 
 _INSERTION = (

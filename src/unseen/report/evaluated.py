@@ -12,10 +12,10 @@ from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import MetricSpec
 from unseen.evaluation.judging.report import report as measured
 from unseen.evaluation.judging.report import tables
+from unseen.explanation.html import encoding
+from unseen.explanation.html.blocks import Column, Picture, Report, Section, Table
 from unseen.metrics import METRICS, MetricEntry
 from unseen.pipeline.provenance import versions
-from unseen.report import encoding
-from unseen.report.blocks import Column, Picture, Report, Section, Table
 from unseen.system.table import Table as Measured
 
 _NUMBER = re.compile(r"[-+−]?\d")

@@ -7,9 +7,10 @@ from pathlib import Path
 from unseen.classifier.outputs.readings import percent
 from unseen.errors import OutputError
 from unseen.explanation import Explanation, Part
+from unseen.explanation.html.blocks import Column, Report, Section, Table
+from unseen.explanation.html.maps import map_of
 from unseen.explanation.storage import FILES
-from unseen.report.blocks import Column, Report, Section, Table
-from unseen.report.explained import answer_of, made_of, map_of, source_of
+from unseen.report.explained import answer_of, made_of, source_of
 
 MOST = 150
 """Explanations of which a report shows the maps, so that it can be sent; the table has all."""

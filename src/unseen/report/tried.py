@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from unseen.classifier.outputs.readings import percent, told
-from unseen.report import encoding
-from unseen.report.blocks import Column, Picture, Report, Section, Table
+from unseen.explanation.html import encoding
+from unseen.explanation.html.blocks import Column, Picture, Report, Section, Table
 from unseen.report.explained import made_of
 from unseen.report.reading import record_of
 from unseen.trials.sheet import changed

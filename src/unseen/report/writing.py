@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
-from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 from unseen.errors import OutputError
 from unseen.evaluation.judging.ledger import FILE as LEDGER
+from unseen.explanation.html.blocks import Report
+from unseen.explanation.html.rendering import rendered
 from unseen.explanation.storage import FILES
 from unseen.pipeline.compare import RECORD as COMPARISON
 from unseen.report import compared, evaluated, explained, listed, tried
-from unseen.report.blocks import Report
 from unseen.system.files import check_writable, replace_file
 from unseen.trials.trials import RECORD as TRIALS
 
@@ -73,22 +71,3 @@ def write_report(folder: str | Path) -> Path:
     check_writable(place)
     replace_file(place / REPORT, page.encode(errors="backslashreplace"))
     return place / REPORT
-
-
-def rendered(report: Report) -> str:
-    """The page: everything in it is escaped, and its policy lets nothing run or load but its own style and script."""
-    from jinja2 import Environment, StrictUndefined
-
-    own = files("unseen.report")
-    style, script, page = ((own / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js", "html"))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return environment.from_string(page).render(report=report, style=style, script=script, policy=policy)
-
-
-def _digest(text: str) -> str:
-    """What a Content-Security-Policy calls a text that may run."""
-    return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"

@@ -10,8 +10,8 @@ from helpers.stickers import SIZE, picture, place_of, stickers
 from unseen.explainers.robust.contexts import ColoursAndTextures
 from unseen.explainers.robust.planting import Planting, foreign
 from unseen.explainers.robust.search import PROOF, SEARCH, reaches, robust_part, shortest
-from unseen.explainers.sufficient.extraction import rank
 from unseen.explanation.evidence import lower_bound
+from unseen.explanation.ranking import rank
 from unseen.removal import REMOVALS
 
 

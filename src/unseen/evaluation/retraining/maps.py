@@ -11,8 +11,8 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.explainers.method import Method
-from unseen.explainers.sufficient.extraction import rank
 from unseen.explainers.sufficient.search import map_of
+from unseen.explanation.ranking import rank
 from unseen.removal import Removal
 from unseen.system.progress import ProgressListener
 

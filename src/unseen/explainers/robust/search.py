@@ -17,8 +17,8 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from unseen.explainers.robust.planting import Planting
-from unseen.explainers.sufficient.extraction import Ranking
 from unseen.explanation.evidence import Robustness, needed
+from unseen.explanation.ranking import Ranking
 
 SEARCH, PROOF = 60, 100
 """Contexts to search with, and others to prove on."""

@@ -12,9 +12,10 @@ from torch import Tensor
 from unseen.explainers.sufficient.chance import alike
 from unseen.explainers.sufficient.criterion import Criterion
 from unseen.explainers.sufficient.evaluation import Evaluator
-from unseen.explainers.sufficient.extraction import Prefix, Ranking, shortest_prefix
+from unseen.explainers.sufficient.extraction import Prefix, shortest_prefix
 from unseen.explainers.sufficient.minimisation import minimise
 from unseen.explanation import Part
+from unseen.explanation.ranking import Ranking
 from unseen.explanation.roles import Asked, Missing
 
 Ranked = Callable[[Bool[Tensor, "*space"] | None], tuple[Ranking, list[int]]]

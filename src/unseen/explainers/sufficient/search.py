@@ -18,9 +18,10 @@ from unseen.errors import NotApplicableError
 from unseen.explainers.method import CHANCES, Method
 from unseen.explainers.sufficient.criterion import Criterion, Rise, lost, rise_of
 from unseen.explainers.sufficient.evaluation import Evaluator
-from unseen.explainers.sufficient.extraction import Ranking, curve, rank
+from unseen.explainers.sufficient.extraction import curve
 from unseen.explainers.sufficient.parts import PartSearch
 from unseen.explanation import Curve, Findings
+from unseen.explanation.ranking import Ranking, rank
 from unseen.explanation.roles import Asked
 from unseen.inputs.space import check_axes, length_of, side_of
 from unseen.removal import MaskedClassifier

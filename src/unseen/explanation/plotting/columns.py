@@ -78,7 +78,7 @@ def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
         shown = pixels.overlay(explanation.image, drawn, span, pixels.bands_of(explanation.provenance))
         axes.imshow(shown, interpolation="nearest")
         for part in outlined:
-            outline(axes, part.mask, _line(part))
+            outline(axes, part.mask, line_of(part))
         inch = _inch(axes)
         colour_bar(axes.inset_axes((0, -0.24 * inch, 1, 0.15 * inch)), span)
 
@@ -120,7 +120,7 @@ def part(explanation: Drawn, found: Part) -> Column:
 
     def draw(axes: Axes) -> None:
         axes.imshow(pixels.cut_out(_seen(explanation), ~found.mask if hidden else found.mask), interpolation="nearest")
-        outline(axes, found.mask, _line(found))
+        outline(axes, found.mask, line_of(found))
 
     words, numbers = wording.sentences(found, explanation.label, explanation.unit), _numbers(explanation, found)
     return Column(wording.title(found), "\n".join(words), draw, numbers="\n".join(numbers))
@@ -245,7 +245,7 @@ def _whole(explanation: Drawn) -> float:
     return explanation.probability if explanation.unit is None else 1.0
 
 
-def _line(part: Part) -> str:
+def line_of(part: Part) -> str:
     """The colour of a part's outline."""
     return DELETION if part.role == "necessary" else "black"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from unseen.classifier.outputs.readings import told
@@ -30,6 +31,8 @@ from unseen.inputs.space import KINDS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+ACROSS = 3
+"""Pictures side by side, so that their words can be read on a page or a screen."""
 PARTS_SHOWN = 3
 """Parts that a picture shows at most; the record holds all."""
 
@@ -42,8 +45,13 @@ _BREAK = 0.07
 """Inches: between words and figures."""
 
 
-def panel(explanation: Drawn) -> Figure:
-    """Photograph, map, weights of a mixture, parts with what they are worth, and the curve: what there is of them."""
+def panel(explanation: Drawn, across: int = ACROSS) -> Figure:
+    """Photograph, map, weights of a mixture, parts with what they are worth, and the curve: what there is of them.
+
+    Args:
+        explanation: what is drawn.
+        across: how many pictures stand side by side at most; more are spread evenly over rows.
+    """
     top = explanation.provenance.get("decision", {}).get("top", [])
     shown = _flat(explanation)
     row = [_input(explanation, shown, top), _saliency(explanation, shown), *_parts(explanation, shown)]
@@ -55,19 +63,19 @@ def panel(explanation: Drawn) -> Figure:
         row.append(columns.worth(judged))
     if explanation.curve is not None:
         row.append(columns.curve(explanation, explanation.curve))
-    return _sheet(explanation, shown, row, side=3.2)
+    return _sheet(explanation, shown, _rows_of(row, 3.2, across))
 
 
 def overlay(explanation: Drawn) -> Figure:
     """The saliency map over the photograph, with the outlines of the parts and a colour bar."""
     shown = _flat(explanation)
-    return _sheet(explanation, shown, [_saliency(explanation, shown)], side=5.0)
+    return _sheet(explanation, shown, _rows_of([_saliency(explanation, shown)], 5.0))
 
 
 def parts(explanation: Drawn) -> Figure:
     """The parts in colour on the faded photograph, with what the model says when it sees each alone."""
     shown = _flat(explanation)
-    return _sheet(explanation, shown, _parts(explanation, shown), side=5.0)
+    return _sheet(explanation, shown, _rows_of(_parts(explanation, shown), 5.0))
 
 
 def _flat(explanation: Drawn) -> Drawn:
@@ -99,37 +107,70 @@ def _parts(explanation: Drawn, shown: Drawn) -> list[Column]:
     return [columns.part(shown, part) for part in shown.parts[:PARTS_SHOWN]] or [columns.no_part(shown)]
 
 
-def _sheet(explanation: Drawn, shown: Drawn, row: list[Column], side: float) -> Figure:
-    rows, cols = _CURVE if explanation.saliency.ndim == 1 else shown.saliency.shape
-    tall = side * rows / cols
-    width = 2 * EDGE + GAP * (len(row) - 1) + sum(side + column.left for column in row)
+@dataclass(frozen=True)
+class _Row:
+    """Columns side by side, with their words wrapped."""
+
+    columns: Sequence[Column]
+    side: float
+
+    @property
+    def width(self) -> float:
+        """Inches, without the page's edges."""
+        return GAP * (len(self.columns) - 1) + sum(self.side + column.left for column in self.columns)
+
+    def words(self, column: Column) -> tuple[list[str], list[str]]:
+        """What stands below a column: the caption, and the numbers."""
+        return wrapped(column.caption, self.side), wrapped(column.numbers, self.side)
+
+    @property
+    def foot(self) -> float:
+        """Inches below the pictures."""
+        feet = []
+        for column in self.columns:
+            words, figures = self.words(column)
+            feet.append(column.foot + 0.1 + LINE * (len(words) + len(figures)) + (_BREAK if figures else 0))
+        return max(feet) + 0.1
+
+    def draw(self, page: Page, floor: float, tall: float) -> None:
+        """Fill a page; the pictures' lower edge is at ``floor``."""
+        left = EDGE
+        for column in self.columns:
+            words, figures = self.words(column)
+            left += column.left
+            axes = page.axes(left, floor, self.side, tall, bare=not column.left)
+            column.draw(axes)
+            axes.set_title(column.title, loc="left", size=10, weight="bold", pad=5)
+            page.write(left, floor - column.foot - 0.08, words)
+            page.write(left, floor - column.foot - 0.08 - LINE * len(words) - _BREAK, figures, colour=FACT)
+            left += self.side + GAP
+
+
+def _rows_of(columns: Sequence[Column], side: float, across: int = ACROSS) -> list[_Row]:
+    step = ceil(len(columns) / ceil(len(columns) / across))
+    return [_Row(columns[start : start + step], side) for start in range(0, len(columns), step)]
+
+
+def _sheet(explanation: Drawn, shown: Drawn, rows: Sequence[_Row]) -> Figure:
+    high, wide = _CURVE if explanation.saliency.ndim == 1 else shown.saliency.shape
+    talls = [row.side * high / wide for row in rows]
+    width = 2 * EDGE + max(row.width for row in rows)
     room = width - 2 * EDGE
     kind = "photograph" if explanation.saliency.ndim == 2 else KINDS[explanation.saliency.ndim]
     said = headline_of(explanation.label, explanation.probability, explanation.unit, kind)
     headline = wrapped(said, room, HEAD_LETTER)
     facts = [(line, colour) for text, colour in _facts(explanation) for line in wrapped(text, room)]
-    captions = [wrapped(column.caption, side) for column in row]
-    numbers = [wrapped(column.numbers, side) for column in row]
-    feet = [
-        column.foot + 0.1 + LINE * (len(words) + len(figures)) + (_BREAK if figures else 0)
-        for column, words, figures in zip(row, captions, numbers, strict=True)
-    ]
-    floor = max(feet) + 0.1
-    below_headline = floor + tall + _TITLE + LINE * (len(facts) - 1)
+    pictures = sum(row.foot + tall + _TITLE for row, tall in zip(rows, talls, strict=True))
+    below_headline = pictures + LINE * (len(facts) - 1)
     page = Page(width, below_headline + HEAD_LINE * len(headline) + EDGE)
 
     page.headline(headline, page.height - EDGE)
     for number, (text, colour) in enumerate(facts):
         page.write(EDGE, below_headline - LINE * number, [text], colour=colour)
-    left = EDGE
-    for column, words, figures in zip(row, captions, numbers, strict=True):
-        left += column.left
-        axes = page.axes(left, floor, side, tall, bare=not column.left)
-        column.draw(axes)
-        axes.set_title(column.title, loc="left", size=10, weight="bold", pad=5)
-        page.write(left, floor - column.foot - 0.08, words)
-        page.write(left, floor - column.foot - 0.08 - LINE * len(words) - _BREAK, figures, colour=FACT)
-        left += side + GAP
+    top = pictures
+    for row, tall in zip(rows, talls, strict=True):
+        row.draw(page, top - _TITLE - tall, tall)
+        top -= _TITLE + tall + row.foot
     return page.figure
 
 

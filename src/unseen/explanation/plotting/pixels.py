@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
 
 Pixels = NDArray[np.float32]
 Segments = NDArray[np.float64]
@@ -104,12 +107,22 @@ def ramp(low: float, high: float) -> Pixels:
 
 def blended(below: Pixels, values: NDArray[Any], low: float, high: float) -> Pixels:
     """Values, shape (H, W), in the colours of the range from ``low`` to ``high`` over RGB pixels (H, W, 3)."""
-    from matplotlib import colormaps
-
     share = np.clip((values - low) / (high - low), 0, 1)
+    over = opacity(values, low, high)[..., None]
+    return np.asarray(below * (1 - over) + colours(low)(share)[..., :3] * over, dtype=np.float32)
+
+
+def opacity(values: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    """How much values hide of what is below them: nothing at 0, and at the ends of the range four fifths."""
+    share = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(0.8 * (np.abs(2 * share - 1) if low < 0 else share) ** 0.8)
+
+
+def colours(low: float) -> Colormap:
+    """Of a range that begins at ``low``: two colours where that is negative, else one."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
     if low < 0:
-        colours, distance = colormaps[DIVERGING](share), np.abs(2 * share - 1)
-    else:
-        colours, distance = colormaps[SEQUENTIAL](0.1 + 0.8 * share), share
-    opacity = (0.8 * distance**0.8)[..., None]
-    return np.asarray(below * (1 - opacity) + colours[..., :3] * opacity, dtype=np.float32)
+        return colormaps[DIVERGING]
+    return ListedColormap(colormaps[SEQUENTIAL](np.linspace(0.1, 0.9, 256)))

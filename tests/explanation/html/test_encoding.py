@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from unseen.explanation.html import encoding
 from unseen.explanation.plotting import pixels
-from unseen.report import encoding
 
 
 def decoded(address: str) -> Image.Image:
