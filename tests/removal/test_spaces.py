@@ -19,7 +19,7 @@ NEEDS = {
     "zip": "zip:most=20",
     "zip-decomposition": "zip-decomposition:most=20",
 }
-OF_FOLDERS = {"marginal", "dataset-mean"}
+OF_FOLDERS = {"marginal", "donor", "dataset-mean"}
 
 
 @pytest.mark.parametrize("kind", ["signal", "volume"])

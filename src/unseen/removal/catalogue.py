@@ -121,6 +121,12 @@ REMOVALS: Registry[Removal] = Registry(
             "Explanation, ICML 2020",
             "count (8) per mask",
         ),
+        "donor": Entry(
+            "unseen.removal.fills.donor:Donor",
+            "one other photograph in the hidden part, a different one for every mask (donor:FOLDER)",
+            f"after {_ACTIVATION_DEACTIVATION}, Definitions 1 and 2",
+            "1 per mask",
+        ),
         "dataset-mean": Entry(
             "unseen.removal.fills.dataset_mean:DatasetMean",
             "the mean image of a folder of photographs (dataset-mean:FOLDER)",

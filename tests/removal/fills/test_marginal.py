@@ -97,7 +97,7 @@ def test_of_a_large_folder_some_are_read_and_only_once(folder: Path, monkeypatch
 
 
 def test_what_a_folder_lacks_is_said(folder: Path, tmp_path: Path) -> None:
-    for spec in ("marginal", "dataset-mean"):
+    for spec in ("marginal", "donor", "dataset-mean"):
         with pytest.raises(ParameterError, match=f"'{spec}' needs a folder of photographs: {spec}:FOLDER"):
             REMOVALS.create(spec).bind(SEEN, picture())(masks())
         with pytest.raises(PhotoError, match="cannot be opened"):

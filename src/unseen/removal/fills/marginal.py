@@ -30,6 +30,14 @@ _SAME = 0.01
 """Mean difference of pixels in [0, 1] below which a donor is the photograph itself, perhaps compressed once more."""
 
 
+Donors = Annotated[
+    str | None,
+    Meaning(
+        "a folder of photographs of the kind that the network was trained on; without one there is nothing to take"
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Marginal(Averaging):
     """The mean score when each donor's pixels stand in the hidden part in turn.
@@ -53,12 +61,7 @@ class Marginal(Averaging):
         torch.Size([1, 3])
     """
 
-    donors: Annotated[
-        str | None,
-        Meaning(
-            "a folder of photographs of the kind that the network was trained on; without one there is nothing to take"
-        ),
-    ] = None
+    donors: Donors = None
     count: Annotated[int, Count("how many donors there are; a mask costs as many passes")] = 8
     seed: Seed = 0
 
@@ -79,7 +82,7 @@ class Marginal(Averaging):
         for number in torch.randperm(len(files), generator=torch.Generator().manual_seed(self.seed)):
             donor = prepared(files[int(number)], classifier.preprocessing, stamp(files[int(number)])).to(image)
             check_alike(donor, image)
-            if float((donor - image).abs().mean()) >= _SAME:
+            if not is_same(donor, image):
                 found.append(donor)
             if len(found) == self.count:
                 return torch.stack(found)
@@ -99,6 +102,11 @@ def files_of(folder: str | None, removal: str) -> list[Path]:
     if folder is None:
         raise ParameterError(f"removal {removal!r} needs a folder of photographs: {removal}:FOLDER")
     return find_photos([folder])
+
+
+def is_same(donor: Tensor, image: Tensor) -> bool:
+    """Whether a donor is the photograph itself, which would hide nothing."""
+    return float((donor.to(image) - image).detach().abs().mean()) < _SAME
 
 
 def check_alike(other: Tensor, image: Tensor) -> None:
