@@ -216,18 +216,21 @@ def test_pictures_lie_pixel_by_pixel_on_the_photograph(tmp_path: Path) -> None:
     photograph().save(tmp_path / "photo.png")
     found = saved(tmp_path / "out", tmp_path / "photo.png")
     assert found.file_sha256 == content_digest(tmp_path / "photo.png")
-    for name in ("overlay-original.png", "part-original.png"):
-        assert opened(tmp_path / "out" / name).shape == (900, 1300, 3)
+    assert opened(tmp_path / "out" / "overlay-original.png").shape == (900, 1300, 3)
     part = opened(tmp_path / "out" / "part-original.png")
+    assert part.shape[1:] == (1300, 3)
+    words, part = part[900:], part[:900]
     left, top, width, height = BLOB
     assert (part[top + 10 : top + height - 10, left + 10 : left + width - 10] == 255).all()  # in its own colours
     assert 150 < part[100:200, 400:500].mean() < 200  # black, faded
     assert len(np.unique(part[300:600, 50:200])) == 2  # stripes where the model never looked
+    assert (words[:, 500:800] == 0).any()  # what the part is
+    assert (words[:, :300] == 255).all()
     back = Explanation.load(tmp_path / "out")
     assert back == found
     assert back.photo is None
     back.save(tmp_path / "again")  # the file is still there
-    assert np.array_equal(opened(tmp_path / "again" / "part-original.png"), part)
+    assert np.array_equal(opened(tmp_path / "again" / "part-original.png")[:900], part)
 
 
 def test_a_file_that_was_changed_is_not_taken_for_the_photograph(tmp_path: Path) -> None:

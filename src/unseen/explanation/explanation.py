@@ -237,14 +237,15 @@ class Explanation:
 
         The files: ``saliency.npy``, ``arrays.npz`` (the image and the parts' masks), ``overlay.png``, ``part.png``,
         ``panel.png`` and ``explanation.json``; on the photograph itself ``overlay-original.png`` and
-        ``part-original.png``, at most 2,048 pixels a side, with stripes over what the model never saw. Of a volume
+        ``part-original.png``, at most 2,048 pixels a side, with stripes over what the model never saw, and below each
+        part whether it suffices or is necessary. Of a volume
         whose file places its voxels, ``saliency.nii.gz`` and ``parts.nii.gz`` in the same places. An explanation that
         is already there is replaced; other files stay.
 
         Raises:
             OutputError: the folder cannot be written.
         """
-        from unseen.explanation import nifti, storage
+        from unseen.explanation import nifti, storage, wording
         from unseen.explanation.plotting import figures
 
         place = Path(folder)
@@ -255,8 +256,9 @@ class Explanation:
         pictures = {what: png(figure) for what, figure in drawn.items()}
         if self.geometry is not None:
             canvas, shown = self.canvas(), tuple(masks[: figures.PARTS_SHOWN])
+            titles = [wording.title(part) for part in self.parts[: figures.PARTS_SHOWN]]
             pictures["overlay_original"] = png_of(canvas.overlay(self.saliency, shown))
-            pictures["part_original"] = png_of(canvas.parts(shown))
+            pictures["part_original"] = png_of(canvas.parts(shown, titles))
         if self.coordinates.affine is not None:
             pictures |= nifti.files_of(self.saliency, stacked, self.coordinates.affine)
         return storage.write(place, self.to_dict(), self.image, self.saliency, stacked, pictures)

@@ -1,9 +1,9 @@
-"""Pictures of an explanation on the photograph itself: pixel by pixel, without text, at a bounded size."""
+"""Pictures of an explanation on the photograph itself: pixel by pixel, at a bounded size, each part named below it."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from unseen.errors import PhotoError
@@ -31,6 +31,8 @@ _LINE = 1 / 500
 """Width of an outline, as a share of the longest side."""
 _STRIPE = 1 / 60
 """Period of the stripes over what the model never saw, likewise."""
+_LETTER = 1 / 24, 10
+"""Height of the letters below a part: a share of the picture's width, and pixels at least."""
 
 
 class Canvas:
@@ -63,13 +65,19 @@ class Canvas:
             drawn = self._outlined(drawn, original.mask_on(part, self.to_input).numpy())
         return picture_of(self._striped(drawn))
 
-    def parts(self, parts: tuple[Tensor, ...]) -> Image.Image:
-        """Each part in its own colours on the faded photograph, side by side; without one, the faded photograph."""
+    def parts(self, parts: Sequence[Tensor], titles: Sequence[str] = ()) -> Image.Image:
+        """Each part in its own colours on the faded photograph, side by side; without one, the faded photograph.
+
+        Args:
+            parts: bool, of the model's input.
+            titles: what each part is, written below it; none by default.
+        """
         masks = [original.mask_on(part, self.to_input) for part in parts] or [torch.zeros(self.seen.shape).bool()]
         tiles = [self._striped(self._outlined(pixels.cut_out(self.photo, mask), mask.numpy())) for mask in masks]
         gap = np.ones((len(self.photo), max(1, round(_GAP * self.photo.shape[1])), 3), dtype=np.float32)
         row = [piece for tile in tiles for piece in (gap, tile)][1:]
-        return picture_of(np.concatenate(row, axis=1))
+        drawn = picture_of(np.concatenate(row, axis=1))
+        return _titled(drawn, titles, tiles[0].shape[1], gap.shape[1]) if titles else drawn
 
     def _outlined(self, drawn: Pixels, mask: NDArray[np.bool_]) -> Pixels:
         """With a black line along the inside of a part's border, and a white one along its outside."""
@@ -89,6 +97,22 @@ class Canvas:
         faint = pixels.faded(self.photo, 0.6)
         unseen = np.where(stripes[..., None], faint * np.float32(0.55), faint)
         return np.where(self.seen[..., None], drawn, unseen)
+
+
+def _titled(drawn: Image.Image, titles: Sequence[str], width: int, gap: int) -> Image.Image:
+    """With a title below each tile of this width, smaller where it is too long for it."""
+    share, least = _LETTER
+    letter = max(least, round(share * width))
+    font = ImageFont.load_default(letter)
+    longest = max(font.getlength(title) for title in titles)
+    if longest > width:
+        font = ImageFont.load_default(max(1, int(letter * width / longest)))
+    made = Image.new("RGB", (drawn.width, drawn.height + 2 * letter), "white")
+    made.paste(drawn, (0, 0))
+    for number, title in enumerate(titles):
+        middle = number * (width + gap) + width // 2
+        ImageDraw.Draw(made).text((middle, drawn.height + letter), title, "black", font, anchor="mm")
+    return made
 
 
 def photograph_of(photo: PhotoSource | None, provenance: Mapping[str, Any]) -> Image.Image | None:
