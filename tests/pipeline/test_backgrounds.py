@@ -12,6 +12,7 @@ from helpers.stickers import SIDE, picture, place_of, stickers
 from unseen import Explanation, explain
 from unseen.errors import NotApplicableError, ParameterError, PhotoError
 from unseen.pipeline.backgrounds import least_contexts
+from unseen.pipeline.explain import Request
 
 
 def explained(image: torch.Tensor, **options: Any) -> Explanation:
@@ -109,6 +110,17 @@ def test_where_all_backgrounds_are_of_the_class_another_folder_serves(tmp_path: 
     with pytest.raises(NotApplicableError, match=r"is sticker by itself.* give a folder of photographs of other class"):
         explained(picture(200, sticker=True), contexts=tmp_path / "own", **asked)
     assert explained(picture(200, sticker=True), contexts=tmp_path / "others", **asked).parts[-1].role == "robust"
+
+
+@pytest.mark.parametrize(("share", "about"), [(0.999, "4,79"), (1 - 2**-53, "43,")])
+def test_a_share_too_close_to_one_is_refused_before_any_work_and_the_remedy_can_be_proved(
+    share: float, about: str
+) -> None:
+    with pytest.raises(ParameterError, match=f"takes about {about}.* at most 1,000 are drawn") as refusal:
+        Request(robust=share)
+    remedy = re.search(r"ask for at most ([\d.]+)", str(refusal.value))
+    assert remedy
+    assert least_contexts(Request(robust=float(remedy[1])).robust or 1) <= 1000
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import floor
+from math import floor, log, log1p
 from pathlib import Path
 
 from unseen.errors import NotApplicableError, ParameterError
@@ -22,7 +22,7 @@ from unseen.explainers.robust.planting import Planting, foreign
 from unseen.explainers.robust.search import PROOF, SEARCH, reaches, robust_part
 from unseen.explainers.sufficient.chance import alike
 from unseen.explanation import Findings, Part
-from unseen.explanation.evidence import ByChance, Robustness, fewest, lower_bound
+from unseen.explanation.evidence import LEVEL, ByChance, Robustness, fewest, lower_bound
 from unseen.explanation.ranking import rank
 from unseen.inputs.photo import find_photos
 from unseen.inputs.space import length_of
@@ -30,6 +30,8 @@ from unseen.removal import MaskedClassifier
 
 COLOURS, TEXTURES = "colours", "textures"
 _PLAIN = (None, COLOURS, TEXTURES)
+MOST = 1000
+"""Backgrounds that a robust part is searched and proved on, at most: each is a picture in memory and several passes."""
 _BLUR = 0.05
 """Of the shorter side: smooths a map before its pixels are ranked for a robust part."""
 
@@ -172,6 +174,21 @@ def least_contexts(share: float) -> int:
     proof = fewest(share)
     count = proof * (SEARCH + PROOF) // PROOF
     return next(count for count in itertools.count(max(1, count - 1)) if _proof(count) >= proof)
+
+
+def check_provable(share: float) -> None:
+    """Refuse a share that is too close to 1 to be proved on the backgrounds that are drawn at most.
+
+    Raises:
+        ParameterError: it is.
+    """
+    provable = lower_bound(*[_proof(MOST)] * 2)
+    if share > provable:
+        needed = log(1 - LEVEL) / log1p(share - 1) * (SEARCH + PROOF) / PROOF
+        raise ParameterError(
+            f"a robust part for {share} takes about {needed:,.0f} backgrounds to be searched and proved on, and at "
+            f"most {MOST:,} are drawn; ask for at most {floor(1000 * provable) / 1000:g}"
+        )
 
 
 def check_contexts(name: str | None) -> None:

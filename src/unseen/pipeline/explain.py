@@ -26,7 +26,7 @@ from unseen.explanation.roles import Asked
 from unseen.inputs.photo import PhotoSource
 from unseen.inputs.space import check_axes
 from unseen.inputs.streams import Seed
-from unseen.pipeline.backgrounds import Backgrounds, check_contexts
+from unseen.pipeline.backgrounds import Backgrounds, check_contexts, check_provable
 from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
 from unseen.removal import REMOVALS, Removal
 from unseen.removal.masked import BatchSize
@@ -83,6 +83,8 @@ class Request(Options):
         if not self.part:
             raise ParameterError("no role of a part was given; ask for at least one, e.g. part='necessary'")
         check_contexts(self.contexts)
+        if self.robust is not None:
+            check_provable(self.robust)
 
 
 @own_precision()
