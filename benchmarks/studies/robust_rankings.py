@@ -1,20 +1,30 @@
-"""Which ranking needs the fewest pixels to keep a decision on most other backgrounds, and is the promise kept?
+"""Which ranking needs the fewest pixels to keep a decision on most other backgrounds?
 
-    python -m benchmarks.studies.robust_rankings FOLDER --limit 10 --share 0.9 --on plain --out rankings.json
+    python -m benchmarks.studies.robust_rankings FOLDER --donors OTHERS --limit 100 --share 0.9 --out rankings.json
 
-For every photograph and ranking: the smallest prefix that keeps the decision on the share ρ of the search backgrounds;
-of the rankings that are named by ``--prove`` also the part that the proof leaves, as ``unseen explain --robust`` finds
-it. Both are judged on fresh backgrounds that neither the search nor the proof saw. Rankings: those of single methods,
-the mean of their ranks, and a random one. Means with 95 % bootstrap intervals over photographs, and the differences to
-the first ranking, photograph by photograph. Photographs are drawn at random by ``--seed``; ``--skip`` leaves out the
-first so many of them, such as those on which something was chosen. It stops after ``--minutes``; what is in ``--out``
+For every photograph and ranking: the smallest prefix that keeps the decision on the share ρ of 30 backgrounds, within
+3 % of the pixels. No ranking was made with any of these backgrounds. Rankings are those of single methods, smoothed as
+for ``unseen explain --robust``, and those that ``--made`` names, of the maps of all methods:
+
+* ``mean``: of their ranks,
+* ``mixture``: the convex combination of their ranks that best predicts what hiding segments behind the photographs of
+  OTHERS costs; the program for faithfulness, under the removal ``donor``,
+* ``varied``: the mean, moved towards the random variations of its prefix that keep the score best on OTHERS,
+* ``pruned``: the mean without blocks that its prefix can do without on other backgrounds; no prefix of any map,
+* ``random``.
+
+With ``--prove``, of some rankings also the part that the proof leaves, as ``unseen explain --robust`` finds it. Means
+with 95 % bootstrap intervals over photographs, and the differences to the first ranking, photograph by photograph.
+Photographs are drawn at random by ``--seed``; ``--skip`` leaves out the first so many of them, such as those on which
+something was chosen. Passes of the bare network run on ONNX Runtime. It stops after ``--minutes``; what is in ``--out``
 is kept, and the same command goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,107 +35,226 @@ from torch import Tensor
 from benchmarks.shared import resumed, study
 from unseen import Classifier, load_classifier
 from unseen.evaluation.statistics import mean_interval
+from unseen.explainers.aggregation.aggregating import Mixing, aggregate
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.robust.contexts import ColoursAndTextures, OtherPhotographs
 from unseen.explainers.robust.planting import Planting, foreign
 from unseen.explainers.robust.search import PROOF, SEARCH, reaches, robust_part, shortest
-from unseen.explainers.sufficient.search import map_of
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.search import FromMap, map_of
+from unseen.explanation import Findings
 from unseen.explanation.evidence import interval
 from unseen.explanation.ranking import Ranking, rank
 from unseen.inputs.photo import find_photos
-from unseen.removal import REMOVALS, MaskedClassifier
+from unseen.inputs.smoothing import smoothed
+from unseen.removal import REMOVALS, MaskedClassifier, Removal
 
-RANKINGS = ("causal@ad", "grad-cam@zero", "layer-cam@zero", "rise:masks=300@zero")
-MEAN, RANDOM = "mean of ranks", "random"
-BLUR = {"causal": 0.05}
-FRESH = 100
+RANKINGS = (
+    "causal@ad",
+    "grad-cam@zero",
+    "smoothgrad-squared:samples=25@zero",
+    "rise:masks=240,visible=0.65,score=logit@donor",
+)
+MADE = ("mean", "mixture", "varied", "pruned", "random")
+BLUR = 0.05
+JUDGE = 30
+BATCH = 8
+FINE = 0.03
+VARIATIONS = 200
+BLOCKS = 8
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one ranking needs of one photograph; shares of the pixels and of the fresh backgrounds.
+    """What one ranking needs of one photograph; shares of the pixels and of the backgrounds.
 
     Attributes:
-        size: of the prefix that keeps the decision on ρ of the search backgrounds.
-        kept: share of the fresh backgrounds on which that prefix keeps it.
-        passes: what finding it took.
+        size: of the prefix that keeps the decision on ρ of the backgrounds.
         proven: size of the part whose bound reaches ρ; ``None`` where there is none or none was asked for.
-        proven_kept: share of the fresh backgrounds on which that part keeps the decision.
+        proven_kept: share of the backgrounds on which that part keeps the decision; its proof saw none of them.
         proven_passes: what the search with its proof took.
     """
 
     size: float
-    kept: float
-    passes: int
     proven: float | None = None
     proven_kept: float | None = None
     proven_passes: int | None = None
 
 
-def rankings_of(image: Tensor, target: int, classifier: Classifier, specs: Sequence[str]) -> dict[str, Ranking]:
-    """That of each method, of the mean of their ranks, and a random one."""
-    found, places = {}, []
-    for spec in specs:
-        method, _, removal = spec.partition("@")
-        saliency = map_of(METHODS.create(method), REMOVALS.create(removal).bind(classifier, image), target)
-        found[spec] = rank(saliency, blur=BLUR.get(method, 0.0) * min(saliency.shape))
-        place = torch.empty(len(found[spec].order))
-        place[found[spec].order] = torch.linspace(1, 0, len(place))
-        places.append(place.reshape(saliency.shape))
-    return {**found, MEAN: rank(torch.stack(places).mean(0)), RANDOM: rank(torch.zeros(image.shape[1:]))}
+@dataclass(frozen=True)
+class Trial:
+    """A photograph, the network as it is and on ONNX Runtime, and backgrounds for each purpose."""
+
+    image: Tensor
+    target: int
+    network: Classifier
+    fast: Classifier
+    donor: Removal
+    judge: Planting
+    search: Planting
+    proof: Planting
+    share: float
+
+    def of_method(self, spec: str) -> Ranking:
+        """That of a method under a removal; ``donor`` stands for hiding behind other photographs."""
+        name, _, removal = spec.partition("@")
+        method, hidden = METHODS.create(name), self.donor if removal == "donor" else REMOVALS.create(removal)
+        bare = not (method.inside or hidden.inside)
+        masked = hidden.bind(self.fast if bare else self.network, self.image, batch_size=BATCH)
+        return self.ranked(map_of(method, masked, self.target))
+
+    def ranked(self, saliency: Tensor) -> Ranking:
+        """As for ``unseen explain --robust``."""
+        return rank(saliency, blur=BLUR * min(saliency.shape))
+
+    def row(self, ranking: Ranking, guess: int, *, prove: bool) -> Row:
+        """What the ranking needs."""
+        total = len(ranking.order)
+        size = near(lambda some: reaches(self.judge, ranking.prefix(some), self.share), guess, total) / total
+        if not prove:
+            return Row(size)
+        before = self.judge.masked.evaluations
+        found = robust_part(self.search, self.proof, ranking, self.share, "")
+        spent = self.judge.masked.evaluations - before
+        if found.mask is None:
+            return Row(size, None, None, spent)
+        kept = float(self.judge.holds_everywhere([found.mask]).float().mean())
+        return Row(size, found.fraction, kept, spent)
+
+
+def near(passes: Callable[[int], bool], guess: int, total: int) -> int:
+    """A size that passes, at most 3 % of ``total`` above one that fails, looked for around a guess."""
+    fine = max(1, round(FINE * total))
+    step, good, bad = 2 * fine, guess, 0
+    if passes(guess):
+        while good > step and passes(good - step):
+            good, step = good - step, 2 * step
+        bad = max(0, good - step)
+    else:
+        bad, good = guess, min(total, guess + step)
+        while good < total and not passes(good):
+            step *= 2
+            bad, good = good, min(total, good + step)
+    while good - bad > fine:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if passes(middle) else (good, middle)
+    return good
+
+
+def places(ranking: Ranking) -> Tensor:
+    """Of each pixel, from 1, the first, to 0."""
+    place = torch.empty(len(ranking.order))
+    place[ranking.order] = torch.linspace(1, 0, len(place))
+    return place.reshape(ranking.shape)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A photograph, and the backgrounds for each purpose."""
+class Given(FromMap):
+    """A map that is there already, as a method."""
 
-    masked: MaskedClassifier
-    search: Planting
-    proof: Planting
-    fresh: Planting
-    share: float
+    saliency: Tensor | None = None
 
-    def row(self, ranking: Ranking, *, prove: bool) -> Row:
-        """What the ranking needs."""
-        masked, total, before = self.masked, len(ranking.order), self.masked.evaluations
-        size = shortest(lambda some: reaches(self.search, ranking.prefix(some), self.share), total)
-        passes = masked.evaluations - before
-        row = Row(size / total, self._kept(ranking.prefix(size)), passes)
-        if not prove:
-            return row
-        before = masked.evaluations
-        found = robust_part(self.search, self.proof, ranking, self.share, "")
-        spent = masked.evaluations - before
-        if found.mask is None:
-            return Row(row.size, row.kept, row.passes, None, None, spent)
-        return Row(row.size, row.kept, row.passes, found.fraction, self._kept(found.mask), spent)
-
-    def _kept(self, part: Tensor) -> float:
-        return float(self.fresh.holds_everywhere([part]).float().mean())
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Tensor | None) -> Findings:
+        """The map."""
+        del evaluate, seed, domain
+        assert self.saliency is not None
+        return Findings(self.saliency)
 
 
-def measure(path: Path, classifier: Classifier, asked: argparse.Namespace) -> dict[str, Row]:
+def mixed(trial: Trial, maps: Mapping[str, Tensor]) -> Tensor:
+    """The convex combination of ranks that best predicts what hiding segments behind other photographs costs."""
+    masked = trial.donor.bind(trial.fast, trial.image, batch_size=BATCH)
+    methods = {name: Given(saliency=saliency) for name, saliency in maps.items()}
+    found = aggregate(masked, trial.target, methods, Mixing(goal="faithfulness"))
+    return found.saliency
+
+
+def varied(trial: Trial, place: Tensor, size: int) -> Tensor:
+    """Places moved towards the variations of a prefix that leave the score highest behind other photographs.
+
+    Each variation adds a smooth random field to the places and shows the first ``size`` pixels; its score weights the
+    field, as in RISE.
+    """
+    masked = trial.donor.bind(trial.fast, trial.image, batch_size=BATCH)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(VARIATIONS, *place.shape, generator=generator)
+    fields = smoothed(noise, 2, min(place.shape) / 14)
+    fields = fields / fields.std() * 0.3
+    moved = (place + fields).flatten(1)
+    least = moved.kthvalue(moved.shape[1] - size + 1, 1).values
+    logits = masked((moved >= least[:, None]).reshape(fields.shape))
+    others = logits.clone()
+    others[:, trial.target] = -torch.inf
+    scores = logits[:, trial.target] - others.logsumexp(1)
+    pull = torch.einsum("n,nhw->hw", (scores - scores.mean()) / scores.std(), fields) / VARIATIONS
+    return place + pull / pull.std() * place.std()
+
+
+def pruned(trial: Trial, ranking: Ranking) -> Ranking:
+    """The ranking, with the blocks put behind the prefix for ρ that it can do without on the search backgrounds.
+
+    A block goes if the rest keeps the decision on half as many misses as ρ allows, so that the search does not fit its
+    own backgrounds.
+    """
+    total, strict = len(ranking.order), (1 + trial.share) / 2
+    size = shortest(lambda some: reaches(trial.search, ranking.prefix(some), strict), total)
+    part, place = ranking.prefix(size), places(ranking)
+    edges = [torch.linspace(0, side, BLOCKS + 1).round().int().tolist() for side in ranking.shape]
+    blocks = [(slice(*edges[0][i : i + 2]), slice(*edges[1][j : j + 2])) for i in range(BLOCKS) for j in range(BLOCKS)]
+    for block in sorted(blocks, key=lambda block: float(place[block].mean())):
+        rest = part.clone()
+        rest[block] = False
+        if bool(part[block].any()) and reaches(trial.search, rest, strict):
+            part = rest
+    return rank(place + part.float())
+
+
+def rankings_of(trial: Trial, specs: Sequence[str], made: Sequence[str]) -> dict[str, Ranking]:
+    """That of each method, and those that are made of them."""
+    found = {spec: trial.of_method(spec) for spec in specs}
+    ranks = {spec: places(ranking) for spec, ranking in found.items()}
+    mean = rank(torch.stack([*ranks.values()]).mean(0))
+    making: dict[str, Callable[[], Ranking]] = {
+        "mean": lambda: mean,
+        "mixture": lambda: rank(mixed(trial, ranks)),
+        "varied": lambda: trial.ranked(varied(trial, places(mean), round(0.6 * len(mean.order)))),
+        "pruned": lambda: pruned(trial, mean),
+        "random": lambda: rank(torch.zeros(mean.shape)),
+    }
+    return {**found, **{name: making[name]() for name in made}}
+
+
+def trial_of(
+    path: Path, network: Classifier, fast: Classifier, source: OtherPhotographs | None, asked: argparse.Namespace
+) -> Trial:
+    """A photograph with its backgrounds; ``source`` gives them, colours and textures by default."""
+    image = network.prepare(path)
+    target = network.outputs.top(network.logits(image[None])[0])
+    masked: MaskedClassifier = REMOVALS.create("zero").bind(fast, image, batch_size=BATCH)
+    contexts = source or ColoursAndTextures(masked.shape)
+    drawn = foreign(masked, target, contexts, path.name, JUDGE + SEARCH + (PROOF if asked.prove else 0))
+    cuts = drawn[:JUDGE], drawn[JUDGE : JUDGE + SEARCH], drawn[JUDGE + SEARCH :]
+    judge, search, proof = (Planting(masked, target, some) for some in cuts)
+    donor = REMOVALS.create(f"donor:{asked.donors}")
+    return Trial(image, target, network, fast, donor, judge, search, proof, asked.share)
+
+
+def measure(trial: Trial, asked: argparse.Namespace) -> dict[str, Row]:
     """A row for each ranking."""
-    image = classifier.prepare(path)
-    target = classifier.outputs.top(classifier.logits(image[None])[0])
-    masked = REMOVALS.create("zero").bind(classifier, image)
-    photos = find_photos([asked.folder])
-    source = OtherPhotographs(classifier, photos) if asked.on == "photographs" else ColoursAndTextures(masked.shape)
-    contexts = foreign(masked, target, source, path.name, SEARCH + PROOF + FRESH)
-    cuts = (contexts[:SEARCH], contexts[SEARCH : SEARCH + PROOF], contexts[SEARCH + PROOF :])
-    search, proof, fresh = (Planting(masked, target, some) for some in cuts)
-    trial = Trial(masked, search, proof, fresh, asked.share)
-    rankings = rankings_of(image, target, classifier, asked.rankings)
-    return {name: trial.row(ranking, prove=name in asked.prove) for name, ranking in rankings.items()}
+    rankings = rankings_of(trial, asked.rankings, asked.made)
+    first = rankings[asked.rankings[0]]
+    total = len(first.order)
+    guess = shortest(lambda size: reaches(trial.judge, first.prefix(size), trial.share), total)
+    return {name: trial.row(ranking, guess, prove=name in asked.prove) for name, ranking in rankings.items()}
 
 
-def table(rows: Sequence[dict[str, Row]], share: float) -> list[str]:
+def table(rows: Sequence[Mapping[str, Row]], share: float) -> list[str]:
     """A line for each ranking."""
     first = next(iter(rows[0]))
     lines = [
         f"{len(rows)} photographs, ρ = {share:g}",
-        "ranking: size [95 %], minus the first [95 %], fresh backgrounds kept, passes; of the proven part: how many, "
-        "size, fresh backgrounds kept, promise kept by how many [95 %], passes",
+        "ranking: size [95 %], minus the first [95 %]; of the proven part: how many, size, backgrounds kept, promise "
+        "kept by how many [95 %], passes",
     ]
     for name in rows[0]:
         of = [row[name] for row in rows]
@@ -133,8 +262,7 @@ def table(rows: Sequence[dict[str, Row]], share: float) -> list[str]:
         less = mean_interval([row[name].size - row[first].size for row in rows])
         line = (
             f"{name}: {size.value:.3f} [{size.low:.3f}, {size.high:.3f}], "
-            f"{less.value:+.3f} [{less.low:+.3f}, {less.high:+.3f}], {np.mean([row.kept for row in of]):.3f}, "
-            f"{np.mean([row.passes for row in of]):.0f}"
+            f"{less.value:+.3f} [{less.low:+.3f}, {less.high:+.3f}]"
         )
         tried = [row.proven_passes for row in of if row.proven_passes is not None]
         proven = [(row.proven, row.proven_kept) for row in of if row.proven is not None and row.proven_kept is not None]
@@ -153,14 +281,25 @@ def table(rows: Sequence[dict[str, Row]], share: float) -> list[str]:
 
 def main() -> None:
     parser = study(__doc__)
+    parser.add_argument("--donors", type=Path, required=True, help="photographs to hide behind; none of FOLDER's")
     parser.add_argument("--share", type=float, default=0.9)
     parser.add_argument("--on", choices=["plain", "photographs"], default="photographs")
     parser.add_argument("--rankings", nargs="+", default=list(RANKINGS), metavar="METHOD@REMOVAL")
-    parser.add_argument("--prove", nargs="*", default=[RANKINGS[0], MEAN], metavar="RANKING")
+    parser.add_argument("--made", nargs="*", choices=MADE, default=["mean", "mixture"])
+    parser.add_argument("--prove", nargs="*", default=[], metavar="RANKING")
     parser.add_argument("--model", default="efficientnet-lite0")
     asked = parser.parse_args()
-    classifier = load_classifier(asked.model).optimised()
-    known = resumed(asked, lambda path: {name: asdict(row) for name, row in measure(path, classifier, asked).items()})
+    network = load_classifier(asked.model).optimised()
+    with tempfile.TemporaryDirectory() as folder:
+        fast = network.accelerated(folder)
+        photos = find_photos([asked.folder])
+        source = OtherPhotographs(fast, photos) if asked.on == "photographs" else None
+
+        def of(path: Path) -> dict[str, object]:
+            rows = measure(trial_of(path, network, fast, source, asked), asked)
+            return {name: asdict(row) for name, row in rows.items()}
+
+        known = resumed(asked, of)
     rows = [{name: Row(**row) for name, row in one.items()} for one in known]
     print("\n".join(table(rows, asked.share) if rows else ["no photograph was measured"]))
 

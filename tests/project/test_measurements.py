@@ -164,11 +164,24 @@ def test_what_is_proved_is_true_and_what_is_only_searched_is_often_not() -> None
 
 
 def test_rankings_are_compared_with_the_first_photograph_by_photograph() -> None:
-    first, second = robust_rankings.Row(0.5, 0.9, 10), robust_rankings.Row(0.25, 0.9, 20, 0.3, 0.95, 30)
+    first, second = robust_rankings.Row(0.5), robust_rankings.Row(0.25, 0.3, 0.95, 30)
     lines = robust_rankings.table([{"a": first, "b": second}, {"a": first, "b": second}], 0.9)
-    assert lines[2] == "a: 0.500 [0.500, 0.500], +0.000 [+0.000, +0.000], 0.900, 10"
-    assert lines[3].startswith("b: 0.250 [0.250, 0.250], -0.250 [-0.250, -0.250], 0.900, 20; 2 of 2, 0.300")
+    assert lines[2] == "a: 0.500 [0.500, 0.500], +0.000 [+0.000, +0.000]"
+    assert lines[3].startswith("b: 0.250 [0.250, 0.250], -0.250 [-0.250, -0.250]; 2 of 2, 0.300")
     assert "2 of 2 [" in lines[3]
+
+
+@pytest.mark.parametrize("needs", [1, 30, 470, 500, 970, 1000])
+@pytest.mark.parametrize("guess", [20, 500, 1000])
+def test_a_size_is_found_from_any_guess(guess: int, needs: int) -> None:
+    asked: list[int] = []
+
+    def passes(size: int) -> bool:
+        asked.append(size)
+        return size >= needs
+
+    assert needs <= robust_rankings.near(passes, guess, 1000) <= needs + 30
+    assert len(asked) <= 11
 
 
 # ---- tables -----------------------------------------------------------------------------------------------------
