@@ -40,6 +40,32 @@ def test_segments_follow_edges() -> None:
     assert not set(left.flatten().tolist()) & set(right.flatten().tolist())
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("space", "inside"),
+    [((90,), (slice(20, 47),)), ((24, 24), (slice(7, 17),) * 2), ((12, 14, 13), (slice(2, 9),) * 3)],
+)
+def test_segments_of_any_channels_and_axes_follow_edges(
+    space: tuple[int, ...], inside: tuple[slice, ...], channels: int
+) -> None:
+    """Where a part differs from the rest by a hundredth of the declared range, segments are of the one or the other."""
+    part = torch.zeros(space, dtype=torch.bool)
+    part[inside] = True
+    found = segmentation((0.5 + 0.01 * part).expand(channels, *space), 30)
+    assert 20 <= found.count <= 40
+    assert not found.notes
+    assert number_of(found.numbers, space) == found.count
+    assert strangers(found.numbers, part) < 0.2 * strangers(grid(space, 30), part)
+    assert 15 <= segmentation(torch.full((channels, *space), 0.5), 30).count <= 45
+
+
+def strangers(numbers: Tensor, part: Tensor) -> float:
+    """The share of all places that lie in a segment most of which is on the other side of the part's edge."""
+    inside = torch.zeros(int(numbers.max()) + 1).index_add_(0, numbers.flatten(), part.flatten().float())
+    sizes = numbers.flatten().bincount()
+    return float(torch.minimum(inside, sizes - inside).sum() / part.numel())
+
+
 def test_no_segments_are_refused() -> None:
     with pytest.raises(ParameterError, match="segments must be at least 1, got 0"):
         segmentation(torch.ones(3, 8, 8), 0)
@@ -87,23 +113,25 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def slic(pixels: Any, *, sigma: float, **_: object) -> Any:
         tries.append(sigma)
-        return np.zeros(pixels.shape[:2], np.int64)
+        return np.zeros(pixels.shape[:-1], np.int64)
 
     monkeypatch.setattr("skimage.segmentation.slic", slic)
     return tries
 
 
-@pytest.mark.parametrize(("side", "count"), [(16, 4), (32, 50), (96, 200)])
+@pytest.mark.parametrize(
+    ("space", "count"), [((16, 16), 4), ((32, 32), 50), ((96, 96), 200), ((200,), 20), ((16, 16, 16), 64)]
+)
 def test_a_grid_takes_the_place_of_segments_that_colour_does_not_tell_apart(
-    side: int, count: int, blind: list[float]
+    space: tuple[int, ...], count: int, blind: list[float]
 ) -> None:
-    found = segmentation(torch.rand(3, side, side, generator=torch.Generator().manual_seed(0)), count)
+    found = segmentation(torch.rand(3, *space, generator=torch.Generator().manual_seed(0)), count)
     assert 0.9 * count < found.count < 1.1 * count
     assert f"cells of a regular grid and follow no edges, for only 1 of {count}" in " ".join(found.notes)
-    assert torch.equal(found.numbers, grid((side, side), count))
+    assert torch.equal(found.numbers, grid(space, count))
     assert len(blind) == 3
     assert blind[:2] == [0, 0]
-    assert blind[2] == pytest.approx(side / count**0.5 / 8)
+    assert blind[2] == pytest.approx((found.numbers.numel() / count) ** (1 / len(space)) / 8)
 
 
 def test_what_slic_finds_as_it_is_is_not_smoothed(monkeypatch: pytest.MonkeyPatch, photo: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Segments of a photograph, and the scores of classes when only some of them are shown.
+"""Segments of a photograph, a signal or a volume, and the scores of classes when only some of them are shown.
 
 Source: Achanta et al., *SLIC Superpixels Compared to State-of-the-Art Superpixel Methods*, TPAMI 2012.
 """
@@ -9,14 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unseen.classifier.scores import Score, Scores
 from unseen.errors import ParameterError
 from unseen.explainers.scores import scored
-from unseen.inputs.space import KINDS, Space, extent, size_of
+from unseen.inputs.space import Space, extent, size_of
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, check
 
@@ -31,6 +33,9 @@ _SMOOTHING = 1 / 8
 """Radius of the median, and standard deviation of the Gaussian, before SLIC, as a share of a segment's side. On
 photographs of 32 to 448 pixels, cut into 16 to 200 segments, clean ones are described better than without, and noise of
 σ = 0.1 costs hardly any segment."""
+
+_COMPACT = 10.0
+"""How far colours in CIELAB are apart that weigh as much as a segment's side."""
 
 _MOST, _HALF = 3 / 4, 1 / 2
 """Shares of the segments asked for, with which SLIC need not be helped by a median, and then by a Gaussian."""
@@ -58,68 +63,85 @@ class Segmentation:
 
 
 def segmentation(image: Float[Tensor, "C *space"], count: int) -> Segmentation:
-    """Compact segments of one colour, by SLIC; the same photograph has the same ones every time.
+    """Compact segments of one colour, by SLIC; the same input has the same ones every time.
 
-    A signal or a volume is cut into the cells of a regular grid. SLIC breaks down where there is noise. If it finds
-    less than most of the segments, noise is taken away first: by a median, which leaves edges where they are, or by a
-    Gaussian if that is not enough. Where there is still less than a third of them, the cells of a regular grid take
-    their place.
+    A signal is cut into intervals of about one value, a volume into supervoxels. SLIC breaks down where there is noise.
+    If it finds less than most of the segments, noise is taken away first: by a median, which leaves edges where they
+    are, or by a Gaussian if that is not enough. Where there is still less than a third of them, the cells of a regular
+    grid take their place.
 
     Args:
-        image: the photograph, in [0, 1].
+        image: the photograph, signal or volume, in [0, 1].
         count: about how many; a photograph has fewer where its colours leave a segment no room.
 
     Raises:
         ParameterError: a count below 1, or more than the photograph's pixels.
+
+    Example:
+        >>> import torch
+        >>> from unseen.explainers.hiding.segments import segmentation
+        >>> step = (torch.arange(60) >= 25).float()[None]
+        >>> found = segmentation(step, 6).numbers
+        >>> found.shape, bool(found[24] != found[25])
+        (torch.Size([60]), True)
     """
     check("segments", count, Annotated[int, Count("about how many segments are cut")])
     space = tuple(image.shape[1:])
     if size_of(space) < count:
         raise ParameterError(f"segments {count} cannot be cut from {extent(space)}; ask for at most {size_of(space)}")
-    if len(space) != 2:
-        numbers = grid(space, count)
-        cells = int(numbers.max()) + 1
-        return Segmentation(numbers, (f"segments of a {KINDS[len(space)]} are the {cells} cells of a regular grid",))
     from scipy.ndimage import median_filter
-    from skimage.segmentation import slic  # more than a second, which only those who need segments should wait
 
-    height, width = space
     colours, convert = _colours(image)
-    pixels = colours.permute(1, 2, 0).double().cpu().numpy()
-    noise = _SMOOTHING * (height * width / count) ** 0.5
-    window = (2 * round(noise) + 1,) * 2
+    pixels = colours.movedim(0, -1).double().cpu().numpy()
+    noise = _SMOOTHING * (size_of(space) / count) ** (1 / len(space))
+    window = (2 * round(noise) + 1,) * len(space)
     attempts: list[tuple[float, Callable[[], Any], float]] = [
         (_MOST, lambda: pixels, 0.0),
         (_HALF, lambda: median_filter(pixels, size=(*window, 1)), 0.0),
         (_HALF, lambda: pixels, noise),
     ]
-    numbers, found, notes = torch.zeros(height, width, dtype=torch.long), 0, []
+    numbers, found, notes = torch.zeros(space, dtype=torch.long), 0, []
     for enough, picture, sigma in attempts:
-        labels = slic(picture(), n_segments=count, compactness=10, sigma=sigma, start_label=0, convert2lab=convert)
-        _, tried = torch.unique(torch.as_tensor(labels), return_inverse=True)
+        tried = _slic(picture(), count, sigma, convert)
         if int(tried.max()) + 1 > found:
             numbers, found = tried, int(tried.max()) + 1
         if found >= enough * count:
             break
     if found < max(_FEW * count, min(count, 2)):
-        numbers = grid((height, width), count)
+        numbers = grid(space, count)
         cells = int(numbers.max()) + 1
         notes.append(
             f"segments are the {cells} cells of a regular grid and follow no edges, for only {found} of {count} could "
-            "be told apart by colour"
+            f"be told apart by {'colour' if len(space) == 2 else 'value'}"
         )
     return Segmentation(numbers, tuple(notes))
+
+
+def _slic(pixels: NDArray[np.float64], count: int, sigma: float, convert: bool) -> Int[Tensor, "*space"]:
+    """Segments numbered from 0 of colours of shape ``(*space, C)``.
+
+    SLIC itself stretches colours to [0, 1]. In CIELAB black and white are then 100 apart, and so they are without it.
+    """
+    from skimage.segmentation import slic  # more than a second, which only those who need segments should wait
+
+    planar = pixels if pixels.ndim > 2 else pixels[None]  # a signal is an image of one row
+    compactness = _COMPACT if convert else _COMPACT * pixels.shape[-1] ** 0.5 / 100
+    labels = slic(planar, n_segments=count, compactness=compactness, sigma=sigma, start_label=0, convert2lab=convert)
+    numbers: Tensor = torch.unique(torch.as_tensor(labels), return_inverse=True)[1]
+    return numbers.reshape(pixels.shape[:-1])
 
 
 def _colours(image: Float[Tensor, "C *space"]) -> tuple[Float[Tensor, "D *space"], bool]:
     """What SLIC measures distances of colour in, and whether it is to take it for RGB and convert it to CIELAB.
 
-    One channel is a grey photograph. Of other than one or three, black and white in all channels are as far apart as
-    in CIELAB: 100.
+    One channel of an image is a grey photograph. The channels of a signal or a volume begin at 0 each, for what counts
+    is how far they move, and not where in their declared range.
     """
+    if image.ndim != 3:
+        return image - image.flatten(1).amin(1).reshape(-1, *(1,) * (image.ndim - 1)), False
     if len(image) in (1, 3):
         return image.expand(3, -1, -1), True
-    return 100 * image / len(image) ** 0.5, False
+    return image, False
 
 
 def grid(shape: Space, count: int) -> Int[Tensor, "*space"]:
