@@ -23,6 +23,9 @@ KINDS = {1: "signal", 2: "image", 3: "volume"}
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 """What torch calls linear interpolation along so many axes."""
 
+CALLED = {1: "signal", 2: "photograph", 3: "volume"}
+"""What a person calls it."""
+
 UNITS = {1: "samples", 2: "pixels", 3: "voxels"}
 """What it is made of."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import floor, log, log1p
@@ -25,7 +26,7 @@ from unseen.explanation import Findings, Part
 from unseen.explanation.evidence import LEVEL, ByChance, Robustness, fewest, lower_bound
 from unseen.explanation.ranking import rank
 from unseen.inputs.photo import find_photos
-from unseen.inputs.space import length_of
+from unseen.inputs.space import CALLED, length_of
 from unseen.removal import MaskedClassifier
 
 COLOURS, TEXTURES = "colours", "textures"
@@ -70,17 +71,21 @@ class Backgrounds:
         if self.name == TEXTURES:
             return Textures(self.masked.shape, self.seed)
         photos = find_photos([Path(self.name)])
-        return OtherPhotographs(self.masked.classifier, photos, self.seed, f"photographs of {Path(self.name).name}")
+        return OtherPhotographs(self.masked.classifier, photos, self.seed, f"{self._others} of {Path(self.name).name}")
 
     def check(self) -> None:
-        """Refuse a robust part that cannot be proved, before it is searched for.
+        """Refuse files that are no backgrounds and a robust part that cannot be proved, before anything is searched.
 
         Raises:
             ParameterError: there are too few backgrounds for a proof.
             NotApplicableError: all of them are of the target themselves.
+            PhotoError: not one file of the folder is of the size that the model takes.
         """
         if self.share is not None:
             _ = self._trials
+        elif self.count and self.name not in _PLAIN:
+            with suppress(NotApplicableError):  # which is a note then
+                _ = self._drawn
 
     def judged(self, findings: Findings) -> tuple[tuple[Part, ...], tuple[str, ...]]:
         """The parts of an explanation with what backgrounds say of them, a robust one last; and notes."""
@@ -99,8 +104,8 @@ class Backgrounds:
             notes += [note] if note else []
             if self.name in _PLAIN:
                 notes.append(
-                    "the robust part is proved on plain backgrounds, which ask for less than photographs do; give a "
-                    "folder of photographs of other classes (contexts=FOLDER)"
+                    f"the robust part is proved on plain backgrounds, which ask for less than {self._others} do; give "
+                    f"a folder of {self._others} of other classes (contexts=FOLDER)"
                 )
         return parts, tuple(notes)
 
@@ -136,6 +141,10 @@ class Backgrounds:
             Part(found.mask, "robust", 0.0, float(degree), True, by_chance=by_chance, robustness=found.robustness),
             None,
         )
+
+    @property
+    def _others(self) -> str:
+        return f"{CALLED[len(self.masked.shape)]}s"
 
     @cached_property
     def _drawn(self) -> list[Context]:
@@ -202,7 +211,8 @@ def check_contexts(name: str | None) -> None:
         return
     if not Path(name).is_dir():
         raise ParameterError(
-            f"contexts {name!r} is neither 'colours' nor 'textures' nor a folder; give a folder of photographs"
+            f"contexts {name!r} is neither 'colours' nor 'textures' nor a folder; give a folder of photographs, or of "
+            "signals or volumes where those are explained"
         )
     find_photos([Path(name)])
 

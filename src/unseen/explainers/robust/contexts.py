@@ -1,4 +1,4 @@
-"""What a part is planted on: solid colours, smooth random textures, photographs of other classes.
+"""What a part is planted on: solid colours, smooth random textures, other photographs (signals, volumes).
 
 Colours and other photographs are K1 and K2 of Chanchal, Kelly & Chockler, *Activation-Deactivation*, 2025, 5.1 and 5.2.
 """
@@ -127,7 +127,7 @@ class ColoursAndTextures(Options):
 
 @dataclass(frozen=True)
 class OtherPhotographs(Options):
-    """K2: photographs that the unmodified network takes for another class.
+    """K2: photographs that the unmodified network takes for another class; of a signal other signals, and so on.
 
     Example:
         >>> from pathlib import Path
@@ -148,27 +148,34 @@ class OtherPhotographs(Options):
     ]
     seed: Seed = 0
     kind: Annotated[str, Meaning("what they are, in words")] = "photographs of other classes"
-    _known: dict[Path, tuple[Tensor, Tensor] | None] = field(
+    _known: dict[Path, tuple[Tensor, Tensor] | PhotoError] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
 
     def of(self, photo: str, target: int, outputs: Outputs | None = None, channels: int = 3) -> Iterator[Context]:
-        """At most one per file; each of shape ``(C, *space)``."""
+        """At most one per file; each of shape ``(C, *space)``.
+
+        Raises:
+            PhotoError: not one of the files can be opened and has the size that the network takes.
+        """
         del channels
         name = int.from_bytes(hashlib.sha256(photo.encode("utf-8", "surrogateescape")).digest()[:8], "big")
         decides = outputs or self.classifier.outputs
         for index in np.random.default_rng([self.seed, name]).permutation(len(self.photos)).tolist():
             found = self._seen(self.photos[index])
-            if found is not None and not bool(decides.holds(found[1][None], target)):
+            if not isinstance(found, PhotoError) and not bool(decides.holds(found[1][None], target)):
                 yield found[0].float() / 255 if found[0].dtype == torch.uint8 else found[0]
+        errors = [one for one in map(self._seen, self.photos) if isinstance(one, PhotoError)]
+        if errors and len(errors) == len(self.photos):
+            raise PhotoError(f"none of the {len(errors)} files can be a background; the first: {errors[0]}")
 
-    def _seen(self, path: Path) -> tuple[Tensor, Tensor] | None:
+    def _seen(self, path: Path) -> tuple[Tensor, Tensor] | PhotoError:
         """The crop and its scores; in bytes where it is a photograph, which has no more than eight bits."""
         if path not in self._known:
             try:
                 image = self.classifier.prepare(path)
-            except PhotoError:
-                self._known[path] = None
+            except PhotoError as error:
+                self._known[path] = error
             else:
                 scores = self.classifier.logits(image[None])[0]
                 photograph = self.classifier.preprocessing.is_photograph

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from unseen.errors import NotApplicableError
 from unseen.explainers.robust.contexts import Context, Contexts
+from unseen.inputs.space import CALLED
 from unseen.removal import MaskedClassifier
 
 _PATIENCE = 20
@@ -76,6 +77,7 @@ def foreign(masked: MaskedClassifier, target: int, contexts: Contexts, photo: st
 
     Raises:
         NotApplicableError: there is none; every one that was tried is of the class itself.
+        PhotoError: no file can be one.
     """
     channels, decides = len(masked.image), masked.classifier.outputs
     source, found = contexts.of(photo, target, decides, channels), list[Context]()
@@ -94,7 +96,7 @@ def foreign(masked: MaskedClassifier, target: int, contexts: Contexts, photo: st
         label = masked.classifier.label(target)
         raise NotApplicableError(
             f"every background that was tried ({contexts.kind}) is {label} by itself, so that no part can make it so; "
-            "give a folder of photographs of other classes (contexts=FOLDER)"
+            f"give a folder of {CALLED[len(masked.shape)]}s of other classes (contexts=FOLDER)"
         )
     return found
 
