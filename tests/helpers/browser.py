@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REMEDY = "no Chromium is here; python scripts/browser.py installs one (Debian: apt-get install chromium; pip install playwright)"
@@ -39,3 +39,23 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, path: Path, **context: object) -> Iterator[tuple[Page, list[str]]]:
+    """The page as a colleague opens it, without a network; and all that it complains of or asks for."""
+    told: list[str] = []
+    place = browser.new_context(offline=True, **context)  # type: ignore[arg-type]
+    page = place.new_page()
+    page.set_default_timeout(20_000)
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on(
+        "request", lambda request: told.append(request.url) if not request.url.startswith(("data:", "file:")) else None
+    )
+    page.on("dialog", lambda dialog: told.append(dialog.message))
+    page.goto(path.absolute().as_uri())
+    try:
+        yield page, told
+    finally:
+        place.close()

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 
 from helpers.spaces import Looking, part_of
 from unseen import Classifier, Explanation, Preprocessing, explain
-from unseen.errors import NotApplicableError
+from unseen.errors import NotApplicableError, PhotoError
 from unseen.explanation.plotting.contact import thumbnail
 from unseen.explanation.plotting.figures import panel
 from unseen.explanation.plotting.flat import centre_of, flat
+from unseen.explanation.words import parts_found
 from unseen.pipeline.compare import compare
 
 nibabel = pytest.importorskip("nibabel")
@@ -64,6 +66,30 @@ def test_the_part_lies_where_the_truth_is(explained: Explanation) -> None:
     assert float((explained.parts[0].mask & ~truth).float().mean()) < 0.1
 
 
+@pytest.mark.parametrize(("kind", "noun"), [("signal", "signals"), ("volume", "volumes")])
+def test_parts_are_planted_on_other_signals_and_volumes(kind: str, noun: str, tmp_path: Path) -> None:
+    """Forty files of noise alone; a part is robust where it is found again on them, and files of another size refused."""
+    path, classifier = {"signal": signal, "volume": volume}[kind](tmp_path)
+    others, wrong = tmp_path / "others", tmp_path / "wrong"
+    for folder, count in ((others, 40), (wrong, 2)):
+        folder.mkdir()
+        for number in range(count):
+            space = classifier.preprocessing.size if folder == others else (7, 7, 7)[: classifier.preprocessing.axes]
+            noise = np.random.default_rng(number).random(space, np.float32)
+            np.save(folder / f"{number}.npy", noise if kind == "signal" else 200 * noise)
+    asked = {"method": "occlusion", "removal": "black", "part": "sufficient"}
+    found = explain(path, classifier, robustness=0.7, contexts=others, backgrounds=10, **asked)
+    sufficient, robust = found.parts
+    assert sufficient.robustness is not None
+    assert sufficient.robustness.kind == f"{noun} of others"
+    assert robust.role == "robust"
+    assert robust.by_chance is not None
+    truth = part_of(classifier.preprocessing.size)
+    assert float((robust.mask & truth).sum() / truth.sum()) > 0.3
+    with pytest.raises(PhotoError, match=r"none of the 2 files can be a background; the first: .* takes exactly"):
+        explain(path, classifier, contexts=wrong, **asked)
+
+
 def test_it_is_saved_with_pictures_and_read_back(explained: Explanation, tmp_path: Path) -> None:
     written = explained.save(tmp_path / "out")
     assert {"overlay", "part", "panel", "record"} <= set(written)
@@ -88,6 +114,11 @@ def test_pictures_show_what_there_is(explained: Explanation) -> None:
     titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
     assert titles[0] == ("Signal" if explained.saliency.ndim == 1 else "Volume")
     assert titles[-1] == "Insertion and deletion"
+    unit = "samples" if explained.saliency.ndim == 1 else "voxels"
+    assert f"of the {unit} suffice" in parts_found(explained)
+    said = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert f"{unit}, most responsible first" in said
+    assert f"of the {unit} alone" in said
     without = panel(replace(explained, parts=(), curve=None))
     assert any("No part" in axes.get_title(loc="left") for axes in without.axes)
     assert thumbnail("it", explained).picture.ndim == 3

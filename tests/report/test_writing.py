@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ import torch
 from PIL import Image
 
 import unseen
+from helpers.browser import opened
 from unseen import Classifier, Curve, Explanation, Part, Preprocessing
 from unseen.errors import OutputError
 from unseen.explanation.html.blocks import Column, Picture, Report, Section, Table
@@ -19,7 +18,7 @@ from unseen.explanation.html.rendering import rendered
 from unseen.report import report_of, write_report
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">{{ 7 * 7 }}'\"&<b>"
 SIDE = 32
@@ -51,26 +50,6 @@ def explained(
     found = unseen.explain(photo, model(labels), **asked)  # type: ignore[arg-type]
     found.save(folder)
     return found
-
-
-@contextmanager
-def opened(browser: Browser, path: Path, **context: object) -> Iterator[tuple[Page, list[str]]]:
-    """The page as a colleague opens it, without a network; and all that it complains of or asks for."""
-    told: list[str] = []
-    place = browser.new_context(offline=True, **context)  # type: ignore[arg-type]
-    page = place.new_page()
-    page.set_default_timeout(20_000)
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on(
-        "request", lambda request: told.append(request.url) if not request.url.startswith(("data:", "file:")) else None
-    )
-    page.on("dialog", lambda dialog: told.append(dialog.message))
-    page.goto(path.absolute().as_uri())
-    try:
-        yield page, told
-    finally:
-        place.close()
 
 
 @pytest.fixture(scope="module")

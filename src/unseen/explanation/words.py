@@ -5,6 +5,7 @@ from __future__ import annotations
 from unseen.classifier.outputs.readings import percent, told
 from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.roles import Role
+from unseen.inputs.space import UNITS
 
 _DO: dict[Role, str] = {
     "sufficient": "suffice",
@@ -27,8 +28,9 @@ def parts_found(explanation: Drawn) -> str:
     """How much suffices, and what the model says of it alone; of many parts the first."""
     if not explanation.parts:
         return "no part was found"
+    units = UNITS[explanation.saliency.ndim]
     told = [
-        f"{percent(part.fraction)} of the pixels {_DO[part.role]} (γ = {part.confidence_threshold:g}): "
+        f"{percent(part.fraction)} of the {units} {_DO[part.role]} (γ = {part.confidence_threshold:g}): "
         f"{percent(part.confidence)}{'' if part.verified else ', NOT verified'}"
         for part in explanation.parts[:_SAID]
     ]

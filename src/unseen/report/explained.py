@@ -9,8 +9,15 @@ from typing import Any
 from unseen.explanation import Explanation, wording
 from unseen.explanation.html.blocks import Report, Section
 from unseen.explanation.html.maps import map_of
+from unseen.explanation.html.slices import slices_of
 from unseen.explanation.words import effort, parts_found
+from unseen.inputs.space import CALLED
 
+READ_SIGNAL = "The darker a place, the more it counts; the slider fades the map to show the signal."
+READ_VOLUME = (
+    "The darker a place, the more it counts; the first slider fades the map. Below, each pane scrolls through the "
+    "slices across one axis, with the map and the parts' borders."
+)
 READ_MAP = (
     "The darker a place, the more it counts; the first slider fades the map to show the photograph. The second walks "
     "along the ranking, the most responsible pixels first, and says what the model made of them."
@@ -29,18 +36,27 @@ def report_of(folder: Path) -> Report:
         title=f"{Path(source_of(about)).name}: why {explanation.label}?",
         asked=asked_of(explanation),
         answer=answer_of(explanation),
-        sections=[Section("Map and parts", [READ_MAP], [map_of(explanation, "The map over the photograph")])],
+        sections=[_section(explanation)],
         notes=explanation.notes,
         made=[*made_of(about), ("effort", effort(explanation))],
         command=about.get("command"),
     )
 
 
+def _section(explanation: Explanation) -> Section:
+    axes = explanation.saliency.ndim
+    if axes == 3:
+        drawn, slices = map_of(explanation, "The map over three slices"), slices_of(explanation)
+        return Section("Map and parts", [READ_VOLUME], [drawn], [slices])
+    words = READ_MAP if axes == 2 else READ_SIGNAL
+    return Section("Map and parts", [words], [map_of(explanation, f"The map over the {CALLED[axes]}")])
+
+
 def asked_of(explanation: Explanation) -> list[tuple[str, str]]:
     """What was asked: photograph, model, class, method, removal."""
     about = explanation.provenance
     return [
-        ("photograph", source_of(about)),
+        (CALLED[explanation.saliency.ndim], source_of(about)),
         ("model", str(about.get("classifier", {}).get("name", "unknown"))),
         ("why", explanation.label),
         ("method", explanation.method),
@@ -51,7 +67,7 @@ def asked_of(explanation: Explanation) -> list[tuple[str, str]]:
 def answer_of(explanation: Explanation) -> list[str]:
     """What the model says, and what was found, in plain sentences."""
     return [
-        f"Of the full photograph the model says: {explanation.label}, {explanation.told}.",
+        f"Of the full {CALLED[explanation.saliency.ndim]} the model says: {explanation.label}, {explanation.told}.",
         f"What {explanation.method} found by hiding parts under {explanation.removal}: {parts_found(explanation)}.",
         *(
             f"{wording.title(part)}: {' '.join(wording.sentences(part, explanation.label, explanation.unit))}"

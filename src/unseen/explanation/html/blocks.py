@@ -80,6 +80,50 @@ class Map:
 
 
 @dataclass(frozen=True)
+class Pane:
+    """The slices of a volume across one axis.
+
+    Attributes:
+        title: of the axis.
+        photo: all slices on one sheet, row by row, a ``data:`` address.
+        colours: the map of each, transparent where it says nothing, likewise.
+        masks: each part in one colour, transparent elsewhere, likewise.
+        columns: slices in a row of the sheets.
+        size: (height, width) of a slice on the sheets.
+        shown: (height, width) at which it is shown, which has the proportions of the body.
+        names: what each slice is called.
+        start: which of them is shown first.
+    """
+
+    title: str
+    photo: str
+    colours: str
+    masks: Sequence[str]
+    columns: int
+    size: tuple[int, int]
+    shown: tuple[int, int]
+    names: Sequence[str]
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Slices:
+    """A volume that its reader scrolls through.
+
+    Attributes:
+        title: what it is.
+        panes: at right angles to each other.
+        parts: what each of the parts is, whose borders can be drawn.
+        words: what must be known of it.
+    """
+
+    title: str
+    panes: Sequence[Pane]
+    parts: Sequence[str] = ()
+    words: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Column:
     """Of a table.
 
@@ -119,6 +163,7 @@ class Section:
         title: the heading.
         words: plain sentences.
         maps: with sliders.
+        volumes: that are scrolled through.
         pictures: side by side.
         tables: one below the other.
     """
@@ -126,6 +171,7 @@ class Section:
     title: str
     words: Sequence[str] = ()
     maps: Sequence[Map] = ()
+    volumes: Sequence[Slices] = ()
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
 

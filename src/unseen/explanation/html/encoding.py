@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -20,6 +20,9 @@ from unseen.explanation.regions import polygons
 
 _LEVELS = 255
 """Colours of a map; one more is left for what is transparent."""
+
+_MARK = (240, 120, 0)
+"""Red, green and blue of a part's border in a volume."""
 
 
 def address(content: bytes, kind: str = "image/png") -> str:
@@ -54,8 +57,12 @@ def colours(saliency: Float[Tensor, "H W"]) -> str:
 
     Single dots are drawn larger; see :func:`unseen.explanation.plotting.sparse.widened`.
     """
-    low, high = pixels.limits(saliency)
-    share = np.clip((widened(saliency)[0].detach().numpy() - low) / (high - low), 0, 1)
+    return tinted(widened(saliency)[0].detach(), *pixels.limits(saliency))
+
+
+def tinted(saliency: Float[Tensor, "H W"], low: float, high: float) -> str:
+    """The same for a map as it is, in the colours of a range."""
+    share = np.clip((saliency.numpy() - low) / (high - low), 0, 1)
     level = np.rint(share * _LEVELS).astype(np.uint8)
     values = low + (high - low) * np.arange(_LEVELS + 1)[None] / _LEVELS
     black, white = (
@@ -82,6 +89,15 @@ def steps(order: NDArray[np.int64], size: tuple[int, int], fractions: Sequence[f
     ends = np.rint(np.array(fractions) * len(place)).astype(np.int64)
     place[order] = np.searchsorted(ends, np.arange(len(order)), side="right")
     return _png(Image.fromarray(place.reshape(size).clip(0, 255).astype(np.uint8)))
+
+
+def marked(mask: Bool[Tensor, "H W"]) -> str:
+    """A mask in orange, transparent elsewhere."""
+    drawn = Image.fromarray(mask.numpy().astype(np.uint8), mode="P")
+    drawn.putpalette([0, 0, 0, *_MARK], "RGB")
+    buffer = io.BytesIO()
+    drawn.save(buffer, format="PNG", optimize=True, transparency=0)
+    return address(buffer.getvalue())
 
 
 def border(mask: Tensor) -> str:

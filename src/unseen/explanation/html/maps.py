@@ -18,6 +18,7 @@ from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.plotting.flat import Flat, flat
 from unseen.explanation.plotting.sparse import widened
 from unseen.explanation.ranking import rank
+from unseen.inputs.space import UNITS
 
 _WITHOUT_CURVE = tuple(np.linspace(0, 1, 51).round(4).tolist())
 """Shares of the walk where the model was not asked."""
@@ -71,6 +72,7 @@ def _key(drawn: Drawn) -> str:
 
 def _outline(part: Part, explanation: Drawn) -> Outline:
     words = wording.sentences(part, explanation.label, explanation.unit)
-    numbers = f"{percent(part.fraction)} of the pixels; {'' if part.verified else 'NOT '}verified"
+    units = UNITS[explanation.saliency.ndim]
+    numbers = f"{percent(part.fraction)} of the {units}; {'' if part.verified else 'NOT '}verified"
     title = f"{wording.title(part)}, γ = {part.confidence_threshold:g}"
     return Outline(title, encoding.border(part.mask), [*words, numbers])

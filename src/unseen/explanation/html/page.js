@@ -54,6 +54,45 @@ for (const map of document.querySelectorAll("[data-map]")) {
   });
 }
 
+for (const volume of document.querySelectorAll("[data-slices]")) {
+  volume.hidden = false;
+  const strength = volume.querySelector("[data-strength]"), marks = [...volume.querySelectorAll("[data-mark]")];
+  const draws = [...volume.querySelectorAll("[data-pane]")].map((pane) => {
+    const canvas = pane.querySelector("canvas"), context = canvas.getContext("2d");
+    const [photo, colours, ...masks] = pane.querySelectorAll("img");
+    const [height, width] = JSON.parse(pane.dataset.size), names = JSON.parse(pane.dataset.names);
+    const slider = pane.querySelector("[data-slice]"), columns = Number(pane.dataset.columns);
+    const traced = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+    const line = traced.getContext("2d");
+    const draw = () => {
+      const at = Number(slider.value), x = width * (at % columns), y = height * Math.floor(at / columns);
+      const paint = (where, sheet, opacity = 1, right = 0, down = 0) => {
+        where.imageSmoothingEnabled = false;
+        where.globalAlpha = opacity;
+        where.drawImage(sheet, x, y, width, height, right, down, canvas.width, canvas.height);
+      };
+      const share = strength.value / 100;
+      context.clearRect(0, 0, canvas.width, canvas.height);
+      paint(context, photo, 1 - 0.55 * share);
+      paint(context, colours, share);
+      masks.filter((_, number) => marks[number].checked).forEach((mask) => { // what lies around the part, two pixels wide
+        line.globalCompositeOperation = "source-over";
+        line.clearRect(0, 0, canvas.width, canvas.height);
+        for (const [right, down] of [[-2, 0], [2, 0], [0, -2], [0, 2]]) paint(line, mask, 1, right, down);
+        line.globalCompositeOperation = "destination-out";
+        paint(line, mask);
+        context.globalAlpha = 1;
+        context.drawImage(traced, 0, 0);
+      });
+      pane.querySelector("[data-name]").textContent = names[at];
+    };
+    slider.addEventListener("input", draw);
+    Promise.all([photo, colours, ...masks].map((sheet) => sheet.decode())).then(draw);
+    return draw;
+  });
+  for (const field of [strength, ...marks]) field.addEventListener("input", () => draws.forEach((draw) => draw()));
+}
+
 const numberOf = (text) => {
   const found = /[-+−]?[\d,]*\.?\d+(e[-+]?\d+)?/i.exec(text);
   return found ? Number(found[0].replace("−", "-").replaceAll(",", "")) : null;

@@ -14,9 +14,11 @@ from unseen.explanation import wording
 from unseen.explanation.findings import Curve, Part
 from unseen.explanation.plotting import pixels
 from unseen.explanation.plotting.drawn import Drawn
+from unseen.explanation.plotting.flat import axes_of
 from unseen.explanation.plotting.page import SMALL, TEXT
 from unseen.explanation.plotting.palette import COLOURS
 from unseen.explanation.plotting.sparse import widened
+from unseen.inputs.space import CALLED, UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,16 +130,16 @@ def part(explanation: Drawn, found: Part) -> Column:
 
 def _numbers(explanation: Drawn, found: Part) -> list[str]:
     """What was asked and answered, in numbers."""
-    unit, said = explanation.unit, percent(found.confidence)
+    unit, said, units = explanation.unit, percent(found.confidence), UNITS[axes_of(explanation)]
     label = explanation.label if unit is None else _degree(explanation)
     if found.role == "necessary":
         other = found.instead
         instead = f", {other.label} {told(other.probability, unit)}" if other else ""
-        lines = [f"{percent(found.fraction)} of the pixels hidden → {label} {said}{instead}"]
+        lines = [f"{percent(found.fraction)} of the {units} hidden → {label} {said}{instead}"]
         asked = "at most"
     else:
         alone = "alone" if found.role != "robust" else f"alone, hidden by {explanation.removal}"
-        lines = [f"{percent(found.fraction)} of the pixels {alone} → {label} {said}"]
+        lines = [f"{percent(found.fraction)} of the {units} {alone} → {label} {said}"]
         asked = "at least"
     if found.asked is not None:
         lines.append(f"asked: {asked} {percent(found.asked)} (γ = {found.confidence_threshold:g})")
@@ -208,9 +210,10 @@ def no_part(explanation: Drawn) -> Column:
 def curve(explanation: Drawn, steps: Curve) -> Column:
     """Probability of the target while the ranking's first pixels are shown alone, and while they are hidden."""
     share, visible, hidden = np.array([steps.fractions, steps.insertion, steps.deletion])
+    called, units = CALLED[axes_of(explanation)], UNITS[axes_of(explanation)]
 
     def draw(axes: Axes) -> None:
-        axes.axhline(100 * _whole(explanation), color="#999999", lw=1, ls=":", label="full photograph")
+        axes.axhline(100 * _whole(explanation), color="#999999", lw=1, ls=":", label=f"full {called}")
         axes.plot(100 * share, 100 * visible, color=INSERTION, lw=1.8, marker=".", label="insertion (shown alone)")
         axes.plot(100 * share, 100 * hidden, color=DELETION, lw=1.8, ls="--", marker=".", label="deletion (hidden)")
         shown = [found for found in explanation.parts if found.role in ("sufficient", "both")]
@@ -221,7 +224,7 @@ def curve(explanation: Drawn, steps: Curve) -> Column:
                 ls="", clip_on=False, zorder=5,
             )  # fmt: skip
         axes.set(xlim=(0, 100), ylim=(0, 100))
-        axes.set_xlabel("pixels, most responsible first (%)", size=SMALL, labelpad=2)
+        axes.set_xlabel(f"{units}, most responsible first (%)", size=SMALL, labelpad=2)
         axes.set_ylabel(f"{_degree(explanation)} (%)", size=SMALL, labelpad=2, parse_math=False)
         axes.tick_params(labelsize=SMALL)
         axes.grid(color="#dddddd", lw=0.6)
@@ -237,7 +240,9 @@ def curve(explanation: Drawn, steps: Curve) -> Column:
 
 def _degree(explanation: Drawn) -> str:
     """What parts keep and curves show: a probability, or how far a value stays what it is."""
-    return f"probability of {explanation.label}" if explanation.unit is None else "agreement with the full photograph"
+    if explanation.unit is None:
+        return f"probability of {explanation.label}"
+    return f"agreement with the full {CALLED[axes_of(explanation)]}"
 
 
 def _whole(explanation: Drawn) -> float:

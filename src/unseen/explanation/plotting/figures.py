@@ -26,7 +26,7 @@ from unseen.explanation.plotting.page import (
     wrapped,
 )
 from unseen.explanation.plotting.weights import weights
-from unseen.inputs.space import KINDS
+from unseen.inputs.space import CALLED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,7 +156,7 @@ def _sheet(explanation: Drawn, shown: Drawn, rows: Sequence[_Row]) -> Figure:
     talls = [row.side * high / wide for row in rows]
     width = 2 * EDGE + max(row.width for row in rows)
     room = width - 2 * EDGE
-    kind = "photograph" if explanation.saliency.ndim == 2 else KINDS[explanation.saliency.ndim]
+    kind = CALLED[explanation.saliency.ndim]
     said = headline_of(explanation.label, explanation.probability, explanation.unit, kind)
     headline = wrapped(said, room, HEAD_LETTER)
     facts = [(line, colour) for text, colour in _facts(explanation) for line in wrapped(text, room)]

@@ -7,6 +7,7 @@ left is on the left.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from unseen.explanation.findings import Part
 from unseen.explanation.plotting.drawn import Drawn
+from unseen.explanation.plotting.upright import Upright
 from unseen.inputs.coordinates import Coordinates
 from unseen.inputs.space import described
 
@@ -32,9 +34,6 @@ _WIDE, _TALL = 400, 160
 
 BLANK = (_TALL, _WIDE)
 """(height, width) of a picture where there is nothing to show."""
-
-_DISPLAY = (("up → down", "down → up"), ("front → back", "back → front"), ("left → right", "right → left"))
-"""How the axes of a patient are shown, and what must be turned round."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +74,11 @@ def flat(explanation: Drawn) -> Drawn:
     return _slices(explanation) if axes == 3 else _curve(explanation)
 
 
+def axes_of(explanation: Drawn) -> int:
+    """Along how many axes the input extends; of a flat explanation, that which it is of."""
+    return (explanation.of if isinstance(explanation, Flat) else explanation).saliency.ndim
+
+
 def coordinates_of(explanation: Drawn) -> Coordinates:
     """Where the input's samples or voxels lie, as far as it is recorded."""
     prepared = explanation.provenance.get("prepared") or {}
@@ -96,40 +100,23 @@ def centre_of(explanation: Drawn) -> tuple[int, ...]:
 
 
 def _slices(explanation: Drawn) -> Flat:
-    known, centre = coordinates_of(explanation), centre_of(explanation)
-    order, turned = _orientation(known)
-    sizes = [abs(known.axes[axis].step) if known.axes else 1.0 for axis in order]
-    shape = [int(explanation.saliency.shape[axis]) for axis in order]
-    at = [n - 1 - centre[axis] if flip else centre[axis] for axis, n, flip in zip(order, shape, turned, strict=True)]
+    space = tuple(map(int, explanation.saliency.shape))
+    view = Upright.of(coordinates_of(explanation), space)
+    at = view.place(centre_of(explanation))
 
     def laid(values: Tensor, empty: float) -> Tensor:
-        front = values.ndim - 3
-        upright = values.permute(*range(front), *(front + axis for axis in order))
-        upright = upright.flip([front + n for n, flip in enumerate(turned) if flip])
-        return _montage(upright, at, sizes, empty)
+        return _montage(view.laid(values), at, view.steps, empty)
 
     parts = tuple(
         _FlatPart(**{**vars(part), "mask": laid(part.mask, 0).bool()}, share=part.fraction)
         for part in explanation.parts
     )
-    names = [known.axes[axis].name if known.axes and known.axes[axis].name else f"axis {axis + 1}" for axis in order]
-    cuts = ", ".join(f"{centre[axis] + 1} of {n} ({name})" for axis, n, name in zip(order, shape, names, strict=True))
-    caption = (
-        f"a {described(explanation.saliency.shape)}; slices {cuts}; lower right: the largest value along the first"
-    )
+    cuts = ", ".join(view.slice_named(axis, place) for axis, place in enumerate(at))
+    caption = f"a {described(space)}; slices {cuts}; lower right: the largest value along the first"
     return Flat(laid(explanation.image, 1), laid(explanation.saliency, 0), parts, explanation, caption)
 
 
-def _orientation(known: Coordinates) -> tuple[list[int], list[bool]]:
-    """The axes in the order in which they are shown, and which of them are turned round."""
-    names = [axis.name for axis in known.axes]
-    if len(names) == 3 and all(sum(name in pair for name in names) == 1 for pair in _DISPLAY):
-        order = [next(n for n, name in enumerate(names) if name in pair) for pair in _DISPLAY]
-        return order, [names[axis] == pair[1] for axis, pair in zip(order, _DISPLAY, strict=True)]
-    return [0, 1, 2], [False] * 3
-
-
-def _montage(values: Shaped[Tensor, "... D H W"], at: list[int], sizes: list[float], empty: float) -> Tensor:
+def _montage(values: Shaped[Tensor, "... D H W"], at: Sequence[int], sizes: Sequence[float], empty: float) -> Tensor:
     d, h, w = at
     along = (
         values.abs().argmax(-3, keepdim=True) if values.is_floating_point() else values.int().argmax(-3, keepdim=True)
