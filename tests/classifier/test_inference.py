@@ -57,6 +57,29 @@ def test_fills_work_on_it(pair: tuple[Classifier, Classifier]) -> None:
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("space", [(40,), (8, 10, 12)])
+def test_signals_and_volumes_run_on_it(space: tuple[int, ...], tmp_path: Path) -> None:
+    """Copied, hidden under, and loaded by name; of another size or number of axes it is refused in one line."""
+    axes = len(space)
+    conv, norm, pool = (getattr(nn, f"{kind}{axes}d") for kind in ("Conv", "BatchNorm", "AdaptiveAvgPool"))
+    torch.manual_seed(0)
+    network = nn.Sequential(conv(2, 6, 3, 2, 1), norm(6), nn.ReLU(), pool(1), nn.Flatten(), nn.Linear(6, 3))
+    plain = Classifier(network, Preprocessing(space, mean=(0.4, 0.5), std=(0.5, 0.4)), ["a", "b", "c"])
+    fast = plain.accelerated(tmp_path)
+    image = torch.rand(2, *space, generator=torch.Generator().manual_seed(3))
+    masks = torch.rand(5, *space, generator=torch.Generator().manual_seed(4)) > 0.5
+    ours, theirs = (REMOVALS.create("grey").bind(c, image)(masks) for c in (fast, plain))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+    (file,) = tmp_path.glob("*.onnx")
+    loaded = load_classifier(f"onnx:{file}", preprocessing="mean=0.4,0.5,std=0.5,0.4")
+    assert (loaded.preprocessing.size, loaded.preprocessing.channels) == (space, 2)
+    torch.testing.assert_close(loaded.logits(image[None]), plain.logits(image[None]), rtol=0, atol=1e-5)
+    kind = "signal" if axes == 1 else "volume"
+    for wrong in ((2, *space[1:], 7), (2, *space, 3)):
+        with pytest.raises(ModelError, match=rf"takes {kind}s of 2 × .*; give a preprocessing of that size"):
+            fast.model(torch.rand(1, *wrong))
+
+
 def test_what_looks_inside_is_refused(pair: tuple[Classifier, Classifier]) -> None:
     _, fast = pair
     with pytest.raises(NotApplicableError, match="ONNX Runtime"):

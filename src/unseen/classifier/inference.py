@@ -23,6 +23,7 @@ from unseen.classifier.black_box import BlackBox
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.functions import as_tensors
 from unseen.errors import ModelError, first_line
+from unseen.inputs.space import KINDS
 from unseen.system.files import content_digest, scratch
 from unseen.system.optional import require
 from unseen.system.quiet import quiet
@@ -30,11 +31,12 @@ from unseen.system.quiet import quiet
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 _CHANNELS = (1, 3, 4)
 """Sides of an input that are taken for channels where they come last."""
+_AXES = {1: "length", 2: "height × width", 3: "depth × height × width"}
 _SILENT = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 
 @dataclass(frozen=True)
-class ImageInput:
+class NetworkInput:
     """What an ONNX file says of its one input.
 
     Attributes:
@@ -42,7 +44,7 @@ class ImageInput:
         dtype: of its numbers.
         batch: images in a pass; ``None`` where any number may be.
         channels: ``None`` where the file leaves them open.
-        size: (height, width), each ``None`` where the file leaves it open.
+        size: the lengths of one, two or three axes, each ``None`` where the file leaves it open.
         channels_last: whether it is (N, H, W, C), as TensorFlow has it.
     """
 
@@ -50,33 +52,33 @@ class ImageInput:
     dtype: np.dtype[Any]
     batch: int | None
     channels: int | None
-    size: tuple[int | None, int | None]
+    size: tuple[int | None, ...]
     channels_last: bool
 
     @classmethod
-    def of(cls, inputs: Sequence[Any], path: Path) -> ImageInput:
+    def of(cls, inputs: Sequence[Any], path: Path) -> NetworkInput:
         """Of what a session tells.
 
         Raises:
-            ModelError: several inputs, or one that takes no images.
+            ModelError: several inputs, or one that takes neither images nor signals nor volumes.
         """
         if len(inputs) != 1:
             names = ", ".join(one.name for one in inputs) or "none"
             raise ModelError(f"{path} has the inputs {names}; export it with one input, the images")
         (given,) = inputs
-        if len(given.shape) != 4 or given.type not in _DTYPES:
+        if len(given.shape) - 2 not in KINDS or given.type not in _DTYPES:
             raise ModelError(
                 f"the input {given.name} of {path} is {given.type} of shape {given.shape}; export it to take float "
-                "images of shape (N, C, H, W)"
+                "images of shape (N, C, H, W), signals (N, C, L) or volumes (N, C, D, H, W)"
             )
         batch, *sides = [side if isinstance(side, int) and side > 0 else None for side in given.shape]
-        last = sides[2] in _CHANNELS and sides[0] not in _CHANNELS
-        channels, height, width = (sides[2], sides[0], sides[1]) if last else sides
-        return cls(given.name, np.dtype(_DTYPES[given.type]), batch, channels, (height, width), last)
+        last = sides[-1] in _CHANNELS and sides[0] not in _CHANNELS
+        channels, size = (sides[-1], sides[:-1]) if last else (sides[0], sides[1:])
+        return cls(given.name, np.dtype(_DTYPES[given.type]), batch, channels, tuple(size), last)
 
 
 class OnnxNetwork(BlackBox):
-    """Runs an ONNX file as a module: images (N, C, H, W) on the CPU → its output, or several by their names.
+    """Runs an ONNX file as a module: inputs ``(N, C, *space)`` on the CPU → its output, or several by their names.
 
     A file that is made for a fixed number of images is asked in batches of that number, the last one filled up.
 
@@ -86,7 +88,7 @@ class OnnxNetwork(BlackBox):
         remedy: what to do with a file that cannot be run, for the message.
 
     Raises:
-        ModelError: ONNX Runtime is not installed, cannot read the file, or it takes no images.
+        ModelError: ONNX Runtime is not installed, cannot read the file, or it takes nothing of one to three axes.
     """
 
     def __init__(self, path: Path, threads: int, remedy: str = "delete it, and it is made again") -> None:
@@ -101,7 +103,7 @@ class OnnxNetwork(BlackBox):
             self._session: Any = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a class of its own for every fault, none of them public
             raise ModelError(f"ONNX Runtime cannot run {path} ({first_line(error)}); {remedy}") from error
-        self.input = ImageInput.of(self._session.get_inputs(), path)
+        self.input = NetworkInput.of(self._session.get_inputs(), path)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -115,13 +117,15 @@ class OnnxNetwork(BlackBox):
             ModelError: the file is for images of another size or number of channels, or fails.
         """
         wanted = (self.input.channels, *self.input.size)
-        if any(side not in (None, given) for side, given in zip(wanted, images.shape[1:], strict=True)):
+        given = images.shape[1:]
+        if len(wanted) != len(given) or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):
             asked = " × ".join("any" if side is None else str(side) for side in wanted)
+            axes = len(self.input.size)
             raise ModelError(
-                f"{self.title} takes images of {asked} (channels × height × width), not of "
-                f"{' × '.join(map(str, images.shape[1:]))}; give a preprocessing of that size"
+                f"{self.title} takes {KINDS[axes]}s of {asked} (channels × {_AXES[axes]}), not of "
+                f"{' × '.join(map(str, given))}; give a preprocessing of that size"
             )
-        batch = images.permute(0, 2, 3, 1) if self.input.channels_last else images
+        batch = images.movedim(1, -1) if self.input.channels_last else images
         numbers = batch.numpy().astype(self.input.dtype, copy=False)
         count = self.input.batch or len(numbers)
         passes = [self._run(numbers[first : first + count], count) for first in range(0, len(numbers), count)]

@@ -135,7 +135,7 @@ def test_a_network_without_a_preprocessing_is_noted(file: Path) -> None:
         ("python:{file}:broken", ModelError, r"fails \(RuntimeError: no weights here, line 23\)"),
         ("python:{file}:nothing", ParameterError, "gives a int; let it return an unseen.Classifier"),
         ("python:{file}:FACTOR", ParameterError, "gives a float; let it return"),
-        ("python:{file}:predict", ParameterError, "of whose input nothing is known; give a preprocessing"),
+        ("python:{file}:predict", ParameterError, "does not say what it is fed; give a preprocessing"),
         ("python:{folder}/bad.py:x", ModelError, r"fails when it is run \(SyntaxError.*, line 2\); mend it"),
         ("python:{folder}/ends.py:x", ModelError, "fails when it is run .SystemExit"),
         ("python:{folder}/text.txt:x", ModelError, "its name must end in .py"),

@@ -75,7 +75,7 @@ def load_classifier(
         loaded: Loaded = loader(name, weights)
     if settings is None and loaded.preprocessing is None:
         raise ParameterError(
-            f"{spec} is a function, of whose input nothing is known; give a preprocessing (--preprocessing "
+            f"{spec} does not say what it is fed; give a preprocessing (--preprocessing "
             "size=224,mean=0,0,0,std=1,1,1 hands it pixels in [0, 1]), or let it return an unseen.Classifier"
         )
     prepared = loaded.preprocessing if settings is None else applied(settings, loaded.preprocessing)
