@@ -117,3 +117,20 @@ def test_another_number_of_axes_is_refused_in_one_line(
         error = capsys.readouterr().err
         assert said in error
         assert error.count("\n") == 1
+
+
+def test_commands_of_photographs_alone_refuse_volumes_in_one_line(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        np.save(tmp_path / f"{name}.npy", np.zeros((12, 16, 20), np.float32))
+    model, one, two = f"python:{models}:volume", str(tmp_path / "one.npy"), str(tmp_path / "two.npy")
+    for words, said in (
+        (["hide", one, "--part", "box:0,0,4,4"], "parts are chosen on images, not on a volume of 12 × 16 × 20 voxels"),
+        (["distance", one, "--reference", two], "a distance between photographs is for images so far"),
+        (["distance", one], "give --reference FOLDER"),
+    ):
+        assert main([*words, "--model", model, "--out", str(tmp_path / "out")]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1

@@ -92,6 +92,7 @@ def distance(
     from unseen.evaluation.distance.measuring import DistributionShift
     from unseen.evaluation.distance.store import FILE
     from unseen.inputs.photo import find_photos, open_photo, sample
+    from unseen.inputs.reading import is_data
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable, replace_file
     from unseen.system.pictures import png
@@ -106,7 +107,8 @@ def distance(
     known = find_photos([reference]) if reference is not None else [path for path in found if path not in of_judged]
     if not known:
         for path in judged:
-            open_photo(path)  # a name that is no photograph's is what is wrong first
+            if not is_data(path):
+                open_photo(path)  # a name that is no photograph's is what is wrong first
         raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER or a smaller --limit")
     check_writable(out)
     classifier = ready(model, device, described)
