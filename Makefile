@@ -83,5 +83,5 @@ clean: ## remove what the other targets made
 	@touch $@
 
 .venv-zoo/.ready: $(SETUP)
-	scripts/environment.sh .venv-zoo test,torchvision,timm,transformers,oracles
+	scripts/environment.sh .venv-zoo test,torchvision,timm,transformers,monai,oracles
 	@touch $@

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -96,14 +96,21 @@ def _unchanged(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
     return tensor
 
 
-def randomise(model: nn.Module, size: int) -> nn.Module:
-    """Weights that keep the scale; running statistics near those of random images, so that signs vary everywhere."""
+def randomise(model: nn.Module, size: int | Sequence[int], channels: int = 3) -> nn.Module:
+    """Weights that keep the scale; running statistics near those of random images, so that signs vary everywhere.
+
+    Args:
+        model: changed in place.
+        size: the side of a square image, or the lengths of all axes.
+        channels: of the input.
+    """
     generator = torch.Generator().manual_seed(0)
 
     def normal(like: Tensor) -> Tensor:
         return torch.randn(like.shape, generator=generator)
 
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    space = (size,) * 2 if isinstance(size, int) else size
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     model.eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -113,7 +120,7 @@ def randomise(model: nn.Module, size: int) -> nn.Module:
                 parameter.copy_(normal(parameter) * 0.2 + 0.8 * name.endswith("weight"))
         for module in norms:
             module.momentum, module.training = 1.0, True
-        model(normal(torch.empty(2, 3, size, size)))
+        model(normal(torch.empty(2, channels, *space)))
         for module in norms:
             mean, variance = module.running_mean, module.running_var
             assert mean is not None

@@ -19,10 +19,15 @@ def run(name: str, words: list[str], folder: Path, monkeypatch: pytest.MonkeyPat
 def test_the_matrix_of_architectures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--names", "tv:mobilenet_v3_small", "--rounds", "1", "--out", "table.md"]
-    run("tables.architectures", words, tmp_path, monkeypatch)
+    names = ["tv:mobilenet_v3_small", "own:ResNet1d", "own:WaveNet", "monai:UNet encoder, 3-D"]
+    run("tables.architectures", ["--names", *names, "--rounds", "1", "--out", "table.md"], tmp_path, monkeypatch)
     assert "mobilenet_v3_small" in capsys.readouterr().out
-    assert "| `tv:mobilenet_v3_small` |" in (tmp_path / "table.md").read_text()
+    table = (tmp_path / "table.md").read_text()
+    assert "| `tv:mobilenet_v3_small` | yes | yes | " in table
+    assert "## Signals" in table
+    assert "| `own:ResNet1d` | 256 | yes | yes | yes | " in table
+    assert "| `own:WaveNet` | 256 | yes | yes | |" in table.replace("  ", " ")
+    assert "| `monai:UNet encoder, 3-D` | 32 × 32 × 32 | yes | yes | yes | " in table
 
 
 def test_the_matrix_of_attribution(

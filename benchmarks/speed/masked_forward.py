@@ -12,10 +12,11 @@ of a random split into four, 25 % to 75 % visible. A model other than the bundle
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,10 @@ def model_named(name: str) -> Classifier:
 @torch.inference_mode()
 def measure(classifier: Classifier, removal: str, batch: int, rounds: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
-    height, width = classifier.preprocessing.size
-    image = torch.rand(3, height, width, generator=generator)
+    space = classifier.preprocessing.size
+    image = torch.rand(classifier.preprocessing.channels, *space, generator=generator)
     masked = REMOVALS.create(removal).bind(classifier, image)
-    pixels, masks = image.expand(batch, -1, -1, -1), split_masks(batch, height, width, generator)
+    pixels, masks = image.expand(batch, *image.shape), split_masks(batch, space, generator)
     plain_pass, masked_pass = partial(classifier.forward, pixels), partial(masked.forward, pixels, masks)
     plain_pass()
     masked_pass()
@@ -94,15 +95,16 @@ def measure(classifier: Classifier, removal: str, batch: int, rounds: int) -> di
     }
 
 
-def split_masks(count: int, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
-    """Unions of one, two or three of the four boxes of a random split."""
-    masks = torch.zeros(count, height, width)
+def split_masks(count: int, space: Sequence[int], generator: torch.Generator) -> torch.Tensor:
+    """Unions of some of the boxes of a random split at a point, but not of all: two of a signal, four of an image."""
+    masks = torch.zeros(count, *space)
     for mask in masks:
-        y, x = (int(torch.randint(side // 4, 3 * side // 4, (), generator=generator)) for side in (height, width))
-        boxes = [(0, y, 0, x), (0, y, x, width), (y, height, 0, x), (y, height, x, width)]
-        shown = torch.randperm(4, generator=generator)[: int(torch.randint(1, 4, (), generator=generator))]
-        for top, bottom, left, right in (boxes[i] for i in shown.tolist()):
-            mask[top:bottom, left:right] = 1
+        cuts = [int(torch.randint(side // 4, 3 * side // 4, (), generator=generator)) for side in space]
+        ends = [(slice(0, cut), slice(cut, None)) for cut in cuts]
+        boxes = list(itertools.product(*ends))
+        order = torch.randperm(len(boxes), generator=generator)
+        for number in order[: int(torch.randint(1, len(boxes), (), generator=generator))].tolist():
+            mask[boxes[number]] = 1
     return masks
 
 

@@ -3,18 +3,19 @@
     python -m benchmarks.tables.architectures [--names tv:resnet50 …] [--rounds 3] [--json rows.json]
         [--out docs/architectures.md]
 
-Needs torchvision, timm and transformers (`make matrix` sets them up). Every architecture is built by its own library,
-at its own size, with random weights whose activations keep their scale; no weights are downloaded. For both ways in
-which the mask travels: a photograph of which nothing is hidden, in a batch with others of which something is, must have
-the plain network's logits to the last bit; other pixels where the mask hides must leave the logits equal to the last
-bit. The cost is the median, over the rounds, of the processor time of a masked pass over that of a plain pass just
-after, in batches of 16 with the masks of a causal search, on one thread. A run that was stopped goes on after the
+Needs torchvision, timm, transformers and MONAI (`make matrix` sets them up). Every architecture is built by its own
+library, at its own size, with random weights whose activations keep their scale; no weights are downloaded. For both
+ways in which the mask travels: a photograph of which nothing is hidden, in a batch with others of which something is,
+must have the plain network's logits to the last bit; other pixels where the mask hides must leave the logits equal to
+the last bit. The cost is the median, over the rounds, of the processor time of a masked pass over that of a plain pass
+just after, in batches of 16 with the masks of a causal search, on one thread. A run that was stopped goes on after the
 rows in --json.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.spaces import SIGNALS, VOLUMES, built
 from benchmarks.speed.masked_forward import seconds, split_masks
 from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
@@ -52,7 +54,8 @@ Which networks `ad` follows, and how well. Made by
 $ make matrix
 ```
 
-with torchvision {torchvision}, timm {timm} and transformers {transformers}, random weights, every network's own size.
+with torchvision {torchvision}, timm {timm}, transformers {transformers} and MONAI {monai}, random weights; networks of
+images at their own size.
 
 - *Exact*: with nothing hidden the logits are to the last bit those of the plain network in the same batch, also beside
   photographs of which something is hidden.
@@ -60,15 +63,20 @@ with torchvision {torchvision}, timm {timm} and transformers {transformers}, ran
   hidden pixels are zeroed before anything mixes them with others.
 - *Cost*: processor time of a masked pass over that of a plain one; batches of {batch}, one thread, median of {rounds}
   rounds.
+- *Crop*, of signals and volumes: under `ad:pooled` half of the input, shown alone, gives the logits of the network that
+  is fed this half and nothing else. Empty where the network sees other things of a crop: positions that are learnt,
+  windows and strides that lie otherwise.
 
-| architecture | exact | blind | cost, dilating | cost, pooled |
-| --- | --- | --- | --- | --- |
-"""
+Networks named `own:` are written after their papers (`benchmarks/spaces.py`)."""
+IMAGES_HEAD = """| architecture | exact | blind | cost, dilating | cost, pooled |
+| --- | --- | --- | --- | --- |"""
+SPACES_HEAD = """| architecture | input | exact | blind | crop | cost, dilating | cost, pooled |
+| --- | --- | --- | --- | --- | --- | --- |"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--names", nargs="+", default=NAMES)
+    parser.add_argument("--names", nargs="+", default=[*NAMES, *SIGNALS, *VOLUMES])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--json", type=Path)
@@ -88,25 +96,62 @@ def main() -> None:
 
 def examine(name: str, rounds: int) -> dict[str, Any]:
     """Per policy whether it is exact and blind and its cost, or why it is refused."""
-    size = next((size for part, size in SIZES.items() if part in name), 224)
-    model = randomise(build(name, size, small=False), size)
-    classifier = Classifier(model, Preprocessing((size, size), None), name=name)
+    classifier = classifier_of(name)
+    stride = (SIGNALS | VOLUMES)[name].stride if name in SIGNALS | VOLUMES else 0
+    found = {policy: attempt(classifier, policy, rounds) for policy in POLICIES}
+    if stride:
+        found["ad:pooled"]["crop"] = is_the_crop(classifier, stride)
+    return found
+
+
+def attempt(classifier: Classifier, policy: str, rounds: int) -> dict[str, Any]:
+    """What a policy is worth, or why it is refused."""
     try:
-        return {policy: judge(classifier, policy, rounds) for policy in POLICIES}
+        return judge(classifier, policy, rounds)
     except NotApplicableError as error:
         return {"refused": str(error).partition(";")[0]}
+
+
+def classifier_of(name: str) -> Classifier:
+    """The network, untrained, at its own size."""
+    if name in SIGNALS | VOLUMES:
+        network = (SIGNALS | VOLUMES)[name]
+        half = (0.5,) * network.channels
+        return Classifier(built(name), Preprocessing(network.space, None, mean=half, std=half), name=name)
+    size = next((size for part, size in SIZES.items() if part in name), 224)
+    model = randomise(build(name, size, small=False), size)
+    return Classifier(model, Preprocessing((size, size), None), name=name)
+
+
+@torch.inference_mode()
+def is_the_crop(classifier: Classifier, stride: int) -> bool:
+    """Whether half of an input, shown alone, has the logits of that half fed alone; in float64, which rounds less.
+
+    Args:
+        classifier: of any number of axes.
+        stride: positions of its last map are so far apart along the first axis.
+    """
+    fed = classifier.preprocessing
+    double = Classifier(copy.deepcopy(classifier.model).double(), fed, name=classifier.name)
+    image = torch.rand(fed.channels, *fed.size, generator=torch.Generator().manual_seed(2)).double()
+    half = max(stride, fed.size[0] // 2 // stride * stride)
+    mask = torch.zeros(1, *fed.size)
+    mask[:, :half] = 1
+    shown = REMOVALS.create("ad:pooled").bind(double, image).forward(image[None], mask)
+    crop = double.forward(image[None, :, :half])
+    return bool((shown - crop).abs().max() <= 1e-8 * crop.abs().max())
 
 
 @torch.inference_mode()
 def judge(classifier: Classifier, policy: str, rounds: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
-    height, width = classifier.preprocessing.size
-    image, other = torch.rand(2, 3, height, width, generator=generator)
-    searched = split_masks(BATCH, height, width, generator)
+    space, channels = classifier.preprocessing.size, classifier.preprocessing.channels
+    image, other = torch.rand(2, channels, *space, generator=generator)
+    searched = split_masks(BATCH, space, generator)
     masks = searched[:3].clone()
     masks[0], masks[1] = 1, 0
     bound = REMOVALS.create(policy).bind(classifier, image)
-    pixels = image.expand(BATCH, -1, -1, -1)
+    pixels = image.expand(BATCH, *image.shape)
     plain, masked = classifier.forward(pixels[:3]), bound.forward(pixels[:3], masks)
     changed = torch.where(masks[:, None] > 0, pixels[:3], other)
 
@@ -127,19 +172,29 @@ def judge(classifier: Classifier, policy: str, rounds: int) -> dict[str, Any]:
 def table(found: dict[str, dict[str, Any]], rounds: int) -> str:
     from importlib.metadata import version
 
-    versions = {package: version(package) for package in ("torchvision", "timm", "transformers")}
-    supported = sum("refused" not in result for result in found.values())
-    lines = [row(name, result) for name, result in found.items()]
-    count = f"\n{supported} of {len(found)} architectures are followed; the others are refused with the reason above.\n"
-    return HEAD.format(batch=BATCH, rounds=rounds, **versions) + "\n".join(lines) + "\n" + count
+    versions = {package: version(package) for package in ("torchvision", "timm", "transformers", "monai")}
+    sections = [HEAD.format(batch=BATCH, rounds=rounds, **versions)]
+    for title, names in (("Images", NAMES), ("Signals", SIGNALS), ("Volumes and films", VOLUMES)):
+        chosen = {name: result for name, result in found.items() if name in names}
+        if chosen:
+            spaces = names is not NAMES
+            followed = sum("refused" not in result["ad"] for result in chosen.values())
+            lines = [SPACES_HEAD if spaces else IMAGES_HEAD, *(row(name, chosen[name], spaces) for name in chosen)]
+            refused = "; the others are refused with the reason above" if followed < len(chosen) else ""
+            sections += [f"## {title}", "\n".join(lines), f"{followed} of {len(chosen)} are followed{refused}."]
+    return "\n\n".join(sections) + "\n"
 
 
-def row(name: str, result: dict[str, Any]) -> str:
-    if "refused" in result:
-        return f"| `{name}` | refused: {result['refused']} | | | |"
-    exact, blind = (all(result[policy][key] for policy in POLICIES) for key in ("exact", "blind"))
-    costs = [f"{result[policy]['cost']:.2f}" for policy in POLICIES]
-    return f"| `{name}` | {said(exact)} | {said(blind)} | {' | '.join(costs)} |"
+def row(name: str, result: dict[str, Any], spaces: bool = False) -> str:
+    seen = [result[policy] for policy in POLICIES if "refused" not in result[policy]]
+    size = f" {' × '.join(map(str, (SIGNALS | VOLUMES)[name].space))} |" if spaces else ""
+    if not seen:
+        return f"| `{name}` |{size} refused: {result['ad']['refused']} | | | |{' |' if spaces else ''}"
+    exact, blind = (said(all(policy[key] for policy in seen)) for key in ("exact", "blind"))
+    costs = [f"{result[p]['cost']:.2f}" if "cost" in result[p] else "refused" for p in POLICIES]
+    crop = result["ad:pooled"].get("crop") if spaces else None
+    cropped = f" {said(crop) if crop is not None else ''} |" if spaces else ""
+    return f"| `{name}` |{size} {exact} | {blind} |{cropped} {' | '.join(costs)} |"
 
 
 def said(holds: bool) -> str:

@@ -1,0 +1,55 @@
+"""Activation–Deactivation in networks of signals, volumes and films as people have them: torchvision's and MONAI's."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks.spaces import SIGNALS, VOLUMES
+from benchmarks.tables.architectures import classifier_of, is_the_crop
+from unseen.errors import NotApplicableError
+from unseen.explainers import METHODS, map_of
+from unseen.removal import REMOVALS
+
+pytestmark = pytest.mark.usefixtures("unchecked_types")  # thousands of calls in every pass
+
+REFUSED = {"own:WaveNet": "shows several places of the photograph at one position"}
+"""Under ``pooled`` alone."""
+FOLLOWED = sorted(name for name in SIGNALS | VOLUMES if name != "tv:mvit_v1_b")
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_nothing_hidden_is_the_plain_network_and_what_is_hidden_is_never_seen(name: str) -> None:
+    """To the last bit, in batches of one size; and shown alone, half of the input is the real crop."""
+    classifier, network = classifier_of(name), (SIGNALS | VOLUMES)[name]
+    image, other = torch.rand(2, network.channels, *network.space, generator=torch.Generator().manual_seed(1))
+    masks = torch.stack([torch.ones(network.space), torch.zeros(network.space)])
+    masks[1, : network.space[0] // 2] = 1
+    plain = classifier.logits(image.expand(2, *image.shape))
+    for policy in ("ad", "ad:pooled"):
+        if policy == "ad:pooled" and name in REFUSED:
+            with pytest.raises(NotApplicableError, match=REFUSED[name]):
+                REMOVALS.create(policy).bind(classifier, image)
+            continue
+        shown = REMOVALS.create(policy).bind(classifier, image)(masks)
+        mixed = REMOVALS.create(policy).bind(classifier, torch.where(masks[1] > 0, image, other))(masks)
+        assert torch.equal(shown[0], plain[0])
+        assert torch.equal(shown[1], mixed[1])
+        assert float((shown[1] - shown[0]).abs().max()) > 1e-4
+    if network.stride:
+        assert is_the_crop(classifier, network.stride)
+
+
+def test_pooled_attention_over_films_is_refused_by_name() -> None:
+    image = torch.rand(3, *VOLUMES["tv:mvit_v1_b"].space, generator=torch.Generator().manual_seed(1))
+    with pytest.raises(NotApplicableError, match="ad cannot follow MViT"):
+        REMOVALS.create("ad").bind(classifier_of("tv:mvit_v1_b"), image)
+
+
+@pytest.mark.parametrize("name", ["own:InceptionTime", "monai:UNet encoder, 3-D", "tv:r2plus1d_18", "tv:swin3d_t"])
+def test_class_activation_maps_have_the_axes_of_the_input(name: str) -> None:
+    classifier, network = classifier_of(name), (SIGNALS | VOLUMES)[name]
+    image = torch.rand(network.channels, *network.space, generator=torch.Generator().manual_seed(1))
+    saliency = map_of(METHODS.create("grad-cam"), REMOVALS.create("ad").bind(classifier, image), 0)
+    assert saliency.shape == network.space
+    assert bool(saliency.any())
