@@ -16,7 +16,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 PHOTO = str(ROOT / "examples" / "espresso.jpg")
 ELSEWHERE = {"architectures", "attribution_by_architecture", "chapter_twelve", "leak"}  # tests_zoo/test_benchmarks.py
-FOREIGN = {"rex_peer"}  # in an environment of its own
+FOREIGN = {"rex_peer", "rex_spaces"}  # in an environment of its own
 ONE = [PHOTO, "--limit", "1"]
 RUNS = {
     "speed.masked_forward": (
@@ -27,6 +27,10 @@ RUNS = {
     "speed.attribution_cost": ([*ONE, "--methods", "saliency"], r"\| `saliency` \| 1 \| 1 \| \d"),
     "speed.fills_cost": ([*ONE, "--rounds", "1", "--removals", "zero", "marginal"], r"\| `zero` \| \d.*\n\| `marginal"),
     "speed.imputation_cost": (ONE, r"espresso.jpg +Edges +ours \d"),
+    "speed.spaces_cost": (
+        ["--places", "4096", "--removals", "zero", "--rounds", "1"],
+        r"volume, 16 × 16 × 16 \| `zero` \| \d",
+    ),
     "studies.causal_defaults": (
         [str(ROOT / "examples"), "--limit", "1", "--method", "causal:iterations=1", "--confidence", "0.5"],
         r"\d",
@@ -69,7 +73,10 @@ def test_every_measurement_is_tried() -> None:
     folders = ("speed", "studies", "tables", "peers")
     found = {path for folder in folders for path in (ROOT / "benchmarks" / folder).glob("*.py")}
     scripts = {path.stem for path in found if '__name__ == "__main__"' in path.read_text(encoding="utf-8")}
-    assert scripts == {name.partition(".")[2] for name in (*RUNS, *LONG)} | ELSEWHERE | FOREIGN | {"against_rex"}
+    assert scripts == {name.partition(".")[2] for name in (*RUNS, *LONG)} | ELSEWHERE | FOREIGN | {
+        "against_rex",
+        "against_rex_spaces",
+    }
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -16,10 +16,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from benchmarks.peers import against_rex
+from benchmarks.peers import against_rex, against_rex_spaces
 from benchmarks.speed import method_cost
 from benchmarks.studies import iassa_levers, rise_and_chance, robust_promise, robust_rankings, visible_fraction
 from benchmarks.tables import aggregation, chapter_twelve, leak
+from helpers.spaces import bright, looking, part_of
 from unseen import MODELS, Classifier, Preprocessing
 from unseen.classifier.zoo import Loaded
 from unseen.evaluation.judging.ledger import Row
@@ -296,3 +297,23 @@ def test_a_part_suffices_if_its_class_stays_as_probable_as_was_asked() -> None:
     little[:3] = True
     assert against_rex.suffices(judge, little, 0, 0.8)
     assert not against_rex.suffices(judge, little, 0, 0.9)
+
+
+def test_peers_of_signals_see_the_same_network_and_are_judged_by_the_same_truth(tmp_path: Path) -> None:
+    classifier, truth = looking((64,), 1), part_of((64,))
+    inputs = torch.stack([bright((64,), 1)] * 8)
+    drawn = (inputs, torch.zeros(8, dtype=torch.long), truth.expand(8, -1))
+    example: Any = SimpleNamespace(draw_beats=lambda *_: drawn)
+    against_rex_spaces.write(tmp_path, "beats", classifier, example, 2)
+    entries = json.loads((tmp_path / "inputs.json").read_text())
+    assert [entry["name"] for entry in entries] == ["beats-0", "beats-1"]
+    exported = torch.jit.load(tmp_path / "beats.model.pt")
+    torch.testing.assert_close(exported(inputs), classifier.logits(inputs), atol=1e-6, rtol=0)
+    for entry in entries:
+        np.save(tmp_path / f"{entry['name']}.rex.npy", truth.float().numpy())
+    costs = {entry["name"]: {"evaluations": 5, "cpu_seconds": 0.5} for entry in entries}
+    (tmp_path / "rex.json").write_text(json.dumps(costs))
+    rows = against_rex_spaces.compare(tmp_path, "beats", classifier)
+    assert rows["ReX"] == [(1.0, 5, 0.5)] * 2
+    assert min(area for area, *_ in rows["unseen, occlusion"]) > 0.9
+    assert "| ReX (2) | 1.00 | 5 | 0.50 |" in against_rex_spaces.table("beats", rows)
