@@ -129,8 +129,8 @@ class WaveNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x, skipped = self.stem(x), list[Tensor]()
-        for gate, mixed, skip in zip(self.gates, self.mixed, self.skips, strict=True):
-            value, share = gate(F.pad(x, (gate.dilation[0], 0))).chunk(2, 1)
+        for number, (gate, mixed, skip) in enumerate(zip(self.gates, self.mixed, self.skips, strict=True)):
+            value, share = gate(F.pad(x, (2**number, 0))).chunk(2, 1)
             passed = torch.tanh(value) * torch.sigmoid(share)
             x = x + mixed(passed)
             skipped.append(skip(passed))

@@ -48,7 +48,7 @@ def main() -> None:
 
 def explain(folder: Path, entry: dict[str, Any], seed: int) -> tuple[Any, dict[str, float]]:
     """rex-xai's map of one input, or ``None`` where no subset passes, and what it cost."""
-    network = torch.jit.load(folder / entry["model"])
+    network: torch.nn.Module = torch.jit.load(folder / entry["model"])  # type: ignore[no-untyped-call]
     values = torch.from_numpy(np.load(folder / f"{entry['name']}.input.npy"))
     space, spent = values.shape[1:], {"evaluations": 0.0}
     mode = MODES[len(space)]

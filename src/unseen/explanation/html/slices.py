@@ -28,9 +28,13 @@ def slices_of(explanation: Drawn) -> Slices:
     """Three panes at right angles, each of which shows any slice; they begin in the middle of the first part."""
     view = Upright.of(coordinates_of(explanation), tuple(map(int, explanation.saliency.shape)))
     strides = [ceil(n / _MOST) for n in view.shape]
-    step = (..., *(slice(None, None, stride) for stride in strides))
-    image, saliency = (view.laid(values.detach())[step] for values in (explanation.image, explanation.saliency))
-    parts = [view.laid(part.mask)[step] for part in explanation.parts]
+    d, h, w = strides
+
+    def thinned(values: Tensor) -> Tensor:
+        return view.laid(values.detach())[..., ::d, ::h, ::w]
+
+    image, saliency = thinned(explanation.image), thinned(explanation.saliency)
+    parts = [thinned(part.mask) for part in explanation.parts]
     span = pixels.limits(explanation.saliency)
     grey = torch.from_numpy(
         np.stack([pixels.photograph(plane, pixels.bands_of(explanation.provenance)) for plane in image.unbind(1)])
@@ -56,12 +60,12 @@ def slices_of(explanation: Drawn) -> Slices:
             start=at[axis],
         )
 
-    thinned = f"; of an axis longer than {_MOST} voxels not every slice is shown" if max(strides) > 1 else ""
+    note = f"; of an axis longer than {_MOST} voxels not every slice is shown" if max(strides) > 1 else ""
     return Slices(
         title="Slice by slice",
         panes=[pane(axis) for axis in range(3)],
         parts=[f"{wording.title(part)}, γ = {part.confidence_threshold:g}" for part in explanation.parts],
-        words=[f"Slices are numbered as the file stores them{thinned}."],
+        words=[f"Slices are numbered as the file stores them{note}."],
     )
 
 
