@@ -26,7 +26,7 @@ from unseen.classifier.black_box import METHODS_THAT_ASK, box_in, probed, refuse
 from unseen.classifier.borrowing import borrowed, own_device, own_precision, unwrapped
 from unseen.classifier.failures import blamed, out_of_memory
 from unseen.classifier.fingerprint import fingerprint, revision, structure
-from unseen.classifier.folding import LAYOUTS, fold_batch_norms
+from unseen.classifier.folding import LAYOUTS, lean
 from unseen.classifier.functions import PlainFunction
 from unseen.classifier.inference import OnnxNetwork, check_exportable, export
 from unseen.classifier.outputs.base import Outputs
@@ -336,7 +336,7 @@ class Classifier:
         return float((one - other).abs().max()) <= share * max(1, float(one.abs().max()))
 
     def optimised(self) -> Classifier:
-        """A copy of this classifier for fast inference: batch norms folded into convolutions, channels last.
+        """A copy of this classifier for fast inference: batch norms folded, activations in place, channels last.
 
         The original network is not touched. A network that cannot be traced keeps its batch norms, and a black box is
         returned as it is. The copy's logits are compared with the original's on a random image before it is returned.
@@ -350,7 +350,7 @@ class Classifier:
             return self
         images = probe(self.preprocessing, 2)
         expected = self.logits(images)
-        for copied in (fold_batch_norms, copy.deepcopy):
+        for copied in (lean, copy.deepcopy):
             with contextlib.suppress(Exception):  # a copy that cannot be made or used fails in any way it likes
                 fast = self._fast(copied(self.model))
                 if self.same(expected, fast.logits(images)):

@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions before them: the same function with fewer passes over memory."""
+"""The same function with fewer passes over memory: batch norms folded into convolutions, activations in place."""
 
 from __future__ import annotations
 
@@ -11,6 +11,38 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 LAYOUTS = {1: torch.contiguous_format, 2: torch.channels_last, 3: torch.channels_last_3d}
 """The fastest order of an input's numbers in memory, by its axes."""
+
+_FRESH = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+"""Layers whose output is a tensor of its own, which their gradients do not need."""
+_FROM_RESULT = (nn.ReLU, nn.ReLU6)
+"""Activations whose gradients need their result alone."""
+
+
+def lean(model: nn.Module) -> nn.Module:
+    """A copy of ``model``, in evaluation mode, that computes the same with fewer passes over memory.
+
+    Batch norms are folded (:func:`fold_batch_norms`), and an activation overwrites what the layer before made for it
+    alone. A network that cannot be traced is copied as it is.
+    """
+    network = fold_batch_norms(model)
+    if isinstance(network, fx.GraphModule):
+        _activate_in_place(network)
+    return network
+
+
+def _activate_in_place(traced: fx.GraphModule) -> None:
+    modules = dict(traced.named_modules())
+    called = [node for node in traced.graph.nodes if node.op == "call_module"]
+    uses = Counter(node.target for node in called)
+    for node in called:
+        before = node.args[0] if node.args else None
+        activation = modules[str(node.target)]
+        if type(activation) not in _FROM_RESULT or uses[node.target] > 1:
+            continue
+        if not (isinstance(before, fx.Node) and before.op == "call_module" and len(before.users) == 1):
+            continue
+        if type(modules[str(before.target)]) in _FRESH:
+            activation.inplace = True
 
 
 def fold_batch_norms(model: nn.Module) -> nn.Module:
