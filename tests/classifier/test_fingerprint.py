@@ -121,3 +121,11 @@ def test_the_structure_tells_settings_and_code_apart(tmp_path: Path, monkeypatch
     assert found["one"] == found["same"] != found["another"]
     network = importlib.import_module("net_one").Net(2, 2)
     assert structure(network) == structure(network) != structure(importlib.import_module("net_another").Net(2, 2))
+
+
+def test_a_state_dict_is_made_once() -> None:
+    """It is long work where layers unpack their weights for each."""
+    network, asked = nn.Linear(2, 2), []
+    network.register_state_dict_post_hook(lambda *told: asked.append(told))
+    fingerprint(network)
+    assert len(asked) == 1

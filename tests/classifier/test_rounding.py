@@ -7,7 +7,7 @@ from torch import Tensor
 from helpers.processor import generator
 from helpers.unsteady import Unsteady
 from unseen import Classifier
-from unseen.classifier.rounding import ROUNDING, rounding
+from unseen.classifier.rounding import ROUNDING, rounding, tolerance
 
 pytestmark = pytest.mark.numerics
 
@@ -16,6 +16,9 @@ def test_fewer_bits_round_more() -> None:
     cpu = torch.device("cpu")
     shares = [rounding(dtype, cpu) for dtype in (torch.float64, torch.float32, torch.bfloat16)]
     assert shares == sorted(shares)
+    allowed = [tolerance(dtype, cpu) for dtype in (torch.float64, torch.float32, torch.bfloat16)]
+    assert allowed == sorted(allowed)
+    assert all(most > share for most, share in zip(allowed, shares, strict=True))
     assert rounding(torch.float32, cpu) == ROUNDING < rounding(torch.float32, torch.device("cuda"))
 
 

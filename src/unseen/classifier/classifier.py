@@ -34,6 +34,7 @@ from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.outputs.together import Together
 from unseen.classifier.prepared import Prepared
 from unseen.classifier.preprocessing import Preprocessing, probe
+from unseen.classifier.rounding import tolerance
 from unseen.classifier.targets import Target, target_index, targets_of
 from unseen.classifier.transformed import Transform, fed_by
 from unseen.errors import ModelError, NotOptimisedError, ParameterError, UnseenError
@@ -207,18 +208,20 @@ class Classifier:
             shape, within = tuple(normalised.shape), Classifier.call.__code__
             raise blamed(error, self.name, shape, lambda: self._plainly(normalised), within) from error
 
-    def check(self, output: object, count: int) -> Float[Tensor, "N T"]:
+    def check(self, output: object, count: int, following: TorchFunctionMode | None = None) -> Float[Tensor, "N T"]:
         """The scores of ``count`` images in what the network returned for them.
+
+        What makes scores of it is shown to ``following`` as the network's functions were, unless it is but sums.
 
         Raises:
             ModelError: they are not what :attr:`outputs` says, not finite, or not as many as the labels.
         """
-        scores = self.outputs.scores(output, count, self.name)
+        with nullcontext() if following is None or self.outputs.sums(output, self.name) else following:
+            scores = self.outputs.scores(output, count, self.name)
         self._targets = scores.shape[1]
-        if self.labels is not None and self.names is not None:
-            extra = isinstance(self.outputs, Together)  # a target of no label
-            each = (len(self.labels) - extra) // len(self.names) or 1  # targets a label
-            answers.check_labels((self._targets - extra) // each, (len(self.labels) - extra) // each, self.name)
+        if self.labels is not None:
+            numbers = self.outputs.numbers
+            answers.check_labels(numbers(self._targets), numbers(len(self.labels)), self.name)
         answers.check_finite(scores, self.name)
         if self.device.type == "cpu" and scores.requires_grad:
             mend_batch_norms(scores)
@@ -244,20 +247,14 @@ class Classifier:
         return view
 
     def deciding(self, image: Float[Tensor, "C *space"]) -> Classifier:
-        """The same for this photograph: decisions are about it, as those on values must be, and so are statistics."""
-        free = self.unfixed()
-        return free.reading(free.outputs.bound(free.logits(image[None])[0]))
+        """The same for this photograph: its statistics, and decisions about it, where outputs are relative: a pass."""
+        free, bound = self.unfixed(), self.outputs.bound
+        return free.reading(bound(free.logits(image[None])[0])) if self.outputs.relative else free
 
     def running(
         self, network: nn.Module, outputs: Outputs | None = None, preprocessing: Preprocessing | None = None
     ) -> Classifier:
-        """Another network in the place of this one; labels, and what is not given, are those of this one.
-
-        Args:
-            network: the other one.
-            outputs: what its numbers mean.
-            preprocessing: how it is fed.
-        """
+        """Another network in the place of this one; what is not given is this one's, and the labels are."""
         fed = preprocessing or self.preprocessing
         other = Classifier(network, fed, self.names, outputs=outputs or self.outputs, name=self.name)
         other.notes, other.options = self.notes, self.options
@@ -330,10 +327,13 @@ class Classifier:
             self._fingerprint = (current, fingerprint(self.model, answers))
         return self._fingerprint[1]
 
-    def same(self, one: Tensor, other: Tensor) -> bool:
-        """Whether logits differ by no more than rounding in the network's dtype on its device."""
-        share = 0.1 if self.dtype.itemsize < 4 else 1e-3 if self.device.type == "cpu" else 1e-2
-        return float((one - other).abs().max()) <= share * max(1, float(one.abs().max()))
+    def same(self, one: Tensor, other: Tensor, among: Tensor | None = None) -> bool:
+        """Whether scores of the same images, (T,) or (N, T), differ by no more than rounding.
+
+        Those of other images ``among`` which they are, (N, T), tell how large such scores are: a value may be near 0.
+        """
+        size = self.outputs.magnitudes(torch.cat([one.reshape(-1, one.shape[-1]), *([] if among is None else [among])]))
+        return bool(((one - other).abs() <= tolerance(self.dtype, self.device) * size).all())
 
     def optimised(self) -> Classifier:
         """A copy of this classifier for fast inference: batch norms folded, activations in place, channels last.

@@ -206,7 +206,7 @@ def company(model: Classifier, image: Float[Tensor, "C *space"], alone: Float[Te
     """
     shown, beside = accompanied(image)
     together = model.logits(torch.stack([beside, shown, beside]))
-    if not model.same(alone, together[1]):
+    if not model.same(alone, together[1], among=together):
         raise ModelError(
             f"{model.name} says something else of the photograph when another is in the batch (it normalises over the "
             "batch, or mixes it); use a model with statistics of its own, or batch size 1, a removal that paints, "

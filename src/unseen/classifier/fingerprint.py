@@ -6,7 +6,7 @@ import ast
 import hashlib
 import inspect
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from textwrap import dedent
 
 import torch
@@ -31,7 +31,8 @@ def fingerprint(network: nn.Module, answers: str = "") -> str:
     for name, module in network.named_modules():
         if isinstance(module, BlackBox):
             digest.update(f"{name} {module.kind} {module.identity}\n".encode())
-    for name, tensor in {**_state(network), **_packed(network)}.items():
+    kept = network.state_dict(keep_vars=True)
+    for name, tensor in {**_state(network, kept), **_packed(kept)}.items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         plain = tensor.detach().cpu()
         plain = plain.dequantize() if plain.is_quantized else plain
@@ -81,15 +82,21 @@ def _version(tensor: Tensor) -> int:
     return 0 if is_lazy(tensor) or tensor.is_inference() else tensor._version
 
 
-def _state(network: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers themselves: a network may record anything else in its state dict, too."""
-    kept = {**network.state_dict(keep_vars=True), **dict(network.named_buffers())}
-    return {name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor)}
+def _state(network: nn.Module, kept: Mapping[str, object] | None = None) -> dict[str, Tensor]:
+    """Parameters and buffers themselves: a network may record anything else in its state dict, too.
+
+    Args:
+        network: any.
+        kept: its state dict, if that was asked for already.
+    """
+    kept = network.state_dict(keep_vars=True) if kept is None else kept
+    return {
+        name: tensor for name, tensor in {**kept, **dict(network.named_buffers())}.items() if isinstance(tensor, Tensor)
+    }
 
 
-def _packed(network: nn.Module) -> dict[str, Tensor]:
+def _packed(kept: Mapping[str, object]) -> dict[str, Tensor]:
     """The weights of quantised layers, which unpack them anew for every state dict."""
-    kept = network.state_dict(keep_vars=True)
     several = {name: value for name, value in kept.items() if isinstance(value, tuple)}
     return {
         f"{name}.{place}": tensor

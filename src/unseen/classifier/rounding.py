@@ -40,3 +40,16 @@ def rounding(dtype: torch.dtype, device: torch.device) -> float:
     if device.type != "cpu":  # accelerators choose another kernel from call to call, and multiply with fewer bits
         return 1e-3
     return 1e-12 if dtype == torch.float64 else ROUNDING
+
+
+def tolerance(dtype: torch.dtype, device: torch.device) -> float:
+    """Share of a score by which it may differ between passes of other batches, kernels or forms of one network.
+
+    Example:
+        >>> from unseen.classifier.rounding import tolerance
+        >>> tolerance(torch.float32, torch.device("cpu"))
+        0.001
+    """
+    if dtype.itemsize < 4:
+        return 0.1
+    return 1e-3 if device.type == "cpu" else 1e-2

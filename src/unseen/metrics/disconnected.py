@@ -82,6 +82,14 @@ class ByCell(Scored):
         outputs, cell, target = self._asked(scores, target)
         return outputs.degree(cell, target)
 
+    def numbers(self, targets: int) -> int:
+        """Those of all cells."""
+        return self.of.numbers(targets)
+
+    def magnitudes(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, " T"]:
+        """See :meth:`Outputs.magnitudes`."""
+        return self.of.magnitudes(self._apart(scores)).repeat(self.count)
+
     def bound(self, full: Float[Tensor, " T"]) -> ByCell:
         """See :meth:`Outputs.bound`."""
         return replace(self, each=tuple(self.of.bound(cell) for cell in self._apart(full[None])))

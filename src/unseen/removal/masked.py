@@ -336,6 +336,7 @@ class MaskedClassifier:
             ParameterError: see :meth:`Removal.bind`.
         """
         other = self.removal.bind(self.classifier.deciding(image), image, batch_size=self.batch)
+        self.evaluations += self.classifier.outputs.relative  # what that asked
         counted = 0
 
         def count(done: int) -> None:

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
+from unseen import METHODS, Classifier, Preprocessing
 from unseen.classifier.outputs import OUTPUTS, Binary, Logits, Probabilities, Sigmoid
-from unseen.errors import ModelError, ParameterError
+from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.explainers import map_of
+from unseen.explainers.propagation.deeplift import deeplift
+from unseen.removal import REMOVALS
 
 Z = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)) * 3
 
@@ -49,3 +54,28 @@ def test_what_is_no_probability_of_the_kind_is_refused() -> None:
         Probabilities("binary", (0.3, 0.4))
     with pytest.raises(ParameterError, match="by no threshold"):
         Probabilities(threshold=0.3)
+
+
+class Ensemble(nn.Module):
+    """The mean of what two networks' softmaxes make, of which the logarithm is no logit of theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            self.members = nn.ModuleList(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return sum(member(x).softmax(1) for member in self.members) / 2  # type: ignore[return-value]
+
+
+def test_logarithms_are_met_by_the_rules_of_a_pass_as_the_network_is() -> None:
+    plain = Preprocessing((4, 4), None, mean=(0, 0, 0), std=(0.1, 0.1, 0.1))
+    classifier = Classifier(Ensemble().eval(), plain, ["a", "b"], outputs="probabilities")
+    photo = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    masked = REMOVALS.create("black").bind(classifier, photo)
+    found = deeplift(masked, 0, torch.zeros_like(photo))
+    assert abs(found.difference) > 0.5
+    assert abs(found.gap) < 1e-4 * abs(found.difference)
+    with pytest.raises(NotApplicableError, match="lrp-epsilon cannot pass Ensemble: the output depends"):
+        map_of(METHODS.create("lrp-epsilon"), masked, 0)

@@ -114,3 +114,17 @@ def test_what_is_no_region_or_no_segmentation_is_refused(scene: tuple[Tensor, Te
         ModelError, match=r"returned shape \(1, 4\) for 1 images; outputs='region' means logits of every"
     ):
         Classifier(flat, PLAIN, outputs=Region(scene[1][0])).logits(scene[0][None])
+
+
+def test_the_region_is_scaled_once_for_all_passes_of_one_size() -> None:
+    region = Region(torch.eye(8))
+    small, large = torch.rand(2, 2, 4, 4), torch.rand(2, 2, 8, 8)
+    with torch.inference_mode():
+        first = region._weights(small)
+    assert not first.is_inference()
+    assert region._weights(small) is first
+    assert region.like is Region(torch.ones(2, 2)).like
+    torch.testing.assert_close(
+        region.scores(large, 2, "Net"), large.diagonal(dim1=2, dim2=3).mean(2), rtol=1e-5, atol=1e-6
+    )
+    torch.testing.assert_close(region.scores(small, 2, "Net"), torch.einsum("nkhw,hw->nk", small, first))

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from unseen import Classifier, Explanation, Preprocessing, explain
+from unseen.classifier.decision import decide
 from unseen.classifier.outputs import OUTPUTS, Value
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case
 from unseen.removal import REMOVALS
@@ -74,3 +75,30 @@ def test_of_a_value_the_degree_falls_to_a_half_at_the_tolerance() -> None:
     bound = Value(tolerance=2).bound(torch.tensor([-10.0]))
     degrees = bound.degree(torch.tensor([[-10.0], [-8.0], [-14.0], [5.0]]), 0)
     torch.testing.assert_close(degrees, torch.tensor([1.0, 0.5, 0.0, 0.0]))
+
+
+class Shares(nn.Module):
+    """Two values of very different size, the second of which depends on the company of a photograph by a tenth."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        own = x.mean((1, 2, 3))
+        return torch.stack([1e6 * own, 1e-6 * (own + 0.1 * own.mean() * (len(x) > 1))], 1)
+
+
+@pytest.mark.parametrize("outputs", ["value", "value:tolerance=1e-7"])
+def test_a_tiny_value_that_depends_on_the_batch_is_refused_beside_a_huge_one(outputs: str) -> None:
+    plain = Preprocessing((4, 4), None, mean=(0, 0, 0), std=(1, 1, 1))
+    with pytest.raises(ModelError, match="says something else of the photograph when another is in the batch"):
+        decide(torch.rand(3, 4, 4), Classifier(Shares(), plain, outputs=outputs))
+
+
+def test_a_value_that_is_0_but_for_rounding_is_the_same_as_another_such() -> None:
+    """It is the difference of large numbers, as other photographs show."""
+    plain = Preprocessing((4, 4), None, mean=(0, 0, 0), std=(1, 1, 1))
+    classifier = Classifier(nn.Flatten(), plain, outputs="value")
+    one, other = torch.tensor([1e-6]), torch.tensor([3e-6])
+    assert not classifier.same(one, other)
+    assert classifier.same(one, other, among=torch.tensor([[40.0]]))
+    assert classifier.reading(Value(tolerance=0.1)).same(one, other)
+    assert classifier.reading(OUTPUTS.create("logits")).same(one, other)
+    assert not classifier.reading(OUTPUTS.create("logits")).same(one, other + 0.1)

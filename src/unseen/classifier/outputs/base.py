@@ -55,6 +55,9 @@ class Outputs(Options, ABC):
     joint: bool = False
     """Whether several targets can hold at once, so that they can be asked together."""
 
+    relative: bool = False
+    """Whether decisions are about one image; :meth:`bound` is overridden, and is told of it."""
+
     @abstractmethod
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
         """One differentiable score per image and target: what attributions explain.
@@ -67,6 +70,26 @@ class Outputs(Options, ABC):
         Raises:
             ModelError: the answer is of another form.
         """
+
+    def sums(self, answer: object, name: str) -> bool:
+        """Whether the scores of this answer are sums of its numbers; arguments as of :meth:`scores`.
+
+        Where they are not, what makes scores of it is a part of the network to whatever follows its functions.
+        """
+        del answer, name
+        return self.linear
+
+    def numbers(self, targets: int) -> int:
+        """Of how many of the model's numbers so many targets are made; each has a label."""
+        return targets
+
+    def magnitudes(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, " T"]:
+        """How large the numbers are by whose rounding each target's scores may differ.
+
+        Scores of one kind come out of the same sums, so that it is the largest of all, and of log-odds, of which those
+        around 0 are differences of larger ones, 1 at least.
+        """
+        return scores.abs().amax().clamp(min=1).expand(scores.shape[1])
 
     def degree(self, scores: Float[Tensor, "N T"], target: int) -> Float[Tensor, " N"]:
         """How far the decision for the target goes, in [0, 1]: its probability, where readings are such.
@@ -135,7 +158,7 @@ class Outputs(Options, ABC):
         return told(reading, self.unit)
 
     def bound(self, full: Float[Tensor, " T"]) -> Outputs:
-        """The same outputs where decisions are about one image.
+        """The same outputs where decisions are about one image; themselves where they are not :attr:`relative`.
 
         Args:
             full: the scores of the whole image.

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unseen.classifier.answers import entry_of
 from unseen.classifier.outputs.base import Key
+from unseen.classifier.outputs.relative import Relative
 from unseen.classifier.outputs.similarity import Least, Similarity
 from unseen.errors import ModelError, ParameterError
 from unseen.system.options import Count, Number
@@ -80,7 +81,7 @@ class Box(Similarity):
             )
         return torch.stack([self._likest(detections, name) for detections in found])[:, None]
 
-    def bound(self, full: Float[Tensor, " T"]) -> Similarity:
+    def bound(self, full: Float[Tensor, " T"]) -> Relative:
         """See :meth:`Outputs.bound`.
 
         Raises:

@@ -36,6 +36,19 @@ class Derived(Outputs):
         """See :attr:`Outputs.joint`."""
         return self.like.joint
 
+    @property
+    def relative(self) -> bool:  # type: ignore[override]
+        """See :attr:`Outputs.relative`."""
+        return self.like.relative
+
+    def numbers(self, targets: int) -> int:
+        """See :meth:`Outputs.numbers`."""
+        return self.like.numbers(targets)
+
+    def magnitudes(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, " T"]:
+        """See :meth:`Outputs.magnitudes`."""
+        return self.like.magnitudes(scores)
+
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """See :meth:`Outputs.readings`."""
         return self.like.readings(scores)
@@ -110,5 +123,4 @@ class Scored(Derived):
 
     def bound(self, full: Float[Tensor, " T"]) -> Outputs:
         """See :meth:`Outputs.bound`."""
-        bound = self.of.bound(full)
-        return self if bound is self.of else Scored(bound)
+        return Scored(self.of.bound(full)) if self.relative else self

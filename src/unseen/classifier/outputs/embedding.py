@@ -18,6 +18,8 @@ from unseen.system.options import Meaning, Positive
 
 Reference = Annotated[Given, Meaning("a file that numpy.save wrote, shape (D,) or (R, D), or the array")]
 
+_LOGITS = Logits()
+
 
 class Referred(FromArray):
     """What compares an embedding with others."""
@@ -130,7 +132,7 @@ class ZeroShot(Referred, Derived):
     @property
     def like(self) -> Outputs:
         """Logits."""
-        return Logits()
+        return _LOGITS
 
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N K"]:
         """The cosines, scaled.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
@@ -10,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.classifier.outputs.activation import Activations, before
+from unseen.classifier.answers import entry_of
+from unseen.classifier.outputs.activation import Activation, Activations, before
 from unseen.classifier.outputs.base import Key, Outputs
 from unseen.classifier.outputs.binary import Binary
 from unseen.classifier.outputs.derived import Derived
@@ -27,6 +29,7 @@ Kind = Annotated[
     ),
 ]
 
+_ENDS: Mapping[Kind, Activation] = {"exclusive": "softmax", "independent": "sigmoid", "binary": "sigmoid"}
 _BELOW_ONE = 1 - 2.0**-24  # the largest number below 1 in float32: log-odds of 16.6
 
 
@@ -76,15 +79,25 @@ class Probabilities(Derived):
         """
         given = self._numbers(answer, count, name)
         probabilities = given.to(torch.promote_types(given.dtype, torch.float32))
-        self._check(probabilities.detach(), name)
-        made = before(given)
-        if made is not None and made[0] == ("softmax" if self.kind == "exclusive" else "sigmoid"):
-            return self.like.scores(made[1], count, name)
+        with torch._C.DisableTorchFunction():  # what is looked at is no part of what is followed
+            self._check(probabilities.detach(), name)
+        made = self._before(given)
+        if made is not None:
+            return self.like.scores(made, count, name)
         low = torch.finfo(probabilities.dtype).tiny
         if self.kind == "exclusive":
             return self.like.scores(probabilities.clamp(min=low).log(), count, name)
         inside = probabilities.clamp(low, _BELOW_ONE)
-        return self.like.scores(inside.log() - torch.log1p(-inside), count, name)
+        return self.like.scores(inside.log() - (1 - inside).log(), count, name)
+
+    def sums(self, answer: object, name: str) -> bool:
+        """Of what stands before the last function; a logarithm is none."""
+        given = entry_of(answer, name, self.key)
+        return isinstance(given, Tensor) and self._before(given) is not None
+
+    def _before(self, given: Float[Tensor, "N K"]) -> Float[Tensor, "N K"] | None:
+        made = before(given)
+        return made[1] if made is not None and made[0] == _ENDS[self.kind] else None
 
     def watching(self) -> Activations:
         """See :mod:`unseen.classifier.outputs.activation`."""

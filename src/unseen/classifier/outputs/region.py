@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -27,6 +27,8 @@ Classes = Annotated[
         "whether a pixel is of one class of several, of each by itself, or one number tells the second of two classes"
     ),
 ]
+
+_LIKE: Mapping[Classes, Outputs] = {"exclusive": Logits(), "independent": Sigmoid(), "binary": Binary()}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Region(FromArray, Derived):
     sha256: Digest = None
     key: Key = None
 
+    _known: ClassVar[tuple[tuple[object, ...], Tensor] | None] = None
+
     def __post_init__(self) -> None:
         super().__post_init__()
         mask = self._hold("region").values
@@ -76,8 +80,7 @@ class Region(FromArray, Derived):
     @property
     def like(self) -> Outputs:
         """What the means of the logits mean."""
-        kinds: dict[str, type[Outputs]] = {"exclusive": Logits, "independent": Sigmoid, "binary": Binary}
-        return kinds[self.classes]()
+        return _LIKE[self.classes]
 
     def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N T"]:
         """The means over the region; of a region of another size, scaled to what the model returns.
@@ -93,8 +96,16 @@ class Region(FromArray, Derived):
                 f"{name} returned {shape} for {count} images; outputs='region' means logits of every pixel, shape "
                 f"({count}, K, h, w); say which of its entries they are, as in region:…,key=out"
             )
-        weights = F.interpolate(
-            (self._held.values != 0).to(logits)[None, None], logits.shape[2:], mode="bilinear", antialias=True
-        )[0, 0]
-        means: Tensor = torch.einsum("nkhw,hw->nk", logits, weights) / weights.sum()
+        means = torch.einsum("nkhw,hw->nk", logits, self._weights(logits))
         return self.like.scores(means, count, name)
+
+    def _weights(self, logits: Float[Tensor, "N K h w"]) -> Float[Tensor, "h w"]:
+        """The share of every place in the mean; kept, for as a rule all passes ask for the same."""
+        form, known = (tuple(logits.shape[2:]), logits.dtype, logits.device), self._known
+        if known is None or known[0] != form:
+            with torch.inference_mode(False):  # also where the first pass needs no gradient, and a later one does
+                mask = (self._held.values != 0).to(logits)
+                weights = F.interpolate(mask[None, None], form[0], mode="bilinear", antialias=True)[0, 0]
+                known = form, weights / weights.sum()
+            object.__setattr__(self, "_known", known)
+        return known[1]

@@ -73,6 +73,10 @@ class Sigmoid(Outputs):
         """The scores of presence."""
         return scores[:, : scores.shape[1] // 2]
 
+    def numbers(self, targets: int) -> int:
+        """One for a finding's presence and its absence."""
+        return targets // 2
+
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """The probability that each is present, then that each is absent."""
         return scores.sigmoid()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.outputs.base import Outputs
-from unseen.errors import ParameterError
+from unseen.classifier.outputs.relative import Relative
 from unseen.system.options import Number
 
 _SHARE = 0.5
@@ -21,7 +19,7 @@ Least = Annotated[
 ]
 
 
-class Similarity(Outputs):
+class Similarity(Relative):
     """Similarities, 1 for the same: the more the better, and one that is large enough holds.
 
     A subclass is a frozen dataclass with an option :attr:`threshold`, and makes the scores.
@@ -29,6 +27,7 @@ class Similarity(Outputs):
 
     threshold: Least = None
     unit = ""
+    _otherwise = "give a threshold, or "
 
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """The scores."""
@@ -40,26 +39,14 @@ class Similarity(Outputs):
         Raises:
             ParameterError: that is a share of the whole image's, and of which is not known; see :meth:`bound`.
         """
-        full: Tensor | None = getattr(self, "_full", None)
         if self.threshold is not None:
             return scores[:, target] >= self.threshold
-        if full is None:
-            raise ParameterError(
-                "whether a similarity holds is known only of an image; give a threshold, or ask the classifier of a "
-                "decision, or of Classifier.deciding(image)"
-            )
-        whole = float(full[target])
+        whole = self.whole(target)
         return scores[:, target] >= whole - _SHARE * abs(whole)
 
     def degree(self, scores: Float[Tensor, "N T"], target: int) -> Float[Tensor, " N"]:
         """The similarity; 0 where it is below."""
         return scores[:, target].clamp(0, 1)
-
-    def bound(self, full: Float[Tensor, " T"]) -> Similarity:
-        """See :meth:`Outputs.bound`."""
-        bound = copy.copy(self)
-        object.__setattr__(bound, "_full", full.detach().cpu())
-        return bound
 
     def unnamed(self, target: int, targets: int) -> str:
         """See :meth:`Outputs.unnamed`."""

@@ -58,6 +58,14 @@ class Together(Derived):
         """
         return self._with(self.of.scores(answer, count, name))
 
+    def sums(self, answer: object, name: str) -> bool:
+        """See :meth:`Outputs.sums`."""
+        return self.of.sums(answer, name)
+
+    def numbers(self, targets: int) -> int:
+        """Those of the others."""
+        return self.of.numbers(targets - 1)
+
     def watching(self) -> AbstractContextManager[object]:
         """See :meth:`Outputs.watching`."""
         return self.of.watching()
@@ -116,8 +124,7 @@ class Together(Derived):
 
     def bound(self, full: Float[Tensor, " T"]) -> Outputs:
         """See :meth:`Outputs.bound`."""
-        bound = self.of.bound(full[:-1])
-        return self if bound is self.of else Together(bound, self.members)
+        return Together(self.of.bound(full[:-1]), self.members) if self.relative else self
 
     def logs(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N t"]:
         """Of the others alone, for what is asked of several follows from them."""

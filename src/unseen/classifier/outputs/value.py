@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,15 +9,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.classifier.outputs.base import Key, Outputs
-from unseen.errors import ParameterError
+from unseen.classifier.outputs.base import Key
+from unseen.classifier.outputs.relative import Relative
 from unseen.system.options import Meaning, Positive
 
 _SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Value(Outputs):
+class Value(Relative):
     """One or several numbers that mean what they are; a part keeps one that stays where it is on the whole image.
 
     Args:
@@ -71,21 +70,13 @@ class Value(Outputs):
 
     def _away(self, scores: Float[Tensor, "N K"], target: int) -> Float[Tensor, " N"]:
         """How far values are from that of the whole image, in tolerances."""
-        full: Tensor | None = getattr(self, "_full", None)
-        if full is None:
-            raise ParameterError(
-                "whether a value holds is known only of an image; ask the classifier of a decision, or of "
-                "Classifier.deciding(image)"
-            )
-        whole = float(full[target])
+        whole = self.whole(target)
         tolerance = _SHARE * abs(whole) if self.tolerance is None else self.tolerance
         return (scores[:, target] - whole).abs() / max(tolerance, torch.finfo(torch.float32).tiny)
 
-    def bound(self, full: Float[Tensor, " T"]) -> Value:
-        """See :meth:`Outputs.bound`."""
-        bound = copy.copy(self)
-        object.__setattr__(bound, "_full", full.detach().cpu())
-        return bound
+    def magnitudes(self, scores: Float[Tensor, "N K"]) -> Float[Tensor, " K"]:
+        """The largest of each, for one may be in millimetres and the next in shares; the tolerance at least."""
+        return scores.abs().amax(0).clamp(min=self.tolerance or 0.0)
 
     def unnamed(self, target: int, targets: int) -> str:
         """See :meth:`Outputs.unnamed`."""

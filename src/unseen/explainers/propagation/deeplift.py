@@ -71,7 +71,7 @@ def deeplift(masked: MaskedClassifier, target: int, baseline: Float[Tensor, "C *
         with classifier.frozen(), torch.enable_grad():
             entered = inputs[number].clone().requires_grad_()
             output = classifier.call(run.enter(entered), run)
-            logit = classifier.check(output, 1)[0, target]
+            logit = classifier.check(output, 1, run)[0, target]
             if not logit.requires_grad:
                 raise run.refusal("the output", "does not depend on the photograph")
             multipliers = differentiated(classifier, logit, [entered])[0] if number else None

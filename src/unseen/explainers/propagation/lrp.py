@@ -63,7 +63,7 @@ def relevance(
         with classifier.frozen(), torch.enable_grad():
             entered = inputs.clone().requires_grad_()
             output = classifier.call(run.enter(entered), run)
-            logit = _logit(run, classifier.check(output, 1)[0, target])
+            logit = _logit(run, classifier.check(output, 1, run)[0, target])
             leaves = (entered, low, high) if run.boxed else (entered,)
             derivatives = differentiated(classifier, logit, leaves)
         found = sum(
