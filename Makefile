@@ -44,8 +44,9 @@ lint: .venv/.ready-lint ## style and types
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-docs: .venv/.ready-docs ## the manual, in docs/_build/html
-	.venv/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+# An environment of its own: its gallery needs transformers, which the tests must do without.
+docs: .venv-docs/.ready ## the manual, in docs/_build/html
+	.venv-docs/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "The manual starts at $(abspath docs/_build/html/index.html)"
 
 api: .venv/.ready ## agree to a change of the public API: tests/project/public-api.txt
@@ -72,7 +73,7 @@ constraints: .venv/.ready ## choose the tested versions anew (constraints.txt)
 	scripts/constraints.sh
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-zoo .venv-versions demo dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-docs .venv-zoo .venv-versions demo dist docs/_build docs/_generated docs/gallery .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/.ready: $(SETUP)
 	scripts/environment.sh .venv
@@ -80,6 +81,10 @@ clean: ## remove what the other targets made
 
 .venv/.ready-%: $(SETUP) | .venv/.ready
 	scripts/environment.sh .venv $*
+	@touch $@
+
+.venv-docs/.ready: $(SETUP)
+	scripts/environment.sh .venv-docs docs
 	@touch $@
 
 .venv-zoo/.ready: $(SETUP)

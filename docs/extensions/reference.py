@@ -40,7 +40,7 @@ ELSEWHERE = [
     ("py:.*", r"(hypothesis|jaxtyping|matplotlib|numpy|PIL|safetensors|torch|transformers|nn|np|F)\..*"),
     (
         "py:.*",
-        r"(Tensor|Float|Bool|Int|Shaped|Figure|Axes|Module|Function|NDArray|Any|Path|(Image.)?Image|optional|T|R)",
+        r"(Tensor|Float|Bool|Int|Shaped|Figure|Axes|Colormap|Module|Function|NDArray|Any|Path|(Image.)?Image|optional|T|R)",
     ),
     ("py:.*", r"unseen\..*\.(_\w+|T|R)"),  # private bases, and type variables
     ("py:.*", r"[\s'\"]*[*#]?[\w*+|\s.…'\"-]*['\"]|['\"].*|[\w*]+( [\w*]+)*'?"),
