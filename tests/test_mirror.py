@@ -12,6 +12,7 @@ TESTS = Path(__file__).parent
 TESTED_BY = {
     "explanation/html/blocks": "report/test_writing.py",
     "explanation/html/maps": "explanation/html/test_rendering.py",
+    "report/by_class": "cli/test_classes.py",
     "report/compared": "report/test_writing.py",
     "report/explained": "report/test_writing.py",
     "report/listed": "report/test_writing.py",
@@ -39,6 +40,10 @@ TESTED_BY = {
     "criteria/verdict": "criteria/test_checks.py",
     "evaluation/content": "evaluation/distance/test_store.py",
     "evaluation/distance/figures": "cli/test_distance.py",
+    "evaluation/classes/figures": "evaluation/classes/test_viewing.py",
+    "evaluation/classes/maps": "evaluation/classes/test_viewing.py",
+    "evaluation/classes/summary": "evaluation/classes/test_viewing.py",
+    "evaluation/classes/view": "evaluation/classes/test_viewing.py",
     "evaluation/distance/report": "evaluation/distance/test_measuring.py",
     "evaluation/judging/agreement": "evaluation/judging/test_separation.py",
     "evaluation/judging/judgements": "evaluation/judging/test_separation.py",

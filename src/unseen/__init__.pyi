@@ -3,6 +3,8 @@ from .classifier.preprocessing import Preprocessing as Preprocessing
 from .classifier.zoo.catalogue import MODELS as MODELS
 from .classifier.zoo.loading import load_classifier as load_classifier
 from .criteria.catalogue import CRITERIA as CRITERIA
+from .evaluation.classes.view import ClassView as ClassView
+from .evaluation.classes.viewing import view_classes as view_classes
 from .explainers.catalogue import METHODS as METHODS
 from .explanation.explanation import Explanation as Explanation
 from .explanation.findings import Curve as Curve

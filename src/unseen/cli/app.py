@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 from unseen.cli import (
     check,
     check_model,
+    classes,
     compare,
     distance,
     evaluate,
@@ -45,6 +46,7 @@ for command, words, told, exit_codes in (
     (evaluate.evaluate, "evaluate PHOTO...", evaluate.HELP, evaluate.EXIT_CODES),
     (retrain.retrain, "retrain [DATA]", retrain.HELP, ""),
     (distance.distance, "distance PHOTO...", distance.HELP, ""),
+    (classes.classes, "classes PHOTO...", classes.HELP, classes.EXIT_CODES),
     (check.check, "check METHOD...", check.HELP, ""),
     (check_model.check_model, "check-model MODEL PHOTO", check_model.HELP, check_model.EXIT_CODES),
     (report_page.report, "report FOLDER", report_page.HELP, ""),

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from unseen.errors import OutputError
+from unseen.evaluation.classes.view import RECORD as CLASSES
 from unseen.evaluation.judging.ledger import FILE as LEDGER
 from unseen.explanation.html.blocks import Report
 from unseen.explanation.html.rendering import rendered
 from unseen.explanation.storage import FILES
 from unseen.pipeline.compare import RECORD as COMPARISON
-from unseen.report import compared, evaluated, explained, listed, tried
+from unseen.report import by_class, compared, evaluated, explained, listed, tried
 from unseen.system.files import check_writable, replace_file
 from unseen.trials.trials import RECORD as TRIALS
 
@@ -20,6 +21,7 @@ REPORT = "report.html"
 _KINDS: dict[str, tuple[str, Callable[[Path], Report]]] = {
     COMPARISON: ("unseen compare", compared.report_of),
     LEDGER: ("unseen evaluate", evaluated.report_of),
+    CLASSES: ("unseen classes", by_class.report_of),
     TRIALS: ("unseen hide", tried.report_of),
     FILES["record"]: ("unseen explain", explained.report_of),
 }
@@ -30,7 +32,7 @@ def report_of(folder: str | Path) -> Report:
     """What the results in a folder say.
 
     Args:
-        folder: one that ``unseen explain``, ``compare``, ``evaluate`` or ``hide`` wrote.
+        folder: one that ``unseen explain``, ``compare``, ``evaluate``, ``classes`` or ``hide`` wrote.
 
     Raises:
         OutputError: it holds none of these, or what it holds is damaged.
