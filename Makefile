@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-core test-zoo test-numerics numerics-short test-versions lint docs api bench matrix attribution-matrix \
+.PHONY: help demo app test test-core test-zoo test-numerics numerics-short test-versions lint docs api bench matrix attribution-matrix \
 	criteria release constraints clean
 
 PHOTO = examples/espresso.jpg
@@ -16,7 +16,10 @@ help: ## this list
 
 demo: .venv/.ready ## explain a photograph with the bundled model; pictures in demo/
 	.venv/bin/unseen explain $(PHOTO) --out $(OUT)
-	@echo "The pictures are in $(abspath $(OUT))"
+	@echo "The pictures are in $(abspath $(OUT)). To try photographs of yours in the browser: make app"
+
+app: .venv/.ready-app ## explain photographs on a page in the browser
+	.venv/bin/unseen app
 
 test: test-core numerics-short test-zoo ## the whole test suite
 

@@ -24,6 +24,7 @@ CORRIDOR = (
     ("evaluation",),
     ("trials",),
     ("report",),
+    ("app",),
     ("cli",),
 )
 """From the ground up: a package imports from those before it; packages of one step do not know each other."""

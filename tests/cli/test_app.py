@@ -34,6 +34,7 @@ def unseen(*words: str | Path, timeout: float = 120) -> subprocess.CompletedProc
         "evaluate --help",
         "compare --help",
         "distance --help",
+        "app --help",
     ],
 )
 def test_help_and_lists_start_without_torch(words: str) -> None:

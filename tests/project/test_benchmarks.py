@@ -45,6 +45,7 @@ RUNS = {
 }
 LONG = (
     "speed.method_cost",
+    "speed.page_load",
     "studies.iassa_levers",
     "studies.rise_and_chance",
     "studies.robust_rankings",

@@ -20,6 +20,7 @@ from unseen.cli import (
     explain,
     hide,
     listing,
+    page,
     report_page,
     retrain,
     train_mae,
@@ -50,6 +51,7 @@ for command, words, told, exit_codes in (
     (check.check, "check METHOD...", check.HELP, ""),
     (check_model.check_model, "check-model MODEL PHOTO", check_model.HELP, check_model.EXIT_CODES),
     (report_page.report, "report FOLDER", report_page.HELP, ""),
+    (page.app, "app", page.HELP, ""),
     (train_mae.train_mae, "train-mae FOLDER", train_mae.HELP, ""),
 ):
     usage = f"Usage: unseen {words} [OPTIONS]"

@@ -115,14 +115,14 @@ def _row(
         return
     for x, view, mask in ((left[1], trial.hidden, ~part.mask), (left[3], trial.shown, part.mask)):
         axes = page.axes(x, y - _height(decision.image), _SIDE, _height(decision.image), bare=True)
-        axes.imshow(_picture(view, decision, mask), interpolation="nearest")
+        axes.imshow(pictured(view, decision, mask), interpolation="nearest")
         at = x + _SIDE + 0.12, y
         below = y - _classes(page, at, view.top, decision)
         for number, (line, colour) in enumerate(_reading(view, decision)):
             page.write(at[0], below - LINE * number, [line], colour=colour)
 
 
-def _picture(view: View, decision: Decision, mask: Tensor) -> Pixels:
+def pictured(view: View, decision: Decision, mask: Tensor) -> Pixels:
     """What the model gets; where nothing is painted, the visible part, with stripes where it is switched off."""
     if view.picture is not None:
         return pixels.photograph(view.picture, decision.classifier.preprocessing.bands)

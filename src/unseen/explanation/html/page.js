@@ -125,3 +125,8 @@ for (const table of document.querySelectorAll("[data-table]")) {
     });
   }
 }
+
+if (window.parent !== window) { // within another page, which makes room for all of it
+  const tell = () => window.parent.postMessage({ height: document.body.scrollHeight }, "*");
+  new ResizeObserver(tell).observe(document.body);
+}

@@ -1,0 +1,112 @@
+"""What the page works with, one for all visitors; and how a visitor's work is run and told of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from unseen.app import drawing
+from unseen.app.jobs import Stopped
+from unseen.app.sessions import Session, Sessions
+from unseen.classifier import Classifier
+from unseen.errors import ParameterError, UnseenError
+from unseen.system.progress import ProgressListener
+
+T = TypeVar("T")
+Update = dict[Any, Any]
+"""New values of components."""
+
+FAULT = "internal error; what happened stands in the terminal of the server: please report it"
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """What the page works with.
+
+    Attributes:
+        classifier: the model, the same for all visitors.
+        sessions: the visitors.
+        results: the report of an evaluation, or ``None``.
+    """
+
+    classifier: Classifier
+    sessions: Sessions
+    results: str | None = None
+
+    def session(self, request: Any) -> Session:
+        """Whoever asks."""
+        return self.sessions.of(str(request.session_hash))
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """Components that several tabs look at.
+
+    Attributes:
+        photo: path of the photograph.
+        target: the class, or :data:`unseen.app.choices.TOP`.
+    """
+
+    photo: Any
+    target: Any
+
+
+def needed(photo: str | None) -> Path:
+    """The photograph.
+
+    Raises:
+        ParameterError: there is none yet.
+    """
+    if photo is None:
+        raise ParameterError("there is no photograph yet; drop one above, or pick an example")
+    return Path(photo)
+
+
+def watched(
+    session: Session, work: Callable[[ProgressListener], T], status: Any, every: Callable[[], Update] = dict
+) -> Generator[Update, None, T | None]:
+    """Run a visitor's work, and tell of it; ``None`` comes of it if it fails or is stopped, which is told, too.
+
+    Args:
+        session: the visitor.
+        work: see :class:`unseen.app.jobs.Job`.
+        status: the component in which it is told.
+        every: further news each time.
+    """
+    with session.working(work) as job:
+        for now in job.watch():
+            yield {status: drawing.progress(now), **every()}
+        try:
+            return job.result()
+        except Stopped:
+            yield {status: drawing.note("Stopped."), **every()}
+        except Exception as error:
+            yield {status: complaint(error), **every()}
+    return None
+
+
+def busy(run: Any, stop: Any, working: bool) -> Update:
+    """The buttons while there is work, or when it is over."""
+    return {run: gr.update(interactive=not working), stop: gr.update(interactive=working)}
+
+
+def stopping(service: Service) -> Callable[..., None]:
+    """What a stop button does: it stops all that its visitor has in progress."""
+
+    def stop(request: gr.Request) -> None:
+        service.session(request).stop()
+
+    return stop
+
+
+def complaint(error: Exception) -> str:
+    """What a visitor is told of an error: its one line, or of a fault of ours that there was one."""
+    if isinstance(error, UnseenError):
+        return drawing.refusal(error)
+    logging.getLogger("unseen.app").error("a request failed", exc_info=error)
+    return drawing.refusal(RuntimeError(FAULT))
