@@ -2,9 +2,10 @@
 
     python -m benchmarks.studies.robust_rankings FOLDER --donors OTHERS --limit 100 --share 0.9 --out rankings.json
 
-For every photograph and ranking: the smallest prefix that keeps the decision on the share ρ of 30 backgrounds, within
-3 % of the pixels. No ranking was made with any of these backgrounds. Rankings are those of single methods, smoothed as
-for ``unseen explain --robust``, and those that ``--made`` names, of the maps of all methods:
+For every photograph and ranking: the smallest prefix that keeps the decision on the share ρ of 20 backgrounds, or as
+many as ``--backgrounds`` says, within 3 % of the pixels. No ranking was made with any of these backgrounds. Rankings
+are those of single methods, smoothed as for ``unseen explain --robust``, and those that ``--made`` names, of the maps
+of all methods:
 
 * ``mean``: of their ranks,
 * ``mixture``: the convex combination of their ranks that best predicts what hiding segments behind the photographs of
@@ -57,7 +58,6 @@ RANKINGS = (
 )
 MADE = ("mean", "mixture", "varied", "pruned", "random")
 BLUR = 0.05
-JUDGE = 30
 BATCH = 8
 FINE = 0.03
 VARIATIONS = 200
@@ -232,10 +232,12 @@ def trial_of(
     target = network.outputs.top(network.logits(image[None])[0])
     masked: MaskedClassifier = REMOVALS.create("zero").bind(fast, image, batch_size=BATCH)
     contexts = source or ColoursAndTextures(masked.shape)
-    drawn = foreign(masked, target, contexts, path.name, JUDGE + SEARCH + (PROOF if asked.prove else 0))
-    cuts = drawn[:JUDGE], drawn[JUDGE : JUDGE + SEARCH], drawn[JUDGE + SEARCH :]
+    searched = SEARCH if asked.prove or "pruned" in asked.made else 0
+    judged, count = asked.backgrounds, asked.backgrounds + searched + (PROOF if asked.prove else 0)
+    drawn = foreign(masked, target, contexts, path.name, count)
+    cuts = drawn[:judged], drawn[judged : judged + SEARCH], drawn[judged + SEARCH :]
     judge, search, proof = (Planting(masked, target, some) for some in cuts)
-    donor = REMOVALS.create(f"donor:{asked.donors}")
+    donor = REMOVALS.create(f"donor:{asked.donors}" if asked.donors else "donor")
     return Trial(image, target, network, fast, donor, judge, search, proof, asked.share)
 
 
@@ -281,7 +283,8 @@ def table(rows: Sequence[Mapping[str, Row]], share: float) -> list[str]:
 
 def main() -> None:
     parser = study(__doc__)
-    parser.add_argument("--donors", type=Path, required=True, help="photographs to hide behind; none of FOLDER's")
+    parser.add_argument("--donors", type=Path, help="photographs to hide behind; none of FOLDER's")
+    parser.add_argument("--backgrounds", type=int, default=20)
     parser.add_argument("--share", type=float, default=0.9)
     parser.add_argument("--on", choices=["plain", "photographs"], default="photographs")
     parser.add_argument("--rankings", nargs="+", default=list(RANKINGS), metavar="METHOD@REMOVAL")
