@@ -37,6 +37,16 @@ def test_the_sticker_suffices_is_necessary_and_holds_anywhere_and_chance_does_no
     assert suffices.robustness.share == 1
 
 
+def test_the_default_method_names_the_sticker_in_every_picture_that_has_one() -> None:
+    for number in range(6):
+        found = explain(picture(number, sticker=True), stickers(), removal="black", part=("sufficient", "necessary"))
+        assert [part.role for part in found.parts] == ["sufficient", "necessary"]
+        for part in found.parts:
+            assert bool((part.mask & place_of(number)).any())
+            assert part.by_chance is not None
+            assert not part.by_chance.finds_it_too
+
+
 @pytest.mark.parametrize("number", range(3))
 def test_the_default_class_is_called_so(number: int) -> None:
     explanation = explained(picture(number, sticker=False, level=0.1))
