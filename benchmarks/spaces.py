@@ -1,6 +1,7 @@
 """Networks of signals, volumes and films by name, with random weights; for tests and the matrix.
 
-Those named ``own:`` are written after their papers, in the width of the tests: no package has them.
+Those named ``own:`` are written after their papers: no package has them. Depth and kind of layers are those of the
+papers and packages; channels are fewer where a network would be too slow for a test.
 """
 
 from __future__ import annotations
@@ -171,6 +172,24 @@ def _video(name: str) -> Callable[[], nn.Module]:
     return build
 
 
+def _mvit() -> nn.Module:
+    """Of one block, whose keys and values are pooled."""
+    import_torchvision()
+    from torchvision.models.video import mvit
+
+    blocks = [mvit.MSBlockConfig(1, 16, 16, [], [3, 3, 3], [], [1, 2, 2])]
+    network: nn.Module = mvit.MViT((32, 32), 8, blocks, False, True, False, False, num_classes=CLASSES)
+    return network
+
+
+def _densenet(axes: int, channels: int) -> nn.Module:
+    """The 121 layers of DenseNet-121, narrow."""
+    network: nn.Module = _monai().DenseNet(
+        axes, channels, CLASSES, init_features=16, growth_rate=8, block_config=(6, 12, 24, 16)
+    )
+    return network
+
+
 def _efficientnet(axes: int, channels: int) -> nn.Module:
     network: nn.Module = _monai().EfficientNetBN(
         "efficientnet-b0", pretrained=False, spatial_dims=axes, in_channels=channels, num_classes=CLASSES
@@ -192,15 +211,18 @@ SIGNALS: dict[str, Network] = {
     "own:InceptionTime": Network(lambda: InceptionTime(2), 2, (256,), 1),
     "own:ResNet1d": Network(lambda: ResNet1d(2), 2, (256,), 8),
     "own:WaveNet": Network(lambda: WaveNet(2), 2, (256,)),
-    "monai:DenseNet121, 1-D": Network(lambda: _monai().DenseNet121(1, 2, CLASSES), 2, (256,), 32),
+    "monai:DenseNet, 1-D": Network(lambda: _densenet(1, 2), 2, (256,), 32),
     "monai:EfficientNet-B0, 1-D": Network(lambda: _efficientnet(1, 2), 2, (256,)),
     "monai:UNet encoder, 1-D": Network(lambda: UNetEncoder(1, 2), 2, (256,), 16),
 }
 VOLUMES: dict[str, Network] = {
-    "monai:DenseNet121, 3-D": Network(lambda: _monai().DenseNet121(3, 1, CLASSES), 1, (64, 32, 32), 32),
+    "monai:DenseNet, 3-D": Network(lambda: _densenet(3, 1), 1, (64, 32, 32), 32),
     "monai:UNet encoder, 3-D": Network(lambda: UNetEncoder(3, 1), 1, (32, 32, 32), 16),
     "monai:ResNet-18, 3-D": Network(
-        lambda: _monai().resnet18(spatial_dims=3, n_input_channels=1, num_classes=CLASSES), 1, (32, 16, 16), 16
+        lambda: _monai().resnet18(spatial_dims=3, n_input_channels=1, num_classes=CLASSES, widen_factor=0.25),
+        1,
+        (32, 16, 16),
+        16,
     ),
     "monai:SE-ResNet-50, 3-D": Network(
         lambda: _monai().SEResNet50(spatial_dims=3, in_channels=1, num_classes=CLASSES), 1, (32, 16, 16)
@@ -212,5 +234,5 @@ VOLUMES: dict[str, Network] = {
     },
     "tv:swin3d_t": Network(_video("swin3d_t"), 3, (8, 64, 64)),
     "tv:s3d": Network(_video("s3d"), 3, (16, 64, 64)),
-    "tv:mvit_v1_b": Network(_video("mvit_v1_b"), 3, (16, 224, 224)),
+    "tv:MViT": Network(_mvit, 3, (8, 32, 32)),
 }
