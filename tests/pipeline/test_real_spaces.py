@@ -99,7 +99,13 @@ def test_it_is_found_in_recordings_that_the_network_never_saw(
     said = classifier.logits(images).argmax(1)
     assert float((said == classes).float().mean()) > 0.85
     chosen = ((said == 1) & (classes == 1)).nonzero().flatten()[:3].tolist()
-    for spec in ("occlusion", "rise:masks=300", "causal:iterations=8", "lime:samples=200,segments=40", "lrp-epsilon"):
+    for spec in (
+        "occlusion",
+        "rise:masks=300",
+        "causal:iterations=8",
+        "lime:samples=200,segments=40",
+        "shapley:budget=200,segments=30",
+    ):
         maps = [
             map_of(METHODS.create(spec), REMOVALS.create(removal).bind(classifier, images[i]), 1)
             for i, removal in zip(chosen, ("zero", "ad", "neighbour"), strict=True)

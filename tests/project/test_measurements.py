@@ -25,6 +25,7 @@ from unseen import MODELS, Classifier, Preprocessing
 from unseen.classifier.zoo import Loaded
 from unseen.evaluation.judging.ledger import Row
 from unseen.removal import REMOVALS
+from unseen.system.quiet import quiet
 
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "examples" / "espresso.jpg"
@@ -307,7 +308,8 @@ def test_peers_of_signals_see_the_same_network_and_are_judged_by_the_same_truth(
     against_rex_spaces.write(tmp_path, "beats", classifier, example, 2)
     entries = json.loads((tmp_path / "inputs.json").read_text())
     assert [entry["name"] for entry in entries] == ["beats-0", "beats-1"]
-    exported = torch.jit.load(tmp_path / "beats.model.pt")
+    with quiet():  # of torch's own plans for TorchScript
+        exported = torch.jit.load(tmp_path / "beats.model.pt")
     torch.testing.assert_close(exported(inputs), classifier.logits(inputs), atol=1e-6, rtol=0)
     for entry in entries:
         np.save(tmp_path / f"{entry['name']}.rex.npy", truth.float().numpy())
