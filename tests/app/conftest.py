@@ -7,7 +7,8 @@ import pytest
 
 from helpers import colour_model
 from helpers.browser import chromium
-from helpers.serving import Serving
+from helpers.serving import ESPRESSO, Serving
+from unseen.cli import main
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -21,9 +22,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(browser: Browser) -> Iterator[Serving]:
-    """``unseen app``; only where there is a browser to open it."""
+def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """``unseen app`` with the results of an evaluation; only where there is a browser to open it."""
     del browser
-    serving = Serving("--model", f"python:{colour_model.__file__}:build")
+    model = f"python:{colour_model.__file__}:build"
+    results = tmp_path_factory.mktemp("evaluation")
+    words = ["--removals", "black", "--methods", "saliency", "--metrics", "insertion", "--no-controls"]
+    assert main(["evaluate", str(ESPRESSO), "--model", model, *words, "--out", str(results)]) == 0
+    serving = Serving("--model", model, "--results", results)
     yield serving
     serving.end()

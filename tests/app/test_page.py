@@ -7,12 +7,11 @@ from zipfile import ZipFile
 
 from PIL import Image, ImageChops
 
-from helpers.serving import Serving, give, pick, visit
+from helpers.serving import ESPRESSO, Serving, give, pick, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ESPRESSO = Path(__file__).parents[2] / "examples" / "espresso.jpg"
 REPORT = "iframe.unseen-report:visible"
 
 
@@ -106,7 +105,7 @@ def test_two_visitors_get_their_own(browser: Browser, server: Serving, tmp_path:
 def test_a_part_is_painted_and_trials_are_kept(browser: Browser, server: Serving, tmp_path: Path) -> None:
     with visit(browser, server.address, accept_downloads=True) as page:
         give(page, ESPRESSO)
-        page.get_by_role("tab", name="Hide it yourself").click()
+        page.get_by_role("tab", name="Hide").click()
         canvas = page.locator("#paint canvas")
         canvas.scroll_into_view_if_needed()
         box = canvas.bounding_box()
@@ -141,6 +140,40 @@ def test_a_part_is_painted_and_trials_are_kept(browser: Browser, server: Serving
         record = archive.read("1/hide.json").decode()
     assert "unseen hide espresso.jpg --model " in record
     assert "--part painted.png --invert" in record
+
+
+def test_maps_are_compared_cell_by_cell(browser: Browser, server: Serving) -> None:
+    with visit(browser, server.address) as page:
+        give(page, ESPRESSO)
+        page.get_by_role("tab", name="Compare").click()
+        for what, fewer in (("methods", 2), ("removals", 1)):
+            field = page.locator(f"#{what} input")
+            field.click()
+            for _ in range(fewer):
+                field.press("Backspace")
+            field.press("Escape")
+        pick(page, "methods", "random –")
+        page.locator("#compare").click()
+        page.locator("#compare-grid .waiting").first.wait_for()
+        page.locator(REPORT).wait_for()
+        cells = page.locator("#compare-grid td")
+        assert cells.count() == 2
+        assert cells.locator("img").count() == 2
+        assert "deletion" in cells.nth(1).inner_text()
+        cells.nth(0).locator("button").click()
+        assert page.locator("dialog p").inner_text() == "causal, hidden by ad"
+        page.keyboard.press("Escape")
+        page.locator("dialog").wait_for(state="detached")
+        assert "methods and removals compared" in page.frame_locator(REPORT).locator("h1").inner_text()
+
+
+def test_an_evaluation_is_read(browser: Browser, server: Serving) -> None:
+    with visit(browser, server.address) as page:
+        page.get_by_role("tab", name="Evaluation").click()
+        page.locator(REPORT).wait_for()
+        report = page.frame_locator(REPORT)
+        assert report.locator("h1").inner_text() == "1 photograph, 1 method, 1 removal evaluated"
+        assert "espresso.jpg" in report.locator("table").last.inner_text()
 
 
 def test_who_leaves_holds_up_nobody(browser: Browser, server: Serving) -> None:

@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+ESPRESSO = Path(__file__).parents[2] / "examples" / "espresso.jpg"
+
 START = 120.0
 """Seconds that a server may take to start on a busy machine."""
 

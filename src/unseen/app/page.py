@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gradio as gr
@@ -24,7 +25,7 @@ WELCOME = (
 def page(service: Service) -> Any:
     """The page, not yet served."""
     with gr.Blocks(title="unseen", analytics_enabled=False, delete_cache=(600, 7200)) as blocks:
-        gr.Markdown(WELCOME.format(name=service.classifier.name))
+        gr.Markdown(WELCOME.format(name=_name(service.classifier.name)))
         with gr.Row():
             with gr.Column(scale=2, min_width=260):
                 photo = gr.Image(
@@ -46,7 +47,7 @@ def page(service: Service) -> Any:
         with gr.Tabs():
             with gr.Tab("Explain", id="explain"):
                 explaining(service, shared)
-            with gr.Tab("Hide it yourself", id="hide"):
+            with gr.Tab("Hide", id="hide"):
                 hiding(service, shared)
             with gr.Tab("Compare", id="compare"):
                 comparing(service, shared)
@@ -78,6 +79,11 @@ def page(service: Service) -> Any:
 def _path(payload: Any) -> str | None:
     """Where an upload lies."""
     return None if payload is None else str(payload.path)
+
+
+def _name(model: str) -> str:
+    """A model without the folder in which it lies: that is nobody's business."""
+    return re.split(r"[/\\]", model.rstrip("/"))[-1]
 
 
 def theme() -> Any:
