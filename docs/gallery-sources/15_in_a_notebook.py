@@ -12,7 +12,12 @@ from skimage.data import coffee
 import unseen
 
 explanation = unseen.explain(
-    coffee(), method="occlusion:window=0.2,stride=0.1", removal="grey", part="sufficient", chance=0, backgrounds=0
+    coffee(),
+    method="occlusion:window=0.2,stride=0.1",
+    removal="grey",
+    part="sufficient",
+    chance=0,
+    backgrounds=0,
 )
 explanation
 
