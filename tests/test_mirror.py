@@ -150,7 +150,7 @@ OF_THE_WHOLE = {
     "removal/test_spaces.py": "every removal: signals and volumes",
     "removal/deactivation/test_spaces.py": "ad: signals and volumes",
     "explainers/cam/test_geometry.py": "every map of the family, against occlusion",
-    "explainers/test_known_truth.py": "every family of methods: a network of which it is known what decides",
+    "explainers/test_known_truth.py": "every method: models of which it is known which pixels decide",
     "explainers/test_memory.py": "every method: no tensor outlives its result",
     "explainers/test_output_forms.py": "every method: the form of a model's outputs changes no map",
     "explainers/test_precision.py": "every method: in which precision it computes",
