@@ -1,7 +1,7 @@
 """What a voxel costs beside a pixel: the same network along one, two and three axes, on as many places.
 
-    python -m benchmarks.speed.spaces_cost [--places 262144] [--removals zero ad ad:pooled] [--method occlusion]
-        [--batch 3] [--rounds 5] [--out spaces_cost.json]
+    python -m benchmarks.speed.spaces_cost [--places 262144] [--axes 1 2 3] [--removals zero ad ad:pooled]
+        [--method occlusion] [--batch 3] [--rounds 5] [--out spaces_cost.json]
 
 262144 places are a signal of that length, an image of 512 × 512, or a volume of 64 × 64 × 64. Three convolutions of
 width 3 with two pools between them, their mean and a linear layer look at each: along every axis more, a convolution
@@ -28,6 +28,7 @@ SPACES = {1: "signal", 2: "image", 3: "volume"}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--places", type=int, default=64**3)
+    parser.add_argument("--axes", nargs="+", type=int, default=list(SPACES), choices=list(SPACES))
     parser.add_argument("--removals", nargs="+", default=["zero", "ad", "ad:pooled"])
     parser.add_argument("--method", help="a spec, as in `unseen list methods`; nothing is explained without one")
     parser.add_argument("--batch", type=int, default=3)
@@ -41,7 +42,7 @@ def main() -> None:
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for axes in SPACES:
+        for axes in options.axes:
             for removal in options.removals:
                 asked = (axes, options.places, removal, options.batch, options.rounds, options.method)
                 rows.append(pool.apply(measure, asked))
@@ -68,10 +69,12 @@ def measure(axes: int, places: int, removal: str, batch: int, rounds: int, metho
     generator = torch.Generator().manual_seed(0)
     classifier = Classifier(network(axes), Preprocessing(space, None, mean=(0.5,), std=(0.25,)), ["one", "other"])
     image, masks = torch.rand(1, *space, generator=generator), split_masks(batch, space, generator)
-    masked, pixels = REMOVALS.create(removal).bind(classifier, image), image.expand(batch, 1, *space)
+    pixels = image.expand(batch, 1, *space)
     with torch.inference_mode():
         classifier.forward(pixels)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    masked = REMOVALS.create(removal).bind(classifier, image)  # which makes masked passes of its own
+    with torch.inference_mode():
         masked.forward(pixels, masks)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         pairs = [
