@@ -20,7 +20,6 @@ TESTED_BY = {
     "app/hiding": "app/test_page.py",
     "app/resources": "app/test_page.py",
     "app/results": "app/test_page.py",
-    "app/server": "app/test_page.py",
     "app/service": "app/test_page.py",
     "app/trial_cards": "app/test_page.py",
     "report/compared": "report/test_writing.py",

@@ -1,6 +1,6 @@
 """Many visitors of the page at once: nothing of theirs may be lost or mixed, and memory must stay flat.
 
-    python -m benchmarks.speed.page_load PHOTO [--users 50] [--rounds 3]
+    python -m benchmarks.speed.page_load PHOTO [--users 50] [--rounds 3] [--model efficientnet-lite0]
 
 The page is served by ``unseen app`` in a process of its own. In every round, all users at once give a photograph under
 a name that nobody else has, are told what the model sees, and have it explained (Grad-CAM under grey). Each must
@@ -114,8 +114,9 @@ def main() -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", default="efficientnet-lite0")
     options = parser.parse_args()
-    command = [sys.executable, "-m", "unseen", "app", "--port", "0"]
+    command = [sys.executable, "-m", "unseen", "app", "--port", "0", "--model", options.model]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             address = served_at(process)

@@ -110,6 +110,7 @@ def listening(access: Access) -> Iterator[socket.socket]:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((access.host, access.port))
+            listener.listen(_QUEUE)  # whoever comes before the page is ready waits for it
         except OSError as error:
             raise ParameterError(
                 f"{access.host} port {access.port} cannot be had ({error.strerror}); give another --port, or another "
