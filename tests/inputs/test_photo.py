@@ -247,6 +247,17 @@ def test_find_photos(tmp_path: Path) -> None:
     assert find_photos(["missing.jpg"]) == [Path("missing.jpg")]
 
 
+def test_a_folder_without_photographs_stands_for_its_sub_folders(tmp_path: Path) -> None:
+    for name in ("cats/b.jpg", "cats/a.png", "dogs/small/c.jpg", ".cache/d.jpg", "empty/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "dogs" / "round").symlink_to(tmp_path, target_is_directory=True)
+    found = [path.relative_to(tmp_path).as_posix() for path in find_photos([tmp_path])]
+    assert found == ["cats/a.png", "cats/b.jpg", "dogs/small/c.jpg"]
+    (tmp_path / "top.jpg").touch()
+    assert find_photos([tmp_path]) == [tmp_path / "top.jpg"]
+
+
 def test_find_photos_refuses_nothing(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="no photographs"):
         find_photos([tmp_path])

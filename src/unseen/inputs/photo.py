@@ -152,7 +152,9 @@ def is_rounded(source: PhotoSource) -> bool:
 def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     """Files as they are given, folders as the photographs directly inside them, sorted by name.
 
-    A folder without photographs stands for its files of numbers: arrays, tables, sounds, DICOM and NIfTI.
+    A folder without photographs stands for its files of numbers: arrays, tables, sounds, DICOM and NIfTI; one without
+    these for what its sub-folders hold, as in data sets with a folder a class. Hidden files and links to folders are
+    left out.
 
     Whether a file exists and is a photograph is found when it is opened, so that one bad file does not stop the
     others.
@@ -200,16 +202,25 @@ def _is_folder(path: Path) -> bool:
 
 
 def _photos_inside(folder: Path) -> list[Path]:
+    found = _held_by(folder)
+    if not found:
+        kinds = f"{' '.join(SUFFIXES)}), nor {' '.join(DATA_SUFFIXES)}"
+        raise PhotoError(f"folder {folder} holds no photographs ({kinds}, nor does a folder in it")
+    return found
+
+
+def _held_by(folder: Path) -> list[Path]:
+    """What a folder stands for; nothing where it holds nothing."""
     try:
-        names = sorted(folder.iterdir())
+        names = sorted(path for path in folder.iterdir() if path.name[0] != ".")
     except OSError as error:
         raise PhotoError(f"folder {folder} cannot be read: {error.strerror}") from None
-    files = [p for p in names if p.name[0] != "." and p.is_file()]
+    files = [path for path in names if path.is_file()]
     for suffixes in (SUFFIXES, DATA_SUFFIXES):
-        photos = [p for p in files if p.name.lower().endswith(suffixes)]
+        photos = [path for path in files if path.name.lower().endswith(suffixes)]
         if photos:
             return photos
-    raise PhotoError(f"folder {folder} holds no photographs ({' '.join(SUFFIXES)}), nor {' '.join(DATA_SUFFIXES)}")
+    return [photo for path in names if path.is_dir() and not path.is_symlink() for photo in _held_by(path)]
 
 
 def _rgb(image: Image.Image, where: str) -> Image.Image:
