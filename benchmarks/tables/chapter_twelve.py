@@ -33,8 +33,8 @@ from unseen.classifier.decision import decide
 from unseen.errors import NotApplicableError
 from unseen.evaluation.judging import engine
 from unseen.evaluation.judging.judgements import Judgements
-from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.judging.measurements import Measurements
+from unseen.evaluation.judging.outcomes import Row
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.retraining.datasets import BUNDLED

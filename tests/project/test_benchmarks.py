@@ -31,6 +31,7 @@ RUNS = {
         ["--places", "4096", "--removals", "zero", "--rounds", "1"],
         r"volume, 16 × 16 × 16 \| `zero` \| \d",
     ),
+    "speed.ledger_cost": (["--rows", "800"], r"800 +\d+\.\d .*\n(.*\n)*exported: 800 rows"),
     "studies.causal_defaults": (
         [str(ROOT / "examples"), "--limit", "1", "--method", "causal:iterations=1", "--confidence", "0.5"],
         r"\d",

@@ -23,7 +23,7 @@ from benchmarks.tables import aggregation, chapter_twelve, leak
 from helpers.spaces import bright, looking, part_of
 from unseen import MODELS, Classifier, Preprocessing
 from unseen.classifier.zoo import Loaded
-from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.outcomes import Row
 from unseen.removal import REMOVALS
 from unseen.system.quiet import quiet
 

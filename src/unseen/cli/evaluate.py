@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import asdict
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from unseen.cli.messages import complain, note, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Limit, Listed, ModelOptions, numbers
+from unseen.cli.options import (
+    FROM_THE_SOURCE,
+    IN_THIS_PROCESS,
+    EngineOptions,
+    Flag,
+    Listed,
+    ModelOptions,
+    numbers,
+)
 from unseen.errors import OutputError, ParameterError, UnseenError
 from unseen.explanation.roles import Asked
-from unseen.system.options import Count, check
 from unseen.system.process import tune_allocator, wait_passively
 from unseen.system.progress import progress_bar
 
 if TYPE_CHECKING:
-    from unseen.evaluation.judging.ledger import Row
+    from unseen.evaluation.judging.outcomes import Row
     from unseen.evaluation.judging.plan import Plan
+    from unseen.evaluation.judging.plan_file import PlannedRun
+    from unseen.evaluation.judging.work import Engine
 
 HELP = """Judge explanations of many photographs, under every removal.
 
 By default parts that suffice are searched for every photograph, method, removal
 and γ, and judged: their size, their confidence, how often chance does as well,
 and how often the unmodified network still names their class when they are
-planted on solid colours and on photographs of other classes. Other --metrics judge the map instead, beside
-controls that know nothing of the model; a metric that cannot tell the methods
-from them says so. OUT receives results.sqlite (query it), report.md, tables.csv
-and pictures. Stop it whenever you like: the same command goes on where it was,
-and photographs, methods, removals, metrics or backgrounds are added to what is
+planted on solid colours and on photographs of other classes. Other --metrics
+judge the map instead, beside controls that know nothing of the model; a metric
+that cannot tell the methods from them says so. OUT receives results.sqlite
+(query it), report.md, tables.csv, pictures, and plan.toml, which repeats it.
+Stop it whenever you like: the same command goes on where it was, and
+photographs, methods, removals, metrics or backgrounds are added to what is
 there. Tests of parts compare the other removals with ad, or else the first.
 
   unseen evaluate photos/ --limit 20 --workers 0
@@ -43,6 +53,8 @@ there. Tests of parts compare the other removals with ad, or else the first.
     --target nodule --part necessary
   unseen evaluate coco/ --metrics pointing-game --annotations instances.json
   unseen evaluate photos/ --backend onnxruntime --out results
+  unseen evaluate --plan plan.toml --out results
+  unseen evaluate photos/ --engine ray --address auto --gpus-per-worker 1
 """
 EXIT_CODES = """Exit codes: 0 all evaluated; 1 some photographs or metrics failed, the others
 are there; 2 nothing was evaluated; 130 interrupted. Every error is one line on
@@ -50,9 +62,10 @@ stderr; a failure is a row with its reason."""
 
 
 def evaluate(
-    photos: Annotated[list[Path], Parameter(name="PHOTO", negative="")],
+    photos: Annotated[list[Path] | None, Parameter(name="PHOTO", negative="")] = None,
     /,
     *,
+    plan: Path | None = None,
     model: str = "efficientnet-lite0",
     described: ModelOptions = FROM_THE_SOURCE,
     methods: Listed = None,
@@ -68,7 +81,7 @@ def evaluate(
     backgrounds_from: Path | None = None,
     limit: int | None = None,
     seed: int = 0,
-    workers: int = 1,
+    engine: EngineOptions = IN_THIS_PROCESS,
     device: str = "auto",
     backend: Literal["torch", "onnxruntime"] = "torch",
     out: Path = Path("evaluation"),
@@ -80,6 +93,8 @@ def evaluate(
     ----------
     photos
         Files, or folders whose photographs are taken.
+    plan
+        File of what is evaluated, instead of photographs and options; OUT/plan.toml of every evaluation is one.
     model
         A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
         torchscript:FILE, or an address, http://….
@@ -113,8 +128,6 @@ def evaluate(
         Take only so many of the photographs, at random; a larger limit adds to a smaller one.
     seed
         Random seed.
-    workers
-        Processes; 0 takes one per core.
     device
         auto, cpu, cuda, cuda:1, mps.
     backend
@@ -125,62 +138,76 @@ def evaluate(
         Print one JSON object a line for each measurement, and nothing else, on stdout.
     """  # noqa: D405, D411, D416
     wait_passively()
-    from unseen.evaluation.judging.plan import Plan
+    from unseen.evaluation.judging.plan_file import PlannedRun, plan_of, read_plan
     from unseen.explainers.catalogue import METHODS
-    from unseen.inputs.photo import find_photos, sample
     from unseen.metrics import METRICS
     from unseen.removal import REMOVALS
     from unseen.system.files import check_writable
 
-    check("workers", workers, Annotated[int, Count("how many processes work; 0 takes one per core", 0)])
-    check("limit", limit, Limit | None)
-    if backgrounds_from is not None and not backgrounds_from.is_dir():
-        raise ParameterError(f"{backgrounds_from} is no folder; --backgrounds-from names a folder of photographs")
-    found = find_photos(photos)
+    works = engine.made()
     given: dict[str, Any] = {
+        "photos": photos,
+        "limit": limit,
+        "model": model,
         "methods": METHODS.split(methods),
         "removals": REMOVALS.split(removals),
         "metrics": METRICS.split(metrics),
         "confidence": numbers(confidence, "a confidence is a number from 0 to 1"),
-    }
-    plan = Plan(
-        photos=sample(found, limit, seed),
-        model=model,
-        target=target,
-        part=part,
-        contexts=tuple(find_photos([backgrounds_from]) if backgrounds_from else found),
-        controls=controls,
-        annotations=annotations,
-        annotation_classes=annotation_classes,
-        backgrounds=backgrounds,
-        seed=seed,
-        device=device,
+        "target": target,
+        "part": part,
+        "backgrounds": backgrounds,
+        "backgrounds_from": backgrounds_from,
+        "annotations": annotations,
+        "annotation_classes": annotation_classes,
+        "controls": controls,
+        "seed": seed,
+        "device": device,
         **asdict(described),
-        backend=backend,
-        **{name: values for name, values in given.items() if values},
-    )
-    check_writable(out)
+        "backend": backend,
+    }
+    asked = {key: value for key, value in given.items() if value is not None and value not in ((), [])}
+    if plan is None:
+        runs: tuple[PlannedRun, ...] = (PlannedRun("", asked, plan_of({"photos": (), **asked})),)
+    else:
+        usual = signature(evaluate).parameters
+        beside = [key for key, value in asked.items() if key not in usual or usual[key].default != value]
+        if beside:
+            names = " and ".join(beside)
+            raise ParameterError(f"--plan says what is evaluated; write {names} into the file, not beside it")
+        runs = read_plan(plan)
+    for run in runs:
+        check_writable(out / run.name)
     tune_allocator()
-    for left_out, kept in plan.repeated.items():
+    codes = {_evaluated(run, out / run.name, works, json) for run in runs}
+    return codes.pop() if len(codes) == 1 else 1
+
+
+def _evaluated(run: PlannedRun, out: Path, works: Engine, json: bool) -> int:
+    """Evaluate one plan into its folder, and report; the exit code."""
+    from unseen.evaluation.judging.plan_file import FILE, written
+    from unseen.system.files import replace_file
+
+    for left_out, kept in run.plan.repeated.items():
         note(f"{left_out} has the same content as {kept}; it is the same photograph and judged once")
     counts: set[int] = set()
     try:
-        rows = _run(plan, out, workers, counts)
+        rows = _run(run.plan, out, works, counts)
+        replace_file(out / FILE, written(run.asked).encode(errors="surrogateescape"))
     except OutputError as error:
         complain(error)
         return 1 if len(counts) > 1 else 2  # what was done before it is kept
     if json:
         for row in rows:
             print_json(asdict(row))
-    exit_code = _complaints(rows, plan, metrics is not None)
+    exit_code = _complaints(rows, run.plan, "metrics" in run.asked)
     if exit_code < 2:
-        _report(rows, out, quiet=json)
+        reported(rows, out, quiet=json)
     return exit_code
 
 
-def _run(plan: Plan, out: Path, workers: int, counts: set[int]) -> list[Row]:
+def _run(plan: Plan, out: Path, works: Engine, counts: set[int]) -> list[Row]:
     """All measurements; ``counts`` receives how many explanations were done, each time that their number changed."""
-    from unseen.evaluation.judging import engine
+    from unseen.evaluation.judging.engine import run
 
     with progress_bar("evaluating", unit="explanations") as listener:
 
@@ -188,12 +215,12 @@ def _run(plan: Plan, out: Path, workers: int, counts: set[int]) -> list[Row]:
             counts.add(done)
             listener(stage, done, expected)
 
-        return engine.run(plan, out, workers=workers or os.cpu_count() or 1, progress=listen, note=note)
+        return run(plan, out, engine=works, progress=listen, note=note)
 
 
 def _complaints(rows: list[Row], plan: Plan, metrics_were_named: bool) -> int:
     """Print a line for what failed and for each named metric that has no value; return the exit code."""
-    from unseen.evaluation.judging.ledger import SECONDS
+    from unseen.evaluation.judging.outcomes import SECONDS
     from unseen.evaluation.judging.plan import DRAWN
 
     explainers = [method for method in plan.explainers if method != DRAWN]  # not every object is annotated
@@ -213,7 +240,7 @@ def _complaints(rows: list[Row], plan: Plan, metrics_were_named: bool) -> int:
     return 1 if failed or without else 0
 
 
-def _report(rows: list[Row], out: Path, *, quiet: bool) -> None:
+def reported(rows: list[Row], out: Path, *, quiet: bool) -> None:
     """Write tables and pictures; print the tables and where all files lie unless ``quiet``."""
     from unseen.evaluation.judging.ledger import FILE
     from unseen.evaluation.judging.measurements import Measurements

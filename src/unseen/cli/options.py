@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from unseen.errors import ParameterError
-from unseen.system.options import Count
+from unseen.system.options import Count, check
+
+if TYPE_CHECKING:
+    from unseen.evaluation.judging.work import Engine
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 """Given or not."""
@@ -49,6 +53,52 @@ class ModelOptions:
 
 FROM_THE_SOURCE = ModelOptions()
 """Nothing is said."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class EngineOptions:
+    """Where the work is done.
+
+    Parameters
+    ----------
+    engine
+        local: processes of this machine; ray: the workers of a Ray cluster (of "unseen[cluster]").
+    workers
+        Processes, by default one; 0 takes one per core. With --engine ray workers, by default as many as there is room
+        for.
+    address
+        With --engine ray: auto, HOST:PORT or ray://HOST:PORT; by default a cluster of this machine alone.
+    gpus_per_worker
+        With --engine ray: the GPUs that a worker gets, or the share of one, as 0.5.
+    """
+
+    engine: Literal["local", "ray"] = "local"
+    workers: int | None = None
+    address: str | None = None
+    gpus_per_worker: float | None = None
+
+    def made(self) -> Engine:
+        """The engine.
+
+        Raises:
+            ParameterError: a value outside its range, or one of the other engine.
+        """
+        from unseen.evaluation.judging.cluster import RayCluster
+        from unseen.evaluation.judging.local import LocalProcesses
+
+        check("workers", self.workers, Annotated[int, Count("how many processes work; 0 takes one per core", 0)] | None)
+        if self.engine == "ray":
+            return RayCluster(self.address, self.workers or 0, self.gpus_per_worker or 0.0)
+        given = [name for name in ("address", "gpus_per_worker") if getattr(self, name) is not None]
+        if given:
+            options = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise ParameterError(f"{options}: this machine's processes have none; give --engine ray, too")
+        return LocalProcesses(1 if self.workers is None else self.workers or os.cpu_count() or 1)
+
+
+IN_THIS_PROCESS = EngineOptions()
+"""The command does the work itself."""
 
 
 def target_of(labels: list[str] | None) -> str | tuple[str, ...] | None:

@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from unseen.evaluation.judging.judgements import Judgements, sign_of
-from unseen.evaluation.judging.ledger import EVALUATIONS, SECONDS, Row, read
+from unseen.evaluation.judging.ledger import read
 from unseen.evaluation.judging.measurements import Measurements
+from unseen.evaluation.judging.outcomes import EVALUATIONS, SECONDS, Row
 from unseen.evaluation.judging.plan import MetricSpec
 from unseen.evaluation.judging.report import report as measured
 from unseen.evaluation.judging.report import tables

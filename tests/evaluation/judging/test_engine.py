@@ -21,9 +21,12 @@ from PIL import Image
 from helpers import toys
 from unseen.classifier.zoo import MODELS
 from unseen.errors import OutputError
-from unseen.evaluation.judging import engine, judging
+from unseen.evaluation.judging import judging, local
 from unseen.evaluation.judging.engine import run
-from unseen.evaluation.judging.ledger import FILE, Row
+from unseen.evaluation.judging.judging import EvaluationCell
+from unseen.evaluation.judging.ledger import FILE
+from unseen.evaluation.judging.local import LocalProcesses
+from unseen.evaluation.judging.outcomes import Row
 from unseen.evaluation.judging.plan import Plan
 from unseen.explainers.catalogue import METHODS
 from unseen.registry import Entry
@@ -298,21 +301,21 @@ def test_a_killed_run_goes_on_and_workers_do_not_matter(tmp_path: Path, photo_pa
 
 def test_a_process_that_dies_costs_its_cell_only(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells of the photograph 1.png kill their process, every time."""
-    monkeypatch.setattr(engine, "_work", _deadly)
+    monkeypatch.setattr(local, "_work", _deadly)
     plan = replace(
         plan, model="efficientnet-lite0", methods=("causal:iterations=1,steps=4,block=0",), removals=("grey",)
     )
-    rows = run(replace(plan, metrics=("size",)), tmp_path / "out", workers=2)
+    rows = run(replace(plan, metrics=("size",)), tmp_path / "out", engine=LocalProcesses(2))
     assert {row.photo for row in rows} == {"0.png", "1.png", "2.png", "3.png"}
     assert {row.photo for row in rows if row.detail == "its process died"} == {"1.png"}
     assert all(row.value is not None for row in rows if row.photo != "1.png" and row.metric == "size")
 
 
-def _deadly(cell: engine.Cell) -> object:
+def _deadly(cell: EvaluationCell) -> object:
     if cell.subject.name == "1.png":
         os._exit(9)
     torch.set_num_threads(1)
-    return engine._judge(cell)
+    return local._judge(cell)
 
 
 def test_windows_is_not_asked_for_more_workers_than_it_waits_for(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,10 +326,10 @@ def test_windows_is_not_asked_for_more_workers_than_it_waits_for(plan: Plan, mon
             super().__init__(1)
             counts.append(count)
 
-    monkeypatch.setattr(engine, "_MOST_WORKERS", 61)
-    monkeypatch.setattr(engine, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(local, "_MOST_WORKERS", 61)
+    monkeypatch.setattr(local, "ProcessPoolExecutor", Pool)
     for workers in (96, 4):
-        engine._pool(plan, Path("out"), workers).shutdown()
+        local._pool(plan, Path("out"), workers).shutdown()
     assert counts == [61, 4]
 
 

@@ -16,8 +16,9 @@ from unseen import Classifier, Preprocessing
 from unseen.classifier.zoo import MODELS
 from unseen.errors import OutputError, ParameterError
 from unseen.evaluation.judging.engine import run
-from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.local import LocalProcesses
 from unseen.evaluation.judging.measurements import Measurements
+from unseen.evaluation.judging.outcomes import Row
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.report.report import as_text
 
@@ -108,7 +109,7 @@ def test_one_that_cannot_travel_is_asked_in_one_process(plan: Plan, tmp_path: Pa
     here = classifier()
     here.model = Here()
     notes: list[str] = []
-    alone = run(of(plan, here), tmp_path / "a", workers=2, note=notes.append)
+    alone = run(of(plan, here), tmp_path / "a", engine=LocalProcesses(2), note=notes.append)
     assert values(alone) == values(run(plan, tmp_path / "b"))
     (note,) = notes
     assert (
@@ -118,5 +119,5 @@ def test_one_that_cannot_travel_is_asked_in_one_process(plan: Plan, tmp_path: Pa
 
 @pytest.mark.slow
 def test_it_travels_to_other_processes(plan: Plan, tmp_path: Path) -> None:
-    together = run(of(plan, classifier()), tmp_path / "a", workers=2, note=pytest.fail)
+    together = run(of(plan, classifier()), tmp_path / "a", engine=LocalProcesses(2), note=pytest.fail)
     assert values(together) == values(run(plan, tmp_path / "b"))

@@ -16,7 +16,7 @@ from unseen.classifier.zoo import MODELS
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.evaluation.judging import judging
 from unseen.evaluation.judging.engine import run
-from unseen.evaluation.judging.ledger import Row
+from unseen.evaluation.judging.outcomes import Row
 from unseen.evaluation.judging.plan import Plan
 from unseen.explainers.catalogue import METHODS
 from unseen.metrics import METRICS, MetricEntry

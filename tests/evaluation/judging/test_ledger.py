@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unseen.errors import OutputError
-from unseen.evaluation.judging.ledger import FILE, JudgedPart, Ledger, Measurement, Outcome, read
+from unseen.evaluation.judging.ledger import FILE, Ledger, read
+from unseen.evaluation.judging.outcomes import JudgedPart, Measurement, Outcome
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.subject import Subject
 

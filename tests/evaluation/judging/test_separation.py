@@ -6,8 +6,8 @@ import pytest
 from unseen.errors import ParameterError
 from unseen.evaluation.judging.agreement import agreement
 from unseen.evaluation.judging.judgements import Judgements
-from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.judging.measurements import Key, Measurements
+from unseen.evaluation.judging.outcomes import Row
 from unseen.evaluation.judging.report import report
 from unseen.evaluation.judging.report.maps import as_interval
 from unseen.evaluation.judging.separation import separation

@@ -18,7 +18,7 @@ from unseen.classifier import Classifier
 from unseen.classifier.decision import Decision, decide
 from unseen.errors import ModelError, NotApplicableError, PhotoError, UnseenError
 from unseen.evaluation.annotations import Annotations
-from unseen.evaluation.judging.ledger import JudgedPart, Measurement, Outcome
+from unseen.evaluation.judging.outcomes import JudgedPart, Measurement, Outcome
 from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
 from unseen.evaluation.judging.subject import Subject
 from unseen.explainers.controls.maps import AnnotationMap

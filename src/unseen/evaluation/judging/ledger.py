@@ -1,4 +1,4 @@
-"""Results on disk: one SQLite file, written one photograph × method × removal at a time.
+"""Results on disk: one SQLite file; a photograph × method × removal is written when it is there.
 
 Every write is one transaction, so a run that is killed loses what was in progress and nothing else, and goes on where
 it was. What the results depend on is noted in the file and read again within every write, so that two evaluations that
@@ -14,15 +14,13 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from unseen.errors import OutputError
 from unseen.evaluation.judging.identity import difference, merged
+from unseen.evaluation.judging.outcomes import EVALUATIONS, SECONDS, JudgedPart, Measurement, Outcome, Row
 from unseen.evaluation.judging.packing import packed, unpacked
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.subject import Subject
@@ -33,11 +31,7 @@ from unseen.system.schema import MalformedError, parse_json
 FILE = "results.sqlite"
 FORMAT = "unseen evaluation 4"
 
-EVALUATIONS = "evaluations"
-SECONDS = "seconds"
-"""The row that every photograph × method × removal has; without value it tells why nothing came of it."""
-
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE explanations (
     digest TEXT, method TEXT, removal TEXT, photo TEXT, path TEXT, reason TEXT, target INTEGER, label TEXT,
@@ -49,91 +43,9 @@ CREATE TABLE measurements (
     digest TEXT, method TEXT, removal TEXT, confidence REAL, metric TEXT, value REAL, n INTEGER, hits INTEGER,
     asked INTEGER, reason TEXT, PRIMARY KEY (digest, method, removal, confidence, metric));
 """
-_TABLES = ("explanations", "parts", "measurements")
-_KIND = "evaluation of unseen"
+TABLES = ("explanations", "parts", "measurements")
+KIND = "evaluation of unseen"
 _UNIT = "digest = ? AND method = ? AND removal = ?"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measurement.
-
-    Attributes:
-        photo: the file's name, for people; two photographs may share it.
-        method: spec.
-        removal: spec.
-        metric: spec.
-        confidence: the γ that was asked for; ``None`` for what belongs to the whole explanation.
-        value: ``None`` where there is none.
-        n: contexts that it averages, else 1.
-        detail: why there is no value, else empty; of :data:`EVALUATIONS` the notes on the explanation, a line each.
-        target: index of the class that is explained; −1 where nothing could be.
-        digest: sha256 of the photograph's file, which says what photograph it is.
-    """
-
-    photo: str
-    method: str
-    removal: str
-    metric: str
-    confidence: float | None
-    value: float | None
-    n: int = 1
-    detail: str = ""
-    target: int = -1
-    digest: str = ""
-
-    @property
-    def subject(self) -> str:
-        """Tells the photograph from all others: its digest, or, of a row that has none, its name."""
-        return self.digest or self.photo
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A value, or the reason why there is none; of a share also the hits among ``n`` contexts, of ``asked``."""
-
-    value: float | None
-    n: int = 1
-    hits: int = 0
-    asked: int = 1
-    reason: str = ""
-
-
-@dataclass(eq=False)
-class JudgedPart:
-    """The part for one γ, bool mask (H, W), or the reason why there is none."""
-
-    confidence: float
-    mask: Tensor | None
-    verified: bool = False
-    reason: str = ""
-    measurements: dict[str, Measurement] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class Outcome:
-    """What came of one photograph, method and removal; ``reason`` tells why nothing came of it.
-
-    ``measurements`` are those of the map, by metric; those of parts lie with the parts. ``notes`` are the sentences
-    that the reader of the explanation, or of what metrics say of it, must know.
-    """
-
-    subject: Subject
-    method: str
-    removal: str
-    reason: str = ""
-    target: int = -1
-    label: str = ""
-    probability: float = 0.0
-    evaluations: int = 0
-    seconds: float = 0.0
-    parts: list[JudgedPart] = field(default_factory=list)
-    measurements: dict[str, Measurement] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def note(self, *sentences: str) -> None:
-        """Add to the notes what is not among them."""
-        self.notes = tuple(dict.fromkeys([*self.notes, *sentences]))
 
 
 class Ledger:
@@ -161,35 +73,31 @@ class Ledger:
             self._database = sqlite3.connect(self.path, timeout=PATIENCE)
             with self._writing():
                 if not self._database.execute("SELECT name FROM sqlite_master").fetchall():
-                    for statement in _SCHEMA.split(";"):
+                    for statement in SCHEMA.split(";"):
                         self._database.execute(statement)
-                    self._note(identity=self.identity)
-                before = _about(self._database, "identity", dict[str, Any])
+                    note(self._database, identity=self.identity)
+                before = about(self._database, "identity", dict[str, Any])
                 if before.get("format") == FORMAT and not self._holds_results():
                     self._clear()
                     before = self.identity
                 self._check(before)
                 order = {"photo": [_text(subject.digest) for subject in plan.subjects], **plan.order}
-                self._note(identity=merged(before, self.identity), plan=plan.to_dict(), order=order)
+                note(self._database, identity=merged(before, self.identity), plan=plan.to_dict(), order=order)
                 self._forget_failures(plan.subjects)
         except FAULTS as error:
-            raise fault(self.path, error, _KIND) from None
+            raise fault(self.path, error, KIND) from None
 
     def _check(self, before: Mapping[str, Any]) -> None:
         other = difference(before, self.identity)
         if other is not None:
             what, known, now = other
             raise OutputError(
-                f"{self.path.parent} holds an evaluation with {_IN_WORDS.get(what, f'another {what}')} "
+                f"{self.path.parent} holds an evaluation with {IN_WORDS.get(what, f'another {what}')} "
                 f"({_short(known)}, now {_short(now)}); choose another --out"
             )
 
-    def _note(self, **about: object) -> None:
-        for key, value in about.items():
-            self._database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, json.dumps(value)))
-
     def _clear(self) -> None:
-        for table in _TABLES:
+        for table in TABLES:
             self._database.execute(f"DELETE FROM {table}")
 
     def _forget_failures(self, subjects: tuple[Subject, ...]) -> None:
@@ -203,7 +111,7 @@ class Ledger:
                 self._delete(unit)
 
     def _delete(self, unit: tuple[str, str, str]) -> None:
-        for table in _TABLES:
+        for table in TABLES:
             self._database.execute(f"DELETE FROM {table} WHERE {_UNIT}", unit)
 
     def _holds_results(self) -> bool:
@@ -215,29 +123,33 @@ class Ledger:
             self._database.execute("BEGIN IMMEDIATE")
             yield
 
-    def write(self, outcome: Outcome) -> None:
-        """Put one outcome in the place of what was known of its photograph, method and removal.
+    def write(self, *outcomes: Outcome) -> None:
+        """Put outcomes in the place of what was known of their photographs, methods and removals, in one transaction.
 
         Raises:
             OutputError: the file cannot be written; or another evaluation has taken it since, with which this one would
                 mix: what is written was written by that one.
         """
+        try:
+            with self._writing():
+                self._check(about(self._database, "identity", dict[str, Any]))
+                for outcome in outcomes:
+                    self._write(outcome)
+        except FAULTS as error:
+            raise fault(self.path, error, KIND) from None
+
+    def _write(self, outcome: Outcome) -> None:
         unit = (_text(outcome.subject.digest), outcome.method, outcome.removal)
         named = (_text(outcome.subject.name), _text(outcome.subject.path.absolute()))
         said = (outcome.reason, outcome.target, outcome.label, outcome.probability)
-        about = (*said, outcome.evaluations, outcome.seconds, json.dumps(outcome.notes))
-        try:
-            with self._writing():
-                self._check(_about(self._database, "identity", dict[str, Any]))
-                self._delete(unit)
-                self._insert("explanations", [(*unit, *named, *about)])
-                for part in outcome.parts:
-                    key = (*unit, part.confidence)
-                    self._insert("parts", [(*key, part.reason, int(part.verified), *packed(part.mask))])
-                    self._measured(key, part.measurements)
-                self._measured((*unit, None), outcome.measurements)
-        except FAULTS as error:
-            raise fault(self.path, error, _KIND) from None
+        told = (*said, outcome.evaluations, outcome.seconds, json.dumps(outcome.notes))
+        self._delete(unit)
+        self._insert("explanations", [(*unit, *named, *told)])
+        for part in outcome.parts:
+            key = (*unit, part.confidence)
+            self._insert("parts", [(*key, part.reason, int(part.verified), *packed(part.mask))])
+            self._measured(key, part.measurements)
+        self._measured((*unit, None), outcome.measurements)
 
     def _insert(self, table: str, rows: list[tuple[object, ...]]) -> None:
         for row in rows:
@@ -256,7 +168,7 @@ class Ledger:
         try:
             return self._outcome(subject, method, removal)
         except FAULTS as error:
-            raise fault(self.path, error, _KIND) from None
+            raise fault(self.path, error, KIND) from None
 
     def _outcome(self, subject: Subject, method: str, removal: str) -> Outcome | None:
         unit = (_text(subject.digest), method, removal)
@@ -298,10 +210,10 @@ class Ledger:
             OutputError: the file is damaged, or another evaluation has taken it.
         """
         try:
-            self._check(_about(self._database, "identity", dict[str, Any]))
+            self._check(about(self._database, "identity", dict[str, Any]))
             return _rows(self._database)
         except FAULTS as error:
-            raise fault(self.path, error, _KIND) from None
+            raise fault(self.path, error, KIND) from None
 
     def close(self) -> None:
         """Close the file."""
@@ -327,15 +239,31 @@ def read(folder: str | PathLike[str]) -> list[Row]:
         finally:
             database.close()
     except FAULTS as error:
-        raise fault(path, error, _KIND) from None
+        raise fault(path, error, KIND) from None
 
 
-def _about(database: sqlite3.Connection, key: str, kind: Any) -> Any:
+def about(database: sqlite3.Connection, key: str, kind: Any) -> Any:
+    """What the file says of itself: its ``identity``, the ``plan`` that ran last, the ``order`` of its rows.
+
+    Args:
+        database: of the ledger.
+        key: one of these.
+        kind: of what form it is; see :mod:`unseen.system.schema`.
+
+    Raises:
+        MalformedError: there is nothing, or of another form.
+    """
     noted = database.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
     if noted is None:
         raise MalformedError(f"nothing is noted of its {key}")
     check_row(noted, "t")
     return parse_json(noted[0], kind)
+
+
+def note(database: sqlite3.Connection, **what: object) -> None:
+    """Write down what the file says of itself; see :func:`about`."""
+    for key, value in what.items():
+        database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, json.dumps(value)))
 
 
 def _rows(database: sqlite3.Connection) -> list[Row]:
@@ -358,7 +286,7 @@ def _rows(database: sqlite3.Connection) -> list[Row]:
             photo, _, target = explained[digest, method, removal]
             detail = reason or ("" if n else _NO_CONTEXT)
             rows.append(Row(photo, method, removal, metric, confidence, value, n, detail, target, digest))
-    order = _about(database, "order", dict[str, list[str]])
+    order = about(database, "order", dict[str, list[str]])
     order["metric"] = [EVALUATIONS, SECONDS, *order.get("metric", ())]
     places = {name: {value: place for place, value in enumerate(values)} for name, values in order.items()}
 
@@ -371,7 +299,7 @@ def _rows(database: sqlite3.Connection) -> list[Row]:
 
 
 _NO_CONTEXT = "there is no photograph of another class to plant on; give more photographs (--backgrounds-from)"
-_IN_WORDS = {
+IN_WORDS = {
     "confidence": "other confidence thresholds",
     "target": "another target (--target)",
     "part": "parts of another role (--part)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from unseen.evaluation.judging.ledger import EVALUATIONS, Row
+from unseen.evaluation.judging.outcomes import EVALUATIONS, Row
 
 
 class Key(NamedTuple):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from unseen.evaluation.judging.judgements import Judgements
-from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.judging.measurements import Measurements
+from unseen.evaluation.judging.outcomes import Row
 from unseen.evaluation.judging.report.hiding import of_all_maps, tables_of_hiding
 from unseen.evaluation.judging.report.report import as_markdown
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from unseen.errors import OutputError
-from unseen.evaluation.judging.ledger import Row
 from unseen.evaluation.judging.measurements import Measurements
+from unseen.evaluation.judging.outcomes import Row
 from unseen.evaluation.judging.report import report
 from unseen.evaluation.judging.report.figures import by_size, curves
 from unseen.evaluation.judging.report.values import MethodValues
