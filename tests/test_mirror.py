@@ -31,7 +31,6 @@ TESTED_BY = {
     "system/spelling": "test_registry.py",
     # what a command or a method prints, draws or shares is tested by what it prints, draws or shares
     "classifier/devices": "classifier/test_classifier.py",
-    "classifier/folding": "classifier/test_classifier.py",
     "classifier/outputs/base": "classifier/outputs/test_catalogue.py",
     "classifier/prepared": "classifier/test_preprocessing.py",
     "removal/checks": "removal/test_masked.py",

@@ -33,7 +33,7 @@ PACKAGES = {
     "unseen.report": "Report",
     "unseen.system": "System",
 }
-"""The pages in the order of the corridor; ``unseen.cli`` is the command line, whose help is its reference."""
+"""The pages in the order of the corridor; the command line and the page in the browser explain themselves."""
 
 ELSEWHERE = [
     ("py:.*", r"(abc|argparse|builtins|collections|contextlib|dataclasses|enum|functools|os|pathlib|types|typing)\..*"),

@@ -79,3 +79,22 @@ def logit(masked: MaskedClassifier, target: int, image: Tensor | None = None) ->
     pixels = masked.image if image is None else image
     with torch.no_grad():
         return float(masked.classifier.forward(pixels[None])[0, target])
+
+
+def convolutional() -> nn.Sequential:
+    """Convolution, batch norm with statistics of its own, head."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 4),
+    )
+    norm = network[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    network(torch.rand(8, 3, 8, 8))
+    return network

@@ -15,8 +15,8 @@ def test_every_module_is_on_a_page() -> None:
         ".".join(("unseen", *path.relative_to(reference.SOURCE).with_suffix("").parts)).removesuffix(".__init__")
         for path in reference.SOURCE.rglob("*.py")
     }
-    commands = {module for module in every if module.startswith("unseen.cli")}
-    assert every - on_pages - commands == {"unseen", "unseen.__main__"}
+    programs = {module for module in every if module.startswith(("unseen.cli", "unseen.app"))}
+    assert every - on_pages - programs == {"unseen", "unseen.__main__"}
 
 
 @pytest.mark.parametrize("package", reference.PACKAGES)

@@ -35,6 +35,11 @@ class ClassView:
         failed: by file, why a photograph was left out.
         notes: plain sentences that the reader must know.
         provenance: versions, model, what was asked, and evaluations.
+
+    Example:
+        >>> from unseen.evaluation.classes.view import ClassView
+        >>> ClassView(classes=()).words
+        ('No place is named in any of 0 classes.',)
     """
 
     classes: tuple[ClassSummary, ...]
