@@ -1,19 +1,26 @@
 """What all tests share: the bundled model, real photographs, and how they are computed."""
 
+from __future__ import annotations
+
 import gc
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import skimage
 import torch
 from hypothesis import HealthCheck, settings
 
+from helpers.browser import chromium
 from helpers.processor import SEED, THREADS, UNSTEADY
 from helpers.unchecked import leave_inner_functions_unchecked, unchecked
 from helpers.unsteady import Unsteady
 from unseen import Classifier, load_classifier
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 torch.set_num_threads(THREADS)
 leave_inner_functions_unchecked()
@@ -83,3 +90,10 @@ def unchecked_types() -> Iterator[None]:
     """See :func:`unchecked.unchecked`."""
     with unchecked():
         yield
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one, without a window; closed after a module, for its driver holds the thread's only event loop."""
+    with chromium() as found:
+        yield found

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from helpers import colour_model
-from helpers.browser import chromium
 from helpers.serving import ESPRESSO, Serving
 from unseen.cli import main
 
@@ -14,14 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A real one, without a window."""
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """``unseen app`` with the results of an evaluation; only where there is a browser to open it."""
     del browser

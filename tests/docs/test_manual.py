@@ -10,6 +10,7 @@ from pathlib import Path
 import offline
 import pictures
 import pytest
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from unseen.criteria import CRITERIA
@@ -92,6 +93,7 @@ def test_a_site_that_loads_something_or_has_a_dead_link_is_refused(tmp_path: Pat
 
 @pytest.mark.parametrize(("code", "drawn"), [("figure", 1), ("figure\nprint()", 0), ("other = figure", 0), ("1", 0)])
 def test_a_figure_at_the_end_of_a_block_is_shown(tmp_path: Path, code: str, drawn: int) -> None:
+    plt.close("all")  # what other tests left open would be shown, too
     names = {"___": 1 if code == "1" else Figure() if code == "figure" else None}
     block_vars = {"example_globals": names, "image_path_iterator": iter([tmp_path / "one.png"])}
     configuration = {

@@ -33,7 +33,8 @@ def mapped(method: str, form: str, photo: Tensor, present: bool) -> Tensor:
     assert classifier.labels is not None
     target = "red" if present else next(label for label in classifier.labels if label != "red")
     spec = FEWER.get(method, method)
-    return explain(photo, classifier, method=spec, removal="black", target=target, confidence=(0.3,)).saliency.double()
+    asked = {"target": target, "confidence": 0.3, "part": "sufficient", "chance": 0, "backgrounds": 0}
+    return explain(photo, classifier, method=spec, removal="black", **asked).saliency.double()
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def hiding(service: Service, shared: Shared) -> None:
     quietly = {"concurrency_id": "hide", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private"}
     canvas.submit(lifted, asked, [painted, *told], trigger_mode="always_last", **quietly)
     gr.on([invert.change, shared.target.change], tried, [*asked, painted], told, **quietly)
-    shared.photo.change(changed, shared.photo, [canvas, painted, *told], **quietly)
+    shared.given.then(changed, shared.photo, [canvas, painted, *told], **quietly)
     keep.click(kept_one, shared.photo, [status, kept, download, keep], **quietly)
 
 

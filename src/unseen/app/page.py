@@ -43,7 +43,21 @@ def page(service: Service) -> Any:
                 target = gr.Dropdown(
                     choices.classes(service.classifier), label="Ask about", elem_id="target", filterable=True
                 )
-        shared = Shared(photo, target)
+        def looked(path: str | None) -> str:
+            if path is None:
+                return drawing.note("What the model says stands here.")
+            try:
+                decision = decide(path, service.classifier)
+            except Exception as error:
+                return complaint(error)
+            return drawing.bars(decision.top, decision.classifier.outputs.unit, decision.target)
+
+        given = photo.change(
+            looked, photo, said, concurrency_id="look", concurrency_limit=1, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
+
+        shared = Shared(photo, target, given)
         with gr.Tabs():
             with gr.Tab("Explain", id="explain"):
                 explaining(service, shared)
@@ -54,20 +68,6 @@ def page(service: Service) -> Any:
             if service.results is not None:
                 with gr.Tab("Evaluation", id="evaluation"):
                     evaluation(service.results)
-
-        def looked(path: str | None) -> str:
-            if path is None:
-                return drawing.note("What the model says stands here.")
-            try:
-                decision = decide(path, service.classifier)
-            except Exception as error:
-                return complaint(error)
-            return drawing.bars(decision.top, decision.classifier.outputs.unit, decision.target)
-
-        photo.change(
-            looked, photo, said, concurrency_id="look", concurrency_limit=1, show_progress="hidden",
-            api_visibility="private",
-        )  # fmt: skip
 
         def left(request: gr.Request) -> None:
             service.sessions.end(str(request.session_hash))

@@ -50,10 +50,13 @@ class Shared:
     Attributes:
         photo: path of the photograph.
         target: the class, or :data:`unseen.app.choices.TOP`.
+        given: the event after which the model has looked at a new photograph. What follows it follows one after the
+            other: Gradio loses an answer now and then where several listen to one change.
     """
 
     photo: Any
     target: Any
+    given: Any
 
 
 def needed(photo: str | None) -> Path:
