@@ -172,16 +172,6 @@ def _video(name: str) -> Callable[[], nn.Module]:
     return build
 
 
-def _mvit() -> nn.Module:
-    """Of one block, whose keys and values are pooled."""
-    import_torchvision()
-    from torchvision.models.video import mvit
-
-    blocks = [mvit.MSBlockConfig(1, 16, 16, [], [3, 3, 3], [], [1, 2, 2])]
-    network: nn.Module = mvit.MViT((32, 32), 8, blocks, False, True, False, False, num_classes=CLASSES)
-    return network
-
-
 def _densenet(axes: int, channels: int) -> nn.Module:
     """The 121 layers of DenseNet-121, narrow."""
     network: nn.Module = _monai().DenseNet(
@@ -234,5 +224,4 @@ VOLUMES: dict[str, Network] = {
     },
     "tv:swin3d_t": Network(_video("swin3d_t"), 3, (8, 64, 64)),
     "tv:s3d": Network(_video("s3d"), 3, (16, 64, 64)),
-    "tv:MViT": Network(_mvit, 3, (8, 32, 32)),
 }

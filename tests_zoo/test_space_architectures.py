@@ -45,12 +45,6 @@ def test_nothing_hidden_is_the_plain_network_and_what_is_hidden_is_never_seen(na
         assert is_the_crop(classifier, network.stride)
 
 
-def test_pooled_attention_over_films_is_refused_by_name() -> None:
-    image = torch.rand(3, *VOLUMES["tv:MViT"].space, generator=torch.Generator().manual_seed(1))
-    with pytest.raises(NotApplicableError, match="ad cannot follow MViT"):
-        REMOVALS.create("ad").bind(classifier_of("tv:MViT"), image)
-
-
 @pytest.mark.parametrize("name", ["own:InceptionTime", "monai:UNet encoder, 3-D", "tv:r2plus1d_18", "tv:swin3d_t"])
 def test_class_activation_maps_have_the_axes_of_the_input(name: str) -> None:
     classifier, network = classifier_of(name), (SIGNALS | VOLUMES)[name]

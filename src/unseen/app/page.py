@@ -43,6 +43,7 @@ def page(service: Service) -> Any:
                 target = gr.Dropdown(
                     choices.classes(service.classifier), label="Ask about", elem_id="target", filterable=True
                 )
+
         def looked(path: str | None) -> str:
             if path is None:
                 return drawing.note("What the model says stands here.")
