@@ -9,6 +9,7 @@ PHOTO = examples/espresso.jpg
 OUT = demo
 JOBS = 2
 PHOTOS = examples
+GALLERY = [.]py$$
 SETUP := pyproject.toml constraints.txt scripts/environment.sh
 
 help: ## this list
@@ -48,8 +49,10 @@ lint: .venv/.ready-lint ## style and types
 	.venv/bin/mypy
 
 # An environment of its own: its gallery needs transformers, which the tests must do without.
+# GALLERY is a pattern of the gallery's scripts that are run; the others are shown without their pictures.
 docs: .venv-docs/.ready ## the manual, in docs/_build/html
-	.venv-docs/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	.venv-docs/bin/sphinx-build -W --keep-going -q -b html -D 'sphinx_gallery_conf.filename_pattern=$(GALLERY)' \
+		docs docs/_build/html
 	@echo "The manual starts at $(abspath docs/_build/html/index.html)"
 
 api: .venv/.ready ## agree to a change of the public API: tests/project/public-api.txt

@@ -17,12 +17,12 @@ SIZE = 64
 LARGE = 96
 CROP = (slice(32, 96), slice(0, 64))  # of a large image, aligned to a stride of 32
 
-THRESHOLDS = (0.0, 0.3, 0.5, 0.9, 0.99)
+THRESHOLDS = (0.5, 0.99)
 FEW: tuple[dict[str, Any], ...] = (
     {"threshold": 0.5, "join": "and", "fill": "neighbour", "pooling": "all"},
     {"travel": "pooled", "threshold": 0.9, "fill": "neighbour"},
 )
-ALL = (*({"travel": t, "threshold": x} for t in ("dilating", "pooled") for x in THRESHOLDS if x), *FEW)
+ALL = (*({"travel": t, "threshold": x} for t in ("dilating", "pooled") for x in THRESHOLDS), *FEW)
 
 # The architectures that must work; a crop aligned to their stride is what they see of it under `pooled`.
 REQUIRED = [

@@ -36,7 +36,10 @@ PACKAGES = {
 """The pages in the order of the corridor; the command line and the page in the browser explain themselves."""
 
 ELSEWHERE = [
-    ("py:.*", r"(abc|argparse|builtins|collections|contextlib|dataclasses|enum|functools|os|pathlib|types|typing)\..*"),
+    (
+        "py:.*",
+        r"(abc|argparse|builtins|collections|contextlib|dataclasses|enum|functools|os|pathlib|sqlite3|types|typing)\..*",
+    ),
     ("py:.*", r"(hypothesis|jaxtyping|matplotlib|numpy|PIL|safetensors|torch|transformers|nn|np|F)\..*"),
     (
         "py:.*",
@@ -73,7 +76,7 @@ def face(package: str) -> list[str]:
 
 def page(package: str, title: str) -> str:
     """A page of the reference, as MyST Markdown."""
-    lines = [f"# {title}: `{package}`", "", "Examples begin with [these lines](#examples).", ""]
+    lines = [f"# {title}: `{package}`", "", "Examples begin with [these lines](#first-lines).", ""]
     handed = face(package)
     if handed:
         lines += [f"From `{package}` itself:", "", *(f"- {{py:obj}}`{name}`" for name in handed), ""]

@@ -13,7 +13,8 @@ from skimage.data import coffee
 
 import unseen
 
-explanation = unseen.explain(coffee())
+classifier = unseen.load_classifier("efficientnet-lite0").optimised()
+explanation = unseen.explain(coffee(), classifier)
 print(explanation)
 
 # %%

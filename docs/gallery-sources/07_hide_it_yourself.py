@@ -10,7 +10,8 @@ from skimage.data import coffee
 
 import unseen
 
-trials = unseen.hide(coffee(), part="ellipse:170,70,270,170", removals=["ad", "grey", "blur:20"])
+classifier = unseen.load_classifier("efficientnet-lite0").optimised()
+trials = unseen.hide(coffee(), classifier, part="ellipse:170,70,270,170", removals=["ad", "grey", "blur:20"])
 trials.plot()
 
 # %%
@@ -26,8 +27,9 @@ for sentence in trials.words:
 
 spoon = unseen.hide(
     coffee(),
+    classifier,
     part="polygon:325,240,375,235,430,130,455,140,420,250,390,300,340,300",
-    removals=["ad", "grey", "blur:20"],
+    removals=["ad", "grey"],
 )
 for trial in spoon.trials:
     print(f"{trial.removal}: espresso {spoon.decision.probability:.1%}, without the spoon {trial.hidden.reading:.1%}")

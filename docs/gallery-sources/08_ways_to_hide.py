@@ -13,7 +13,7 @@ from skimage.data import coffee
 import unseen
 from unseen import REMOVALS
 
-classifier = unseen.load_classifier("efficientnet-lite0")
+classifier = unseen.load_classifier("efficientnet-lite0").optimised()
 image = classifier.prepare(coffee())
 mask = torch.ones(1, *image.shape[1:])
 mask[:, 60:130, 60:170] = 0  # the coffee itself

@@ -11,8 +11,10 @@ from skimage.data import coffee
 import unseen
 
 METHODS = "grad-cam/occlusion:window=0.25;stride=0.2/rise:masks=40"
+classifier = unseen.load_classifier("efficientnet-lite0").optimised()
 mixture = unseen.explain(
     coffee(),
+    classifier,
     method=f"aggregate:of={METHODS},goal=both,nearby=2,hidden=48",
     removal="grey",
     part="sufficient",

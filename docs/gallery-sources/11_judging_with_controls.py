@@ -16,7 +16,7 @@ from unseen import METHODS, METRICS, REMOVALS
 from unseen.explainers import map_of
 from unseen.metrics.case import Case, judge
 
-classifier = unseen.load_classifier("efficientnet-lite0")
+classifier = unseen.load_classifier("efficientnet-lite0").optimised()
 explaining = ["grad-cam", "occlusion:window=0.25,stride=0.2", "input-x-gradient"]
 controls = ["random", "uniform", "edges"]
 removal = REMOVALS.create("blur:20")

@@ -65,6 +65,7 @@ unseen.METHODS.register("centre", Centre)
 
 comparison = unseen.compare(
     coffee(),
+    unseen.load_classifier("efficientnet-lite0").optimised(),
     methods=["grad-cam", "centre:0.4"],
     removals=["grey", "mirror"],
 )

@@ -68,7 +68,7 @@ def test_a_misspelt_command_is_one_line() -> None:
 
 @pytest.mark.slow
 def test_a_real_photograph_is_explained(tmp_path: Path, photo_path: Path) -> None:
-    words = [photo_path, "--out", tmp_path, "--confidence", "0.9", "--method", "causal:iterations=4", "--json"]
+    words = [photo_path, "--out", tmp_path, "--confidence", "0.9", "--method", "causal:iterations=2", "--json"]
     done = unseen("explain", *words, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)

@@ -243,8 +243,9 @@ def test_where_the_place_is_not_known_there_is_no_map(name: str) -> None:
     assert saliency(bound(Joined(join)), "integrated-gradients").shape == (SIDE, SIDE)
 
 
-@pytest.mark.parametrize("method", ["grad-cam", "layer-cam", "eigen-cam"])
-@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize(
+    ("method", "batched"), [("grad-cam", False), ("grad-cam", True), ("layer-cam", False), ("eigen-cam", True)]
+)
 def test_mirrored_test_time_augmentation_of_a_trained_network(
     classifier: Classifier, photo: Tensor, method: str, batched: bool
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -69,6 +69,7 @@ def random_masks(count: int, size: tuple[int, int], seed: int) -> Tensor:
     return masks
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_cut_and_whole_passes_agree(seed: int) -> None:
     model, image, masks = randomise(Network()), photo(SIZE), random_masks(3, SIZE, seed)
