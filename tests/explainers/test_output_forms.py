@@ -33,7 +33,7 @@ def mapped(method: str, form: str, photo: Tensor, present: bool) -> Tensor:
     assert classifier.labels is not None
     target = "red" if present else next(label for label in classifier.labels if label != "red")
     spec = FEWER.get(method, method)
-    asked = {"target": target, "confidence": 0.3, "part": "sufficient", "chance": 0, "backgrounds": 0}
+    asked = {"target": target, "confidence": (0.3,), "part": "sufficient", "chance": 0, "backgrounds": 0}
     return explain(photo, classifier, method=spec, removal="black", **asked).saliency.double()
 
 
