@@ -24,10 +24,11 @@ app: .venv/.ready-app ## explain photographs on a page in the browser
 
 test: test-core numerics-short test-zoo ## the whole test suite
 
+# Those marked numerics run once, where rounding is hardest (numerics-short).
 # One thread a worker: spinning threads of two workers on the same cores slow each other down.
 test-core: .venv/.ready-test
 	.venv/bin/python scripts/browser.py
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist worksteal
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -m "not numerics" -n $(JOBS) --dist worksteal
 
 # torchvision has an environment of its own, so that the other tests prove it is not needed.
 test-zoo: .venv-zoo/.ready

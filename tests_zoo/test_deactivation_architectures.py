@@ -35,10 +35,9 @@ REQUIRED_BUT_NOT_A_CROP = ["tv:vgg16", "tv:inception_v3"]
 
 MORE = [
     "tv:mobilenet_v2",
-    "timm:resnet50d", "timm:efficientnet_lite0", "timm:tf_efficientnetv2_b0", "timm:regnety_002", "timm:convnext_atto",
-    "timm:convnextv2_atto", "timm:mobilenetv3_small_050", "timm:skresnet18", "timm:ecaresnet26t",
+    "timm:convnextv2_atto", "timm:mobilenetv3_small_050", "timm:skresnet18",
     "timm:rexnet_100", "timm:nf_regnet_b0", "timm:ghostnet_100", "timm:dla34", "timm:hrnet_w18_small",
-    "timm:repvgg_a0", "timm:res2net50_26w_4s", "timm:resnest14d", "timm:cspresnet50",
+    "timm:repvgg_a0", "timm:res2net50_26w_4s", "timm:resnest14d",
     "timm:mixnet_s", "timm:starnet_s1", "timm:rdnet_tiny", "timm:inception_next_atto", "timm:mobilenetv4_conv_small",
     "hf:ResNet", "hf:RegNet", "hf:ConvNext", "hf:ConvNextV2", "hf:MobileNetV1", "hf:EfficientNet",
 ]  # fmt: skip
