@@ -12,8 +12,10 @@ from typing import Any
 import torch
 
 from unseen.errors import UnseenError
-from unseen.inputs.photo import find_photos, sample
+from unseen.inputs.finding import find_photos, sample
 from unseen.system.process import tune_allocator
+
+_CPU = torch.device("cpu")
 
 
 def spread(sources: Sequence[Path], limit: int) -> list[Path]:
@@ -29,6 +31,19 @@ def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5 / (1 + z**2 / count)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def seconds(run: Callable[[], object], device: torch.device = _CPU) -> float:
+    """What something takes: processor time on the CPU, and the time until the device is done elsewhere."""
+    if device.type == "cpu":
+        began = time.process_time()
+        run()
+        return time.process_time() - began
+    torch.accelerator.synchronize(device)
+    began = time.perf_counter()
+    run()
+    torch.accelerator.synchronize(device)
+    return time.perf_counter() - began
 
 
 def study(description: str) -> argparse.ArgumentParser:

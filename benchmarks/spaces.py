@@ -172,6 +172,30 @@ def _video(name: str) -> Callable[[], nn.Module]:
     return build
 
 
+def _mvit(version: int) -> Callable[[], nn.Module]:
+    """Four blocks of torchvision's multiscale vision transformer, with the options of mvit_v1_b or mvit_v2_s."""
+
+    def build() -> nn.Module:
+        import_torchvision()
+        from torchvision.models.video.mvit import MSBlockConfig, MViT
+
+        second = version == 2
+        stages = ((1, 32, 32, (), 4), (2, 32, 64, (1, 2, 2), 2), (2, 64, 64, (), 2), (2, 64, 64, (), 2))
+        blocks = [
+            MSBlockConfig(
+                heads, into, out, [3, 3, 3] if second or stride else [], [3, 3, 3],
+                list(stride) or ([1, 1, 1] if second else []), [1, reduced, reduced],
+            )
+            for heads, into, out, stride, reduced in stages
+        ]  # fmt: skip
+        network: nn.Module = MViT(
+            (32, 32), 8, blocks, second, not second, second, second, num_classes=CLASSES, stochastic_depth_prob=0.0
+        )
+        return network
+
+    return build
+
+
 def _densenet(axes: int, channels: int) -> nn.Module:
     """The 121 layers of DenseNet-121, narrow."""
     network: nn.Module = _monai().DenseNet(
@@ -223,5 +247,6 @@ VOLUMES: dict[str, Network] = {
         for name, stride in (("r3d_18", 8), ("mc3_18", 0), ("r2plus1d_18", 8))
     },
     "tv:swin3d_t": Network(_video("swin3d_t"), 3, (8, 64, 64)),
-    "tv:s3d": Network(_video("s3d"), 3, (16, 64, 64)),
+    "tv:MViT": Network(_mvit(1), 3, (8, 32, 32)),
+    "tv:MViT v2": Network(_mvit(2), 3, (8, 32, 32)),
 }

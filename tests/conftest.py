@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from helpers.browser import chromium
 from helpers.processor import SEED, THREADS, UNSTEADY
-from helpers.unchecked import leave_inner_functions_unchecked, unchecked
+from helpers.unchecked import check_shapes_where_there_are_some, unchecked
 from helpers.unsteady import Unsteady
 from unseen import Classifier, load_classifier
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 torch.set_num_threads(THREADS)
-leave_inner_functions_unchecked()
+check_shapes_where_there_are_some()
 
 # A busy machine is no failure: properties are checked, not their speed. The same examples are drawn every time, so that
 # a change is not blamed for another's fault; `make test-numerics` draws others by its seeds.

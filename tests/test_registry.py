@@ -244,7 +244,7 @@ def test_a_class_is_registered_in_one_line_and_has_its_options() -> None:
         ("switch", Switch, "method 'switch' has no uses_removal, .*; define what is missing, or derive the class from"),
         ("left", Left, "method 'left' has no attribute; define what is missing, or derive the class from"),
         ("a,b", Whole, "method 'a,b' cannot be registered: a name begins with"),
-        ("three", 3, "method 'three' cannot be registered: its target is a int"),
+        ("three", 3, "method 'three' cannot be registered: its target is an int"),
     ],
 )
 def test_what_does_not_keep_the_contract_is_refused_in_one_line(name: str, target: Any, message: str) -> None:

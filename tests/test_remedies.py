@@ -363,7 +363,7 @@ REMEDIES = {
         lambda: explain(method="saliency"),
     ),
     "too small a budget": Remedy(
-        "give at least 66",
+        "give at least budget=66",
         lambda: explain(method="shapley:segments=16,budget=20"),
         lambda: explain(method="shapley:segments=16,budget=66"),
     ),

@@ -8,9 +8,9 @@ import torch
 from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
-from unseen.evaluation.distance.features import masked_features, photograph_features
 from unseen.evaluation.distance.random_parts import random_parts
 from unseen.removal import REMOVALS
+from unseen.removal.penultimate import masked_features, photograph_features
 
 # The size they are tried at, and how many features their heads receive.
 HEADS = {

@@ -67,12 +67,12 @@ def settings(folder: Path, **changes: object) -> MaeZip:
 
 
 @pytest.mark.parametrize("reference", ["filled", "photograph"])
-@pytest.mark.parametrize("foreground_only", [True, False])
+@pytest.mark.parametrize(("foreground_only", "norm"), [(True, "mean"), (False, "mean"), (False, "sum")])
 def test_the_first_losses_are_those_of_the_equations(
-    folder: Path, autoencoder: Autoencoder, classifier: Classifier, reference: str, foreground_only: bool
+    folder: Path, autoencoder: Autoencoder, classifier: Classifier, reference: str, foreground_only: bool, norm: str
 ) -> None:
     pixels, masks = photographs()
-    removal = settings(folder, steps=1, reference=reference, foreground_only=foreground_only)
+    removal = settings(folder, steps=1, reference=reference, foreground_only=foreground_only, norm=norm)
     filled = mae_zip(classifier, autoencoder, pixels, masks, removal)
     with torch.no_grad():
         for number in range(2):
@@ -93,7 +93,8 @@ def test_the_first_losses_are_those_of_the_equations(
             expected = m * features(around if reference == "filled" else x)
             found = features(shown) * (m if foreground_only else 1)
             p = classifier.logits(zero).softmax(1)[0]
-            losses = [float((found - expected).square().mean()), float((p * p.log()).sum()), 0.0]
+            squares = (found - expected).square()
+            losses = [float(squares.sum() if norm == "sum" else squares.mean()), float((p * p.log()).sum()), 0.0]
             torch.testing.assert_close(filled.picture[number], shown[0], atol=1e-5, rtol=1e-4)
             torch.testing.assert_close(filled.zero[number], zero[0], atol=1e-5, rtol=1e-4)
             told = [float(loss[0, number]) for loss in (filled.foreground, filled.background, filled.size)]

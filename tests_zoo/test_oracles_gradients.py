@@ -25,7 +25,7 @@ from unseen.explainers.gradients.derivatives import contrast
 from unseen.explainers.gradients.gradient import gradient
 from unseen.explainers.gradients.integrated import IntegratedGradients, integrated_gradients
 from unseen.explainers.gradients.rectifiers import rectified_gradient
-from unseen.explainers.propagation.deeplift import deeplift
+from unseen.explainers.propagation.deeplift import deeplift, deepshap
 from unseen.explainers.propagation.lrp import relevance
 from unseen.explainers.propagation.lrp_pass import RelevanceShares
 from unseen.removal import REMOVALS, MaskedClassifier
@@ -144,6 +144,17 @@ def test_deeplift_is_captums_where_rectifiers_are_modules() -> None:
     peer = captum.attr.DeepLift(masked.classifier.model)
     expected = peer.attribute(entered(masked), masked.classifier.normalise(grey[None]), 1)
     close(deeplift(masked, 1, grey).values, expected)
+
+
+def test_deepshap_is_captums_where_rectifiers_are_modules() -> None:
+    """Max pools apart, as above."""
+    model = Plain()
+    model.features[3] = model.features[7] = nn.AvgPool2d(2)
+    masked = bound(model)
+    others = torch.rand(3, *masked.image.shape, generator=torch.Generator().manual_seed(1), dtype=masked.image.dtype)
+    peer = captum.attr.DeepLiftShap(masked.classifier.model)
+    expected = peer.attribute(entered(masked), masked.classifier.normalise(others), 1)
+    close(deepshap(masked, 1, lambda number: others[number], 3).values, expected)
 
 
 @pytest.mark.parametrize("way", ["functional", "reused"])

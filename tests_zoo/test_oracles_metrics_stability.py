@@ -17,8 +17,10 @@ from unseen import Classifier
 from unseen.inputs.neighbourhood import noisy
 from unseen.metrics.case import Case
 from unseen.metrics.randomisation import LayerOrder, ParameterRandomisation
+from unseen.metrics.relative_stability import RelativeStability
 from unseen.metrics.sensitivity import Sensitivity
 from unseen.metrics.similarity import pearson, spearman
+from unseen.metrics.sparseness import gini_index
 
 with warnings.catch_warnings():  # its sources have escapes that Python is about to refuse
     warnings.simplefilter("ignore")
@@ -161,3 +163,35 @@ def test_correlations_are_those_of_quantus() -> None:
         (spearman, quantus.similarity_func.correlation_spearman),
     ):
         assert ours(one, other).tolist() == pytest.approx(list(theirs(*flat, batched=True)), abs=1e-12)
+
+
+@pytest.mark.parametrize("by", ["input", "output"])
+def test_relative_stability_is_that_of_quantus(by: Literal["input", "output"]) -> None:
+    masked = bound(Network(), normalise=False)
+    target = int(masked.classifier.logits(masked.image[None]).argmax())
+
+    def explained(classifier: Classifier, image: Tensor, target: int) -> Tensor:
+        del classifier, target
+        return image[0] ** 2 + 0.1
+
+    case = Case(explained(masked.classifier, masked.image, target), target, masked, explained, seed=SEED)
+    images = torch.stack([case.image, *changes(case)])
+    logits = masked.classifier.logits(images)
+    kept = [place for place in range(1, SAMPLES + 1) if int(logits[place].argmax()) == target]
+    assert kept
+    maps = torch.stack([explained(masked.classifier, image, target) for image in images])[:, None].numpy()
+    metric = {"input": quantus.RelativeInputStability, "output": quantus.RelativeOutputStability}[by](
+        disable_warnings=True
+    )
+    objective = getattr(metric, f"relative_{by}_stability_objective")
+    values = (images if by == "input" else logits).numpy()
+    expected = objective(values[[0] * len(kept)], values[kept], maps[[0] * len(kept)], maps[kept]).max()
+    assert RelativeStability(by, samples=SAMPLES, radius=RADIUS)(case) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_sparseness_is_that_of_quantus() -> None:
+    saliency = torch.rand(9, 11, generator=torch.Generator().manual_seed(0))
+    (expected,) = quantus.Sparseness(disable_warnings=True).evaluate_batch(
+        x_batch=None, a_batch=saliency[None].numpy().copy()
+    )
+    assert gini_index(saliency) == pytest.approx(float(expected), rel=1e-5)

@@ -6,19 +6,22 @@ Captum knows no outputs: it is given the network's own number and told what beco
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import captum.attr
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unseen import Classifier, Preprocessing
+from unseen.explainers.cam.cam import activation_map
 from unseen.explainers.gradients.derivatives import contrast
 from unseen.explainers.gradients.gradient import gradient
 from unseen.explainers.gradients.integrated import IntegratedGradients, integrated_gradients
 from unseen.explainers.hiding.occlusion import occlusion
 from unseen.removal import REMOVALS, MaskedClassifier
+from unseen.removal.deactivation.features import last_features
 
 SIDE, WINDOW = 32, 8
 
@@ -102,6 +105,14 @@ def test_integrated_gradients(asked: tuple[MaskedClassifier, Form]) -> None:
     expected = peer.attribute(entered(masked), baseline, form.number, n_steps=200, internal_batch_size=50)
     found = integrated_gradients(masked, form.target, black, IntegratedGradients(tolerance=1e-5))
     close(found.values, form.share * expected[0], 1e-2)
+
+
+def test_grad_cam(asked: tuple[MaskedClassifier, Form]) -> None:
+    masked, form = asked
+    model = cast(nn.Sequential, masked.classifier.model)
+    peer = captum.attr.LayerGradCam(model, model[4]).attribute(entered(masked), form.number)
+    found = activation_map(last_features(masked, form.target), "grad-cam")
+    close(found, form.share * F.interpolate(peer, found.shape, mode="bilinear")[0, 0], 1e-4)
 
 
 def test_occlusion(asked: tuple[MaskedClassifier, Form]) -> None:

@@ -1,6 +1,7 @@
 """What every attribution method costs beyond the network: its time over that of the bare passes it spends.
 
     python -m benchmarks.speed.attribution_cost PHOTO_OR_FOLDER [--limit 3] [--removal zero] [--methods saliency lime …]
+        [--model NAME | --untrained timm:NAME]
 
 For every photograph and method the map alone is made, as the command line makes it (batch norms folded, channels last,
 the allocator kept from returning memory), and every pass of the network is noted: how many images, and whether with a
@@ -13,15 +14,17 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from benchmarks.shared import spread
-from unseen import Classifier, load_classifier
+from benchmarks.shared import seconds, spread
+from benchmarks.zoo import build, randomise
+from unseen import Classifier, Preprocessing, load_classifier
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
@@ -34,11 +37,13 @@ def main() -> None:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--limit", type=int, default=3)
     parser.add_argument("--model", default="efficientnet-lite0")
+    parser.add_argument("--untrained", metavar="NAME", help="architecture of benchmarks.zoo, instead of --model")
     parser.add_argument("--removal", default="zero")
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     options = parser.parse_args()
     tune_allocator()
-    classifier = Noting.of(load_classifier(options.model).optimised())
+    loaded = untrained(options.untrained) if options.untrained else load_classifier(options.model)
+    classifier = Noting.of(loaded.optimised())
     print("| method | evaluations | with a gradient | time / bare passes |\n| --- | --- | --- | --- |")
     for name in options.methods:
         ratios = []
@@ -48,6 +53,10 @@ def main() -> None:
         images, slopes = (sum(size for size, sloped in passes if sloped or not only) for only in (False, True))
         low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
         print(f"| `{name}` | {images:,} | {slopes:,} | {middle:.2f} [{low:.2f}, {high:.2f}] |", flush=True)
+
+
+def untrained(name: str, size: int = 224) -> Classifier:
+    return Classifier(randomise(build(name, size, small=False), size), Preprocessing((size, size)), name=name)
 
 
 class Noting(Classifier):
@@ -76,9 +85,7 @@ def ratio(classifier: Noting, path: Path, name: str, removal: str) -> float:
         """What is kept of a photograph is made anew, or the second map would cost nothing."""
         masked = REMOVALS.create(removal).bind(classifier, image)
         classifier.passes.clear()
-        began = time.process_time()
-        method.attribute(Evaluator(masked, target), 0, None)
-        return time.process_time() - began
+        return seconds(lambda: method.attribute(Evaluator(masked, target), 0, None), classifier.device)
 
     once()  # for what is done once per process
     if not classifier.passes:
@@ -87,12 +94,14 @@ def ratio(classifier: Noting, path: Path, name: str, removal: str) -> float:
     while bare < 1:  # seconds; a few passes alone are over too soon to be timed
         spent += once()
         passes = list(classifier.passes)
-        began = time.process_time()
-        for size, sloped in passes:
-            bare_pass(classifier, image.expand(size, -1, -1, -1), target, sloped)
-        bare += time.process_time() - began
+        bare += seconds(partial(bare_passes, classifier, image, target, passes), classifier.device)
         classifier.passes[:] = passes
     return spent / bare
+
+
+def bare_passes(classifier: Classifier, image: Tensor, target: int, passes: Sequence[tuple[int, bool]]) -> None:
+    for size, sloped in passes:
+        bare_pass(classifier, image.expand(size, -1, -1, -1), target, sloped)
 
 
 def bare_pass(classifier: Classifier, images: Tensor, target: int, sloped: bool) -> None:

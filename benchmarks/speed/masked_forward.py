@@ -1,12 +1,13 @@
 """What hiding costs: a masked forward pass against the plain forward pass of the same batch.
 
     python -m benchmarks.speed.masked_forward [--models efficientnet-lite0 zoo] [--removals zero ad]
-        [--batch 16] [--rounds 7] [--out masked_forward.json]
+        [--backend torch onnxruntime] [--batch 16] [--rounds 7] [--out masked_forward.json]
 
 For every model and removal it prints the ratio of processor time, masked over plain, measured pair by pair in
-alternation within this run: the median over the rounds with its range. Masks are what a causal search asks for: boxes
-of a random split into four, 25 % to 75 % visible. A model other than the bundled ones is built with random weights
-(speed does not depend on them), so nothing is downloaded.
+alternation within this run: the median over the rounds with its range. Under ``--backend onnxruntime`` both are the
+recorded passes. Beside it stands how many photographs a second of processor time the masked pass takes. Masks are what
+a causal search asks for: boxes of a random split into four, 25 % to 75 % visible. A model other than the bundled ones
+is built with random weights (speed does not depend on them), so nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import argparse
 import itertools
 import json
 import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.shared import seconds
 from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing, load_classifier
+from unseen.classifier.backend import Backend
+from unseen.errors import ModelError
 from unseen.removal import REMOVALS
 from unseen.system.process import tune_allocator
 
@@ -48,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(BUNDLED), help="names; 'zoo' stands for torchvision's CNNs")
     parser.add_argument("--removals", nargs="+", default=["zero", "ad", "ad:pooled", "ad:pooled,fill=neighbour"])
+    parser.add_argument("--backend", nargs="+", default=["torch"], choices=["torch", "onnxruntime"])
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path)
@@ -58,11 +62,17 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batch {options.batch}, allocator {allocator}")
     for name in names:
         classifier = model_named(name)
-        for removal in options.removals:
-            row = {"model": name, **measure(classifier, removal, options.batch, options.rounds)}
-            rows.append(row)
-            low, high = row["range"]
-            print(f"{name:22} {row['removal']:26} {row['ratio']:.3f}  [{low:.3f}, {high:.3f}]", flush=True)
+        for backend, removal in itertools.product(options.backend, options.removals):
+            classifier.backend = Backend(backend)
+            try:
+                measured = measure(classifier, removal, options.batch, options.rounds)
+            except ModelError as error:
+                print(f"{name:22} {backend:12} {removal:26} {error}", flush=True)
+                continue
+            rows.append({"model": name, "backend": backend, **measured})
+            low, high = measured["range"]
+            told = f"{measured['ratio']:.3f}  [{low:.3f}, {high:.3f}]  {measured['rate']:.1f}/s"
+            print(f"{name:22} {backend:12} {removal:26} {told}", flush=True)
     if options.out:
         settings = {"torch": torch.__version__, "threads": torch.get_num_threads(), "batch": options.batch}
         options.out.write_text(json.dumps({**settings, "rounds": options.rounds, "rows": rows}, indent=1))
@@ -86,11 +96,14 @@ def measure(classifier: Classifier, removal: str, batch: int, rounds: int) -> di
     plain_pass, masked_pass = partial(classifier.forward, pixels), partial(masked.forward, pixels, masks)
     plain_pass()
     masked_pass()
-    ratios = [seconds(masked_pass) / seconds(plain_pass) for _ in range(rounds)]
+    device = classifier.device
+    times = [(seconds(masked_pass, device), seconds(plain_pass, device)) for _ in range(rounds)]
+    ratios = [masked / plain for masked, plain in times]
     return {
         "removal": removal,
         "ratio": statistics.median(ratios),
         "range": [min(ratios), max(ratios)],
+        "rate": batch / statistics.median(masked for masked, _ in times),
         "visible": float(masks.mean()),
     }
 
@@ -106,12 +119,6 @@ def split_masks(count: int, space: Sequence[int], generator: torch.Generator) ->
         for number in order[: int(torch.randint(1, len(boxes), (), generator=generator))].tolist():
             mask[boxes[number]] = 1
     return masks
-
-
-def seconds(run: Callable[[], object]) -> float:
-    began = time.process_time()
-    run()
-    return time.process_time() - began
 
 
 if __name__ == "__main__":

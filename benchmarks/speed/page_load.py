@@ -30,6 +30,10 @@ PATIENCE = 900.0
 """Seconds that one user waits for one answer."""
 
 
+class Limited(Exception):
+    """An address may upload so many photographs in a minute."""
+
+
 @dataclass(frozen=True)
 class Served:
     """What one user saw.
@@ -51,10 +55,21 @@ class Visitor:
         self.session = uuid.uuid4().hex
 
     def visit(self, photo: bytes) -> Served:
-        """Give the photograph, look, and have it explained."""
+        """Open the page, give the photograph, look, have it explained, and leave."""
+        here = http.client.HTTPConnection(*self.address, timeout=PATIENCE)
+        here.request("GET", f"/gradio_api/heartbeat/{self.session}")
+        here.getresponse()
+        try:
+            return self._visited(photo)
+        finally:
+            here.close()  # by which the server knows that the visitor has left
+
+    def _visited(self, photo: bytes) -> Served:
         given = {"path": self._upload(photo), "orig_name": self.name, "meta": {"_type": "gradio.FileData"}}
         read = self._ask(self._listener("photo", "change", "said"), [given])
-        explained = self._listener("explain", "click", "explain-report")
+        heard = self._listener("explain", "click", "explain-report")
+        read += self._ask(heard, [])
+        explained = next(one for one in self.config["dependencies"] if one["trigger_after"] == heard["id"])
         chosen: dict[str, Any] = {"method": "grad-cam", "removal": "grey"}
         values = []
         for component in explained["inputs"]:
@@ -79,8 +94,12 @@ class Visitor:
         head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{self.name}"\r\n'
         body = f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + photo + f"\r\n--{edge}--\r\n".encode()
         kind = f"multipart/form-data; boundary={edge}"
-        path: str = json.loads(b"".join(self._request("POST", "/gradio_api/upload", body, kind)))[0]
-        return path
+        while True:
+            try:
+                path: str = json.loads(b"".join(self._request("POST", "/gradio_api/upload", body, kind)))[0]
+                return path
+            except Limited:  # all users here have one address
+                time.sleep(5)
 
     def _ask(self, listener: dict[str, Any], values: Sequence[Any]) -> str:
         """All that the server says until the request is over."""
@@ -102,6 +121,8 @@ class Visitor:
         try:
             connection.request(method, path, body or None, {"Content-Type": kind})
             answer = connection.getresponse()
+            if answer.status == 429:
+                raise Limited
             if answer.status != 200:
                 raise RuntimeError(f"{path}: {answer.status} {answer.read(200)!r}")
             yield from answer

@@ -60,7 +60,8 @@ def measure(axes: int, places: int, removal: str, batch: int, rounds: int, metho
     """A row."""
     import torch
 
-    from benchmarks.speed.masked_forward import seconds, split_masks
+    from benchmarks.shared import seconds
+    from benchmarks.speed.masked_forward import split_masks
     from unseen import Classifier, Preprocessing
     from unseen.removal import REMOVALS
 

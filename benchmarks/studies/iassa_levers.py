@@ -1,12 +1,12 @@
-"""What iterating, choosing windows and attending are worth: IASSA against occlusion and RISE at equal evaluations.
+"""What choosing windows and attending are worth: IASSA against occlusion and RISE at equal evaluations.
 
     python -m benchmarks.studies.iassa_levers FOLDER --masks COCO_FOLDER [--half held-out] [--limit 30] [--budget 400]
         [--forms] [--levers] [--out iassa.jsonl] [--table docs/tables/iassa.md]
 
-Maps are made under grey; that of IASSA from the masks of centred RISE, as its last map is. Photographs of FOLDER judge
-them by the area under insertion minus that under deletion, under grey and under a blur that no map was made for; those
-of COCO_FOLDER (images/, instances.json, imagenet_classes.json) by the share of positive energy inside the instances of
-the class that the model names, and by whether the maximum lies there; there photographs count whose top class is
+Maps are made under grey; what is attended of RISE takes the masks of centred RISE. Photographs of FOLDER judge them by
+the area under insertion minus that under deletion, under grey and under a blur that no map was made for; those of
+COCO_FOLDER (images/, instances.json, imagenet_classes.json) by the share of positive energy inside the instances of the
+class that the model names, and by whether the maximum lies there; there photographs count whose top class is
 annotated. The first half of a fixed random order of FOLDER is for choosing between levers (--half tuning), the second
 for reporting. Printed: means, and the mean of paired differences to centred RISE and to occlusion with 95 % bootstrap
 intervals. Each photograph is one line of --out; a run that was stopped goes on after them. --kernel names the folder
@@ -22,7 +22,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.extraction import curve
 from unseen.explanation.ranking import rank
-from unseen.inputs.photo import find_photos
+from unseen.inputs.finding import find_photos
 from unseen.removal import REMOVALS, MaskedClassifier, MaskedForward, Removal
 from unseen.system.process import tune_allocator
 
@@ -88,18 +88,17 @@ def maps_of(
     budget = options.budget
     stride = next(stride for stride in range(3, 46) if len(sliding((SIDE, SIDE), 45, stride)) < 1.2 * budget)
     hidden = occlusion(masked, target, window=45, stride=stride, score="logit")
-    printed, shown = both_of_rise(masked, target, budget)
+    published, shown = both_of_rise(masked, target, budget)
     near = look(0.05)
-    maps = {"occlusion": hidden, "RISE": printed, "RISE, centred": shown, "IASSA": 0.5 * shown + 0.5 * near(shown)}
-    maps["β = 0"] = near(shown)
+    maps = {"occlusion": hidden, "RISE": published, "RISE, centred": shown}
+    maps["IASSA"] = iassa(masked, target, Iassa(budget=budget), look=near).maps[-1]
+    maps["RISE, attended by half"] = 0.5 * shown + 0.5 * near(shown)
+    maps["RISE, attended"] = near(shown)
     maps["RISE, centred, blurred"] = 0.5 * shown + 0.5 * blurred(shown[None], 12.0)[0]
     if options.forms:
-        windows = Iassa(form="windows", budget=budget)
-        maps["IASSA, windows"] = iassa(masked, target, windows, look=near).maps[-1]
         # The first pass of the published schedule takes 576 evaluations; fewer are not worth its name.
-        maps["IASSA, literal"] = iassa(
-            masked, target, replace(windows, form="literal", budget=max(budget, 580)), look=near
-        ).maps[-1]
+        printed = Iassa(form="literal", budget=max(budget, 580))
+        maps["IASSA, literal"] = iassa(masked, target, printed, look=near).maps[-1]
     if options.levers:
         maps["perplexity 0.15"] = 0.5 * shown + 0.5 * look(0.15)(shown)
         for start in (0.25, 0.5):

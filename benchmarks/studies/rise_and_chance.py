@@ -101,30 +101,38 @@ def measure(image: Tensor, name: str, classifier: Classifier, asked: argparse.Na
                     continue
                 part = search.found[gamma][0]
                 colours = islice(SolidColours().of("", target), COLOURS)
-                hits, count = robustness(classifier, image, part.mask[None], colours, target)
+                planted = robustness(classifier, image, part.mask[None], colours, target)
                 chance = part.by_chance is not None and part.by_chance.finds_it_too
-                rows.append(Row(name, removal, form, gamma, part.fraction, int(hits[0]) / count, chance))
+                rows.append(
+                    Row(name, removal, form, gamma, part.fraction, int(planted.hits[0]) / planted.contexts, chance)
+                )
     return rows
 
 
 def table(rows: Sequence[Row], photographs: int) -> list[str]:
-    """A line for each network, removal, γ and form."""
+    """A line for each network, removal, γ and form; means with 95 % bootstrap intervals over photographs."""
     lines = [
         f"{photographs} photographs",
-        "network, removal, γ, form: size % [95 %], holds on colours % [95 %], by chance",
+        "",
+        "| network | removal | γ | form | parts | size, % [95 %] | kept on colours, % [95 %] | found by chance too |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for key in dict.fromkeys((row.network, row.removal, row.gamma, row.form) for row in rows):
         of = [row for row in rows if (row.network, row.removal, row.gamma, row.form) == key]
-        found = [(row.size, row.holds) for row in of if row.size is not None and row.holds is not None]
-        line = f"{key[0]}, {key[1]}, {key[2]:g}, {key[3]}: "
-        if found:
-            size, holds = (mean_interval([100 * pair[index] for pair in found]) for index in (0, 1))
-            line += f"{size.value:.1f} [{size.low:.1f}, {size.high:.1f}], {holds.value:.0f} "
-            line += f"[{holds.low:.0f}, {holds.high:.0f}], {sum(row.by_chance for row in of)} of {len(found)}"
         none = [row.why for row in of if row.why]
-        lines.append(
-            line + (f"; none: {', '.join(f'{none.count(why)} {why}' for why in dict.fromkeys(none))}" if none else "")
-        )
+        reasons = f" ({', '.join(f'{none.count(why)} {why}' for why in dict.fromkeys(none))})" if none else ""
+        found = [(row.size, row.holds) for row in of if row.size is not None and row.holds is not None]
+        size, holds = (mean_interval([100 * pair[index] for pair in found]) if found else None for index in (0, 1))
+        cells = [
+            *map(str, key[:2]),
+            f"{key[2]:g}",
+            key[3],
+            f"{len(found)} of {len(of)}{reasons}",
+            f"{size.value:.1f} [{size.low:.1f}, {size.high:.1f}]" if size else "–",
+            f"{holds.value:.0f} [{holds.low:.0f}, {holds.high:.0f}]" if holds else "–",
+            str(sum(row.by_chance for row in of)),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 

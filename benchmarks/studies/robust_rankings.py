@@ -15,7 +15,9 @@ of all methods:
 * ``random``.
 
 With ``--prove``, of some rankings also the part that the proof leaves, as ``unseen explain --robust`` finds it. Means
-with 95 % bootstrap intervals over photographs, and the differences to the first ranking, photograph by photograph.
+with 95 % bootstrap intervals over photographs, and the differences to the first ranking, photograph by photograph. At
+the end, what a choice of ranking could give at most: the smallest of all but ``random``, chosen for each photograph by
+the backgrounds that judge; and how much sizes differ between photographs and between the rankings of one.
 Photographs are drawn at random by ``--seed``; ``--skip`` leaves out the first so many of them, such as those on which
 something was chosen. Passes of the bare network run on ONNX Runtime. It stops after ``--minutes``; what is in ``--out``
 is kept, and the same command goes on.
@@ -46,7 +48,7 @@ from unseen.explainers.sufficient.search import FromMap, map_of
 from unseen.explanation import Findings
 from unseen.explanation.evidence import interval
 from unseen.explanation.ranking import Ranking, rank
-from unseen.inputs.photo import find_photos
+from unseen.inputs.finding import find_photos
 from unseen.inputs.smoothing import smoothed
 from unseen.removal import REMOVALS, MaskedClassifier, Removal
 
@@ -61,6 +63,7 @@ BLUR = 0.05
 BATCH = 8
 FINE = 0.03
 VARIATIONS = 200
+HINDSIGHT = "the smallest, in hindsight"
 BLOCKS = 8
 
 
@@ -251,34 +254,47 @@ def measure(trial: Trial, asked: argparse.Namespace) -> dict[str, Row]:
 
 
 def table(rows: Sequence[Mapping[str, Row]], share: float) -> list[str]:
-    """A line for each ranking."""
+    """A line for each ranking, and one for each whose parts were proved."""
     first = next(iter(rows[0]))
+    compared = [name for name in rows[0] if name != "random"]
+    sizes = np.array([[row[name].size for name in compared] for row in rows])
+    found = {name: [row[name] for row in rows] for name in rows[0]}
     lines = [
         f"{len(rows)} photographs, ρ = {share:g}",
-        "ranking: size [95 %], minus the first [95 %]; of the proven part: how many, size, backgrounds kept, promise "
-        "kept by how many [95 %], passes",
+        "",
+        "| ranking | share of the pixels [95 %] | minus the first [95 %] |",
+        "| --- | --- | --- |",
     ]
-    for name in rows[0]:
-        of = [row[name] for row in rows]
+    for name, of in {**found, HINDSIGHT: [Row(float(size)) for size in sizes.min(1)]}.items():
         size = mean_interval([row.size for row in of])
-        less = mean_interval([row[name].size - row[first].size for row in rows])
-        line = (
-            f"{name}: {size.value:.3f} [{size.low:.3f}, {size.high:.3f}], "
-            f"{less.value:+.3f} [{less.low:+.3f}, {less.high:+.3f}]"
+        less = mean_interval([row.size - other[first].size for row, other in zip(of, rows, strict=True)])
+        lines.append(
+            f"| {name} | {size.value:.3f} [{size.low:.3f}, {size.high:.3f}] | "
+            f"{less.value:+.3f} [{less.low:+.3f}, {less.high:+.3f}] |"
         )
-        tried = [row.proven_passes for row in of if row.proven_passes is not None]
-        proven = [(row.proven, row.proven_kept) for row in of if row.proven is not None and row.proven_kept is not None]
-        if proven:
-            large = mean_interval([some for some, _ in proven])
-            kept = sum(fresh >= share for _, fresh in proven)
-            low, high = interval(kept, len(proven))
-            line += (
-                f"; {len(proven)} of {len(tried)}, {large.value:.3f} [{large.low:.3f}, {large.high:.3f}], "
-                f"{np.mean([fresh for _, fresh in proven]):.3f}, {kept} of {len(proven)} [{low:.2f}, {high:.2f}], "
-                f"{np.mean(tried):.0f}"
-            )
-        lines.append(line)
-    return lines
+    if len(rows) > 1 and len(compared) > 1:
+        between, within = sizes[:, 0].std(ddof=1), sizes.std(1, ddof=1).mean()
+        lines += ["", f"standard deviation: {between:.3f} between photographs, {within:.3f} between rankings of one"]
+    proofs = {name: [row for row in of if row.proven_passes is not None] for name, of in found.items()}
+    return [*lines, *(line for name, of in proofs.items() if of for line in _proved(name, of, share))]
+
+
+def _proved(name: str, tried: Sequence[Row], share: float) -> list[str]:
+    """Of the parts of a ranking that were proved: how many, how large, whether their promise is kept, and the cost."""
+    parts = [(row.proven, row.proven_kept) for row in tried if row.proven is not None and row.proven_kept is not None]
+    passes = np.mean([row.proven_passes for row in tried])
+    line = f"proved parts of {name}: {len(parts)} of {len(tried)}, {passes:,.0f} passes"
+    if not parts:
+        return ["", line]
+    size = mean_interval([some for some, _ in parts])
+    kept = sum(fresh >= share for _, fresh in parts)
+    low, high = interval(kept, len(parts))
+    return [
+        "",
+        f"{line}, {size.value:.3f} [{size.low:.3f}, {size.high:.3f}] of the pixels, kept on "
+        f"{np.mean([fresh for _, fresh in parts]):.3f} of the backgrounds; on at least {share:g} of them: {kept} of "
+        f"{len(parts)} [{low:.2f}, {high:.2f}]",
+    ]
 
 
 def main() -> None:

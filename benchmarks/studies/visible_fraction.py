@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.speed.masked_forward import seconds
+from benchmarks.shared import seconds
 from unseen import load_classifier
 from unseen.removal import REMOVALS
 from unseen.system.process import tune_allocator

@@ -31,7 +31,7 @@ from unseen import Classifier, load_classifier
 from unseen.metrics.case import Case, judge
 from unseen.metrics.curves import Deletion, Insertion
 from unseen.removal import REMOVALS
-from unseen.removal.batched import digest
+from unseen.removal.memory import digest
 from unseen.system.process import tune_allocator
 
 POOL = (

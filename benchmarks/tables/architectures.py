@@ -23,8 +23,9 @@ from typing import Any
 
 import torch
 
+from benchmarks.shared import seconds
 from benchmarks.spaces import SIGNALS, VOLUMES, built
-from benchmarks.speed.masked_forward import seconds, split_masks
+from benchmarks.speed.masked_forward import split_masks
 from benchmarks.zoo import build, randomise
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError

@@ -4,11 +4,12 @@
     python -m benchmarks.tables.chapter_twelve digits|faces [--photographs 40] [--ablation 40] [--out FOLDER]
         [--sheet 4]
 
-Grad-CAM, Grad-CAM++, XGrad-CAM and LayerCAM are each asked for the quarter of the photograph that matters most; the
-rest is hidden in every way of the thesis, and by neighbours, the decomposition of section 9.7 and
-Activation–Deactivation, which it did not have. An autoencoder of ``unseen train-mae`` is judged on photographs that it
-was not trained on. Of digits and faces, which lie in packages, classifier and autoencoder are trained first, and both
-are judged on others; blurs are as wide as on 224 pixels, in proportion.
+Grad-CAM, Grad-CAM++, XGrad-CAM and LayerCAM are each asked for the quarter of the photograph that matters most
+(``--visible mean``: where the map is at least its mean, Eq. 61); the rest is hidden in every way of the thesis, and by
+neighbours, the decomposition of section 9.7 and Activation–Deactivation, which it did not have. An autoencoder of
+``unseen train-mae`` is judged on photographs that it was not trained on. Of digits and faces, which lie in packages,
+classifier and autoencoder are trained first, and both are judged on others; blurs are as wide as on 224 pixels, in
+proportion.
 
 Results are kept in ``--out`` (``chapter-12/digits``, ``chapter-12/faces`` or ``chapter-12/photographs``), as ``unseen
 evaluate`` keeps them: the same command goes on where it was stopped. The ablation of w₃ and of what else may be chosen,
@@ -39,10 +40,10 @@ from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.retraining.datasets import BUNDLED
 from unseen.explainers.cam.cam import ActivationMap
-from unseen.inputs.photo import find_photos
+from unseen.inputs.finding import find_photos
 from unseen.metrics.case import Case
 from unseen.metrics.partial import partial_map
-from unseen.metrics.zero_information import AttMask, attmask, top_share
+from unseen.metrics.zero_information import AttMask, Visible, attmask, visible_part
 from unseen.pipeline.explain import explainer
 from unseen.removal import REMOVALS
 from unseen.removal.generative.mae_zip import MaeZip
@@ -60,6 +61,7 @@ def main() -> None:
     parser = parser_of_sources(__doc__)
     parser.add_argument("--photographs", type=int, default=16)
     parser.add_argument("--ablation", type=int, default=8)
+    parser.add_argument("--visible", choices=("top", "mean"), default="top")
     parser.add_argument("--steps", type=int, default=50, help="of mae-zip")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--sheet", type=int, default=0)
@@ -72,11 +74,11 @@ def main() -> None:
     weights = ablation(autoencoder, options.steps)
     for name, count, removals in (("Table 2", options.photographs, fills), ("Table 1", options.ablation, weights)):
         if count:
-            rows = judged(photos[:count], model, removals, out)
+            rows = judged(photos[:count], model, removals, options.visible, out)
             print(tables(rows, name, photos[:count], removals), flush=True)
     if options.sheet:
         out.mkdir(parents=True, exist_ok=True)
-        draw(classifier.optimised(), photos[: options.sheet], fills, out / "sheet.png")
+        draw(classifier.optimised(), photos[: options.sheet], fills, options.visible, out / "sheet.png")
 
 
 def parser_of_sources(description: str | None) -> argparse.ArgumentParser:
@@ -121,13 +123,14 @@ def mae_zip(autoencoder: str, steps: int, changed: str = "") -> str:
     return ",".join(filter(None, [f"mae-zip:{autoencoder}", taken, changed]))
 
 
-def judged(photos: Sequence[Path], model: str, removals: Sequence[str], out: Path) -> list[Row]:
+def judged(photos: Sequence[Path], model: str, removals: Sequence[str], visible: Visible, out: Path) -> list[Row]:
+    option = "" if visible == "top" else f":visible={visible}"
     plan = Plan(
         photos=tuple(photos),
         model=model,
         methods=MAPS,
         removals=tuple(removals),
-        metrics=("attmask", "accuracy-preservation"),
+        metrics=(f"attmask{option}", f"accuracy-preservation{option}"),
         controls=False,
     )
     return engine.run(plan, out, progress=lambda stage, done, of: print(f"{done}/{of} {stage}", file=sys.stderr))
@@ -159,7 +162,7 @@ def unknown_to(photos: Sequence[Path], autoencoder: Path) -> list[Path]:
 # ---- Figure 29 ------------------------------------------------------------------------------------------------------
 
 
-def draw(classifier: Classifier, photos: Sequence[Path], removals: Sequence[str], path: Path) -> None:
+def draw(classifier: Classifier, photos: Sequence[Path], removals: Sequence[str], visible: Visible, path: Path) -> None:
     from matplotlib.figure import Figure
 
     columns = 2 + len(removals)
@@ -169,7 +172,7 @@ def draw(classifier: Classifier, photos: Sequence[Path], removals: Sequence[str]
         above, below = grid[2 * row], grid[2 * row + 1]
         decision = decide(photo, classifier)
         for place, (title, picture, saliency, said) in enumerate(
-            shown(classifier, decision.image, decision.target, removals)
+            shown(classifier, decision.image, decision.target, removals, visible)
         ):
             above[place].imshow(picture.permute(1, 2, 0).numpy())
             above[place].set_title(title if not row else "", fontsize=9)
@@ -183,12 +186,13 @@ def draw(classifier: Classifier, photos: Sequence[Path], removals: Sequence[str]
 
 
 def shown(
-    classifier: Classifier, image: Tensor, target: int, removals: Sequence[str]
+    classifier: Classifier, image: Tensor, target: int, removals: Sequence[str], kind: Visible
 ) -> list[tuple[str, Tensor, Tensor, str]]:
     """Of the photograph, its mask and every removal: title, picture, map, and what is said of it."""
     explain = explainer(ActivationMap(), REMOVALS.create("zero"))
     before = explain(classifier, image, target)
-    visible = top_share(Case(before, target, REMOVALS.create("zero").bind(classifier, image)), AttMask().keep)
+    case = Case(before, target, REMOVALS.create("zero").bind(classifier, image))
+    visible = visible_part(case, kind, AttMask().keep)
     cut = torch.where(visible, image, torch.tensor(1.0))
     found: list[tuple[str, Tensor, Tensor, str]] = [
         ("photograph", image, before, ""),

@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from unseen import load_classifier
 from unseen.evaluation.statistics import mean_interval
-from unseen.inputs.photo import find_photos
+from unseen.inputs.finding import find_photos
 from unseen.removal import REMOVALS, Removal
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.grid import Grid, Traveller, Window

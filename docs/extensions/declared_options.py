@@ -15,7 +15,8 @@ from unseen.system.options import Options, declared, meaning
 
 def add_options(_app: Any, what: str, _name: str, thing: Any, _options: Any, lines: list[str]) -> None:
     """Insert a section Args before what is raised, or at the end."""
-    if what != "class" or not issubclass(thing, Options) or not dataclasses.is_dataclass(thing) or "Args:" in lines:
+    options = isinstance(thing, type) and issubclass(thing, Options) and dataclasses.is_dataclass(thing)
+    if what != "class" or not options or "Args:" in lines:  # names of types are no classes, and come as such
         return
     said = {name: meaning(kind) for name, kind in declared(thing).items()}
     defaults = {f.name: f.default for f in dataclasses.fields(thing)}

@@ -38,7 +38,7 @@ PACKAGES = {
 ELSEWHERE = [
     (
         "py:.*",
-        r"(abc|argparse|builtins|collections|contextlib|dataclasses|enum|functools|os|pathlib|sqlite3|types|typing)\..*",
+        r"(abc|argparse|builtins|collections|contextlib|dataclasses|enum|functools|io|os|pathlib|sqlite3|types|typing|zlib)\..*",
     ),
     ("py:.*", r"(hypothesis|jaxtyping|matplotlib|numpy|PIL|safetensors|torch|transformers|nn|np|F)\..*"),
     (

@@ -69,5 +69,5 @@ for row, part in zip(rows, explanation.parts, strict=True):
     row[0].set(xticks=[], yticks=[], ylabel=part.role)
 
 # %%
-# ``contexts="folder/"`` takes photographs instead. :doc:`/causal` says what the promise is and how it was tested: of
-# 1,000 proved parts on simulated photographs 5 broke it, where one in twenty may.
+# ``contexts="folder/"`` takes photographs instead. :doc:`/causal` says what the promise is and how it was tested: on
+# 1,000 simulated photographs 5 proved parts broke it, where one in twenty may.

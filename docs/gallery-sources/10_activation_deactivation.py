@@ -29,7 +29,7 @@ def travel(removal):
     """The logits of one pass, and the masks of its feature maps by their resolution: the first and the last of each."""
     seen = {}
 
-    def watch(run, function, output):
+    def watch(run, function, operands, output):
         found = run.positions(output)
         if found is not None and found.grid.size[0] in SIZES:
             first, _ = seen.get(found.grid.size[0], (found.grid.active, None))

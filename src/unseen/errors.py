@@ -26,6 +26,10 @@ class NotOptimisedError(ModelError):
     """A copy for fast inference cannot be made, or says something else; the model itself can be used."""
 
 
+class NotRecordedError(ModelError):
+    """A pass cannot be recorded as a graph; the model can be used as it is."""
+
+
 class UnknownNameError(UnseenError, LookupError):
     """A name that is not registered; the message offers the nearest ones."""
 

@@ -21,9 +21,9 @@ from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from unseen.errors import ParameterError, PluginError, UnknownNameError, nearest, one_line
-from unseen.system.arguments import conformed
-from unseen.system.contract import described, missing
-from unseen.system.names import printable
+from unseen.system.arguments import conformed, type_of
+from unseen.system.contract import described, members, missing
+from unseen.system.names import printable, with_article
 from unseen.system.options import declared
 from unseen.system.spelling import Option, converted, option_of, settable, spec
 
@@ -251,10 +251,9 @@ class Registry(Generic[T]):
                 f"{self.kind} {given.__name__} is a class; give an object of it, as in {given.__name__}()"
             )
         lacks = missing(given, self.contract)
-        if {"__call__", "bind"} & {*lacks}:
+        if {"__call__", "bind"} & {*lacks} or len(lacks) == len(members(self.contract)):
             raise ParameterError(
-                f"{self.kind} must be an object or one of the names of 'unseen list {self.kind}s', not a "
-                f"{type(given).__name__}"
+                f"{self.kind} must be an object or one of the names of 'unseen list {self.kind}s', not {type_of(given)}"
             )
         if lacks:
             raise ParameterError(f"{self.kind} {type(given).__name__} {described(lacks, self.contract)}")
@@ -300,7 +299,7 @@ class Registry(Generic[T]):
         if callable(given) and not isinstance(given, Entry):
             given = self._entry(given, _first_line(given))
         if not isinstance(given, self._entry):
-            raise TypeError(f"it is a {type(given).__name__}, not an {self._entry.__name__}")
+            raise TypeError(f"it is {type_of(given)}, not {with_article(self._entry.__name__)}")
         if not re.fullmatch(r"[^\W_][\w.+-]*", name):
             raise ValueError(
                 "a name begins with a letter or a digit and holds nothing but these, '.', '_', '+' and '-'"
@@ -312,7 +311,7 @@ class Registry(Generic[T]):
             if ":" not in given.target:
                 raise TypeError("its target must be 'module:attribute', a class or a function")
         elif not callable(given.target):
-            raise TypeError(f"its target is a {type(given.target).__name__}, neither a class nor a function")
+            raise TypeError(f"its target is {type_of(given.target)}, neither a class nor a function")
         else:
             self._keeps(name, given.target, self.made)
         return dataclasses.replace(given, origin=origin)

@@ -35,7 +35,7 @@ def test_what_is_offered_can_be_made_and_reads_no_files() -> None:
         for shown, value in found:
             registry.create(value)
             assert shown.startswith(value)
-    assert not {"mae", "mae-zip", "marginal", "dataset-mean"} & {value for _, value in removals}
+    assert not {"mae", "mae-zip", "marginal", "dataset-mean", "donor"} & {value for _, value in removals}
 
 
 def test_goals_are_requests() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
+import numpy as np
+import pytest
 from PIL import Image, ImageChops
 
 from helpers.serving import ESPRESSO, Serving, give, pick, visit
@@ -38,7 +40,7 @@ def explained(page: Page) -> str:
 def test_a_photograph_is_explained_and_the_results_are_taken_home(
     browser: Browser, server: Serving, tmp_path: Path
 ) -> None:
-    with visit(browser, server.address, accept_downloads=True) as page:
+    with visit(browser, server.address) as page:
         give(page, ESPRESSO)
         assert page.locator("#said li").first.inner_text().startswith("red")
         pick(page, "target", "blue")
@@ -103,7 +105,7 @@ def test_two_visitors_get_their_own(browser: Browser, server: Serving, tmp_path:
 
 
 def test_a_part_is_painted_and_trials_are_kept(browser: Browser, server: Serving, tmp_path: Path) -> None:
-    with visit(browser, server.address, accept_downloads=True) as page:
+    with visit(browser, server.address) as page:
         give(page, ESPRESSO)
         page.get_by_role("tab", name="Hide").click()
         canvas = page.locator("#paint canvas")
@@ -167,6 +169,46 @@ def test_maps_are_compared_cell_by_cell(browser: Browser, server: Serving) -> No
         assert "methods and removals compared" in page.frame_locator(REPORT).locator("h1").inner_text()
 
 
+SCANS = """
+import torch
+from unseen import Classifier, Preprocessing
+
+class Bright(torch.nn.Module):
+    def forward(self, x):
+        bright = 40 * x[:, 0, 4:8, 2:6, 6:9].flatten(1).mean(1)
+        return torch.stack([bright, torch.full_like(bright, 20.0)], 1)
+
+def build():
+    fed = Preprocessing((12, 10, 14), None, mean=(0,), std=(100,), range=(0, 100), unit="HU")
+    return Classifier(Bright(), fed, ["nodule", "none"])
+"""
+
+
+def test_a_volume_is_explained_and_scrolled(browser: Browser, tmp_path: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    (tmp_path / "scans.py").write_text(SCANS)
+    values = np.zeros((12, 10, 14), np.float32)
+    values[4:8, 2:6, 6:9] = 90
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "scan.nii.gz")
+    serving = Serving("--model", f"python:{tmp_path / 'scans.py'}:build")
+    try:
+        with visit(browser, serving.address) as page:
+            page.locator("#explain").click()
+            page.get_by_text("there is no volume yet; drop one above").wait_for()
+            give(page, tmp_path / "scan.nii.gz")
+            assert "slices 8 of 14 (down → up)" in page.locator("#said figcaption").inner_text()
+            assert page.get_by_role("tab").all_inner_texts() == ["Explain", "Compare"]
+            pick(page, "method", "occlusion –")
+            pick(page, "removal", "black")
+            assert "nodule" in explained(page)
+            report = page.frame_locator(REPORT)
+            name = report.locator("[data-name]").first
+            report.locator("[data-slice]").first.fill("0")
+            name.filter(has_text="14 of 14 (down → up)").wait_for()
+    finally:
+        serving.end()
+
+
 def test_an_evaluation_is_read(browser: Browser, server: Serving) -> None:
     with visit(browser, server.address) as page:
         page.get_by_role("tab", name="Evaluation").click()
@@ -174,6 +216,20 @@ def test_an_evaluation_is_read(browser: Browser, server: Serving) -> None:
         report = page.frame_locator(REPORT)
         assert report.locator("h1").inner_text() == "1 photograph, 1 method, 1 removal evaluated"
         assert "espresso.jpg" in report.locator("table").last.inner_text()
+        page.get_by_role("tab", name="Pictures").click()
+        cards = page.locator("#pictures article")
+        cards.first.wait_for()
+        assert cards.count() == 1
+        assert "insertion" in cards.inner_text()
+        cards.locator("button").click()
+        assert page.locator("dialog p").inner_text() == "espresso.jpg: red; saliency, hidden by black"
+        page.keyboard.press("Escape")
+        pick(page, "pictures-order", "insertion: worst")
+        field = page.get_by_label("Photograph or class")
+        field.fill("tea")
+        field.press("Enter")
+        page.get_by_text("There are none of these.").wait_for()
+        assert cards.count() == 0
 
 
 def test_who_leaves_holds_up_nobody(browser: Browser, server: Serving) -> None:
@@ -193,9 +249,12 @@ def test_it_fits_a_phone_in_the_dark_and_works_by_keyboard(browser: Browser, ser
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert max(map(int, re.findall(r"\d+", ground)[:3])) < 60
+        page.locator("#method input").focus()
+        page.get_by_role("listbox").wait_for(timeout=10_000)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('#removal') !== null"), "long lists let the keyboard go on"
         pick(page, "removal", "zip –")
-        page.locator("#explain").focus()
-        page.keyboard.press("Enter")
+        page.locator("#explain").press("Enter")
         page.get_by_text(re.compile("[0-9] evaluations")).wait_for()
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")

@@ -60,8 +60,8 @@ def test_normalise_is_the_formula_and_differentiable() -> None:
         (torch.zeros(1, 4), r"shape \(1, 4\) for 2 images"),
         (torch.zeros(2, 5), "5 outputs but 4 labels"),
         (torch.zeros(2, 1), "single output"),
-        ((torch.zeros(2, 4),), "returned tuple"),
-        (None, "returned NoneType"),
+        ((torch.zeros(2, 4),), "returned a tuple"),
+        (None, "returned None"),
     ],
 )
 def test_networks_that_do_not_classify_are_refused(answer: object, message: str) -> None:
@@ -215,7 +215,7 @@ def test_numbers_as_labels() -> None:
 
 
 def test_without_labels_only_indices_mean_something() -> None:
-    unlabelled = Classifier(Constant(None))
+    unlabelled = Classifier(Constant(torch.zeros(1, 20)))
     assert unlabelled.target_index("12") == 12
     assert unlabelled.label(12) == "class 12"
     with pytest.raises(UnknownNameError, match="has no labels"):
@@ -256,6 +256,13 @@ def test_a_network_that_cannot_be_copied_is_not_optimised() -> None:
 
     with pytest.raises(ModelError, match="cannot be optimised"):
         Classifier(nn.Sequential(nn.Flatten(), Unique(3 * 8 * 8, 2)), TINY).optimised()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_what_is_scripted_stays_as_it_is() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2)).eval()
+    scripted = Classifier(torch.jit.trace(network, torch.zeros(1, 3, 8, 8)), TINY)
+    assert scripted.optimised() is scripted
 
 
 # ---- identity --------------------------------------------------------------------------------------------------------

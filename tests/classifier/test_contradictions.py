@@ -65,6 +65,15 @@ def test_numbers_in_0_to_1_that_may_be_logits_are_noted() -> None:
     assert "outputs='probabilities:independent'" in note
 
 
+def test_numbers_in_0_to_1_of_which_nobody_said_what_they_mean_are_refused() -> None:
+    undeclared = Classifier(Lights(HIDDEN[1]).eval(), PLAIN)
+    with pytest.raises(ModelError, match="even of pixels far too bright") as refusal:
+        decide(PHOTO, undeclared)
+    independent, logits = re.findall(r"outputs='([a-z:]+)'", str(refusal.value))
+    assert not decide(PHOTO, Classifier(Lights(HIDDEN[1]).eval(), PLAIN, outputs=independent)).notes
+    assert decide(PHOTO, Classifier(Lights(HIDDEN[1]).eval(), PLAIN, outputs=logits)).notes
+
+
 @pytest.mark.parametrize("end", [lambda z: z / 20 + 0.3, lambda z: z.log_softmax(1)])
 def test_logits_are_not_suspected(end: Callable[[Tensor], Tensor]) -> None:
     assert not decide(PHOTO, classifier(end)).notes
@@ -76,7 +85,7 @@ def test_a_model_that_says_the_same_of_a_photograph_and_of_nothing_is_noted() ->
 
 
 class Tags(nn.Module):
-    """Findings that do not exclude each other, of which two are on the photograph."""
+    """Findings that do not exclude each other."""
 
     def __init__(self, *numbers: float) -> None:
         super().__init__()
@@ -96,6 +105,22 @@ def test_several_findings_at_once_are_not_taken_for_classes_in_silence(numbers: 
         decision = decide(PHOTO, Classifier(Tags(*numbers), PLAIN, outputs=said))
         assert not decision.notes
         assert (decision.probability > 0.9) or said == "logits"
+
+
+def test_findings_of_which_none_is_present_are_not_taken_for_classes_in_silence() -> None:
+    """Softmax makes 39 % of 0.01."""
+    (note,) = decide(PHOTO, Classifier(Tags(-4.6, -4.9, -5.2), PLAIN)).notes
+    assert "gives all of its classes a low number" in note
+    (note,) = decide(PHOTO, Classifier(Tags(-4.6, -4.9, -5.2), PLAIN, outputs="sigmoid")).notes
+    assert "no finding reaches its threshold" in note
+
+
+def test_logarithms_of_many_probabilities_are_low_by_nature() -> None:
+    class Even(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x.mean((1, 2, 3))[:, None] * torch.linspace(0, 0.1, 40)).log_softmax(1)
+
+    assert not decide(PHOTO, Classifier(Even(), PLAIN)).notes
 
 
 @pytest.mark.parametrize("numbers", [(5.0, 5.0, -10.0), (6.0, -6.0), (8.0, -1.0, -9.0), (*[3.0, -3.0] * 50, 9.0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -114,8 +115,8 @@ def test_structures_keep_their_form() -> None:
         (Model, ParameterError, r"is the class Model; give an object of it, as in Model\(\)"),
         ("efficientnet", ParameterError, "the model is a str; give a torch.nn.Module"),
         (lambda batch: batch.no_such, ModelError, "fails on a NumPy array of shape .*no_such"),
-        (lambda _: "cat", ModelError, "returned str that is no batch of numbers"),
-        (lambda _: [[1, 2], [3]], ModelError, "returned list that is no batch of numbers"),
+        (lambda _: "cat", ModelError, "returned a str that is no batch of numbers"),
+        (lambda _: [[1, 2], [3]], ModelError, "returned a list that is no batch of numbers"),
         (lambda batch: np.zeros((len(batch) + 1, 2)), ModelError, r"returned shape \(4, 2\) for 3 images"),
     ],
 )
@@ -141,3 +142,17 @@ def test_the_fingerprint_tells_another_source_and_another_constant() -> None:
 
     assert printed(made(2)) == printed(made(2)) != printed(made(3))
     assert printed(of_arrays) != printed(Model().predict)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_what_is_said_of_a_model_of_scikit_learn_works() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    red = np.arange(8) % 2
+    images = np.random.default_rng(0).random((8, 3, 4, 4)).astype(np.float32)
+    images[:, 0] += red[:, None, None]
+    model = linear_model.LogisticRegression().fit(images.reshape(8, -1), red)
+    with pytest.raises(ParameterError, match="the model is a LogisticRegression; give a function") as refusal:
+        Classifier(model, PLAIN)
+    function, outputs = re.findall(r"(lambda .*\)\)), and outputs='(\w+)'", str(refusal.value))[0]
+    asked = Classifier(eval(function, {"model": model}), PLAIN, ["other", "red"], outputs=outputs)
+    assert asked.logits(torch.from_numpy(images)).argmax(1).tolist() == red.tolist()

@@ -89,7 +89,7 @@ RANDOM: dict[str, tuple[Head, str]] = {
     "numpy": (lambda _, x: x * float(np.random.rand()), r"outside torch, from numpy\.random"),  # noqa: NPY002
     "python": (lambda _, x: x * random.random(), r"outside torch, from Python's random"),
     "its own generator": (lambda n, x: x * float(n.generator.random()), "outside torch, from a generator of its own"),
-    "the system": (lambda _, x: x * os.urandom(1)[0], "keeps between calls what is no attribute"),
+    "the system": (lambda _, x: x * int.from_bytes(os.urandom(4)), "keeps between calls what is no attribute"),
     "a counter": (counted, r"changes with every call \(calls\)"),
     "a running mean": (averaged, r"changes with every call \(mean\)"),
     "a list": (remembered, r"changes with every call \(met\)"),

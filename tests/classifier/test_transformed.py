@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,20 @@ def test_the_network_is_fed_what_the_function_makes(
     assert classifier.preprocessing.std == pytest.approx((0.25,) * 3, abs=1e-4)
 
 
+def test_a_function_of_arrays_is_one_of_photographs(photo: Image.Image) -> None:
+    def of_array(pixels: np.ndarray) -> np.ndarray:
+        rows, columns = (
+            np.arange(side) * length // side for side, length in zip(SIZE[::-1], pixels.shape[:2], strict=True)
+        )
+        return ((pixels[rows][:, columns] / 255 - 0.5) / 0.25).transpose(2, 0, 1)
+
+    found = Transformed.found(of_array)
+    assert found.size == (64, 96)
+    _, way = found.placed(photo, PhotoError)
+    assert way is not None
+    assert way.apply([[300.0, 200.0]])[0].tolist() == pytest.approx([48, 32], abs=0.6)
+
+
 def test_it_is_the_preprocessing_that_describes_the_same(photo: Image.Image) -> None:
     described = Preprocessing((64, 96), None, "bicubic", (0.5,) * 3, (0.25,) * 3)
     found = Transformed.found(squashed)
@@ -183,6 +198,11 @@ def failing(image: Image.Image) -> Tensor:
     raise RuntimeError(f"no {image.mode} today")
 
 
+def standardised(image: Image.Image, least: float = 0.0) -> Tensor:
+    pixels = squashed(image)
+    return (pixels - pixels.mean()) / (pixels.std() + least)
+
+
 def flattened(image: Image.Image) -> Tensor:
     return squashed(image).flatten()
 
@@ -201,9 +221,14 @@ def flattened(image: Image.Image) -> Tensor:
             "makes 93 × 125 of one photograph and 125 × 93 of another; end it with a crop or a resize to one size",
         ),
         (drawn, "answers differently to the same photograph; give the transform of evaluation"),
-        (failing, "the transform failing fails on a Pillow image .*no RGB today.*, and on an array as image=…"),
-        (flattened, r"returns shape \(18432,\); let it end with finite numbers of shape \(C, H, W\)"),
-        (lambda image: [str(image)], "returns list; let it end with"),
+        (failing, "the transform failing fails on a Pillow image .*no RGB today.*, and on an array; give"),
+        (flattened, r"returns shape \(18432,\); let it end with numbers of shape \(C, H, W\)"),
+        (standardised, r"makes numbers that are not finite; if it standardises each picture .* standardise='image'\)"),
+        (
+            partial(standardised, least=1e-6),
+            r"the same of black and of white; give .*; if it standardises each picture",
+        ),
+        (lambda image: [str(image)], "returns a list; let it end with"),
     ],
 )
 def test_what_is_no_such_preprocessing_is_refused(transform: Callable[[Image.Image], Tensor], message: str) -> None:

@@ -6,7 +6,9 @@ import pytest
 from PIL import Image
 
 from helpers import toys
+from helpers.engines import Elsewhere
 from unseen.classifier.zoo import MODELS
+from unseen.cli.options import EngineOptions
 from unseen.explainers.catalogue import METHODS
 
 
@@ -16,6 +18,14 @@ def toy_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS.entries, "toy", toys.METHOD)
     monkeypatch.setitem(METHODS.entries, "unable", toys.UNABLE)
     monkeypatch.setitem(MODELS.entries, "toy", toys.MODELS)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Words that ask for an engine, which works in this process as another one would."""
+    made = EngineOptions.made
+    monkeypatch.setattr(EngineOptions, "made", lambda asked: Elsewhere() if asked.workers == 2 else made(asked))
+    return ["--workers", "2"]
 
 
 @pytest.fixture

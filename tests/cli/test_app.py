@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from unseen import Explanation, __version__
+from unseen import Explanation, __version__, cli
+from unseen.cli import main
 
 TESTS = Path(__file__).parents[1]
 
@@ -53,6 +56,26 @@ def test_help_teaches_with_examples() -> None:
         assert f'"unseen list {what} NAME" shows them' in shown
 
 
+@pytest.mark.parametrize("module", [name for _, name, _ in pkgutil.iter_modules(cli.__path__)])
+def test_help_fits_a_terminal_of_eighty_columns(module: str) -> None:
+    told = vars(importlib.import_module(f"unseen.cli.{module}"))
+    assert not [
+        line for name in ("HELP", "EXIT_CODES") for line in str(told.get(name, "")).splitlines() if len(line) > 80
+    ]
+
+
+def test_help_wraps_what_options_do_at_the_width_of_the_terminal() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "unseen", "list", "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "60"},
+        check=True,
+    )
+    told = [line.strip("│ ") for line in done.stdout.splitlines() if line.startswith("│")]
+    assert min(len(line) for line in told if not line.endswith((".", "]"))) > 30
+
+
 def test_version() -> None:
     done = unseen("--version")
     assert (done.returncode, done.stdout.strip()) == (0, f"unseen {__version__}")
@@ -64,6 +87,13 @@ def test_a_misspelt_command_is_one_line() -> None:
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith('unseen: error: Unknown command "explian". Did you mean "explain"?')
+
+
+def test_values_that_no_comma_separates_are_told_how(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "scan.nii.gz", "--methods", "occlusion", "rise", "--removals", "zero"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("unseen: error: 'rise' belongs to no option; separate several values by commas")
+    assert told.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from unseen.pipeline.model_checks import CHECKS
 
 
 def test_each_check_has_a_line_that_people_can_read(photo_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check-model", "efficientnet-lite0", str(photo_path)]) == 0
+    assert main(["check-model", str(photo_path)]) == 0
     *lines, blank, legend = capsys.readouterr().out.splitlines()
     assert [line[0] for line in lines] == ["✓"] * len(lines)
     assert [line[2:].partition("  ")[0].strip() for line in lines] == [one.name for one in CHECKS if not one.slow]
@@ -21,7 +21,7 @@ def test_each_check_has_a_line_that_people_can_read(photo_path: Path, capsys: py
 
 
 def test_a_failure_names_its_cause_and_remedy(bright_left: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check-model", "toy:sociable", str(bright_left)]) == 1
+    assert main(["check-model", str(bright_left), "--model", "toy:sociable"]) == 1
     lines = capsys.readouterr().out.splitlines()
     (failed,) = [line for line in lines if line.startswith("✗")]
     assert "neighbours" in failed
@@ -31,7 +31,7 @@ def test_a_failure_names_its_cause_and_remedy(bright_left: Path, capsys: pytest.
 
 
 def test_json_is_one_object_a_check_and_nothing_else(bright_left: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check-model", "toy:short", str(bright_left), "--json"]) == 1
+    assert main(["check-model", str(bright_left), "--model", "toy:short", "--json"]) == 1
     printed = capsys.readouterr()
     found = {one["name"]: one for one in map(json.loads, printed.out.splitlines())}
     assert printed.err == ""
@@ -44,9 +44,10 @@ def test_json_is_one_object_a_check_and_nothing_else(bright_left: Path, capsys: 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["toy:sides", "nowhere.png"], "nowhere.png"),
-        (["efficientnet-lite", "PHOTO"], "did you mean 'efficientnet-lite"),
-        (["toy:sides", "PHOTO", "--labels", "nowhere.txt"], "nowhere.txt"),
+        (["nowhere.png", "--model", "toy:sides"], "nowhere.png"),
+        (["PHOTO", "--model", "efficientnet-lite"], "did you mean 'efficientnet-lite"),
+        (["PHOTO", "--model", "toy:sides", "--labels", "nowhere.txt"], "nowhere.txt"),
+        (["efficientnet-lite0", "PHOTO"], "belongs to no option"),
     ],
 )
 def test_what_cannot_be_checked_is_one_line(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_people_get_a_table_and_the_sheet_and_failures_are_told(
 
 
 def test_json_is_one_object_per_cell_and_nothing_else(
-    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str], elsewhere: list[str]
 ) -> None:
     out = tmp_path / "out"
     assert compare(bright_left, *TOY, "--target", "right", "--seed", "3", "--out", out, "--json") == 1
@@ -49,6 +50,14 @@ def test_json_is_one_object_per_cell_and_nothing_else(
     explanation = Explanation.load(out / cells[2]["folder"])
     assert (explanation.label, explanation.removal) == ("right", "grey")
     assert explanation.provenance["search"] == {"seed": 3}
+    record = (out / RECORD).read_text(encoding="utf-8")
+    program, name, *words = shlex.split(json.loads(record)["command"])
+    assert (program, name) == ("unseen", "compare")
+    assert "unseen compare" in (out / "report.html").read_text(encoding="utf-8")
+    assert compare(*words, "--out", out, *elsewhere) == 1
+    assert [{**one, "seconds": None} for one in json.loads((out / RECORD).read_text(encoding="utf-8"))["cells"]] == [
+        {**one, "seconds": None} for one in json.loads(record)["cells"]
+    ]
 
 
 def test_exit_codes(tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]) -> None:

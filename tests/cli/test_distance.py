@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from unseen.cli import main
+from unseen.evaluation.told import Told
 
 QUICK = ["--model", "toy:colours", "--removals", "black,ad:pooled,fill=neighbour", "--fractions", "0.9,0.3"]
 
@@ -30,9 +32,11 @@ def distance(*words: str | Path) -> int:
     return main(["distance", *map(str, words)])
 
 
-def test_tables_values_and_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_values_and_pictures(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], elsewhere: list[str]
+) -> None:
     out = tmp_path / "out"
-    assert distance(folder, *QUICK, "--limit", "5", "--neighbour", "1", "--out", out) == 0
+    assert distance(folder, *QUICK, "--limit", "5", "--neighbour", "1", "--out", out, *elsewhere) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "beside 25 other photographs" in " ".join(printed.out.split())
@@ -44,7 +48,17 @@ def test_tables_values_and_pictures(folder: Path, tmp_path: Path, capsys: pytest
     ):
         assert text in printed.out
     names = {"features.sqlite", "report.md", "distances.csv", "distance.png", "features.png"}
-    assert {path.name for path in out.iterdir()} == names
+    assert {path.name for path in out.iterdir()} == names | {"distance.tables.json", "report.html"}
+    told = Told.load(out / "distance.tables.json")
+    assert told.command is not None
+    assert "--workers" not in told.command  # it repeats the numbers, wherever they are computed
+    assert "--removals black,ad:pooled,fill=neighbour --fractions 0.9,0.3" in told.command
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for text in ("30 % visible", "the least of these removals", "data:image/png;base64", "unseen distance "):
+        assert text in page
+    assert main([*shlex.split(told.command)[1:], "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert Told.load(out / "distance.tables.json") == told
     with (out / "distances.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == 5 * (1 + 2 * 2)
@@ -102,7 +116,8 @@ def test_photographs_are_told_apart_whatever_they_are_called(folder: Path, tmp_p
     ("words", "said"),
     [
         (["--limit", "12"], "18 different reference photographs besides those that are judged are too few"),
-        ([], "no photograph is left to say what is usual"),
+        ([], "nothing is left to say what is usual"),
+        (["--reference", "nowhere"], "nowhere is not there; --reference names a folder, list or shard"),
         (
             ["--limit", "0"],
             "limit must be at least 1, got 0; it is how many photographs are taken; leave it out to take all",

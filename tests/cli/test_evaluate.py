@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from unseen.cli import main
-from unseen.inputs.photo import sample
+from unseen.evaluation.judging import ledger
+from unseen.inputs.finding import sample
 
 TOY = [
     "--model",
@@ -37,16 +39,25 @@ def test_tables_and_files(tmp_path: Path, bright_left: Path, capsys: pytest.Capt
     assert "| black |" in (out / "report.md").read_text()
 
 
-def test_json_is_one_object_per_measurement(
-    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
+def test_json_is_one_object_per_measurement_and_the_ledger_is_read_twice(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metrics = ["--metrics", "size,robustness-colours", "--json"]
+    reads: list[object] = []
+    rows_of = ledger.rows_of
+
+    def counted(*given: Any) -> Any:
+        reads.append(given)
+        return rows_of(*given)
+
+    monkeypatch.setattr(ledger, "rows_of", counted)
     assert evaluate(bright_left, *TOY, "--backgrounds", "4", "--out", tmp_path / "out", *metrics) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     found = {(row["removal"], row["metric"], row["confidence"]): row for row in rows}
     assert found["black", "size", 0.5]["value"] == 0.5
     assert found["grey", "robustness-colours", 0.9]["n"] == 4
     assert not any(row["metric"] == "robustness-photos" for row in rows)
+    assert len(reads) == 2  # once for all that the command says, once for report.html
 
 
 def test_some_failures_are_exit_code_1_and_nothing_but_failures_2(
@@ -74,10 +85,11 @@ def test_some_failures_are_exit_code_1_and_nothing_but_failures_2(
         (["--metrics", "insertion@gray"], "did you mean 'grey'"),
         (["--metrics", "pointing-game"], "name their file (--annotations)"),
         (["--metrics", "pointing-game", "--annotations", "nowhere.json"], "nowhere.json cannot be read"),
+        (["--metrics", "accuracy"], "'accuracy' compares with given classes; name their file (--classes)"),
         (["--target", "nowhere"], "has no class 'nowhere'"),
         (["--limit", "0"], "limit must be at least 1, got 0"),
         (["--workers", "-1"], "workers must be at least 0, got -1"),
-        (["--backgrounds-from", "nowhere"], "is no folder"),
+        (["--backgrounds-from", "nowhere"], "is not there"),
         (["--model", "resnet"], "unknown model"),
         (["--backgrounds", "many"], "many"),
     ],
@@ -108,7 +120,7 @@ def test_a_metric_without_any_value_is_told(
     assert evaluate(bright_left, *options, "--metrics", "complexity,iou", "--out", tmp_path / "out") == 1
     printed = capsys.readouterr()
     (line,) = printed.err.splitlines()
-    assert line.startswith("unseen: error: metric iou has no value of any photograph: no object of the explained class")
+    assert line.startswith("unseen: error: metric iou has no value: no object of the explained class")
     assert "complexity (lower is better)" in printed.out
     assert evaluate(bright_left, *options, "--metrics", "complexity", "--out", tmp_path / "out") == 0
 

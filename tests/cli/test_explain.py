@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -126,6 +127,29 @@ def test_a_network_that_fails_on_one_photograph_does_not_stop_the_others(
     assert "dark.png: toy:failing fails on images of shape (1, 3, 24, 32) (too dark to see);" in line
 
 
+def test_several_photographs_are_explained_elsewhere_as_here(
+    tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str], elsewhere: list[str]
+) -> None:
+    """A process of its own does the last photograph first."""
+    dark = tmp_path / "dark.png"
+    Image.new("RGB", (64, 48), "grey").save(dark)
+    (tmp_path / "no.png").write_bytes(b"nothing")
+    photos, told = (bright_left, dark, tmp_path / "no.png", bright_left), {}
+    for name, words in (("here", []), ("there", elsewhere)):
+        assert explain(*photos, *TOY, "--out", tmp_path / name, *words) == 1
+        printed = capsys.readouterr()
+        assert printed.err.count("no.png") == 1
+        with (tmp_path / name / "index.csv").open(encoding="utf-8") as lines:
+            told[name] = [
+                {column: value for column, value in row.items() if column not in ("seconds", "folder")}
+                for row in csv.DictReader(lines)
+            ]
+    assert told["here"] == told["there"]
+    assert [Path(row["file"]).name for row in told["here"]] == ["half.png", "dark.png", "no.png"]
+    parts = [Explanation.load(tmp_path / name / "half").parts[0] for name in ("here", "there")]
+    assert parts[0].mask.equal(parts[1].mask)
+
+
 def test_a_network_that_cannot_be_optimised_is_used_as_it_is(
     tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,9 +192,10 @@ def test_an_output_folder_without_permission(
 def test_a_folder_stands_for_its_photographs(
     tmp_path: Path, bright_left: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Image.new("RGB", (64, 48), "grey").save(tmp_path / "grey.png")
     assert explain(bright_left.parent, bright_left, *TOY, "--out", tmp_path / "out", "--json") == 0
-    assert len(capsys.readouterr().out.splitlines()) == 2
-    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["half", "half-2"]
+    assert len(capsys.readouterr().out.splitlines()) == 2  # each once, however often it is named
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["grey", "half"]
 
 
 def bad_photo(tmp_path: Path, name: str) -> Path:
@@ -305,7 +330,7 @@ def assert_one_line(capsys: pytest.CaptureFixture[str], message: str) -> None:
             "region cannot be read: missing.npy cannot be opened: .*; check the path",
         ),
         (["--outputs", "box:1/2/3/4,label=1"], "not a list with the detections of each .*; let it return a mapping"),
-        (["--outputs", "logits:key=out"], "returned Tensor without an entry 'out'; leave the key out"),
+        (["--outputs", "logits:key=out"], "returned a Tensor without an entry 'out'; leave the key out"),
         (["--preprocessing", "mean=0.5"], "give one of each per channel$"),
         (
             ["--preprocessing", "mean=0.5,std=0.5"],

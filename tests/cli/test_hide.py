@@ -90,7 +90,7 @@ def test_the_part_of_an_explanation_is_taken_from_its_folder(
         ({"--part": "missing.png"}, "is no file; write box:X,Y,WIDTH,HEIGHT"),
         ({"--part": "SMALL"}, "has 20 × 20 pixels (width × height) and the photograph 64 × 48"),
         ({"--removals": "black,blck"}, "did you mean 'black'"),
-        ({"--reference": "nowhere"}, "nowhere"),
+        ({"--reference": "nowhere"}, "nowhere is not there; --reference names a folder, list or shard of photographs"),
         ({"--target": "lfet"}, "no class 'lfet': did you mean 'left'"),
     ],
     ids=str,

@@ -14,7 +14,7 @@ from unseen import registry
 from unseen.classifier.zoo import load_classifier
 from unseen.cli import main
 from unseen.errors import ParameterError, PluginError, UnseenError
-from unseen.inputs.photo import find_photos
+from unseen.inputs.finding import find_photos
 from unseen.registry import Entry, Registry
 from unseen.removal import REMOVALS
 

@@ -21,7 +21,12 @@ def test_a_table_a_record_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFi
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "kar on faces" in printed.out
-    assert {path.name for path in out.iterdir()} - {LOCK} == {"kar.json", "kar.png"}
+    assert {path.name for path in out.iterdir()} - {LOCK} == {
+        "kar.json", "kar.png", "kar.tables.json", "report.html",
+    }  # fmt: skip
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for text in ("kar on faces", "against the controls", "saliency: ", "unseen retrain faces --metric kar "):
+        assert text in page
     assert retrain(*QUICK, "--metric", "kar", "--out", out, "--json") == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["method"] for one in told] == ["saliency", "random", "uniform", "edges"]
@@ -60,6 +65,7 @@ def test_shuffled_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["--limit", "1"], "at least"),
         (["--epochs", "0"], "epochs must be at least 1, got 0"),
         (["--metric", "data-randomisation", "--leak"], "hides nothing"),
+        (["--metric", "data-randomisation", "--workers", "2"], "leave --engine and --workers to roar and kar"),
         (["--device", "abacus"], "cannot be used"),
     ],
 )

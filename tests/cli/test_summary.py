@@ -60,6 +60,13 @@ def test_many_photographs_are_summed_up(folder: Path, tmp_path: Path, capsys: py
         assert min(sheet.size) > 300
 
 
+def test_values_have_their_unit(folder: Path, tmp_path: Path) -> None:
+    photos = [str(folder / f"photo-{number}.png") for number in range(2)]
+    asked = [*TOY, "--outputs", "value:unit=mm", "--part", "sufficient", "--chance", "0", "--backgrounds", "0"]
+    assert main(["explain", *photos, *asked, "--out", str(tmp_path)]) == 0
+    assert [row["unit"] for row in rows(tmp_path)] == ["mm", "mm"]
+
+
 def test_of_one_photograph_there_is_nothing_to_sum_up(folder: Path, tmp_path: Path) -> None:
     assert main(["explain", str(folder / "photo-0.png"), *TOY, "--out", str(tmp_path / "out")]) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo-0"]

@@ -74,7 +74,14 @@ VERDICTS = {
         ["saliency", "guided-backprop", "grad-cam"],
         ["integrated-gradients", "input-x-gradient", "deeplift", "occlusion"],
     ),
-    "weak-dependence": (["saliency"], ["input-x-gradient", "integrated-gradients", "occlusion"]),
+    "rotation": (
+        ["saliency", "integrated-gradients", "deeplift", "grad-cam", "uniform", "random", "smoothgrad:samples=5"],
+        [Ramp()],
+    ),
+    "weak-dependence": (
+        ["saliency", "fullgrad:photograph=gradient"],
+        ["input-x-gradient", "integrated-gradients", "occlusion"],
+    ),
     "continuity": (
         ["integrated-gradients", "deeplift", "occlusion", "uniform"],
         ["saliency", "input-x-gradient", "guided-backprop", "grad-cam"],

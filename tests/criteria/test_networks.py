@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from unseen.criteria.axioms import one_feature, saturating
 from unseen.criteria.invariance import at_kink, opened, within_piece
-from unseen.criteria.networks import SIDE, block, explaining, halves, painted, quarters, random_network, texture
+from unseen.criteria.networks import SIDE, block, explaining, halves, painted, quarters, random_network, texture, turned
 from unseen.criteria.pairs import added
 from unseen.criteria.rewrites import rewrites
 from unseen.criteria.verdict import Scene, Trial, apart, judged
@@ -15,6 +15,14 @@ from unseen.errors import NotApplicableError
 
 def images(count: int = 64) -> Tensor:
     return torch.rand(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def test_a_turned_network_says_of_a_turned_photograph_what_the_network_says() -> None:
+    for kernel in (1, 3):
+        network = random_network(1, kernel=kernel)
+        before, after = logits(network, images()), logits(turned(network), images().rot90(1, (2, 3)))
+        assert float((before - after).abs().max()) <= 1e-12 * float(before.abs().max())
+        assert float((logits(network, images().rot90(1, (2, 3))) - before).abs().max()) > 1e-3
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from unseen.evaluation import statistics
 from unseen.evaluation.statistics import (
     holm,
     mean_interval,
@@ -142,3 +143,16 @@ def test_two_repeats_that_agree_are_no_proof() -> None:
     few, more = {0: 0.5, 1: 0.5}, {0: 0.6, 1: 0.6}
     assert repeated_verdict(few, more, "lower") == "same"
     assert repeated_verdict({**few, 2: 0.5}, {**more, 2: 0.6}, "lower") == "better"
+
+
+def test_of_many_photographs_the_intervals_are_those_of_resampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few they are resampled one by one; above a number the two ways must say the same."""
+    values = np.random.default_rng(3).gamma(0.5, size=(4, 1200))
+    drawn = mean_interval(values[0]), ratio_to_best(values[0], values[1:])
+    monkeypatch.setattr(statistics, "LARGE", 1000)
+    for one, other in zip(drawn, (mean_interval(values[0]), ratio_to_best(values[0], values[1:])), strict=True):
+        assert one is not None
+        assert other is not None
+        assert one.value == other.value
+        for end, normal in ((one.low, other.low), (one.high, other.high)):
+            assert abs(end - normal) < 0.05 * (one.high - one.low)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from helpers.sticker import fooled, stickered
+from helpers.transformers import OF_ATTENTION
 from helpers.truths import BLIND, FORMS, TRUTHS, energy, mapped, of_form, ranked
 from unseen import METHODS, explain
 from unseen.classifier.decision import decide
@@ -20,8 +21,9 @@ from unseen.removal import REMOVALS
 
 WEAK = {"deconvnet", "vargrad"}
 """Without max pools deconvnet shows weights and no photograph; for the other see :func:`test_what_vargrad_shows`."""
-LOST = {("digits", "expected-gradients")}
-"""Its baselines, solid colours up to white, are as far from dark paper as the ink is; a folder of paper would be none."""
+LOST = {("digits", "expected-gradients"), ("digits", "deepshap"), ("value", "fullgrad")}
+"""Baselines of solid colours up to white are as far from dark paper as the ink is; a folder of paper would be none. And
+what smooth activations lack to their tangents is a bias wherever they are, on the disc and off it."""
 SMALL_NETWORKS = tuple(family for family in TRUTHS if family != "photographs")
 ON_PHOTOGRAPHS = ("causal", "occlusion", "lime", "shapley", "hsic", "extremal-perturbation", "iassa", "saliency")
 """Single gradients of a deep network are noise, and 20 rounds find no mask for one; the small networks judge those."""
@@ -29,8 +31,9 @@ RECTIFIERS = "is defined for rectifiers|is no rectifier"
 WITHOUT_RULE = {
     ("value", "zipo"): "no probabilities", ("value", "zipo-class"): "no probabilities",
     **{("value", method): RECTIFIERS for method in ("deconvnet", "guided-backprop", "deep-taylor")},
+    **{(family, method): "no attention" for family in SMALL_NETWORKS for method in OF_ATTENTION},
 }  # fmt: skip
-"""What is refused: a value has no zero information, and its network has no rectifiers."""
+"""What is refused: a value has no zero information, its network no rectifiers, and none of the networks attention."""
 
 
 @pytest.mark.parametrize("family", SMALL_NETWORKS)
@@ -71,16 +74,6 @@ def test_what_knows_nothing_of_the_model_names_none(method: str, family: str) ->
     saliency = mapped(method, truth)
     assert ranked(saliency, truth.where) == pytest.approx(0.5, abs=0.1)
     assert energy(saliency, truth.where) < 0.3
-
-
-@pytest.mark.parametrize("family", ["findings", "digits"])
-def test_a_part_of_them_suffices(family: str) -> None:
-    truth = TRUTHS[family]()
-    found = explain(truth.photo, truth.classifier, removal=truth.removal, target=truth.target, backgrounds=0, chance=0)
-    part, necessary = (next(part for part in found.parts if part.role == role) for role in ("sufficient", "necessary"))
-    for one in (part, necessary):
-        assert one.verified
-        assert (one.mask & truth.where).sum() / one.mask.sum() > 3 * truth.where.float().mean()
 
 
 @pytest.mark.parametrize("method", ["input-x-gradient", "grad-cam", "occlusion:window=0.3"])

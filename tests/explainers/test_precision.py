@@ -18,6 +18,7 @@ METHODS = [
     "shapley:segments=4,budget=20",
     "integrated-gradients",
     "deeplift",
+    "fullgrad",
     "lrp-epsilon",
     "lrp-alpha-beta",
     "cam",

@@ -20,6 +20,8 @@ FOUND = {  # cheap enough for a test
     "lime": "lime:samples=300",
     "shapley": "shapley:budget=300",
     "expected-gradients": "expected-gradients:samples=20",
+    "shapley-interactions": "shapley-interactions:segments=8",
+    "deepshap": "deepshap:samples=10",
     "iassa": "iassa:beta=1,budget=300",
     "sobol": "sobol:designs=8",
     "hsic": "hsic:masks=300",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from helpers.networks import bound
+from helpers.transformers import OF_ATTENTION
 from helpers.untouched import fragile, untouched
 from unseen import Classifier
 from unseen.errors import UnseenError
@@ -17,14 +18,16 @@ from unseen.removal import REMOVALS
 
 CHEAP = {
     "causal": "causal:iterations=1", "rise": "rise:masks=8", "occlusion": "occlusion",
-    "integrated-gradients": "integrated-gradients:most=17,tolerance=0.9", "expected-gradients": "expected-gradients:samples=2",
+    "integrated-gradients": "integrated-gradients:most=17,tolerance=0.9", "expected-gradients": "expected-gradients:samples=2", "deepshap": "deepshap:samples=2",
     "smoothgrad": "smoothgrad:samples=2", "smoothgrad-squared": "smoothgrad-squared:samples=2", "vargrad": "vargrad:samples=2",
-    "opti-cam": "opti-cam:rounds=2", "lime": "lime:samples=8", "shapley": "shapley:segments=9,budget=60", "sobol": "sobol:cells=9,designs=4", "hsic": "hsic:cells=9,masks=20",
+    "opti-cam": "opti-cam:rounds=2", "lime": "lime:samples=8", "shapley": "shapley:segments=9,budget=60", "shapley-interactions": "shapley-interactions:segments=4", "sobol": "sobol:cells=9,designs=4", "hsic": "hsic:cells=9,masks=20",
     "extremal-perturbation": "extremal-perturbation:areas=2,rounds=2",
     **{name: f"{name}:rounds=2" for name in ("meaningful-perturbation", "smallest-destroying-region", "smallest-sufficient-region")},
     "iassa": "iassa:budget=20",
     "zipo": "zipo:most=3,excess=0.0001", "zipo-class": "zipo-class:most=3,drift=0.0001",
 }  # fmt: skip
+NAMES = [name for name in METHODS if name not in OF_ATTENTION]
+"""Those that ask a transformer are tried with their kind."""
 TRAINED = ("saliency", "guided-backprop", "lrp-gamma", "deeplift", "grad-cam", "opti-cam", "cam", "smoothgrad")
 """Those that are tried on the bundled network, too: one of each kind."""
 
@@ -36,7 +39,7 @@ def ask(name: str, masked: Any) -> None:
     METHODS.create(CHEAP.get(name, name))(masked, 1, confidence=(0.5,), seed=1)
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_small_network_is_left_as_found(name: str) -> None:
     model = fragile()
     masked = bound(model, double=False)
@@ -46,7 +49,7 @@ def test_a_small_network_is_left_as_found(name: str) -> None:
 
 
 @pytest.mark.parametrize("passes", [0, 1])
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", NAMES)
 def test_also_if_it_raises(name: str, passes: int) -> None:
     model = fragile()
     masked = bound(model, double=False)
@@ -55,7 +58,7 @@ def test_also_if_it_raises(name: str, passes: int) -> None:
         ask(name, masked)
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", NAMES)
 def test_also_if_it_is_refused(name: str) -> None:
     model = fragile()
     model.strange = True
@@ -66,11 +69,11 @@ def test_also_if_it_is_refused(name: str) -> None:
             ask(name, masked)
         except UnseenError:
             refused = True
-    looks_inside = ("lrp", "deep", "cam", "deconvnet", "guided", "iassa", "aggregate")
+    looks_inside = ("lrp", "deep", "fullgrad", "cam", "deconvnet", "guided", "iassa", "aggregate")
     assert refused == (any(word in name for word in looks_inside))
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", NAMES)
 def test_also_from_code_without_gradients(name: str) -> None:
     model = fragile()
     masked = bound(model, double=False)

@@ -38,9 +38,8 @@ def test_needed_is_the_fewest_successes_whose_bound_reaches_the_share(share: flo
 
 def test_chance_finds_it_too_where_it_surely_does_as_well_more_than_once_in_twenty() -> None:
     found = [ByChance.of(n, 16).finds_it_too for n in range(17)]
-    assert found == [False] * 4 + [True] * 13
+    assert found == [False] * 3 + [True] * 14  # by a share of 1/20, 3 or more of 16 come about in 4.3 % of cases
     assert ByChance.of(3, 16).passing == 3
-    assert not ByChance.of(1, 1).low > 0.05 or ByChance.of(1, 1).finds_it_too
 
 
 def test_a_share_of_backgrounds_has_its_bound() -> None:

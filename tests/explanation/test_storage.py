@@ -91,6 +91,16 @@ def test_reading_back_gives_an_equal_explanation(
 
 
 @pytest.mark.usefixtures("quick")
+def test_pictures_can_come_later(tmp_path: Path) -> None:
+    explanation = make_explanation()
+    files = explanation.save(tmp_path / "e", pictures=False)
+    assert {path.name for path in files.values()} == {"arrays.npz", "explanation.json", "saliency.npy"}
+    loaded = Explanation.load(tmp_path / "e")
+    assert loaded.to_dict() == explanation.to_dict()
+    loaded.save(tmp_path / "e")
+    assert {path.name for path in (tmp_path / "e").iterdir()} >= FILES
+
+
 def test_saving_again_replaces_the_explanation_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "coffee"
     make_explanation().save(folder)

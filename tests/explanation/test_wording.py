@@ -43,9 +43,9 @@ def test_where_the_decision_holds_without_the_part_it_is_weaker() -> None:
 
 def test_of_a_value_is_said_what_it_becomes() -> None:
     cases: list[tuple[Role, str]] = [
-        ("sufficient", "Shown nothing but this part, age stays as it is."),
+        ("sufficient", "Shown nothing but this part, the decision about age holds."),
         ("necessary", "Without this part age is 12.5 years instead."),
-        ("robust", "Planted on other backgrounds, this part is enough on most of them: age stays as it is."),
+        ("robust", "Planted on other backgrounds, this part is enough on most of them: the decision about age holds."),
     ]
     for role, said in cases:
         assert wording.does(make_part(role=role, instead=Said("age", 12.5)), "age", "years") == said
@@ -57,7 +57,8 @@ def test_of_a_value_is_said_what_it_becomes() -> None:
     [
         (0, "None of 16 other places of its size and shape does the same."),
         (1, "1 of 16 other places of its size and shape does the same."),
-        (3, "3 of 16 other places of its size and shape do the same."),
+        (2, "2 of 16 other places of its size and shape do the same."),
+        (3, "Chance finds it too: 3 of 16 other places of its size and shape do the same. It says little."),
         (9, "Chance finds it too: 9 of 16 other places of its size and shape do the same. It says little."),
     ],
 )

@@ -10,7 +10,7 @@ from unseen.explanation import Findings
 def test_an_explanation_is_printed_in_three_lines() -> None:
     assert str(make_explanation()).splitlines() == [
         "espresso 95.0 %, causal under zero",
-        "9.4 % of the pixels suffice (γ = 0.5): 61.0 %",
+        "9.4 % of the pixels suffice (γ = 0.5): alone 61.0 %",
         "1,234 evaluations, 1.5 s, 1 note: a note",
     ]
 
@@ -34,7 +34,7 @@ def test_no_name_breaks_a_line() -> None:
 def test_no_array_is_printed() -> None:
     explanation: Explanation = make_explanation()
     assert repr(explanation) == (
-        "<Explanation: espresso 95.0 %, causal under zero; 9.4 % of the pixels suffice (γ = 0.5): 61.0 %>"
+        "<Explanation: espresso 95.0 %, causal under zero; 9.4 % of the pixels suffice (γ = 0.5): alone 61.0 %>"
     )
     assert repr(make_part()) == (
         "Part(role='sufficient', confidence_threshold=0.5, confidence=0.61, verified=True, rank=0, fraction=0.09375)"

@@ -12,7 +12,10 @@ from torch import Tensor
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Inside nothing is collected but by its own reference count, and what was there before is out of sight."""
+    """Inside nothing is collected but by its own reference count, and what was there before is out of sight.
+
+    It stays so: thawed, all that the tests have in common would be looked at by every later collection.
+    """
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -20,7 +23,6 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-        gc.unfreeze()
 
 
 def tensors() -> list[Tensor]:

@@ -119,7 +119,7 @@ def _encodings(node: ast.AST) -> Iterator[tuple[int, str]]:
         return
     name, keywords = _called(node), {keyword.arg for keyword in node.keywords}
     text = name in ("read_text", "write_text") and len(node.args) < (1 if name == "read_text" else 2)
-    if name == "open" and not _is_of(node, ("Image", "opener", "os", "wave", "webbrowser", "zipfile")):
+    if name == "open" and not _is_of(node, ("Image", "opener", "os", "tarfile", "wave", "webbrowser", "zipfile")):
         place = 1 if isinstance(node.func, ast.Name) else 0
         mode = (
             node.args[place]

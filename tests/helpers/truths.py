@@ -290,10 +290,10 @@ TRUTHS: dict[str, Callable[[], Truth]] = {
 
 FEWER = {
     "causal": "iterations=4", "occlusion": "window=0.2,stride=0.1", "rise": "masks=200,grid=7", "lime": "samples=150",
-    "shapley": "segments=30,budget=150", "sobol": "cells=49,designs=4", "hsic": "cells=49,masks=200",
+    "shapley": "segments=30,budget=150", "shapley-interactions": "segments=8,budget=160", "sobol": "cells=49,designs=4", "hsic": "cells=49,masks=200",
     "iassa": "budget=150", "extremal-perturbation": "areas=2,rounds=20,grid=12", "meaningful-perturbation": "rounds=20",
     "smallest-destroying-region": "rounds=20", "smallest-sufficient-region": "rounds=20", "smoothgrad": "samples=8",
-    "smoothgrad-squared": "samples=8", "vargrad": "samples=8", "expected-gradients": "samples=20",
+    "smoothgrad-squared": "samples=8", "vargrad": "samples=8", "expected-gradients": "samples=20", "deepshap": "samples=2",
     "integrated-gradients": "most=40", "zipo": "most=40", "zipo-class": "most=40", "opti-cam": "rounds=20",
 }  # fmt: skip
 BLIND = {"uniform", "random", "edges", "aggregate"}

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from unseen import Preprocessing
 from unseen.errors import PhotoError
 from unseen.inputs.bands import Scale, read_bands
-from unseen.inputs.photo import find_photos
+from unseen.inputs.finding import find_photos
 from unseen.inputs.stored import check_memory
 from unseen.inputs.tiff import turned
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from unseen.errors import ParameterError, PhotoError
-from unseen.inputs.shapes import KINDS, Painted, Shape
+from unseen.inputs.shapes import FORMS, Painted, Shape
 
 
 def test_a_box_holds_the_pixels_whose_centres_are_inside() -> None:
@@ -37,14 +37,19 @@ def test_a_triangle_has_its_area_and_what_reaches_beyond_the_photograph_is_cut()
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("box:1,2,3", "3 numbers that make no box; write box:X,Y,WIDTH,HEIGHT"),
-        ("box:1,2,3,inf", "make no box"),
+        ("box:1,2,3", "3 numbers that make no box; write box:START,LENGTH or box:X,Y,WIDTH,HEIGHT or box:D"),
+        ("box:1,2,3,inf", "no number"),
         ("box:1,2,0,5", "is empty; its width and height must be above 0"),
         ("ellipse:1,2,3,-4", "is empty"),
         ("polygon:1,2,3,4", "make no polygon; write polygon:X,Y,X,Y,X,Y"),
         ("polygon:1,2,3,4,5,6,7", "make no polygon"),
         ("box:a,2,3,4", "no number"),
         ("box:", "no number"),
+        ("box:0.4s,3", "mixes units; write the same one behind every number, or none"),
+        ("box:1,0", "is empty; its length must be above 0, as in box:START,LENGTH"),
+        ("box:1,2,3,4,0,6", "is empty; its lengths must be above 0"),
+        ("box:1mm,2mm,3mm,4mm", "images are measured in pixels; leave 'mm' out"),
+        ("ellipse:1,2", "2 numbers that make no ellipse; write ellipse:X,Y,WIDTH,HEIGHT or ellipse:D"),
     ],
 )
 def test_what_makes_no_area_is_refused_with_how_to_write_it(spec: str, message: str) -> None:
@@ -53,10 +58,24 @@ def test_what_makes_no_area_is_refused_with_how_to_write_it(spec: str, message: 
 
 
 def test_how_shapes_are_written_is_how_they_are_read() -> None:
-    for form in KINDS.values():
+    for axes, form in ((axes, form) for axes, forms in FORMS.items() for form in forms):
         numbers = count(3)
-        spec = re.sub("X|Y|WIDTH|HEIGHT", lambda _, numbers=numbers: str(next(numbers) ** 2), form)  # type: ignore[misc]
+        spec = re.sub("[A-Z]+", lambda _, numbers=numbers: str(next(numbers) ** 2), form)  # type: ignore[misc]
         assert Shape.of(spec).name == spec
+        assert Shape.of(spec).axes == axes
+
+
+def test_boxes_of_signals_and_volumes_lie_along_their_axes() -> None:
+    assert Shape.of("box:2,3").mask((7,)).nonzero().flatten().tolist() == [2, 3, 4]
+    assert Shape.of("box:600cm-1,40cm-1").unit == "cm-1"
+    falling = np.array([640.0, 620.0, 600.0, 580.0])
+    assert Shape.of("box:600cm-1,40cm-1").mask((4,), [falling]).tolist() == [False, True, True, False]
+    volume = torch.zeros(5, 6, 7, dtype=torch.bool)
+    volume[1:3, 2:5, 3:7] = True
+    assert torch.equal(Shape.of("box:1,2,3,2,3,4").mask((5, 6, 7)), volume)
+    ball = Shape.of("ellipse:2,4,6,20,18,16").mask((30, 30, 30))
+    assert int(ball.sum()) == pytest.approx(4 / 3 * np.pi * 10 * 9 * 8, rel=0.01)
+    assert [int(axis.min()) for axis in ball.nonzero(as_tuple=True)] == [2, 4, 6]
 
 
 def test_white_is_the_part_or_what_is_opaque(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from unseen.errors import PhotoError
 from unseen.inputs.bands import Scale, read_bands
-from unseen.inputs.photo import find_photos
+from unseen.inputs.finding import find_photos
 from unseen.inputs.volumes import as_volumes, read_nifti, read_stack
 
 nibabel = pytest.importorskip("nibabel")
@@ -38,6 +38,15 @@ def test_the_last_axis_of_four_is_the_channels(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(np.stack([VALUES, -VALUES], 3), AFFINE), tmp_path / "it.nii")
     found = read_bands(tmp_path / "it.nii", Scale(((-1000.0, 1000.0),) * 2), axes=3)
     assert found.pixels.shape == (2, *VALUES.shape)
+
+
+def test_a_volume_is_refused_by_name_where_images_are_wanted_and_the_remedy_works(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(VALUES, AFFINE), tmp_path / "it.nii")
+    size = " × ".join(map(str, VALUES.shape))
+    with pytest.raises(PhotoError, match=f"is a volume of {size} voxels, and the model takes images of 3 channels"):
+        read_bands(tmp_path / "it.nii", Scale(((-1000.0, 1000.0),) * 3))
+    np.save(tmp_path / "slice.npy", VALUES[0])
+    assert read_bands(tmp_path / "slice.npy", Scale(((-1000.0, 1000.0),) * 3)).pixels.shape == (3, *VALUES.shape[1:])
 
 
 def slices(folder: Path, **changes: Any) -> None:

@@ -37,10 +37,12 @@ def test_equals_a_loop_over_contexts(corner: Classifier) -> None:
     image = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
     parts, colours = random_parts(3), list(islice(SolidColours(3).of("x", 0), 11))
     for batch_size in (1, 4, 16, 64):
-        hits, used = robustness(corner, image, parts, colours, 0, batch_size=batch_size)
+        found = robustness(corner, image, parts, colours, 0, batch_size=batch_size)
         slow = [sum(corner.logits(plant(image, p, c)[None]).argmax() == 0 for c in colours) for p in parts]
-        assert (hits.tolist(), used) == ([int(value) for value in slow], 11)
-    assert 0 < int(hits.sum()) < 33
+        assert (found.hits.tolist(), found.contexts) == ([int(value) for value in slow], 11)
+        said = [sum(float(corner.logits(plant(image, p, c)[None]).softmax(1)[0, 0]) for c in colours) for p in parts]
+        assert found.confidence.tolist() == pytest.approx(said, rel=1e-5)
+    assert 0 < int(found.hits.sum()) < 33
 
 
 def test_a_part_that_decides_alone_is_fully_robust_and_an_empty_one_is_not(corner: Classifier) -> None:
@@ -48,15 +50,16 @@ def test_a_part_that_decides_alone_is_fully_robust_and_an_empty_one_is_not(corne
     image[:, 0, 0] = 1
     parts = torch.zeros(2, 16, 16, dtype=torch.bool)
     parts[0, 0, 0] = True
-    hits, used = robustness(corner, image, parts, islice(SolidColours().of("x", 0), 20), 0)
-    assert used == 20
-    assert hits[0] == 20
-    assert hits[1] == 20 or hits[1] == 0  # a solid colour is a draw, which argmax gives to class 0
+    found = robustness(corner, image, parts, islice(SolidColours().of("x", 0), 20), 0)
+    assert found.contexts == 20
+    assert found.hits[0] == 20
+    assert found.hits[1] == 20 or found.hits[1] == 0  # a solid colour is a draw, which argmax gives to class 0
 
 
 def test_in_the_place_of_a_necessary_part_contexts_take_the_class_away(corner: Classifier) -> None:
     image = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0))
     parts, colours = random_parts(2), list(islice(SolidColours(3).of("x", 0), 9))
-    gone, used = robustness(corner, image, parts, colours, 0, necessary=True)
-    kept, _ = robustness(corner, image, ~parts, colours, 0)
-    assert (gone + kept).tolist() == [used, used]
+    gone = robustness(corner, image, parts, colours, 0, necessary=True)
+    kept = robustness(corner, image, ~parts, colours, 0)
+    assert (gone.hits + kept.hits).tolist() == [9, 9]
+    assert torch.allclose(gone.confidence, kept.confidence)

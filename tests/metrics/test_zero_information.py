@@ -12,7 +12,7 @@ from helpers.networks import Network, bound
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case
-from unseen.metrics.zero_information import AccuracyPreservation, AttMask, attmask, top_share
+from unseen.metrics.zero_information import AccuracyPreservation, AttMask, attmask, top_share, visible_part
 
 
 def white(classifier: object, image: Tensor, target: int) -> Tensor:
@@ -83,6 +83,18 @@ def test_ties_are_broken_by_the_seed() -> None:
     assert torch.equal(flat[0], flat[1])
     assert not torch.equal(flat[0], flat[2])
     assert int(flat[0].sum()) == 512
+
+
+def test_by_equation_61_what_is_at_least_the_mean_is_visible() -> None:
+    saliency = spread(torch.tensor([9.0, 1, 1, 1, *[0.0] * 12]))  # of mean 0.75
+    above = (saliency >= 0.75).double()
+    assert float(above.mean()) == 4 / 16
+    shown = case(saliency, explainer=lambda _, image, __: saliency * (image.mean(0) > 0))
+    assert torch.equal(visible_part(shown, "mean", 0.1), above > 0)
+    assert AttMask("mean")(shown) == 0.0
+    for rule, kept in ((conjunction(0, 3), 1.0), (conjunction(0, 4), 0.0)):
+        assert AccuracyPreservation(visible="mean")(case(saliency, rule=rule)) == kept
+    assert bool(visible_part(case(torch.ones(32, 32)), "mean", 0.1).all())
 
 
 @pytest.mark.parametrize("keep", [0.0, 1.0, -1.0, float("nan")])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,17 @@ import pytest
 import torch
 
 from helpers import toys
+from helpers.engines import Elsewhere
 from unseen import Classifier, Explanation, explain
+from unseen.classifier.decision import decide
+from unseen.classifier.zoo import MODELS
 from unseen.errors import NotApplicableError, OutputError, ParameterError, PhotoError, UnknownNameError
-from unseen.pipeline.compare import RECORD, SHEET, compare
+from unseen.pipeline.compare import RECORD, SHEET, compare, draw
 from unseen.pipeline.comparison import Cell, Comparison
 from unseen.removal.fills.constant import ConstantFill
+from unseen.report import report_of
+from unseen.system.engines.local import LocalProcesses
+from unseen.system.engines.work import R, T, Work
 
 
 @pytest.fixture
@@ -47,11 +55,29 @@ def toy(photo: Any, **options: Any) -> Comparison:
 def test_rows_are_removals_and_columns_methods(half: np.ndarray[Any, Any]) -> None:
     comparison = toy(half)
     assert (comparison.methods, comparison.removals) == (("Toy", "Unable"), ("black", "grey"))
-    placed = [[(cell.method, cell.removal) for cell in row] for row in comparison.rows]
-    assert placed == [[("Toy", "black"), ("Unable", "black")], [("Toy", "grey"), ("Unable", "grey")]]
+    assert comparison.rows == {"black": comparison.cells[:2], "grey": comparison.cells[2:]}
+    placed = [(cell.method, cell.removal) for cell in comparison.cells]
+    assert placed == [("Toy", "black"), ("Unable", "black"), ("Toy", "grey"), ("Unable", "grey")]
     assert comparison.decision.label == "right"
     assert comparison.removal_independent == frozenset()
     assert toy(half, methods=[toys.Toy(), toys.Still()]).removal_independent == {"Still"}
+
+
+def test_cells_that_are_explained_elsewhere_come_in_any_order_and_are_the_same(
+    half: np.ndarray[Any, Any], tmp_path: Path
+) -> None:
+    over: list[Cell] = []
+    here = toy(half, target="left")
+    there = toy(half, target="left", folder=tmp_path, finished=over.append, engine=Elsewhere())
+    assert [(cell.method, cell.removal) for cell in there.cells] == [(cell.method, cell.removal) for cell in here.cells]
+    assert [cell.removal for cell in over] == ["grey", "grey", "black", "black"]
+    assert [str(cell.error) for cell in there.cells] == [str(cell.error) for cell in here.cells]
+    for one, other in zip(there.cells, here.cells, strict=True):
+        if one.explanation is not None and other.explanation is not None and one.folder is not None:
+            torch.testing.assert_close(one.explanation.saliency, other.explanation.saliency)
+            assert Explanation.load(one.folder) == one.explanation
+    record = json.loads((tmp_path / RECORD).read_text(encoding="utf-8"))
+    assert [cell["method"] for cell in record["cells"]] == ["Toy", "Unable", "Toy", "Unable"]
 
 
 def test_a_cell_that_fails_keeps_its_reason_and_the_others_go_on(half: np.ndarray[Any, Any]) -> None:
@@ -101,6 +127,15 @@ def test_cells_are_saved_as_they_finish(half: np.ndarray[Any, Any], tmp_path: Pa
         assert Explanation.load(cell.folder) == cell.explanation
 
 
+def test_pictures_can_be_drawn_later(half: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    comparison = toy(half, methods=toys.Toy(), removals="black", folder=tmp_path, pictures=False)
+    assert [*tmp_path.rglob("*.png")] == []
+    assert report_of(tmp_path).sections[0].title == "Values"
+    draw(comparison, tmp_path)
+    assert {SHEET, "panel.png", "overlay.png"} <= {path.name for path in tmp_path.rglob("*.png")}
+    assert report_of(tmp_path).sections[0].title == "On one sheet"
+
+
 def test_the_record_tells_of_every_cell(half: np.ndarray[Any, Any], tmp_path: Path) -> None:
     comparison = toy(half, folder=tmp_path)
     record = json.loads((tmp_path / RECORD).read_text())
@@ -131,9 +166,72 @@ def test_an_interruption_keeps_what_there_is(half: np.ndarray[Any, Any], tmp_pat
     assert (tmp_path / SHEET).is_file()
 
 
+def test_cells_that_are_over_are_kept_while_an_earlier_one_is_not(half: np.ndarray[Any, Any], tmp_path: Path) -> None:
+    class Cut(Elsewhere):
+        def results(self, work: Work[T, R]) -> Generator[list[R], None, None]:
+            yield from islice(super().results(work), 3)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        toy(half, folder=tmp_path, engine=Cut())
+    cells = json.loads((tmp_path / RECORD).read_text())["cells"]
+    assert [(cell["method"], cell["removal"]) for cell in cells] == [
+        ("Unable", "black"),
+        ("Toy", "grey"),
+        ("Unable", "grey"),
+    ]
+    assert (tmp_path / SHEET).is_file()
+
+
+class Tied(toys.Sides):
+    """Says of a tie what its process makes of it."""
+
+    favoured = 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + 1e-5 * torch.eye(3)[self.favoured]
+
+
+def other_way() -> Classifier:
+    network = Tied()
+    network.favoured = 0
+    return sides(network)
+
+
+def test_all_cells_are_about_the_class_that_was_decided_for_here(half: np.ndarray[Any, Any]) -> None:
+    grey = np.full_like(half, 100)
+    assert decide(grey, other_way()).target == 0
+    assert decide(grey, sides(Tied())).target == 1
+    found = toy(grey, classifier=sides(Tied()), methods=toys.Toy(), engine=Elsewhere(), again=other_way)
+    explained = [cell.explanation for cell in found.cells if cell.explanation is not None]
+    assert [one.target for one in explained] == [1, 1]
+    assert found.decision.asked is None
+
+
+def test_a_method_that_cannot_travel_is_asked_in_this_process(
+    half: np.ndarray[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mine(toys.Toy):
+        pass
+
+    monkeypatch.setitem(MODELS.entries, "toy", toys.MODELS)
+    asked: dict[str, Any] = {"methods": Mine(), "removals": "black"}
+    with pytest.warns(UserWarning, match=r"cannot be handed to other processes \(.*Mine.*\), and is done in this one"):
+        found = compare(half, "toy:sides", **asked, engine=LocalProcesses(4))
+    assert not found.failures
+
+
 def test_progress_is_told_cell_by_cell(half: np.ndarray[Any, Any]) -> None:
     told: list[tuple[str, ...]] = []
-    toy(half, progress=lambda stage, _done, _expected: told.append(tuple(stage.split(": "))))
+    totals: dict[str, tuple[int, int | None]] = {}
+
+    def listen(stage: str, done: int, expected: int | None) -> None:
+        told.append(tuple(stage.split(": ")))
+        totals[told[-1][0]] = done, expected
+
+    comparison = toy(half, progress=listen)
+    spent = [cell.explanation.provenance["evaluations"] for cell in comparison.cells if cell.explanation]
+    assert list(totals.values()) == [(done, done) for done in spent]
     assert list(dict.fromkeys(name for name, _ in told)) == [
         "[1/4] Toy × black",
         "[2/4] Unable × black",

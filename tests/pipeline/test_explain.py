@@ -55,8 +55,7 @@ def test_another_target_is_explained_and_said_to_be_another(half: np.ndarray[Any
     explanation = toy(half, target=target)
     assert (explanation.target, explanation.label) == (0, "left")
     assert explanation.notes == (
-        "on the full photograph the model's top class is right (> 99.99 %), not left (< 0.01 %), "
-        "which this explanation is about",
+        "on the full photograph the model says right (> 99.99 %), not left (< 0.01 %), which this explanation is about",
         "only a toy",
     )
 
@@ -150,7 +149,7 @@ def test_the_command_of_a_plain_call_repeats_it(
     assert again.provenance["command"] == explanation.provenance["command"]
     one, other = explanation.provenance["classifier"], again.provenance["classifier"]
     assert one["fingerprint"] == other["fingerprint"]
-    assert (one["optimised"], other["optimised"]) == (False, True)
+    assert (one["optimised"], other["optimised"]) == (True, True)
 
 
 @pytest.mark.parametrize("spec", ["ad:pooled", "ad:travel=pooled", "ad:threshold=0.0,travel=pooled"])
@@ -224,8 +223,17 @@ def test_the_command_keeps_every_digit_and_is_there_only_if_it_works(
 
 def test_progress_hears_of_every_evaluation(half: np.ndarray[Any, Any]) -> None:
     heard: list[tuple[str, int, int | None]] = []
-    toy(half, progress=lambda *event: heard.append(event), batch_size=1)
-    assert heard == [("halving", done, 3) for done in range(4)]
+    found = toy(half, progress=lambda *event: heard.append(event), batch_size=1)
+    before = found.provenance["evaluations"] - 3  # of the decision
+    assert before > 0
+    assert heard == [("halving", before + done, before + 3) for done in range(4)]
+
+
+@pytest.mark.parametrize("method", ["causal:iterations=2", "integrated-gradients:most=40,tolerance=0.5", "occlusion"])
+def test_the_last_total_that_progress_hears_is_that_of_the_record(half: np.ndarray[Any, Any], method: str) -> None:
+    heard: list[tuple[str, int, int | None]] = []
+    found = toy(half, method=method, progress=lambda *event: heard.append(event))
+    assert heard[-1][1:] == (found.provenance["evaluations"],) * 2
 
 
 @pytest.mark.parametrize(
@@ -335,7 +343,7 @@ def test_numbers_of_numpy_and_torch_are_numbers(given: dict[str, Any], half: np.
         ({"part": "needed"}, "part must be 'sufficient', 'necessary' or 'both', got 'needed'"),
         ({"chance": 0.5}, "chance must be one whole number"),
         ({"method": toys.Toy}, r"method Toy is a class; give an object of it, as in Toy\(\)"),
-        ({"method": 3}, "method must be an object or one of the names of 'unseen list methods', not a int"),
+        ({"method": 3}, "method must be an object or one of the names of 'unseen list methods', not an int"),
         ({"method": toys.Toy(stretch="much")}, "stretch must be one number, not 'much'"),  # type: ignore[arg-type]
         ({"removal": None}, "removal must be an object or one of the names of 'unseen list removals'"),
         ({"removal": toys.Toy()}, "removal must be an object"),

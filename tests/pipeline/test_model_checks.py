@@ -145,7 +145,10 @@ def seeing_grey() -> Red:
 
 
 def test_a_sound_model_passes_all_checks() -> None:
-    found = unseen.check_model(classifier_of(Red(), ["red", "other", "none"]), photo())
+    heard: list[tuple[str, int, int | None]] = []
+    red = classifier_of(Red(), ["red", "other", "none"])
+    found = unseen.check_model(red, photo(), progress=lambda *event: heard.append(event))
+    assert heard[-1] == (found[-1].name, len(found), len(found))
     assert [(one.name, one.measured) for one in found if one.status != "holds"] == []
     assert [one.name for one in found] == [check.name for check in CHECKS if check.name not in SLOW]
 
@@ -183,7 +186,7 @@ PLANTED: list[tuple[Callable[[], nn.Module], str, str, str]] = [
     (lambda: Red(means=lambda _, x: x + (x - x).sqrt()), "gradients", "fails", "NaN or infinite in 100.0 %"),
     (lambda: Red(features=lambda _, x: torch.fft.ifft2(torch.fft.fft2(x)).real), "ad: followed", "fails", "fft"),
     (Beside, "feature map", "noted", "of the score passes beside"),
-    (Flat, "feature map", "fails", "choose another method"),
+    (Flat, "feature map", "noted", "choose another method"),
     (Uncopied, "optimised copy", "fails", "cannot be optimised"),
     (lambda: Red(output=training), "left as found", "fails", "training flag of head changed"),
     (
@@ -207,6 +210,15 @@ def test_one_fault_is_named_by_one_check(plant: Callable[[], nn.Module], name: s
     assert words in told[name][1]
     others = {other: said for other, (state, said) in told.items() if other != name and state != "holds"}
     assert all(said.startswith("not asked, because it needs what failed") for said in others.values()), others
+
+
+def test_a_function_is_refused_what_needs_to_look_inside_and_nothing_else() -> None:
+    def means(batch: Any) -> Any:
+        return 20 * batch.mean((2, 3))
+
+    told = {one.name: one for one in unseen.check_model(Classifier(means, Preprocessing((SIDE, SIDE), None)), photo())}
+    assert [name for name, one in told.items() if one.status == "fails"] == ["gradients", "ad: followed"]
+    assert told["left as found"].status == "holds"
 
 
 def test_labels_that_are_too_few_are_named() -> None:

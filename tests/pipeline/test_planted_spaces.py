@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from benchmarks.peers.against_rex_spaces import area, loaded
 from unseen import Classifier, explain
 from unseen.errors import NotApplicableError
 from unseen.explainers import METHODS, map_of
+from unseen.explainers.cam.cam import normalised
 from unseen.removal import REMOVALS
+from unseen.removal.deactivation.features import last_features
 
 UNDER_AD = ("occlusion", "rise:masks=300", "shapley:budget=200,segments=30", "sobol:designs=8", "hsic:masks=300")
 
@@ -34,19 +37,12 @@ CHEAP = {  # enough to see what was planted, in a tenth of a second to a second
 }
 
 CONTROLS = {"random", "uniform", "edges"}
-ELSEWHERE = {  # methods that say something else of this network, and why
-    "beats": {
-        # a second wave would change the answer wherever it stood: what these say is where, not what did
-        "saliency", "smoothgrad", "smoothgrad-squared", "vargrad", "zipo", "zipo-class",
-    },
-    "spectra": {
-        # the largest direction of the features is the peaks in between, whatever the class
-        "eigen-cam",
-        # weights that are one number a channel, where each wavenumber has weights of its own
-        "grad-cam++", "opti-cam",
-    },
-    "nodules": set(),
-}  # fmt: skip
+SENSITIVE = {"fullgrad", "saliency", "smoothgrad", "smoothgrad-squared", "vargrad", "zipo", "zipo-class"}
+"""What these say is where a small change tells, not what is there."""
+
+ELSEWHERE = {"beats": SENSITIVE, "spectra": {"eigen-cam", "grad-cam++", "opti-cam"}, "nodules": set[str]()}
+"""Methods that say something else of this network; why, the tests below say."""
+
 EVIDENCE = {"beats": (0, (0, 2)), "spectra": (1, (1, 3)), "nodules": (1, (3,))}
 """The class for which what was planted speaks, and inputs of it."""
 
@@ -75,12 +71,18 @@ def test_the_network_has_learnt_it(planted: Any) -> None:
     assert float((said == classes).float().mean()) > 0.9
 
 
-def found_by(planted: Any, spec: str, removal: str) -> float:
-    """The mean area under the curve, over the inputs of the class for which what was planted speaks."""
-    name, classifier, inputs, _, truth = planted
+def maps_by(planted: Any, spec: str, removal: str = "zero") -> list[Tensor]:
+    """Of the inputs of the class for which what was planted speaks."""
+    name, classifier, inputs, _, _ = planted
     target, chosen = EVIDENCE[name]
     hiding, method = REMOVALS.create(removal), METHODS.create(spec)
-    maps = [map_of(method, hiding.bind(classifier, shares(classifier, inputs[i])), target) for i in chosen]
+    return [map_of(method, hiding.bind(classifier, shares(classifier, inputs[i])), target) for i in chosen]
+
+
+def found_by(planted: Any, spec: str, removal: str) -> float:
+    """The mean area under the curve."""
+    truth, chosen = planted[4], EVIDENCE[planted[0]][1]
+    maps = maps_by(planted, spec, removal)
     return sum(area(found, truth[i]) for found, i in zip(maps, chosen, strict=True)) / len(chosen)
 
 
@@ -90,7 +92,8 @@ def test_every_method_finds_what_decides_or_refuses(planted: Any, tmp_path: Path
     for number in range(6):  # baselines of the same kind, of the other class
         values = inputs[classes != EVIDENCE[name][0]][number, 0]
         np.save(tmp_path / f"{number}.npy", values.numpy())
-    specs = {**CHEAP, "expected-gradients": f"expected-gradients:photos={tmp_path},samples=24"}
+    others = f"photos={tmp_path},samples=24"
+    specs = {**CHEAP, **{name: f"{name}:{others}" for name in ("deepshap", "expected-gradients")}}
     areas, refused = dict[str, float](), set[str]()
     for method in sorted(set(METHODS.entries) - CONTROLS):
         try:
@@ -101,6 +104,61 @@ def test_every_method_finds_what_decides_or_refuses(planted: Any, tmp_path: Path
     assert refused >= {"extremal-perturbation", "meaningful-perturbation"}
     missed = {method: round(area, 2) for method, area in areas.items() if area <= 0.6}
     assert set(missed) <= ELSEWHERE[name], missed
+
+
+def rank_correlation(one: Tensor, other: Tensor) -> float:
+    ranks = torch.stack([values.flatten().argsort().argsort().double() for values in (one, other)])
+    return float(torch.corrcoef(ranks)[0, 1])
+
+
+def test_sensitivity_is_where_the_network_responds_which_is_not_the_wave(planted: Any) -> None:
+    """Asked sample by sample, the network responds about half as much where a wave or a spike stands already."""
+    name, classifier, inputs, _, truth = planted
+    if name != "beats":
+        return
+    target, chosen = EVIDENCE[name]
+    found = {spec: maps_by(planted, CHEAP.get(spec, spec)) for spec in SENSITIVE}
+    for number, i in enumerate(chosen):
+        signal, each = shares(classifier, inputs[i]), torch.eye(len(truth[i]))[:, None]
+        whole, up, down = (
+            classifier.logits((signal + step * each).clamp(0, 1))[:, target] for step in (0.0, 0.01, -0.01)
+        )
+        response = (up - whole).abs() + (down - whole).abs()
+        assert area(response, truth[i]) < 0.3
+        agreement = {spec: rank_correlation(maps[number].abs(), response) for spec, maps in found.items()}
+        assert all(value > 0.4 for value in agreement.values()), agreement
+
+
+def test_class_activation_maps_of_positive_weights_show_channels_that_find_no_peak(planted: Any) -> None:
+    """Half of the channels are on where no peak is, and speak against: signs are needed to leave them out."""
+    name, classifier, inputs, _, truth = planted
+    if name != "spectra":
+        return
+    target, chosen = EVIDENCE[name]
+    found = {spec: maps_by(planted, spec) for spec in ("eigen-cam", "grad-cam++", "opti-cam:rounds=60")}
+    for number, i in enumerate(chosen):
+        masked = REMOVALS.create("zero").bind(classifier, shares(classifier, inputs[i]))
+        features = last_features(masked, target)
+        (last,) = features.maps
+        channels = torch.stack([features.on_photograph([plane]) for plane in last.activations])
+        absent = inputs[i, 0] < 0.3
+        against = last.gradients.mean(-1) < 0  # Grad-CAM's weights, and it finds the peaks
+        assert int(against.sum()) == 3
+        assert all(area(channel, absent) > 0.9 for channel in channels[against])
+        # of no class: the largest direction is that of the channels with the largest numbers
+        assert area(found["eigen-cam"][number], absent) > 0.9
+        # positive gradients alone make a weight, so that every channel counts for the class
+        weights = last.gradients.clamp(min=0).mean(-1)
+        counted = torch.einsum("c,cl->l", weights, channels)
+        assert bool((weights > 0).all())
+        assert rank_correlation(counted, found["grad-cam++"][number]) > 0.8
+        assert area(counted, truth[i]) < 0.65
+        assert area(torch.einsum("c,cl->l", weights * ~against, channels), truth[i]) > 0.8
+        # what shows more of the spectrum keeps more of the score than the channel that finds the peaks
+        best = max(channels, key=lambda channel: area(channel, truth[i]))
+        chosen_map, peaks = masked(normalised(torch.stack([found["opti-cam:rounds=60"][number], best])))[:, target]
+        assert area(best, truth[i]) > 0.9
+        assert float(chosen_map - peaks) > 0.2
 
 
 def test_methods_of_masks_find_it_under_activation_deactivation(planted: Any) -> None:

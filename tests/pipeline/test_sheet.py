@@ -64,12 +64,12 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
     cells = [
         make_cell("one", "ad", saliency=values / values.max()),
         make_cell("two", "ad", saliency=-values),
-        make_cell("one", "grey", saliency=3 * values / values.max()),
+        make_cell("one", "grey", saliency=2 * values / values.max()),
         make_cell("two", "grey", saliency=values),
     ]
     figure = sheet(make_comparison(*cells))
     bars = [axes for axes in figure.axes if axes.xaxis.get_visible() and len(axes.get_xticks())]
-    peak = 3 * pixels.limits(values / values.max())[1]
+    peak = 2 * pixels.limits(values / values.max())[1]
     assert bars[0].get_xlim() == pytest.approx((0, peak))
     assert bars[1].get_xlim() == pytest.approx(pixels.limits(-values))
     first = next(axes for axes in figure.axes[3:] if axes.images)
@@ -87,7 +87,7 @@ def test_the_rows_of_a_method_share_a_scale_and_methods_do_not() -> None:
             "own scale: 100 × fainter than the bar",
         ),
         ([make_cell()], {"removal_independent": frozenset({"toy"})}, "the same map in every row"),
-        ([make_cell()], {"target": 1}, "Note: on the full photograph the model's top class is left"),
+        ([make_cell()], {"target": 1}, "Note: on the full photograph the model says left"),
         ([make_cell("toy", "ad:pooled,fill=neighbour")], {}, "ad:pooled, fill=neighbour"),
         (
             [make_cell("aggregate:of=occlusion:window=0.3;stride=0.1/rise/edges,goal=both")],

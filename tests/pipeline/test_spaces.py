@@ -13,10 +13,12 @@ from matplotlib.text import Text
 from helpers.spaces import Looking, part_of
 from unseen import Classifier, Explanation, Preprocessing, explain
 from unseen.errors import NotApplicableError, PhotoError
+from unseen.explanation.html.maps import map_of
 from unseen.explanation.plotting.contact import thumbnail
 from unseen.explanation.plotting.figures import panel
-from unseen.explanation.plotting.flat import centre_of, flat
+from unseen.explanation.plotting.flat import Flat, centre_of, flat
 from unseen.explanation.words import parts_found
+from unseen.inputs.coordinates import Axis, Coordinates
 from unseen.pipeline.compare import compare
 
 nibabel = pytest.importorskip("nibabel")
@@ -122,6 +124,19 @@ def test_pictures_show_what_there_is(explained: Explanation) -> None:
     without = panel(replace(explained, parts=(), curve=None))
     assert any("No part" in axes.get_title(loc="left") for axes in without.axes)
     assert thumbnail("it", explained).picture.ndim == 3
+    if explained.saliency.ndim == 3:
+        sized = Coordinates(tuple(replace(axis, unit="mm") for axis in explained.coordinates.axes)).to_dict()
+        drawn = flat(replace(explained, provenance={**explained.provenance, "prepared": {"coordinates": sized}}))
+        assert isinstance(drawn, Flat)
+        assert "a volume of 12 × 16 × 10 voxels of 1.5 × 1 × 2.5 mm; slices " in drawn.caption
+        assert {letter for *_, letter in drawn.letters} <= {*said.split()}
+        (_, front, _), (_, back, _), (left, _, one), (right, _, other) = drawn.letters[:4]
+        assert (front < back, left < right, one, other) == (True, True, "L", "R")
+    else:
+        falling = Coordinates((Axis("wavenumber", "cm-1", 4000.0, -10.0),)).to_dict()
+        spectrum = replace(explained, provenance={**explained.provenance, "prepared": {"coordinates": falling}})
+        assert panel(spectrum).axes[0].get_xlim() == (4000, 2730)
+        assert "wavenumber 4000 … 2730 cm-1" in map_of(spectrum, "map").words[-1]
 
 
 def test_a_flat_explanation_keeps_the_share_of_the_whole(explained: Explanation) -> None:

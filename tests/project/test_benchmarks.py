@@ -21,17 +21,50 @@ ONE = [PHOTO, "--limit", "1"]
 RUNS = {
     "speed.masked_forward": (
         ["--models", "efficientnet-lite0", "--removals", "zero", "--batch", "1", "--rounds", "1"],
-        r"efficientnet-lite0 +zero +\d",
+        r"efficientnet-lite0 +torch +zero +\d",
     ),
     "speed.metric_cost": ([*ONE, "--steps", "2", "--removals", "zero"], r"\| `zero` \| \d+ \| \d+ \| \d"),
     "speed.attribution_cost": ([*ONE, "--methods", "saliency"], r"\| `saliency` \| 1 \| 1 \| \d"),
+    "speed.gpu": (
+        [
+            PHOTO,
+            "--device",
+            "cpu",
+            "--batches",
+            "1",
+            "--rounds",
+            "1",
+            "--removals",
+            "zero",
+            "--methods",
+            "saliency",
+            "--without-tests",
+        ],
+        r"\| `saliency` \| 1 \| \d",
+    ),
     "speed.fills_cost": ([*ONE, "--rounds", "1", "--removals", "zero", "marginal"], r"\| `zero` \| \d.*\n\| `marginal"),
     "speed.imputation_cost": (ONE, r"espresso.jpg +Edges +ours \d"),
     "speed.spaces_cost": (
         ["--places", "4096", "--removals", "zero", "--rounds", "1"],
         r"volume, 16 × 16 × 16 \| `zero` \| \d",
     ),
+    "speed.spaces_memory": (
+        ["--spaces", "8x8x8", "64", "--method", "occlusion"],
+        r"\| 8 × 8 × 8 \| \d+ \| [\d,]+ \| \d+ \|\n\| 64 ",
+    ),
     "speed.ledger_cost": (["--rows", "800"], r"800 +\d+\.\d .*\n(.*\n)*exported: 800 rows"),
+    "speed.cluster_simulation": (
+        ["--workers", "2", "8", "--cells", "400", "--seconds", "0.5", "--deaths", "100"],
+        r"\| 2 \| 0\.\d+ \|\n\| 8 \| 0\.\d+ \|",
+    ),
+    "speed.report_size": (
+        [*ONE, "--methods", "saliency", "--model", f"python:{ROOT / 'tests' / 'helpers' / 'colour_model.py'}:build"],
+        r"\| `unseen evaluate` \| 1 \| 0\.\d \|\n\| `unseen explain` \| 1 \| 0",
+    ),
+    "speed.run_cost": (
+        [PHOTO, "--methods", "saliency", "--removals", "zero", "--metrics", "average-drop", "--rates", "100"],
+        r"evaluations a photograph: \d.*\n(.*\n)*\| 100 \| \d",
+    ),
     "studies.causal_defaults": (
         [str(ROOT / "examples"), "--limit", "1", "--method", "causal:iterations=1", "--confidence", "0.5"],
         r"\d",
@@ -45,12 +78,18 @@ RUNS = {
     ),
 }
 LONG = (
+    "speed.checkouts",
+    "speed.cluster_cost",
     "speed.method_cost",
+    "speed.page_brush",
     "speed.page_load",
     "studies.iassa_levers",
+    "studies.planted_parts",
     "studies.rise_and_chance",
     "studies.robust_rankings",
     "studies.visible_fraction",
+    "studies.zero_information_maps",
+    "tables.activation_deactivation",
     "tables.aggregation",
 )
 """Too long for a trial: they are imported, and say what they take."""

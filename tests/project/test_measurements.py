@@ -18,7 +18,14 @@ from torch import Tensor, nn
 
 from benchmarks.peers import against_rex, against_rex_spaces
 from benchmarks.speed import method_cost
-from benchmarks.studies import iassa_levers, rise_and_chance, robust_promise, robust_rankings, visible_fraction
+from benchmarks.studies import (
+    iassa_levers,
+    planted_parts,
+    rise_and_chance,
+    robust_promise,
+    robust_rankings,
+    visible_fraction,
+)
 from benchmarks.tables import aggregation, chapter_twelve, leak
 from helpers.spaces import bright, looking, part_of
 from unseen import MODELS, Classifier, Preprocessing
@@ -98,7 +105,7 @@ def test_levers_make_maps_of_the_photograph() -> None:
     options = SimpleNamespace(budget=45, forms=False, levers=False)
     maps = iassa_levers.maps_of(masked, 0, partial(iassa_levers.look_of, classifier, image), options)
     maps["regions"] = iassa_levers.regions(masked, 0, 24, 0.5, rounds=1)
-    assert {"occlusion", "RISE", "RISE, centred", "IASSA", "β = 0"} <= set(maps)
+    assert {"occlusion", "RISE", "RISE, centred", "IASSA", "RISE, attended"} <= set(maps)
     assert all(one.shape == (224, 224) and bool(one.isfinite().all()) for one in maps.values())
     values = iassa_levers.both_of_rise(masked, 0, 30)
     assert float(values[1].mean().abs()) < float(values[0].mean().abs())  # the mean score is taken off
@@ -153,8 +160,24 @@ def test_parts_found_and_not_found_are_counted_apart() -> None:
         rise_and_chance.Row("three", "ad", "rise", 0.5, why="not found"),
     ]
     assert rise_and_chance.table(rows, 3)[-1] == (
-        "three, ad, 0.5, rise: 25.0 [25.0, 25.0], 50 [50, 50], 1 of 2; none: 1 not found"
+        "| three | ad | 0.5 | rise | 2 of 3 (1 not found) | 25.0 [25.0, 25.0] | 50 [50, 50] | 1 |"
     )
+
+
+def test_a_photograph_is_pasted_whole_and_at_half_its_side() -> None:
+    small, large = torch.ones(3, 40, 60), torch.zeros(3, 40, 60)
+    scene, place = planted_parts.pasted(small, large, torch.Generator().manual_seed(0))
+    assert torch.equal(scene.bool().all(0), place)
+    assert int(place.sum()) == 20 * 30
+
+
+def test_parts_in_what_is_pasted_and_beside_it_are_told_apart() -> None:
+    rows = [
+        planted_parts.Row("three", "necessary", inside=1.0, touches=0.5),
+        planted_parts.Row("three", "necessary", inside=0.0, by_chance=True),
+        planted_parts.Row("three", "necessary", default=True),
+    ]
+    assert planted_parts.table(rows, 3)[-1] == "three, necessary: 2 of 3, 50 [0, 100], 1 [0.01, 0.99], 1; 1"
 
 
 def test_what_is_proved_is_true_and_what_is_only_searched_is_often_not() -> None:
@@ -166,11 +189,18 @@ def test_what_is_proved_is_true_and_what_is_only_searched_is_often_not() -> None
 
 
 def test_rankings_are_compared_with_the_first_photograph_by_photograph() -> None:
-    first, second = robust_rankings.Row(0.5), robust_rankings.Row(0.25, 0.3, 0.95, 30)
-    lines = robust_rankings.table([{"a": first, "b": second}, {"a": first, "b": second}], 0.9)
-    assert lines[2] == "a: 0.500 [0.500, 0.500], +0.000 [+0.000, +0.000]"
-    assert lines[3].startswith("b: 0.250 [0.250, 0.250], -0.250 [-0.250, -0.250]; 2 of 2, 0.300")
-    assert "2 of 2 [" in lines[3]
+    first, second, random = robust_rankings.Row(0.5), robust_rankings.Row(0.25, 0.3, 0.95, 30), robust_rankings.Row(0.1)
+    rows = [{"a": first, "b": second, "random": random}, {"a": second, "b": first, "random": random}]
+    lines = robust_rankings.table(rows, 0.9)
+    assert "| the smallest, in hindsight | 0.250 [0.250, 0.250] | -0.125 [-0.250, +0.000] |" in lines
+    assert "standard deviation: 0.177 between photographs, 0.177 between rankings of one" in lines
+    lines = robust_rankings.table([{"a": first, "b": second}] * 2, 0.9)
+    assert "| a | 0.500 [0.500, 0.500] | +0.000 [+0.000, +0.000] |" in lines
+    assert "| b | 0.250 [0.250, 0.250] | -0.250 [-0.250, -0.250] |" in lines
+    assert lines[-1].startswith(
+        "proved parts of b: 2 of 2, 30 passes, 0.300 [0.300, 0.300] of the pixels, kept on 0.950"
+    )
+    assert lines[-1].endswith("2 of 2 [0.16, 1.00]")
 
 
 @pytest.mark.parametrize("needs", [1, 30, 470, 500, 970, 1000])

@@ -60,6 +60,7 @@ def test_what_is_known_to_fail_is_found(source: str, told: str) -> None:
         "open(path, 'wb')",
         "Image.open(path)",
         "os.open(path, os.O_RDONLY)",
+        "tarfile.open(path, 'r:')",
         "str(path.relative_to(folder).as_posix())",
         "get_context('spawn')",
     ],

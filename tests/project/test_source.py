@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,9 @@ def test_no_constant_is_assigned_twice(path: Path) -> None:
     """The second value would replace the first in all functions, above and below."""
     names = assigned_names(ast.parse(path.read_text(encoding="utf-8")))
     assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_article_is_written_before_the_name_of_a_type(path: Path) -> None:
+    """It would be "a int": ``type_of`` and ``with_article`` know which one it takes."""
+    assert not re.findall(r"\ban? \{(?:type|described)\(", path.read_text(encoding="utf-8"))

@@ -78,6 +78,8 @@ def test_the_answer_and_the_command_are_there(folder: Path) -> None:
     assert report.title == "photo.png: why red?"
     assert report.answer[0].startswith("Of the full photograph the model says: red, ")
     assert dict(report.asked)["hidden by"] == "black"
+    assert dict(report.asked)["photograph"] == "photo.png", "no folder of the sender's"
+    assert dict(report.terms)["black"] == "a way to hide: black pixels"
     assert "torch" in dict(report.made)
     curve = Explanation.load(folder).curve
     assert curve is not None
@@ -167,6 +169,10 @@ def test_it_fits_a_phone_and_follows_the_dark_mode(browser: Browser, folder: Pat
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert max(map(int, re.findall(r"\d+", ground))) < 60
         assert len(page.pdf()) > 10_000
+        names = page.get_by_text("a way to hide: black pixels")
+        assert not names.is_visible()
+        page.emulate_media(media="print")
+        assert names.is_visible(), "what is folded is printed"
         assert told == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unseen.system.names import LONGEST, distinct_names, file_name, printable
+from unseen.system.names import LONGEST, distinct_names, file_name, printable, with_article
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,10 @@ def test_what_commands_a_terminal_is_written_as_an_escape(text: str, shown: str)
 
 def test_line_breaks_of_a_table_that_is_ready_pass() -> None:
     assert printable("a\nb\x1b", keep="\n") == "a\nb\\x1b"
+
+
+@pytest.mark.parametrize(
+    "noun", ["an int", "a uint8", "an ndarray", "an Image", "a Tensor", "a unit", "an unusual type", "a user"]
+)
+def test_an_article_goes_by_the_sound(noun: str) -> None:
+    assert with_article(noun.partition(" ")[2]) == noun

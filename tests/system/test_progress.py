@@ -6,7 +6,7 @@ import re
 import pytest
 
 from unseen.errors import ParameterError
-from unseen.system.progress import listening, progress_bar
+from unseen.system.progress import after, listening, progress_bar
 
 
 class Terminal(io.StringIO):
@@ -87,8 +87,8 @@ def test_a_listener_hears_the_stage_and_with_several_works_also_which() -> None:
     for named in (False, True):
         with listening(hear, "rise × grey", named=named) as listener:
             assert listener is not None
-            listener("masks", 1, None)
-    assert heard == [("masks", 1, None), ("rise × grey: masks", 1, None)]
+            listener("masks", 1, 1)
+    assert heard == [("masks", 1, 1), ("rise × grey: masks", 1, 1)]
 
 
 @pytest.mark.usefixtures("unchecked_types")
@@ -101,3 +101,47 @@ def test_what_cannot_listen_is_refused() -> None:
         ),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("told", "last"),
+    [
+        ([("masks", 5, 20), ("parts", 12, None)], ("parts", 12, 12)),
+        ([("masks", 5, 20)], ("masks", 5, 5)),
+        ([("masks", 20, 20)], None),
+        ([], None),
+    ],
+)
+def test_a_listener_hears_at_the_end_how_much_it_was(
+    told: list[tuple[str, int, int | None]], last: tuple[str, int, int] | None
+) -> None:
+    heard: list[tuple[str, int, int | None]] = []
+    with listening(lambda *event: heard.append(event), "cat.jpg") as listener:
+        assert listener is not None
+        for event in told:
+            listener(*event)
+    assert heard == [*told, *([last] if last else [])]
+
+
+def test_what_is_interrupted_has_no_total() -> None:
+    heard: list[tuple[str, int, int | None]] = []
+
+    def interrupted() -> None:
+        with listening(lambda *event: heard.append(event), "cat.jpg") as listener:
+            assert listener is not None
+            listener("masks", 5, None)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert heard == [("masks", 5, None)]
+
+
+def test_work_that_follows_other_work_is_counted_after_it() -> None:
+    heard: list[tuple[str, int, int | None]] = []
+    listener = after(3, lambda *event: heard.append(event))
+    assert listener is not None
+    listener("masks", 1, 10)
+    listener("parts", 2, None)
+    assert heard == [("masks", 4, 13), ("parts", 5, None)]
+    assert after(3, None) is None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ import unseen
 from helpers import cells as rules
 from helpers.cells import GRID, SIDE, SIZE
 from unseen import Classifier, Preprocessing
+from unseen.classifier.decision import decide
 from unseen.cli import main
 from unseen.errors import NotApplicableError, ParameterError, UnknownNameError
 from unseen.removal.fills.constant import ConstantFill
+from unseen.trials.hiding import hide_decided
 from unseen.trials.trials import MASK, RECORD, SHEET, Trials
 
 WHITE = torch.ones(3, SIZE, SIZE)
@@ -132,6 +135,29 @@ def test_distances_are_multiples_of_that_of_the_full_photograph(
     assert "at least 20" in str(refused.value)
 
 
+def test_views_of_signals_have_distances_from_signals(tmp_path: Path) -> None:
+    for number in range(24):
+        stream = torch.Generator().manual_seed(number)
+        np.save(tmp_path / f"{number}.npy", (0.4 + 0.2 * torch.rand(1, 32, generator=stream)).numpy())
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool1d(4), torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    signals = Classifier(network, Preprocessing((32,), None, mean=(0,), std=(1,)))
+    asked = {"part": "box:0,8", "removals": "black"}
+    (trial,) = unseen.hide(tmp_path / "0.npy", signals, reference=tmp_path, **asked).trials  # type: ignore[arg-type]
+    assert trial.hidden is not None
+    assert trial.hidden.distance is not None
+    assert trial.hidden.distance > 2
+    with pytest.raises(ParameterError, match="0 different reference signals are too few"):
+        unseen.hide(tmp_path / "0.npy", signals, reference=tmp_path / "0.npy", **asked)  # type: ignore[arg-type]
+
+
+def test_where_there_are_no_features_the_reference_is_what_must_go(photo_path: Path, tmp_path: Path) -> None:
+    box = Classifier(lambda batch: 100 * batch.mean((2, 3)), Preprocessing((8, 8), None))
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    with pytest.raises(NotApplicableError, match=r"known; leave the reference out, without which no distance is"):
+        unseen.hide(photo_path, box, part="box:0,0,300,300", removals="black", reference=tmp_path)
+    assert not unseen.hide(photo_path, box, part="box:0,0,300,300", removals="black").failures
+
+
 def test_what_was_saved_repeats_the_trials(photo_path: Path, tmp_path: Path) -> None:
     asked = ["--part", "ellipse:150,60,300,250", "--removals", "grey", "--invert", "--out", str(tmp_path / "one")]
     assert main(["hide", str(photo_path), *asked]) == 0
@@ -179,14 +205,33 @@ def test_what_cannot_be_tried_is_refused(change: dict[str, object], error: type[
         unseen.hide(WHITE, model(rules.conjunction(0)), **asked)  # type: ignore[arg-type]
 
 
+def test_parts_of_one_decision_are_those_of_the_photograph() -> None:
+    classifier = model(rules.conjunction(0))
+    decision = decide(WHITE, classifier)
+    asked: dict[str, Any] = {"part": f"box:0,0,{SIDE},{SIDE}", "removals": "black", "invert": True}
+    one, again = hide_decided(decision, **asked), hide_decided(decision, **asked)
+    whole = unseen.hide(WHITE, classifier, **asked)
+    for trials in (one, again):
+        assert trials.decision is decision
+        assert trials.trials[0].to_dict()["hidden"] == whole.trials[0].to_dict()["hidden"]
+        assert (trials.words, trials.provenance) == (whole.words, whole.provenance)
+
+
 def test_progress_tells_the_removal() -> None:
     heard: list[str] = []
-    unseen.hide(
+    counts: list[tuple[int, int | None]] = []
+
+    def listen(stage: str, done: int, expected: int | None) -> None:
+        heard.append(stage)
+        counts.append((done, expected))
+
+    trials = unseen.hide(
         WHITE,
         model(rules.conjunction(0)),
         part="box:0,0,8,8",
         removals=PAINTING,
-        progress=lambda s, *_: heard.append(s),
+        progress=listen,
     )
+    assert counts[-1] == (trials.trials[-1].evaluations,) * 2
     assert {stage.partition(":")[0] for stage in heard} == {"[1/2] black", "[2/2] grey"}
     assert GRID == 4

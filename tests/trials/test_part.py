@@ -163,10 +163,10 @@ EMPTY = Explanation(torch.zeros(3, 4, 4), torch.zeros(4, 4), 0, "red", 0.5, "toy
         ("nowhere.png", "is no file; write box:X,Y,WIDTH,HEIGHT"),
         ("circle:1,2,3", "is no file; write box:X,Y,WIDTH,HEIGHT"),
         ("bad\0name", "is no file"),
-        (7, "a int is no part; give a spec"),
+        (7, "an int is no part; give a spec"),
         (np.zeros((4, 4), dtype=bool), "the mask is empty"),
         (np.full((4, 4), 0.5), "nothing but true and false, or 0 and 1; compare it, as in mask > 127"),
-        (torch.ones(3, 4, 4), r"shape \(3, 4, 4\); expected \(H, W\)"),
+        (torch.ones(2, 3, 4, 4), r"shape \(2, 3, 4, 4\); expected \(H, W\)"),
         (EMPTY, "has 0 parts and no part 1; draw the part yourself"),
     ],
 )

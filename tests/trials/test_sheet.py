@@ -71,7 +71,7 @@ def test_a_value_is_told_with_its_unit_and_without_bars() -> None:
     assert "age: 60 years → 30 years" in texts(found.plot())
     assert "−30 years" in texts(found.plot())
     assert not [axes for axes in found.plot().axes if axes.patches]
-    assert found.words[0].startswith("Without the part the model does not say age under black: 30 years")
+    assert found.words[0].startswith("Without the part the decision about age does not hold under black: 30 years")
 
 
 @pytest.mark.parametrize(

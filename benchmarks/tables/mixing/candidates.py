@@ -14,9 +14,10 @@ from torch import Tensor
 from benchmarks.tables.mixing.data import CONTROLS, JOINS, Photo
 from unseen.explainers.aggregation.assessment import fitting_strength
 from unseen.explainers.aggregation.baselines import least_complex, official
+from unseen.explainers.aggregation.forms import printed
 from unseen.explainers.aggregation.programs import Goal, Observed, program
-from unseen.explainers.aggregation.quadratic import Quadratic, on_simplex
-from unseen.explainers.aggregation.quality import Hidings, scale_of
+from unseen.explainers.aggregation.quadratic import Quadratic
+from unseen.explainers.aggregation.quality import Hidings
 from unseen.system.options import choices_of
 
 OURS: dict[str, tuple[Goal, float]] = {
@@ -102,19 +103,13 @@ class Pool:
     def printed(self) -> dict[str, Tensor]:
         """The quadratics of the paper on the simplex, centred, with one β for all maps, that of their mean."""
         near, hidden = self.observed.alike
-        change, sums = self.observed.changes.loss(near), self.observed.hidings.loss(hidden)
-        return dict(zip(PRINTED, map(self.in_basis, _printed(change, sums)), strict=True))
+        losses = self.observed.changes.loss(near), self.observed.hidings.loss(hidden)
+        return {name: self.in_basis(weights) for name, weights in _as_printed(*losses).items()}
 
 
-def _printed(change: Quadratic, sums: Quadratic) -> tuple[Tensor, Tensor, Tensor]:
-    """Robustness, both between utopia and nadir with λ = 0.5, faithfulness."""
-    k = len(change.linear)
-    beta = scale_of(sums, torch.full((k,), 1 / k, dtype=torch.float64))
-    scaled = Quadratic(sums.matrix * beta**2, sums.linear * beta, sums.constant)
-    steady, faithful = on_simplex(change), on_simplex(scaled)
-    ranges = (change(faithful) - change(steady), scaled(steady) - scaled(faithful))
-    both = [loss * (0.5 / max(float(size), 1e-12)) for loss, size in zip((change, scaled), ranges, strict=True)]
-    return steady, on_simplex(both[0] + both[1]), faithful
+def _as_printed(change: Quadratic, sums: Quadratic) -> dict[str, Tensor]:
+    goals = {f"as printed: {goal}": goal for goal in GOALS}
+    return {name: printed(change, sums, goals[name]) for name in PRINTED}
 
 
 def control_place(photo: Photo, name: str) -> int:
@@ -214,7 +209,7 @@ def constant_weights(photo: Photo) -> dict[str, float]:
     nothing = torch.zeros(len(places), dtype=torch.float64)
     change = Quadratic(gram.mean(0), nothing, nothing.sum())
     loss = Quadratic(sums.T @ sums / total, sums.T @ drops / total, drops @ drops / total)
-    found = {name: float(weights[-1]) for name, weights in zip(PRINTED, _printed(change, loss), strict=True)}
+    found = {name: float(weights[-1]) for name, weights in _as_printed(change, loss).items()}
     absolute = torch.cat([torch.arange(photo.k, 2 * photo.k), places[-1:]])
     sums, drops = photo.plain_sums("fit")
     gram = photo.near["fit"].plain[:, absolute][:, :, absolute]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ Choice = tuple[str, str]
 TOP = -1
 """Stands for the model's top class, where otherwise an index stands."""
 
-_POOLED = ("ad:pooled", "ad:pooled,fill=neighbour")
-_FOLDERS = ("marginal", "dataset-mean")
-"""Removals that need photographs of the user's."""
-
+_POOLED = {
+    "ad:pooled": "the same, with each layer masked at its own resolution, so that the network sees a cut-out",
+    "ad:pooled,fill=neighbour": "the same, and what is switched off reads as the mean of its neighbours that are not",
+}
+"""Forms of ``ad``, and what is told of them."""
 _EXAMPLES = ("coffee.png", "chelsea.png", "motorcycle_left.png", "rocket.jpg")
 
 
@@ -58,13 +59,21 @@ def methods(classifier: Classifier) -> list[Choice]:
 
 def removals(classifier: Classifier) -> list[Choice]:
     """The removals that have a rule for the classifier, and need nothing of the user's."""
-    found = _listed(
-        REMOVALS,
-        lambda name: check_applicable(classifier, METHODS.create("occlusion"), REMOVALS.create(name)),
-        besides=_FOLDERS,
-    )
-    pooled = [(f"{spec} – the same, along the network's pooling", spec) for spec in _POOLED]
+
+    def check(name: str) -> None:
+        removal = REMOVALS.create(name)
+        check_applicable(classifier, METHODS.create("occlusion"), removal)
+        _ = removal.content  # which a removal that reads files does not have before it is told which
+
+    found = _listed(REMOVALS, check)
+    pooled = [(f"{spec} – {words}", spec) for spec, words in _POOLED.items()]
     return [*found[:1], *pooled, *found[1:]] if found and found[0][1] == "ad" else found
+
+
+def meaning(removal: str) -> str:
+    """What a removal that can be chosen does."""
+    base, _, form = removal.partition(":")
+    return "; ".join([REMOVALS.entries[base].summary, *([_POOLED[removal]] if form else [])])
 
 
 def classes(classifier: Classifier) -> list[tuple[str, int]]:
@@ -89,13 +98,12 @@ def examples() -> list[Path]:
     return [folder / name for name in _EXAMPLES if (folder / name).is_file()]
 
 
-def _listed(registry: Registry[Any], check: Any, besides: tuple[str, ...] = ()) -> list[Choice]:
+def _listed(registry: Registry[Any], check: Callable[[str], None]) -> list[Choice]:
     found = []
     for name, entry in registry.entries.items():
         try:
             check(name)
         except UnseenError:
             continue
-        if name not in besides:
-            found.append((f"{name} – {entry.summary}", name))
+        found.append((f"{name} – {entry.summary}", name))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,24 @@ from typing import Any
 import gradio as gr
 
 from unseen.app import choices, drawing
-from unseen.app.results import finished, keep_photo
-from unseen.app.service import Service, Shared, Update, busy, complaint, needed, stopping, watched
+from unseen.app.results import archived, forget_places, keep_photo, reported
+from unseen.app.running import Result, Runner, Work
+from unseen.app.service import Service, Shared, Update
+from unseen.app.sessions import Session
 from unseen.errors import ParameterError
 from unseen.explanation.html import encoding
 from unseen.explanation.plotting import pixels
-from unseen.explanation.plotting.flat import flat
+from unseen.explanation.plotting.flat import centre_of, flat
 from unseen.explanation.plotting.sparse import widened
-from unseen.pipeline.compare import compare
+from unseen.inputs.space import Space
+from unseen.pipeline.compare import compare, draw
 from unseen.pipeline.comparison import Cell
 from unseen.system.progress import ProgressListener
 
 WORDS = (
-    "No method is best for every photograph, and what stands in a hidden part decides, too. Each cell is a map: the "
-    "darker a place, the more it counts. Click one to enlarge it; when all are done, sliders and values follow below."
+    "No method is best for every {kind}, and what stands in a hidden part decides, too. Each cell is a map: the "
+    "darker a place, the more it counts. Each has a scale of its own: compare where maps are dark, not how dark. Click "
+    "one to enlarge it; when all are done, sliders and values follow below."
 )
 
 MOST = 20
@@ -34,90 +38,60 @@ _METHODS, _REMOVALS = ["causal", "rise", "grad-cam"], ["ad", "grey"]
 
 def comparing(service: Service, shared: Shared) -> None:
     """Build the tab, and connect it."""
-    gr.Markdown(WORDS)
+    gr.Markdown(WORDS.format(kind=service.kind))
     asked = _controls(service)
-    with gr.Row():
-        run = gr.Button("Compare", variant="primary", elem_id="compare")
-        stop = gr.Button("Stop", interactive=False, elem_id="stop-compare")
-    status = gr.HTML(elem_id="compare-status")
-    grid = gr.HTML(elem_id="compare-grid")
-    report = gr.HTML(elem_id="compare-report")
-    download = gr.DownloadButton("Download the results", visible=False, elem_id="compare-download")
+    runner = Runner(service, "Compare", grid=True)
 
     def compared(
         photo: str | None, target: int, methods: list[str], removals: list[str], request: gr.Request
     ) -> Iterator[Update]:
-        yield {
-            **busy(run, stop, True),
-            status: drawing.WAITING,
-            report: "",
-            grid: "",
-            download: gr.update(visible=False),
-        }
-        session = service.session(request)
-        try:
-            path = needed(photo)
+        def begun(session: Session) -> tuple[Work, Callable[[], Update]]:
+            path = service.needed(photo)
             _check(methods, removals)
-        except ParameterError as error:
-            yield {**busy(run, stop, False), status: complaint(error)}
-            return
-        cells: list[Cell] = []
-        drawn = _Grid(methods, removals)
+            cells: list[Cell] = []
+            drawn = _Grid(methods, removals)
 
-        def work(listener: ProgressListener) -> tuple[str, Path]:
-            folder = session.new_folder("comparison")
-            compare(
-                keep_photo(path, folder),
-                service.classifier,
-                methods=methods,
-                removals=removals,
-                target=choices.target_of(service.classifier, target),
-                folder=folder,
-                progress=listener,
-                finished=cells.append,
-            )
-            return finished(folder, path)
+            def work(listener: ProgressListener) -> Result:
+                folder = session.new_folder("comparison")
+                comparison = compare(
+                    keep_photo(path, folder),
+                    service.classifier,
+                    methods=methods,
+                    removals=removals,
+                    target=choices.target_of(service.classifier, target),
+                    folder=folder,
+                    pictures=False,
+                    progress=listener,
+                    finished=cells.append,
+                )
 
-        result = yield from watched(session, work, status, lambda: drawn.news(cells, grid))
-        if result is not None:
-            page, archive = result
-            yield {status: "", report: page, download: gr.update(value=str(archive), visible=True)}
-        yield busy(run, stop, False)
+                def archive() -> Path:
+                    draw(comparison, folder)
+                    forget_places(folder, path)
+                    return archived(folder, path)
 
-    run.click(
-        compared,
-        [shared.photo, shared.target, *asked],
-        [status, grid, report, download, run, stop],
-        concurrency_id="work",
-        concurrency_limit=1,
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    stop.click(stopping(service), queue=False, api_visibility="private")
+                return reported(folder, path), archive
+
+            return work, lambda: drawn.news(cells, runner.grid)
+
+        yield from runner.worked(request, begun)
+
+    runner.connect(compared, [shared.photo, shared.target, *asked])
 
 
 def _controls(service: Service) -> list[Any]:
     """Methods and removals."""
     with gr.Row():
-        methods = gr.Dropdown(
-            found := choices.methods(service.classifier),
-            value=_known(_METHODS, found),
-            multiselect=True,
-            label="Methods",
-            elem_id="methods",
-        )
-        removals = gr.Dropdown(
-            found := choices.removals(service.classifier),
-            value=_known(_REMOVALS, found),
-            multiselect=True,
-            label="Removals",
-            elem_id="removals",
-        )
-    return [methods, removals]
+        return [
+            _several("Methods", choices.methods(service.classifier), _METHODS),
+            _several("Removals", choices.removals(service.classifier), _REMOVALS),
+        ]
 
 
-def _known(wanted: Sequence[str], found: Sequence[choices.Choice]) -> list[str]:
-    return [name for name in wanted if any(name == value for _, value in found)]
+def _several(label: str, found: Sequence[choices.Choice], wanted: Sequence[str]) -> Any:
+    """A list of which several can be chosen; those that are wanted and there are at the beginning."""
+    known = [name for name in wanted if any(name == value for _, value in found)]
+    return gr.Dropdown([*found], value=known, multiselect=True, label=label, elem_id=label.lower())
 
 
 def _check(methods: Sequence[str], removals: Sequence[str]) -> None:
@@ -140,13 +114,17 @@ class _Grid:
         self._methods, self._removals = methods, removals
         self._drawn: list[str] = []
         self._told = -1
+        self._centre: Space | None = None
 
-    def news(self, cells: Sequence[Cell], grid: gr.HTML) -> Update:
+    def news(self, cells: Sequence[Cell], grid: gr.HTML | None) -> Update:
         """The table, if it has changed."""
         if len(cells) == self._told:
             return {}
         self._told = len(cells)
-        self._drawn += [_cell(cell) for cell in cells[len(self._drawn) : self._told]]
+        if self._centre is None:
+            first = next((cell.explanation for cell in cells if cell.explanation is not None), None)
+            self._centre = None if first is None else centre_of(first)
+        self._drawn += [_cell(cell, self._centre) for cell in cells[len(self._drawn) : self._told]]
         return {grid: self._table()}
 
     def _table(self) -> str:
@@ -163,12 +141,17 @@ class _Grid:
         )
 
 
-def _cell(cell: Cell) -> str:
-    """The map, which a click enlarges, with its values; or why there is none."""
+def _cell(cell: Cell, centre: Space | None) -> str:
+    """The map, which a click enlarges, with its values; or why there is none.
+
+    Args:
+        cell: of the comparison.
+        centre: see :func:`unseen.explanation.plotting.flat.flat`.
+    """
     found = cell.explanation
     if found is None:
         return drawing.refusal(cell.error or ParameterError("failed"))
-    drawn = flat(found)
+    drawn = flat(found, centre)
     shown, _ = widened(drawn.saliency)
     source = encoding.photograph(pixels.overlay(drawn.image, shown, bands=pixels.bands_of(found.provenance)))
     name = escape(f"{cell.method}, hidden by {cell.removal}")

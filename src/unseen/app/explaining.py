@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +10,26 @@ import gradio as gr
 
 from unseen.app import choices, drawing
 from unseen.app.choices import GOALS
-from unseen.app.results import finished, keep_photo
-from unseen.app.service import Service, Shared, Update, busy, complaint, needed, stopping, watched
-from unseen.errors import ParameterError
+from unseen.app.results import archived, keep_photo, reported
+from unseen.app.running import Result, Runner, Work
+from unseen.app.service import Service, Shared, Update
+from unseen.app.sessions import Session
+from unseen.explainers.catalogue import METHODS
+from unseen.explanation import Explanation
 from unseen.pipeline.explain import explain
 from unseen.system.progress import ProgressListener
 
 WORDS = (
-    "Which parts of the photograph make the model decide as it does? The method hides parts, and asks the model again; "
+    "Which parts of the {kind} make the model decide as it does? The method hides parts, and asks the model again; "
     "the removal says how a hidden part is taken away from it."
 )
 
 
 def explaining(service: Service, shared: Shared) -> None:
     """Build the tab, and connect it."""
-    gr.Markdown(WORDS)
+    gr.Markdown(WORDS.format(kind=service.kind))
     asked = _controls(service)
-    with gr.Row():
-        run = gr.Button("Explain", variant="primary", elem_id="explain")
-        stop = gr.Button("Stop", interactive=False, elem_id="stop-explain")
-    status = gr.HTML(elem_id="explain-status")
-    report = gr.HTML(elem_id="explain-report")
-    download = gr.DownloadButton("Download the results", visible=False, elem_id="explain-download")
+    runner = Runner(service, "Explain")
 
     def explained(
         photo: str | None,
@@ -45,33 +43,18 @@ def explaining(service: Service, shared: Shared) -> None:
         request: gr.Request,
     ) -> Iterator[Update]:
         rest = [target, method, removal, goal, confidence, parts, seed]
-        yield {**busy(run, stop, True), status: drawing.WAITING, report: "", download: gr.update(visible=False)}
-        session = service.session(request)
-        try:
-            path = needed(photo)
-        except ParameterError as error:
-            yield {**busy(run, stop, False), status: complaint(error)}
-            return
 
-        def work(listener: ProgressListener) -> tuple[str, Path]:
-            return _explanation(service, path, session.new_folder("explanation"), rest, listener)
+        def begun(session: Session) -> tuple[Work, Callable[[], Update]]:
+            path = service.needed(photo)
 
-        result = yield from watched(session, work, status)
-        if result is not None:
-            page, archive = result
-            yield {status: "", report: page, download: gr.update(value=str(archive), visible=True)}
-        yield busy(run, stop, False)
+            def work(listener: ProgressListener) -> Result:
+                return _explanation(service, path, session.new_folder("explanation"), rest, listener)
 
-    run.click(
-        explained,
-        [shared.photo, shared.target, *asked],
-        [status, report, download, run, stop],
-        concurrency_id="work",
-        concurrency_limit=1,
-        show_progress="hidden",
-        api_visibility="private",
-    )
-    stop.click(stopping(service), queue=False, api_visibility="private")
+            return work, dict
+
+        yield from runner.worked(request, begun)
+
+    runner.connect(explained, [shared.photo, shared.target, *asked])
 
 
 def _controls(service: Service) -> list[Any]:
@@ -80,6 +63,9 @@ def _controls(service: Service) -> list[Any]:
         method = gr.Dropdown(choices.methods(service.classifier), label="Method", elem_id="method")
         removal = gr.Dropdown(choices.removals(service.classifier), label="Removal", elem_id="removal")
         goal = gr.Dropdown([*GOALS], label="Look for", elem_id="goal")
+    chosen = gr.HTML(_chosen(method.value, removal.value, goal.value), elem_id="chosen")
+    told: Any = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    gr.on([one.change for one in (method, removal, goal)], _chosen, [method, removal, goal], chosen, **told)
     with gr.Accordion("More", open=False):
         confidence = gr.Slider(
             0.05,
@@ -94,9 +80,14 @@ def _controls(service: Service) -> list[Any]:
     return [method, removal, goal, confidence, parts, seed]
 
 
-def _explanation(
-    service: Service, photo: Path, folder: Path, asked: list[Any], listener: ProgressListener
-) -> tuple[str, Path]:
+def _chosen(method: str, removal: str, goal: str) -> str:
+    """What was chosen in full: the lists are too narrow for it."""
+    return drawing.listed(
+        {method: METHODS.entries[method].summary, removal: choices.meaning(removal), "looked for": goal}
+    )
+
+
+def _explanation(service: Service, photo: Path, folder: Path, asked: list[Any], listener: ProgressListener) -> Result:
     target, method, removal, goal, confidence, parts, seed = asked
     wanted = GOALS[goal]
     explanation = explain(
@@ -105,14 +96,17 @@ def _explanation(
         method=method,
         removal=removal,
         target=choices.target_of(service.classifier, target),
-        confidence=confidence,
+        confidence=(float(confidence),),
         parts=int(parts),
         seed=int(seed or 0),
         part=wanted.part,
         robustness=wanted.robustness,
         progress=listener,
     )
-    spent = explanation.provenance["evaluations"]
-    listener("drawing pictures", spent, spent)
-    explanation.save(folder)
-    return finished(folder, photo)
+    explanation.save(folder, pictures=False)
+
+    def archive() -> Path:
+        Explanation.load(folder).save(folder)
+        return archived(folder, photo)
+
+    return reported(folder, photo), archive

@@ -68,7 +68,7 @@ class Guard:
             return 421, "this server goes by another name; open the address that it printed when it started"
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._largest:
-            return 413, f"the request is larger than {self._largest // MEGABYTE} MB; send a smaller photograph"
+            return 413, f"the request is larger than {self._largest // MEGABYTE} MB; send a smaller file"
         if scope["method"] == "POST" and scope["path"].endswith("/upload") and self._too_often(scope):
             return 429, f"more than {self._most} uploads in {WINDOW:g} seconds; wait a moment"
         return None

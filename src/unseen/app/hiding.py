@@ -9,14 +9,14 @@ from pathlib import Path
 import gradio as gr
 
 from unseen.app import painting
-from unseen.app.choices import TOP, target_of
+from unseen.app.choices import TOP
 from unseen.app.resources import text_of
-from unseen.app.results import finished, keep_photo
-from unseen.app.service import Service, Shared, Update, complaint, needed
+from unseen.app.results import keep_photo, reported
+from unseen.app.service import Service, Shared, Update, complaint
 from unseen.app.sessions import Session
 from unseen.app.trial_cards import cards, summary
 from unseen.errors import ParameterError, UnseenError
-from unseen.trials.hiding import hide
+from unseen.trials.hiding import hide_decided
 from unseen.trials.trials import Trials
 
 WORDS = (
@@ -31,10 +31,13 @@ KEPT = 12
 def hiding(service: Service, shared: Shared) -> None:
     """Build the tab, and connect it."""
     gr.Markdown(WORDS)
-    invert = gr.Checkbox(label="Invert: hide everything but what I paint", elem_id="invert")
-    canvas = gr.HTML(painting.EMPTY, js_on_load=text_of("paint.js"), elem_id="paint")
-    status = gr.HTML(elem_id="hide-status")
-    answer = gr.HTML(elem_id="hide-answer")
+    with gr.Row():
+        with gr.Column(scale=2, min_width=260):
+            canvas = gr.HTML(painting.EMPTY, js_on_load=text_of("paint.js"), elem_id="paint")
+            invert = gr.Checkbox(label="Invert: hide everything but what I paint", elem_id="invert")
+        with gr.Column(scale=3, min_width=260):
+            status = gr.HTML(elem_id="hide-status")
+            answer = gr.HTML(elem_id="hide-answer")
     keep = gr.Button("Keep this trial", interactive=False, elem_id="keep")
     kept = gr.HTML(elem_id="kept")
     download = gr.DownloadButton("Download what you kept", visible=False, elem_id="hide-download")
@@ -42,16 +45,17 @@ def hiding(service: Service, shared: Shared) -> None:
 
     def tried(photo: str | None, target: int, invert: bool, mask: str, request: gr.Request) -> Update:
         session = service.session(request)
-        session.tried = None
+        session.forget_trial()
         told = {status: "", answer: "", keep: gr.update(interactive=False)}
         if not mask:
             return told
         try:
-            session.tried = _trials(service, session, needed(photo), target, invert, mask)
+            session.tried = _trials(service, session, service.needed(photo), target, invert, mask)
         except Exception as error:
             return {**told, status: complaint(error)}
-        words = "".join(f"<p>{escape(sentence)}</p>" for sentence in session.tried.words)
-        return {status: "", answer: words + cards(session.tried), keep: gr.update(interactive=True)}
+        trials, _ = session.tried
+        words = "".join(f"<p>{escape(sentence)}</p>" for sentence in trials.words)
+        return {status: "", answer: words + cards(trials), keep: gr.update(interactive=True)}
 
     def lifted(photo: str | None, target: int, invert: bool, request: gr.Request, event: gr.EventData) -> Update:
         return {painted: str(event.mask), **tried(photo, target, invert, str(event.mask), request)}
@@ -66,7 +70,7 @@ def hiding(service: Service, shared: Shared) -> None:
     def kept_one(photo: str | None, request: gr.Request) -> Update:
         session = service.session(request)
         try:
-            archive = _keep(session, needed(photo))
+            archive = _keep(session, service.needed(photo))
         except UnseenError as error:
             return {status: complaint(error)}
         beside = "".join(summary(number, trials) for number, trials in enumerate(session.kept, 1))
@@ -84,17 +88,13 @@ def hiding(service: Service, shared: Shared) -> None:
     keep.click(kept_one, shared.photo, [status, kept, download, keep], **quietly)
 
 
-def _trials(service: Service, session: Session, photo: Path, target: int, invert: bool, mask: str) -> Trials:
-    """What the model says of what was painted."""
+def _trials(
+    service: Service, session: Session, photo: Path, target: int, invert: bool, mask: str
+) -> tuple[Trials, Path]:
+    """What the model says of what was painted, and the folder in which that lies."""
+    decision = service.decision(session, photo, target)
     folder = session.new_folder("trial")
-    path = painting.mask_of(mask, photo, folder)
-    return hide(
-        keep_photo(photo, folder),
-        service.classifier,
-        part=path,
-        invert=invert,
-        target=target_of(service.classifier, target),
-    )
+    return hide_decided(decision, part=painting.mask_of(mask, photo, folder), invert=invert), folder
 
 
 def _keep(session: Session, photo: Path) -> Path:
@@ -107,11 +107,12 @@ def _keep(session: Session, photo: Path) -> Path:
         raise ParameterError("there is nothing to keep yet; paint over a part")
     if len(session.kept) == KEPT:
         raise ParameterError(f"{KEPT} trials are kept already; download them, and open the page again")
-    folder = Path(str(session.tried.decision.photo)).parent
-    session.tried.save(folder)
-    finished(folder, photo)
-    session.kept.append(session.tried)
-    session.tried = None
+    trials, folder = session.tried
+    keep_photo(photo, folder)
+    trials.save(folder)
+    reported(folder, photo)
+    session.kept.append(trials)
     together = session.folder / "kept"
     shutil.copytree(folder, together / str(len(session.kept)))
+    session.forget_trial()
     return Path(shutil.make_archive(str(session.folder / f"unseen-{photo.stem}-hidden"), "zip", together))

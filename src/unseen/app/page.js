@@ -21,3 +21,9 @@ document.addEventListener("click", (event) => {
   document.body.append(large);
   large.showModal();
 });
+
+// Chromium stops at what scrolls: a list of options, which closes as the keyboard leaves its field, and takes the focus along.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Tab") return;
+  for (const list of document.querySelectorAll("[role=listbox]")) list.tabIndex = list.parentElement.tabIndex = -1;
+}, true);

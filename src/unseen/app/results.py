@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from html import escape
 from pathlib import Path
 
+from unseen.explanation.html.rendering import framed
+from unseen.inputs.photo import stem_of
 from unseen.report import write_report
 from unseen.system.files import replace_file
 
@@ -26,17 +27,18 @@ def forget_places(folder: Path, photo: Path) -> None:
         replace_file(record, text.encode(errors="backslashreplace"))
 
 
-def finished(folder: Path, photo: Path) -> tuple[str, Path]:
-    """The report of a folder of results as a frame of the page, and the folder as an archive."""
+def reported(folder: Path, photo: Path) -> str:
+    """The report of a folder of results, in which no place of this server is named, as a frame of the page."""
     forget_places(folder, photo)
-    page = write_report(folder)
-    archive = shutil.make_archive(str(folder.parent / f"unseen-{photo.stem}-{folder.name}"), "zip", folder)
-    return frame(page.read_text(encoding="utf-8"), f"Results for {photo.name}"), Path(archive)
+    return frame(write_report(folder).read_text(encoding="utf-8"), f"Results for {photo.name}")
+
+
+def archived(folder: Path, photo: Path) -> Path:
+    """A folder of results as an archive."""
+    return Path(shutil.make_archive(str(folder.parent / f"unseen-{stem_of(photo)}-{folder.name}"), "zip", folder))
 
 
 def frame(report: str, title: str) -> str:
-    """A report as a page within the page, of which it can reach nothing; its own policy forbids it to load anything."""
-    return (
-        f'<iframe class="unseen-report" title="{escape(title)}" sandbox="allow-scripts" '
-        f'srcdoc="{escape(report)}"></iframe>'
-    )
+    """A report as a page within the page, of which a printer would get the beginning only."""
+    printed = '<p class="unseen-printed">The report is printed from its own file: report.html among the results.</p>'
+    return framed(report, title, 'class="unseen-report"') + printed

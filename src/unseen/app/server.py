@@ -6,18 +6,21 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+from unseen.app import choices
 from unseen.app.access import USER, Access
+from unseen.app.evaluated import Evaluated
 from unseen.app.guarding import LARGEST, Guard
 from unseen.app.service import Service
 from unseen.app.sessions import Sessions
 from unseen.classifier import Classifier
-from unseen.errors import NotApplicableError, ParameterError
-from unseen.inputs.space import described
+from unseen.errors import ParameterError, UnseenError
 from unseen.system.optional import require
+from unseen.trials.hiding import hide
 
 _QUEUE = 200
 """Requests that wait at most; further ones are refused."""
@@ -27,7 +30,7 @@ def serve(
     classifier: Classifier,
     access: Access,
     listener: socket.socket,
-    results: str | None = None,
+    results: Evaluated | None = None,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve the page until it is interrupted.
@@ -36,17 +39,9 @@ def serve(
         classifier: the model, the same for all visitors.
         access: for whom.
         listener: see :func:`listening`.
-        results: the page of an evaluation; see :func:`unseen.explanation.html.rendering.rendered`.
+        results: an evaluation that is shown.
         ready: told the page's address once it can be opened.
-
-    Raises:
-        NotApplicableError: the model is not one of photographs.
     """
-    if classifier.preprocessing.axes != 2:
-        raise NotApplicableError(
-            f"the page is for photographs, and {classifier.name} takes a {described(classifier.preprocessing.size)}; "
-            "use unseen explain"
-        )
     with tempfile.TemporaryDirectory(prefix="unseen-app-") as folder:
         host, port = listener.getsockname()[:2]
         app = application(classifier, access, Path(folder), results)
@@ -57,14 +52,14 @@ def serve(
         server.run(sockets=[listener])
 
 
-def application(classifier: Classifier, access: Access, folder: Path, results: str | None = None) -> Any:
+def application(classifier: Classifier, access: Access, folder: Path, results: Evaluated | None = None) -> Any:
     """The page as an ASGI application.
 
     Args:
         classifier: the model.
         access: for whom.
         folder: where uploads and results of visitors are put.
-        results: the page of an evaluation; see :func:`unseen.explanation.html.rendering.rendered`.
+        results: likewise.
     """
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
     gradio, fastapi = require("gradio", "app"), require("fastapi", "app")
@@ -74,6 +69,7 @@ def application(classifier: Classifier, access: Access, folder: Path, results: s
     visitors = folder / "visitors"
     visitors.mkdir()
     blocks = page(Service(classifier, Sessions(visitors), results))
+    Thread(target=_warmed_up, args=(classifier,), name="unseen warming up", daemon=True).start()
     blocks.queue(max_size=_QUEUE, api_open=False)
     mounted = gradio.mount_gradio_app(
         fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
@@ -92,6 +88,15 @@ def application(classifier: Classifier, access: Access, folder: Path, results: s
     return Guard(mounted, access.names)
 
 
+def _warmed_up(classifier: Classifier) -> None:
+    """Hide a part of an example, so that what a model does once is done before the first visitor waits for it."""
+    example = next(iter(choices.examples()), None)
+    if example is None or classifier.preprocessing.axes != 2 or classifier.box is not None:  # whose answers may cost
+        return
+    with suppress(UnseenError):  # which visitors are told in their turn
+        hide(example, classifier, part="box:100,100,100,100")
+
+
 @contextmanager
 def listening(access: Access) -> Iterator[socket.socket]:
     """A socket at the address, before anything else is begun.
@@ -100,8 +105,8 @@ def listening(access: Access) -> Iterator[socket.socket]:
         ParameterError: it is taken, or not this machine's.
         ModelError: Gradio is not installed.
     """
-    # Gradio asks nobody for newer versions, and counts nothing.
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Gradio asks nobody for newer versions, counts nothing, and offers no page that keeps what was asked.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = os.environ["GRADIO_RUN_HISTORY"] = "False"
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     require("gradio", "app")
     family = socket.AF_INET6 if ":" in access.host else socket.AF_INET

@@ -11,10 +11,14 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from unseen.app import drawing
+from unseen.app.choices import target_of
+from unseen.app.evaluated import Evaluated
 from unseen.app.jobs import Stopped
 from unseen.app.sessions import Session, Sessions
 from unseen.classifier import Classifier
+from unseen.classifier.decision import Decision, decide
 from unseen.errors import ParameterError, UnseenError
+from unseen.inputs.space import CALLED
 from unseen.system.progress import ProgressListener
 
 T = TypeVar("T")
@@ -31,16 +35,58 @@ class Service:
     Attributes:
         classifier: the model, the same for all visitors.
         sessions: the visitors.
-        results: the report of an evaluation, or ``None``.
+        results: an evaluation, or ``None``.
     """
 
     classifier: Classifier
     sessions: Sessions
-    results: str | None = None
+    results: Evaluated | None = None
+
+    @property
+    def axes(self) -> int:
+        """Along how many the model's input extends."""
+        return self.classifier.preprocessing.axes
+
+    @property
+    def pictures(self) -> bool:
+        """Whether the model looks at pictures, which can be painted on."""
+        return self.axes == 2
+
+    @property
+    def kind(self) -> str:
+        """What a visitor calls an input."""
+        return CALLED[self.axes]
+
+    def needed(self, photo: str | None) -> Path:
+        """The photograph, signal or volume.
+
+        Raises:
+            ParameterError: there is none yet.
+        """
+        if photo is None:
+            example = ", or pick an example" if self.pictures else ""
+            raise ParameterError(f"there is no {self.kind} yet; drop one above{example}")
+        return Path(photo)
 
     def session(self, request: Any) -> Session:
         """Whoever asks."""
         return self.sessions.of(str(request.session_hash))
+
+    def decision(self, session: Session, photo: Path, chosen: int) -> Decision:
+        """What the model says of a visitor's photograph; it is asked again only about another photograph or class.
+
+        Args:
+            session: the visitor.
+            photo: an upload, whose content does not change.
+            chosen: the class; see :func:`unseen.app.choices.classes`.
+
+        Raises:
+            UnseenError: as :func:`~unseen.classifier.decision.decide`.
+        """
+        asked = photo, chosen
+        if session.decided is None or session.decided[0] != asked:
+            session.decided = asked, decide(photo, self.classifier, target_of(self.classifier, chosen))
+        return session.decided[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +94,7 @@ class Shared:
     """Components that several tabs look at.
 
     Attributes:
-        photo: path of the photograph.
+        photo: path of the photograph, signal or volume.
         target: the class, or :data:`unseen.app.choices.TOP`.
         given: the event after which the model has looked at a new photograph. What follows it follows one after the
             other: Gradio loses an answer now and then where several listen to one change.
@@ -57,17 +103,6 @@ class Shared:
     photo: Any
     target: Any
     given: Any
-
-
-def needed(photo: str | None) -> Path:
-    """The photograph.
-
-    Raises:
-        ParameterError: there is none yet.
-    """
-    if photo is None:
-        raise ParameterError("there is no photograph yet; drop one above, or pick an example")
-    return Path(photo)
 
 
 def watched(
@@ -84,13 +119,16 @@ def watched(
     with session.working(work) as job:
         for now in job.watch():
             yield {status: drawing.progress(now), **every()}
+        result = None
         try:
-            return job.result()
+            result = job.result()
+            told = ""
         except Stopped:
-            yield {status: drawing.note("Stopped."), **every()}
+            told = drawing.note("Stopped.")
         except Exception as error:
-            yield {status: complaint(error), **every()}
-    return None
+            told = complaint(error)
+        yield {status: told, **every()}  # and what is new since the last look
+    return result
 
 
 def busy(run: Any, stop: Any, working: bool) -> Update:

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from unseen.app.jobs import Job
+from unseen.classifier.decision import Decision
 from unseen.system.progress import ProgressListener
 from unseen.trials.trials import Trials
 
@@ -28,13 +29,17 @@ class Session:
 
     Attributes:
         folder: where results are put.
-        tried: what came of the part that was painted last.
+        decided: what the model says of the photograph that was asked about last, and what was asked.
+        archives: by the tab, what makes an archive of the results that it shows.
+        tried: what came of the part that was painted last, and the folder in which that part lies.
         kept: trials that the visitor keeps beside each other.
         seen: when the visitor last asked for something, by the clock of :func:`time.monotonic`.
     """
 
     folder: Path
-    tried: Trials | None = None
+    decided: tuple[tuple[Path, int], Decision] | None = None
+    archives: dict[str, Callable[[], Path]] = field(default_factory=dict)
+    tried: tuple[Trials, Path] | None = None
     kept: list[Trials] = field(default_factory=list)
     seen: float = field(default_factory=time.monotonic)
     _jobs: set[Job[Any]] = field(default_factory=set)
@@ -59,6 +64,12 @@ class Session:
         """An empty folder for one result."""
         return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self.folder))
 
+    def forget_trial(self) -> None:
+        """Of what was painted last and not kept nothing is left."""
+        if self.tried is not None:
+            shutil.rmtree(self.tried[1], ignore_errors=True)
+        self.tried = None
+
     def end(self) -> None:
         """Forget the visitor."""
         self.stop()
@@ -70,9 +81,13 @@ class Sessions:
 
     Args:
         root: folder in which each gets one.
+
+    Attributes:
+        forgotten: told of each visitor who is forgotten, by the name that their browser has.
     """
 
     def __init__(self, root: Path) -> None:
+        self.forgotten: Callable[[str], None] = lambda _: None
         self._root = root
         self._guard = Lock()
         self._of: dict[str, Session] = {}
@@ -85,13 +100,14 @@ class Sessions:
         now = time.monotonic()
         with self._guard:
             gone = [name for name, session in self._of.items() if now - session.seen > IDLE and name != key]
-            left = [self._of.pop(name) for name in gone]
+            left = {name: self._of.pop(name) for name in gone}
             if key not in self._of:
                 self._of[key] = Session(Path(tempfile.mkdtemp(dir=self._root)))
             found = self._of[key]
             found.seen = now
-        for session in left:
+        for name, session in left.items():
             session.end()
+            self.forgotten(name)
         return found
 
     def end(self, key: str) -> None:
@@ -100,3 +116,4 @@ class Sessions:
             session = self._of.pop(key, None)
         if session is not None:
             session.end()
+        self.forgotten(key)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from html import escape
 
-import numpy as np
 from torch import Tensor
 
 from unseen.app import drawing
 from unseen.classifier.outputs.readings import told
 from unseen.explanation.html import encoding
-from unseen.explanation.plotting import pixels
-from unseen.trials.sheet import changed, pictured
+from unseen.trials.pictures import Flats
+from unseen.trials.sheet import changed
 from unseen.trials.trial import RemovalTrial, View
 from unseen.trials.trials import Trials
 
@@ -24,8 +23,7 @@ def cards(trials: Trials) -> str:
 def summary(number: int, trials: Trials) -> str:
     """A trial that is kept, small enough that several stand beside each other."""
     decision, unit = trials.decision, trials.decision.classifier.outputs.unit
-    shown = pixels.photograph(decision.image, decision.classifier.preprocessing.bands)
-    source = encoding.photograph(np.where(np.asarray(trials.part.mask)[..., None], shown, 0.35 * shown + 0.55))
+    source = encoding.photograph(_drawn(trials).marked())
     rows = "".join(
         f"<tr><th>{escape(trial.removal)}</th>"
         f"<td>{_reading(trial.hidden, unit)}</td><td>{_reading(trial.shown, unit)}</td></tr>"
@@ -43,21 +41,27 @@ def _card(trial: RemovalTrial, trials: Trials) -> str:
         return f"{head}{drawing.refusal(trial.error or ValueError('failed'))}</article>"
     mask = trials.part.mask
     views = _view("without it", trial.hidden, ~mask, trials) + _view("it alone", trial.shown, mask, trials)
-    return f"{head}{views}</article>"
+    return f'{head}<div class="views">{views}</div></article>'
 
 
 def _view(name: str, view: View, mask: Tensor, trials: Trials) -> str:
     """The picture that the model gets, the five best classes, and what became of the one that is followed."""
     decision, unit = trials.decision, trials.decision.classifier.outputs.unit
-    source = encoding.photograph(pictured(view, decision, mask))
+    source = encoding.photograph(_drawn(trials).seen(view, mask))
     became = f"{decision.label}: {changed(view, unit)}"
     painted = (
         "what the model gets" if view.picture is not None else "nothing is painted: stripes are switched off inside"
     )
     return (
-        f'<h5>{escape(name)}</h5><img src="{source}" alt="{escape(painted)}" title="{escape(painted)}">'
-        f"{drawing.bars(view.top, unit, decision.target)}<p>{escape(became)}</p>"
+        f'<section><h5>{escape(name)}</h5><img src="{source}" alt="{escape(painted)}" title="{escape(painted)}">'
+        f"<div>{drawing.bars(view.top, unit, decision.target)}<p>{escape(became)}</p></div></section>"
     )
+
+
+def _drawn(trials: Trials) -> Flats:
+    """The photograph; on the page, parts are painted on photographs only."""
+    decision = trials.decision
+    return Flats(decision.image, trials.part.mask, decision.classifier.preprocessing.bands)
 
 
 def _reading(view: View | None, unit: str | None) -> str:

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from unseen.classifier import answers
 from unseen.classifier.autograd_graph import mend_batch_norms
+from unseen.classifier.backend import Backend
 from unseen.classifier.black_box import METHODS_THAT_ASK, box_in, probed, refuse_black_box
 from unseen.classifier.borrowing import borrowed, own_device, own_precision, unwrapped
 from unseen.classifier.failures import blamed, out_of_memory
@@ -37,7 +38,7 @@ from unseen.classifier.preprocessing import Preprocessing, probe
 from unseen.classifier.rounding import tolerance
 from unseen.classifier.targets import Target, target_index, targets_of
 from unseen.classifier.transformed import Transform, fed_by
-from unseen.errors import ModelError, NotOptimisedError, ParameterError, UnseenError
+from unseen.errors import ModelError, NotOptimisedError, UnseenError
 from unseen.inputs.photo import PhotoSource
 from unseen.system.arguments import Integer, Labels, label_names
 
@@ -64,6 +65,7 @@ class Classifier:
         name: what records call the model; the class name of the network by default.
 
     Attributes:
+        backend: the engine of passes that need nothing but answers; torch, unless another is put here.
         box: the model, or the part of it, of which only the answers are known, if there is one.
         is_assumed: whether nobody said what the numbers mean, so that they are taken for logits.
         is_optimised: whether :meth:`optimised` or :meth:`accelerated` made this classifier.
@@ -96,11 +98,6 @@ class Classifier:
         outputs: str | Outputs | None = None,
         name: str | None = None,
     ) -> None:
-        if not callable(model):
-            raise ParameterError(
-                f"the model is a {type(model).__name__}; give a torch.nn.Module that maps images (N, C, H, W) to "
-                "logits (N, K), or a function that does"
-            )
         network = model if isinstance(model, nn.Module) else PlainFunction(model)
         self.preprocessing = fed_by(preprocessing, network.title if isinstance(network, PlainFunction) else None)
         self.model = model = unwrapped(network)
@@ -118,6 +115,7 @@ class Classifier:
         self._is_fixed = self.preprocessing.standardise is None
         self.memory_format = torch.contiguous_format
         self.is_optimised = False
+        self.backend = Backend()
         self.notes: tuple[str, ...] = ()
         self.options: dict[str, str] = {}
         self._fingerprint: tuple[Hashable, str] | None = None
@@ -185,6 +183,7 @@ class Classifier:
     @torch.no_grad()  # not inference_mode: what a network caches must stay usable for gradients
     def logits(self, pixels: Float[Tensor, "N C *space"]) -> Float[Tensor, "N T"]:
         """Scores of a batch as float32 on the CPU, without gradients; one pass, no batching."""
+        self.backend.renew(self.model)
         return self.forward(pixels).float().cpu()
 
     def call(self, normalised: Float[Tensor, "N C *space"], following: TorchFunctionMode | None = None) -> object:
@@ -199,14 +198,14 @@ class Classifier:
             InternalError: what follows the pass fails, and the network by itself does not.
         """
         try:
-            with self.evaluating(), own_device(self.device), following or nullcontext(), self.outputs.watching():
-                output: object = self.model(normalised)
+            with self.evaluating(), own_device(self.device), following or nullcontext(), self.outputs.watching() as by:
+                alone = following is None and by is None and self.box is None
+                output: object = self.backend.plain(self.model, normalised) if alone else self.model(normalised)
                 return output
         except Exception as error:
             if isinstance(error, UnseenError) or out_of_memory(error):
                 raise
-            shape, within = tuple(normalised.shape), Classifier.call.__code__
-            raise blamed(error, self.name, shape, lambda: self._plainly(normalised), within) from error
+            raise blamed(error, self.name, tuple(normalised.shape), lambda: self._plainly(normalised)) from error
 
     def check(self, output: object, count: int, following: TorchFunctionMode | None = None) -> Float[Tensor, "N T"]:
         """The scores of ``count`` images in what the network returned for them.
@@ -258,6 +257,7 @@ class Classifier:
         fed = preprocessing or self.preprocessing
         other = Classifier(network, fed, self.names, outputs=outputs or self.outputs, name=self.name)
         other.notes, other.options = self.notes, self.options
+        other.backend = Backend(self.backend.name)
         other.is_assumed = self.is_assumed and outputs is None
         if self._is_fixed and fed is self.preprocessing:
             other.statistics, other._is_fixed = self.statistics, True
@@ -293,23 +293,26 @@ class Classifier:
         """The index of the target that a user means by a name or a number.
 
         Raises:
-            UnknownNameError: see :func:`unseen.classifier.targets.target_index`.
-            ParameterError: likewise.
+            UnseenError: see :func:`unseen.classifier.targets.target_index`.
         """
-        return target_index(target, self.labels, self.name)
+        return target_index(target, self.labels, self.name, self._unnamed)
 
     def asked(self, target: Target) -> tuple[Classifier, int]:
         """Who can be asked about a target, and its index: this classifier, unless several findings are one target.
 
         Raises:
-            UnknownNameError: see :func:`unseen.classifier.targets.targets_of`.
-            ParameterError: likewise.
+            UnseenError: see :func:`unseen.classifier.targets.targets_of`.
         """
-        targets = targets_of(target, self.labels, self.name)
+        targets = targets_of(target, self.labels, self.name, self._unnamed)
         if len(targets) == 1:
             return self, targets[0]
         together = self.reading(Together(self.outputs, targets))
         return together, len(together.labels) - 1 if together.labels is not None else -1
+
+    def _unnamed(self) -> tuple[str, ...]:
+        if not self._targets:  # only a pass tells
+            self.logits(probe(self.preprocessing, 1))
+        return tuple(self.outputs.unnamed(index, self._targets) for index in range(self._targets))
 
     # ---- speed ----------------------------------------------------------------------------------------------
 
@@ -338,15 +341,15 @@ class Classifier:
     def optimised(self) -> Classifier:
         """A copy of this classifier for fast inference: batch norms folded, activations in place, channels last.
 
-        The original network is not touched. A network that cannot be traced keeps its batch norms, and a black box is
-        returned as it is. The copy's logits are compared with the original's on a random image before it is returned.
+        The original network is not touched. A network that cannot be traced keeps its batch norms; a black box, or what
+        is scripted, is returned as it is. The copy's logits are compared with the original's on a random image first.
 
         Raises:
             NotOptimisedError: the network cannot be copied, or the copy's logits differ from the original's by more
                 than rounding.
             ModelError: the network itself fails.
         """
-        if self.box is self.model:
+        if self.box is self.model or isinstance(self.model, torch.jit.ScriptModule):
             return self
         images = probe(self.preprocessing, 2)
         expected = self.logits(images)

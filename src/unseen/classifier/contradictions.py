@@ -13,10 +13,12 @@ from torch import Tensor
 from unseen.classifier.answers import are_probabilities, entry_of
 from unseen.classifier.classifier import Classifier
 from unseen.classifier.outputs.activation import Activations, before
+from unseen.classifier.outputs.base import Outputs
 from unseen.classifier.outputs.sigmoid import log_odds
-from unseen.errors import ModelError
+from unseen.errors import ModelError, ParameterError
+from unseen.system.names import with_article
 
-_LIKELY = log_odds(0.9)
+_LIKELY, _UNLIKELY = log_odds(0.9), log_odds(0.1)
 _CENTRED = 1.0
 """The mean logit of classes that exclude each other at most. Training by cross-entropy moves no mean of logits, for the
 gradients of all classes sum to 0, so that it stays near the 0 at which it began."""
@@ -41,7 +43,7 @@ def check_meaning(
         What is suspicious but may be so, in plain sentences.
 
     Raises:
-        ModelError: they are probabilities; the message says how to call them.
+        ModelError: they are probabilities, or may be and nobody said; the message says how to call them.
     """
     logits = classifier.outputs.logits(scores)
     notes = (*_same(classifier, images, scores), *_several(classifier, logits))
@@ -50,16 +52,53 @@ def check_meaning(
     sums = logits.shape[1] > 1 and are_probabilities(logits)
     made = _last_function(classifier, images[:1])
     if made is not None:
-        raise _refusal(classifier, made == "softmax", f"its last function is a {made}")
+        raise _refusal(classifier, made == "softmax", f"its last function is {with_article(made)}")
     if not _stays(classifier, images[:1], sums):
         return notes
     if sums:
         raise _refusal(classifier, exclusive=True, why="they are not negative and sum to 1")
+    if classifier.is_assumed:
+        raise ModelError(
+            f"all numbers of {classifier.name} lie in [0, 1], even of pixels far too bright, and outputs was "
+            f"not given; if they are probabilities, say outputs={_meant(logits.shape[1], exclusive=False)}, else "
+            "outputs='logits'; from the command line --outputs"
+        )
     return (
         *notes,
         f"all numbers of {classifier.name} lie in [0, 1] and are read as logits; if they are probabilities, say "
         f"outputs={_meant(logits.shape[1], exclusive=False)}",
     )
+
+
+def check_readings(outputs: Outputs, scores: Float[Tensor, "1 T"], target: int) -> None:
+    """See that outputs of a user's own say of the whole image what is computed with.
+
+    Args:
+        outputs: of this image; see :meth:`Outputs.bound`.
+        scores: of it.
+        target: that is asked about.
+
+    Raises:
+        ParameterError: a probability, or a degree, that is outside [0, 1]; a decision that is neither yes nor no.
+    """
+    name, reading = type(outputs).__name__, float(outputs.readings(scores)[0, target])
+    if outputs.unit is None and not 0 <= reading <= 1:
+        raise ParameterError(
+            f"outputs {name} read {reading:.4g} of the photograph and have no unit, so that this is a probability; "
+            "give the class a unit, which may be the empty text, or let readings lie in [0, 1]"
+        )
+    degree = float(outputs.degree(scores, target)[0])
+    if not 0 <= degree <= 1:
+        raise ParameterError(
+            f"the degree of outputs {name} is {degree:.4g} of the photograph; define degree(scores, target) as how far "
+            "the decision for the target goes, from 0 to 1"
+        )
+    holds = outputs.holds(scores, target)
+    if holds.dtype != torch.bool or holds.shape != (1,):
+        raise ParameterError(
+            f"holds of outputs {name} returned {holds.dtype} of shape {tuple(holds.shape)} for one image; let it "
+            "return one bool for each"
+        )
 
 
 def _same(classifier: Classifier, images: Tensor, scores: Tensor) -> tuple[str, ...]:
@@ -72,19 +111,29 @@ def _same(classifier: Classifier, images: Tensor, scores: Tensor) -> tuple[str, 
 
 
 def _several(classifier: Classifier, logits: Float[Tensor, "N K"] | None) -> tuple[str, ...]:
-    """Whether what is assumed to be classes that exclude each other looks like findings, several of them present."""
-    if logits is None or not classifier.is_assumed:
+    """Whether what is assumed to be classes that exclude each other looks like findings, several present or none."""
+    if logits is None or not classifier.is_assumed or logits.shape[1] < 2:
         return ()
     likely, mean = (logits[0] >= _LIKELY).nonzero().flatten().tolist(), float(logits[0].mean())
-    if len(likely) < 2 or abs(mean) <= _CENTRED:
+    if abs(mean) <= _CENTRED:
         return ()
-    names = ", ".join(classifier.label(index) for index in likely[:3]) + (", …" if len(likely) > 3 else "")
+    if len(likely) > 1:
+        names = ", ".join(classifier.label(index) for index in likely[:3]) + (", …" if len(likely) > 3 else "")
+        seen = f"gives several of its classes a high number at once ({names}; the mean of all is {mean:.2g})"
+    elif float(logits[0].max()) <= _UNLIKELY and not _are_log_probabilities(logits[:1]):
+        seen = f"gives all of its classes a low number (the highest is {float(logits[0].max()):.2g})"
+    else:
+        return ()
     return (
-        f"{classifier.name} gives several of its classes a high number at once ({names}; the mean of all is "
-        f"{mean:.2g}), as networks for independent findings do, and nobody said what its numbers mean: they are read "
-        "as logits of classes of which one is on top; say outputs='sigmoid' if they are findings, else "
+        f"{classifier.name} {seen}, as networks for independent findings do, and outputs was not given: "
+        "they are read as logits of classes of which one is on top; say outputs='sigmoid' if they are findings, else "
         "outputs='logits'",
     )
+
+
+def _are_log_probabilities(logits: Float[Tensor, "N K"]) -> bool:
+    """Whether rows are logarithms of probabilities that sum to 1, which are low by nature."""
+    return are_probabilities(logits.exp())
 
 
 @torch.no_grad()

@@ -16,14 +16,16 @@ from torch import Tensor
 
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.classifier import Classifier
-from unseen.classifier.contradictions import check_meaning
+from unseen.classifier.contradictions import check_meaning, check_readings
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.prepared import Prepared
 from unseen.classifier.repeatability import accompanied, check_repeatable
 from unseen.classifier.targets import Target, as_given
 from unseen.errors import ModelError, ParameterError
+from unseen.inputs.contents import digest
+from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource
-from unseen.system.files import content_digest
+from unseen.inputs.space import CALLED
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,16 @@ class Decision:
     suspicions: tuple[str, ...] = ()
 
     @property
+    def kind(self) -> str:
+        """What a person calls the input: signal, photograph or volume."""
+        return CALLED[self.image.ndim - 1]
+
+    @property
+    def geometry(self) -> Affine | None:
+        """From pixels of the photograph's file to those of the model's input, where that is known."""
+        return self.prepared.geometry if self.prepared else None
+
+    @property
     def label(self) -> str:
         """Name of the target."""
         return self.classifier.label(self.target)
@@ -75,13 +87,23 @@ class Decision:
         return bool(self.classifier.outputs.holds(self.scores[None], self.target))
 
     @property
+    def said(self) -> int:
+        """What the model decides of the target: that it holds, or what is said in its place."""
+        return self.target if self.holds else self.classifier.outputs.instead(self.scores, self.target)
+
+    @property
     def top(self) -> list[dict[str, Any]]:
-        """The five likeliest classes or findings, ready for JSON: index, label, probability."""
-        listed = self.classifier.outputs.listed(len(self.probabilities))
-        best = self.probabilities[listed[0] : listed[-1] + 1].topk(min(5, len(listed)))
+        """What the model says of the target, then the likeliest others, five in all: index, label, probability.
+
+        Values are likely in no order, and come in their own. Ready for JSON.
+        """
+        outputs, said = self.classifier.outputs, self.said
+        others = [index for index in outputs.listed(len(self.probabilities)) if index != said]
+        if outputs.unit is None:
+            others.sort(key=lambda index: -float(self.probabilities[index]))
         return [
-            {"index": int(i), "label": self.classifier.label(int(i)), "probability": float(p)}
-            for p, i in zip(best.values, best.indices, strict=True)
+            {"index": index, "label": self.classifier.label(index), "probability": float(self.probabilities[index])}
+            for index in (said, *others[:4])
         ]
 
     @property
@@ -104,7 +126,7 @@ class Decision:
         if not isinstance(self.photo, (str, os.PathLike)):
             return None
         try:
-            return content_digest(Path(self.photo))
+            return digest(Path(self.photo))
         except OSError:  # it is gone since it was read
             return None
 
@@ -124,10 +146,9 @@ class Decision:
     def _otherwise(self) -> str:
         """What the model decides for instead of the target."""
         outputs = self.classifier.outputs
-        top = outputs.top(self.scores)
-        said = f"{self.classifier.label(top)} ({outputs.told(float(self.probabilities[top]))})"
+        said = f"{self.classifier.label(self.said)} ({outputs.told(float(self.probabilities[self.said]))})"
         return (
-            f"on the full photograph the model's top class is {said}, not {self.label} "
+            f"on the full {self.kind} the model says {said}, not {self.label} "
             f"({outputs.told(self.probability)}), which this explanation is about"
         )
 
@@ -165,6 +186,7 @@ def decide(
     if index >= len(scores):
         raise ParameterError(f"target {index} is outside 0 … {len(scores) - 1}")
     index %= len(scores)  # several findings are the last target
+    check_readings(classifier.outputs, scores[None], index)
     seconds = time.perf_counter() - began
     return Decision(photo, classifier, prepared.pixels, scores, index, asked, spent, seconds, prepared, told)
 

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 
 import torch
 
@@ -29,9 +29,7 @@ def out_of_memory(error: BaseException) -> bool:
     return any(words in text for words in ("out of memory", "can't allocate memory", "not enough memory"))
 
 
-def blamed(
-    error: Exception, name: str, shape: tuple[int, ...], plainly: Callable[[], object], within: CodeType
-) -> UnseenError:
+def blamed(error: Exception, name: str, shape: tuple[int, ...], plainly: Callable[[], object]) -> UnseenError:
     """What to raise in place of an error of a pass.
 
     Where an interception failed the network is run without it: if that fails as well, the network is at fault.
@@ -41,9 +39,8 @@ def blamed(
         name: of the network.
         shape: of its input.
         plainly: runs the network with nothing that follows the pass.
-        within: the function that called the network; frames outside of it say nothing.
     """
-    ours = isinstance(error, InterceptionError) or _raised_by_us(error.__traceback__, within)
+    ours = isinstance(error, InterceptionError) or _raised_by_us(error.__traceback__)
     if isinstance(error, InterceptionError):
         try:
             plainly()
@@ -69,16 +66,15 @@ def internal(error: Exception, doing: str) -> InternalError:
     )
 
 
-def _raised_by_us(trace: TracebackType | None, within: CodeType) -> bool:
-    """Whether one of our own modules failed, and not what it called."""
-    ours = inside = False
+def _raised_by_us(trace: TracebackType | None) -> bool:
+    """Whether one of our own modules failed, and not what it called; the first frame is of who called the network."""
+    ours, trace = False, trace and trace.tb_next
     while trace is not None:
         code = trace.tb_frame.f_code
-        if inside and code.co_filename.startswith(_OURS):
+        if code.co_filename.startswith(_OURS):
             ours = "as_asked" not in code.co_name
         elif not code.co_filename.startswith(_TORCH) or code.co_filename == _OF_MODULES:
             ours = False
-        inside = inside or code is within
         trace = trace.tb_next
     return ours
 

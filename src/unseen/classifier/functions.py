@@ -15,6 +15,7 @@ from torch import Tensor
 from unseen.classifier.black_box import BlackBox
 from unseen.classifier.failures import out_of_memory
 from unseen.errors import ModelError, ParameterError, UnseenError, first_line
+from unseen.system.arguments import type_of
 
 Taken = Literal["array", "tensor"]
 
@@ -30,10 +31,12 @@ class PlainFunction(BlackBox):
         function: of one argument.
 
     Raises:
-        ParameterError: a class, or a function that needs other than one argument.
+        ParameterError: no function, a class, or a function that needs other than one argument.
     """
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
+        if not callable(function):
+            raise ParameterError(f"the model is {type_of(function)}; {_instead_of(function)}")
         name = getattr(function, "__name__", type(function).__name__)
         if isinstance(function, type):
             raise ParameterError(f"the model is the class {name}; give an object of it, as in {name}()")
@@ -102,7 +105,7 @@ def as_tensors(answer: object, name: str) -> object:
         return torch.from_numpy(np.array({} if answer is None else answer, dtype=np.float32))  # NumPy takes it for NaN
     except (TypeError, ValueError, RuntimeError):
         raise ModelError(
-            f"{name} returned {type(answer).__name__} that is no batch of numbers; return an array, a tensor or a list "
+            f"{name} returned {type_of(answer)} that is no batch of numbers; return an array, a tensor or a list "
             "with one row per image"
         ) from None
 
@@ -116,6 +119,16 @@ def source_of(function: Callable[..., Any]) -> str:
         except (OSError, TypeError):
             continue
     return f"{getattr(inner, '__module__', '')}.{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+
+
+def _instead_of(thing: object) -> str:
+    """What to give in place of what is neither a network nor a function."""
+    if callable(getattr(thing, "predict_proba", None)):
+        return (
+            "give a function that asks it, such as lambda batch: model.predict_proba(batch.reshape(len(batch), -1)), "
+            "and outputs='probabilities'"
+        )
+    return "give a torch.nn.Module that maps images (N, C, H, W) to logits (N, K), or a function that does"
 
 
 def _check_arity(function: Callable[..., Any], name: str) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from unseen.classifier.black_box import BlackBox
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.functions import as_tensors
+from unseen.classifier.graph.session import session_of
 from unseen.errors import ModelError, first_line
 from unseen.inputs.space import KINDS
 from unseen.system.files import content_digest, scratch
@@ -92,15 +93,11 @@ class OnnxNetwork(BlackBox):
     """
 
     def __init__(self, path: Path, threads: int, remedy: str = "delete it, and it is made again") -> None:
-        runtime = require("onnxruntime", "onnx")
+        require("onnxruntime", "onnx")
         super().__init__(path.name, "a network on ONNX Runtime", _digest(path, remedy), complete=True)
         self._arguments = (path, threads, remedy)
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session: Any = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = session_of(path, threads)
         except Exception as error:  # onnxruntime has a class of its own for every fault, none of them public
             raise ModelError(f"ONNX Runtime cannot run {path} ({first_line(error)}); {remedy}") from error
         self.input = NetworkInput.of(self._session.get_inputs(), path)

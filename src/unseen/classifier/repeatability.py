@@ -26,6 +26,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from unseen.classifier.backend import torch_alone
+from unseen.classifier.black_box import BlackBox
 from unseen.classifier.borrowing import own_device, own_precision
 from unseen.classifier.classifier import Classifier
 from unseen.classifier.failures import out_of_memory
@@ -70,7 +72,8 @@ def check_repeatable(classifier: Classifier, image: Float[Tensor, "C *space"], *
             return
         buffers = {name: buffer.detach().clone() for name, buffer in classifier.model.named_buffers()}
         try:
-            _Trial(classifier, images).check()
+            with torch_alone():
+                _Trial(classifier, images).check()
         except Exception as error:
             _restore(classifier.model, buffers)
             if not out_of_memory(error):
@@ -256,10 +259,15 @@ class _Trial:
 
 
 def states(network: nn.Module) -> dict[str, Hashable]:
-    """Everything that a network keeps between calls, by name, in a form that can be compared."""
+    """Everything that a network keeps between calls, by name, in a form that can be compared.
+
+    What a black box keeps is what is known of it here, such as how often a server was asked: nothing of the model's.
+    """
     kept = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     found = {name: checksum(tensor) for name, tensor in kept.items()}
     for place, module in network.named_modules():
+        if isinstance(module, BlackBox):
+            continue
         prefix = f"{place}." if place else ""
         for name, value in vars(module).items():
             if name not in _OF_EVERY_MODULE:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -28,6 +29,7 @@ from unseen.inputs.bands import LUMINANCE
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource, as_numbers, is_rounded, kind_of, open_upright, to_tensor
 from unseen.inputs.reading import is_data
+from unseen.system.arguments import type_of
 
 Transform = Callable[..., Any]
 """From a Pillow image (RGB), or from ``image=`` an array (H, W, 3) of bytes, to what the network is fed."""
@@ -45,6 +47,10 @@ _ALIKE = 0.05
 """By how much a photograph may differ on average, in shares of white, from where its pixels are said to lie."""
 
 _INSTEAD = "give unseen.Preprocessing(size, resize, mean=…, std=…), and let the network do the rest itself"
+_STANDARDISED = (
+    "if it standardises each picture by its own statistics, give unseen.Preprocessing(size, resize, mean=(0, 0, 0), "
+    "std=(1, 1, 1), standardise='image'), or 'channel'"
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class Transformed(Preprocessing):
         black, grey, white, *pure = (_called(transform, _plain(_SIZES[0], colour)) for colour in _COLOURS)
         apart = (white - black).abs().amax(0)
         if not bool(apart.any()):
-            raise ParameterError(f"{name} makes the same of black and of white; {_INSTEAD}")
+            raise ParameterError(f"{name} makes the same of black and of white; {_INSTEAD}; {_STANDARDISED}")
         inside = apart > 0.9 * apart.max()
         low, middle, high = (_usual(one, inside) for one in (black, grey, white))
         _check_values(name, low, middle, high)
@@ -217,7 +223,7 @@ def fed_by(given: Preprocessing | Transform | None, function: str | None) -> Pre
         )
     if not callable(given):
         raise ParameterError(
-            f"the preprocessing is a {type(given).__name__}; give unseen.Preprocessing(size, resize, …), or a function "
+            f"the preprocessing is {type_of(given)}; give unseen.Preprocessing(size, resize, …), or a function "
             "of a Pillow image"
         )
     return Transformed.found(given)
@@ -276,16 +282,7 @@ def _called(transform: Transform, photo: Image.Image) -> Float[Tensor, "C H W"]:
     Raises:
         ParameterError: it fails, or makes something else.
     """
-    try:
-        made = transform(photo)
-    except Exception as error:
-        try:
-            made = transform(image=np.asarray(photo))
-        except Exception:
-            raise ParameterError(
-                f"{_name(transform)} fails on a Pillow image ({type(error).__name__}: {first_line(error)}), and on an "
-                "array as image=…; give a function that takes one of these"
-            ) from error
+    made = _answered(transform, photo)
     if isinstance(made, Mapping):
         made = next((made[key] for key in _ENTRIES if key in made), made)
     made = to_tensor(made) if isinstance(made, Image.Image) and made.mode == "RGB" else made
@@ -295,13 +292,31 @@ def _called(transform: Transform, photo: Image.Image) -> Float[Tensor, "C H W"]:
     if isinstance(made, Tensor):
         made = made.detach().cpu().float()
         made = made[0] if made.ndim == 4 and len(made) == 1 else made
-    if not isinstance(made, Tensor) or made.ndim != 3 or len(made) not in (1, 3) or not bool(made.isfinite().all()):
-        shape = f"shape {tuple(made.shape)}" if isinstance(made, Tensor) else type(made).__name__
+    if isinstance(made, Tensor) and not bool(made.isfinite().all()):
+        raise ParameterError(f"{_name(transform)} makes numbers that are not finite; {_STANDARDISED}")
+    if not isinstance(made, Tensor) or made.ndim != 3 or len(made) not in (1, 3):
+        shape = f"shape {tuple(made.shape)}" if isinstance(made, Tensor) else type_of(made)
         raise ParameterError(
-            f"{_name(transform)} returns {shape}; let it end with finite numbers of shape (C, H, W), of one or three "
-            "channels"
+            f"{_name(transform)} returns {shape}; let it end with numbers of shape (C, H, W), of one or three channels"
         )
     return made
+
+
+def _answered(transform: Transform, photo: Image.Image) -> object:
+    """What it returns for a Pillow image, or, if it fails on that, for an array (H, W, 3) of bytes."""
+    try:
+        return transform(photo)
+    except Exception as error:
+        array = np.array(photo)
+        for answer in (partial(transform, image=array), partial(transform, array)):
+            try:
+                return answer()
+            except Exception:
+                continue
+        raise ParameterError(
+            f"{_name(transform)} fails on a Pillow image ({type(error).__name__}: {first_line(error)}), and on an "
+            "array; give a function that takes one of these"
+        ) from error
 
 
 def _usual(made: Float[Tensor, "C H W"], inside: Bool[Tensor, "H W"]) -> Float[Tensor, " C"]:

@@ -22,6 +22,7 @@ from unseen.cli import (
     hide,
     listing,
     merge,
+    mix,
     page,
     plan,
     report_page,
@@ -29,6 +30,7 @@ from unseen.cli import (
     train_mae,
 )
 from unseen.cli.messages import complain
+from unseen.cli.options import flowing
 from unseen.errors import ParameterError, UnseenError
 from unseen.system.shell import is_closed_pipe
 
@@ -52,17 +54,18 @@ for command, words, told, exit_codes in (
     (export.export, "export FOLDER", export.HELP, ""),
     (merge.merge, "merge FOLDER...", merge.HELP, ""),
     (plan.plan, "plan FILE", plan.HELP, ""),
+    (mix.mix, "mix PHOTO...", mix.HELP, ""),
     (retrain.retrain, "retrain [DATA]", retrain.HELP, ""),
     (distance.distance, "distance PHOTO...", distance.HELP, ""),
     (check.check, "check METHOD...", check.HELP, ""),
-    (check_model.check_model, "check-model MODEL PHOTO", check_model.HELP, check_model.EXIT_CODES),
+    (check_model.check_model, "check-model PHOTO", check_model.HELP, check_model.EXIT_CODES),
     (report_page.report, "report FOLDER", report_page.HELP, ""),
     (page.app, "app", page.HELP, ""),
     (train_mae.train_mae, "train-mae FOLDER", train_mae.HELP, ""),
 ):
     usage = f"Usage: unseen {words} [OPTIONS]"
-    app.command(command, name=words.split()[0], help=told, usage=usage, help_epilogue=exit_codes)
-app.command(listing.listing, name="list", help=listing.HELP, help_epilogue="")
+    app.command(flowing(command), name=words.split()[0], help=told, usage=usage, help_epilogue=exit_codes)
+app.command(flowing(listing.listing), name="list", help=listing.HELP, help_epilogue="")
 
 
 def _check_words(words: Sequence[str]) -> None:

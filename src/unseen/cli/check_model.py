@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
-from unseen.cli.messages import note, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, ModelOptions
+from unseen.cli.loading import loaded
+from unseen.cli.messages import print_json, say
+from unseen.cli.options import BUNDLED, Flag, ModelChoice
 from unseen.system.names import lines_of
-from unseen.system.process import tune_allocator, wait_passively
-from unseen.system.progress import progress_bar
+from unseen.system.process import wait_passively
 
 if TYPE_CHECKING:
     from unseen.pipeline.check_model import ModelCheck
@@ -27,9 +25,9 @@ layers. Every method checks what it needs, and refuses the model if need be.
 Here all checks are made at once. Each has a line: what was measured, or why it
 fails and what helps.
 
-  unseen check-model efficientnet-lite0 cat.jpg
-  unseen check-model torchvision:resnet50 cat.jpg --labels names.txt
-  unseen check-model timm:vit_base_patch16_224@mine.pt cat.jpg --json
+  unseen check-model cat.jpg
+  unseen check-model cat.jpg --model torchvision:resnet50 --labels names.txt
+  unseen check-model cat.jpg --model timm:vit_base_patch16_224@mine.pt --json
 
 What each check means: the page "What can go wrong" of the manual.
 """
@@ -40,44 +38,31 @@ _MARKS = {"holds": "✓", "fails": "✗", "noted": "–"}
 
 
 def check_model(
-    model: Annotated[str, Parameter(name="MODEL")],
-    photo: Annotated[Path, Parameter(name="PHOTO")],
+    photo: Path,
     /,
     *,
-    described: ModelOptions = FROM_THE_SOURCE,
+    chosen: ModelChoice = BUNDLED,
     onnx: Flag = False,
-    device: str = "auto",
     json: Flag = False,
 ) -> int:
     """Check a model on a photograph, before anything is explained.
 
     Parameters
     ----------
-    model
-        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
-        torchscript:FILE, or an address, http://….
     photo
         Any photograph of the kind that the model is for.
     onnx
         Compare it also with its copy on ONNX Runtime, which takes some ten seconds.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     json
         Print one JSON object a line for each check, and nothing else, on stdout.
     """
     wait_passively()
-    from unseen.classifier.zoo import load_classifier
     from unseen.pipeline.check_model import check_model as check
 
-    tune_allocator()
-    with progress_bar(f"loading {model}"):
-        classifier = load_classifier(model, device=device, **asdict(described))
-    for told in classifier.notes:
-        note(told)
-    found = check(classifier, photo, onnx=onnx, progress=True)
+    found = check(loaded(chosen), photo, onnx=onnx, progress=True)
     if json:
         for one in found:
-            print_json({"model": model, "photo": str(photo), **asdict(one)})
+            print_json({"model": chosen.model, "photo": str(photo), **asdict(one)})
     else:
         say(_as_text(found))
     return int(any(one.status == "fails" for one in found))

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from unseen.cli.loading import ready
-from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Limit, ModelOptions, target_of
+from unseen.cli.messages import complain, note, print_json, say
+from unseen.cli.options import BUNDLED, Flag, Labelled, ModelChoice, target_of
 from unseen.errors import UnseenError
 from unseen.system.names import lines_of
-from unseen.system.options import check
 from unseen.system.process import wait_passively
 
 if TYPE_CHECKING:
@@ -27,7 +26,8 @@ box in which its maps are densest is taken. In the other half the same box is
 hidden in every photograph, and the decisions that change are counted. A place
 is named where they are more than with boxes of its size elsewhere, and more
 than with the same box in photographs of other classes: a sticker, a caption, a
-watermark that the model learnt instead of the class.
+watermark that the model learnt instead of the class. Signals and volumes are
+PHOTOs as well, where the model takes them: boxes are intervals and cuboids.
 
 OUT receives class-1.png, class-2.png, … (look at them first: mean map, where
 parts lie, kinds of maps with examples and the box), report.html (one file to
@@ -54,9 +54,7 @@ def classes(
     boxes: int = 99,
     limit: int | None = None,
     seed: int = 0,
-    model: str = "efficientnet-lite0",
-    described: ModelOptions = FROM_THE_SOURCE,
-    device: str = "auto",
+    chosen: ModelChoice = BUNDLED,
     out: Path = Path("classes"),
     json: Flag = False,
 ) -> int:
@@ -65,7 +63,7 @@ def classes(
     Parameters
     ----------
     photos
-        Files, or folders whose photographs are taken.
+        Files, or folders whose photographs are taken; lists (.txt), shards (.tar), data sets that "datasets" saved.
     method
         How photographs are explained: a name from "unseen list methods", with options.
     removal
@@ -81,11 +79,6 @@ def classes(
         Take only so many of the photographs, at random; a larger limit adds to a smaller one.
     seed
         Random seed.
-    model
-        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
-        torchscript:FILE, or an address, http://….
-    device
-        auto, cpu, cuda, cuda:1, mps.
     out
         Folder of the results; photographs that were explained there already are not explained again.
     json
@@ -94,20 +87,22 @@ def classes(
     wait_passively()
     from unseen.evaluation.classes.viewing import ClassRequest, view_classes
     from unseen.explainers.catalogue import METHODS
-    from unseen.inputs.photo import find_photos, sample
+    from unseen.inputs.finding import Finding, sample
     from unseen.removal import REMOVALS
     from unseen.report import write_report
     from unseen.system.files import check_writable
 
-    check("limit", limit, Limit | None)
     ClassRequest(fewest, boxes, seed)
     METHODS.create(method)
     REMOVALS.create(removal)
-    found = sample(find_photos(photos), limit, seed)
+    given = Finding.of(photos)
+    found = sample(given.photos, limit, seed)
     check_writable(out)
+    for sentence in given.left_out:
+        note(sentence)
     view = view_classes(
         found,
-        ready(model, device, described, target),
+        ready(chosen, target),
         method=method,
         removal=removal,
         target=target_of(target),
@@ -132,15 +127,16 @@ def as_text(view: ClassView, files: dict[str, Path]) -> str:
     """For people: what is named, a row a kind of maps, and where the files are."""
     from unseen.system.table import Table
 
-    rows = [["class", "photographs", "kind", "box", "changed", "elsewhere", "other classes", "p", "named"]]
+    inputs = f"{view.provenance.get('kind', 'photograph')}s"
+    rows = [["class", inputs, "kind", "box", "changed", "elsewhere", "other classes", "p", "named"]]
     for one in view.classes:
         for number, kind in enumerate(one.clusters, 1):
             place = kind.place
             cells = ["–"] * 5 + ["no"]
             if place is not None:
-                box, there = place.box, place.elsewhere
+                there = place.elsewhere
                 cells = [
-                    f"{box.left},{box.top},{box.width},{box.height}",
+                    place.box.spec.removeprefix("box:"),
                     f"{place.changed} of {place.judged}",
                     f"{sum(there) / len(there):.1f}" if there else "–",
                     f"{place.others_changed} of {place.others}" if place.others else "–",
@@ -148,10 +144,10 @@ def as_text(view: ClassView, files: dict[str, Path]) -> str:
                     "yes" if place.named else "no",
                 ]
             rows.append([one.label[:30], str(kind.photographs), str(number), *cells])
-    title = "  decisions that change with one box hidden in every photograph; boxes are left,top,width,height:"
+    title = f"  decisions that change with one box hidden in all {inputs}; boxes on what the model sees:"
     small = [f"{label} ({count})" for label, count in view.small.items()]
     tail = [
-        *(f"  note: too few photographs of {', '.join(small[:10])}{', …' * (len(small) > 10)}" for _ in small[:1]),
+        *(f"  note: too few {inputs} of {', '.join(small[:10])}{', …' * (len(small) > 10)}" for _ in small[:1]),
         *(f"  {name}: {files[name]}" for name in ("picture 1", "record", "report")),
     ]
     return "\n".join(

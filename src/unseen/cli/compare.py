@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from unseen.cli.loading import ready
-from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions, target_of
+from unseen.cli.loading import again, ready
+from unseen.cli.messages import complain, note, print_json, say
+from unseen.cli.options import (
+    BUNDLED,
+    IN_THIS_PROCESS,
+    EngineOptions,
+    Flag,
+    Labelled,
+    Listed,
+    ModelChoice,
+    target_of,
+)
 from unseen.errors import OutputError
 from unseen.system.process import wait_passively
 
@@ -27,6 +37,7 @@ Maps of one method share a colour scale; those of two methods differ in unit.
   unseen compare cat.jpg --methods causal,occlusion,rise:masks=1000
   unseen compare cat.jpg --removals ad,ad:pooled,fill=neighbour,grey
   unseen compare cat.jpg --target "tiger cat" --out tiger --json
+  unseen compare cat.jpg --methods causal,rise,lime,shapley --workers 4
 """
 EXIT_CODES = """Exit codes: 0 all cells explained; 1 some cells failed, the others are
 explained; 2 nothing was explained; 130 interrupted. Every error is one line
@@ -39,12 +50,11 @@ def compare(
     *,
     methods: Listed = None,
     removals: Listed = None,
-    model: str = "efficientnet-lite0",
-    described: ModelOptions = FROM_THE_SOURCE,
+    chosen: ModelChoice = BUNDLED,
     target: Labelled = None,
     seed: int = 0,
     batch_size: int | None = None,
-    device: str = "auto",
+    engine: EngineOptions = IN_THIS_PROCESS,
     out: Path = Path("comparison"),
     json: Flag = False,
 ) -> int:
@@ -58,9 +68,6 @@ def compare(
         Names from "unseen list methods", with options, separated by commas; by default causal,occlusion.
     removals
         Names from "unseen list removals", with options, separated by commas; by default ad,grey.
-    model
-        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
-        torchscript:FILE, or an address, http://….
     target
         Repeatable. Label or index of the class to explain; of findings also "no LABEL" for absence, and several, which
         must all hold. By default the model's top class.
@@ -68,8 +75,6 @@ def compare(
         Random seed.
     batch_size
         Masks per pass; chosen from the device by default.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     out
         Folder of the results; checked before the work.
     json
@@ -85,12 +90,13 @@ def compare(
     from unseen.system.files import check_writable
 
     specs = {"methods": METHODS.split(methods), "removals": REMOVALS.split(removals)}
-    given = {name: values for name, values in specs.items() if values}
+    given: dict[str, Any] = {name: values for name, values in specs.items() if values}
     for spec in specs["methods"]:
         METHODS.create(spec)
     for spec in specs["removals"]:
         REMOVALS.create(spec)
     Request(seed=seed, batch_size=batch_size)
+    works = engine.made()
     check_writable(out)
 
     kept: list[Cell] = []
@@ -105,7 +111,7 @@ def compare(
     try:
         comparison = comparing.compare(
             photo,
-            ready(model, device, described, target),
+            ready(chosen, target),
             **given,
             target=target_of(target),
             seed=seed,
@@ -113,6 +119,9 @@ def compare(
             folder=out,
             progress=True,
             finished=finished,
+            engine=works,
+            again=partial(again, chosen),
+            note=note,
         )
         write_report(out)
     except OutputError as error:  # of the record, the sheet or the report; the cells are saved by themselves

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from unseen.cli.loading import ready
-from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Limit, Listed, ModelOptions, numbers
+from unseen.cli.loading import again, ready
+from unseen.cli.messages import complain, note, print_json, say
+from unseen.cli.options import BUNDLED, IN_THIS_PROCESS, EngineOptions, Flag, Listed, ModelChoice, numbers
+from unseen.cli.repeating import repeated
 from unseen.errors import ParameterError, UnseenError
-from unseen.system.options import check
 from unseen.system.process import wait_passively
 from unseen.system.progress import progress_bar
 
@@ -26,14 +27,17 @@ Mahalanobis' distance from all, of which 1 is as far as a photograph is; and by
 a linear discriminant, which finds the one way in which all are moved. The
 AUROC says how well each tells hidden from whole, 0.5 not at all. A removal that
 paints nothing, such as ad, is judged by what the head receives under the mask.
+Signals and volumes are PHOTOs as well, where the model takes them.
 
-OUT receives report.md, distances.csv (each photograph), distance.png and
-features.png (look at them first). Stop it whenever you like: the same command
-goes on where it was, and photographs, removals or fractions can be added.
+OUT receives report.html (look at it first), report.md, distances.csv (each
+photograph), distance.png and features.png. Stop it whenever you like: the same
+command goes on where it was, and photographs, removals or fractions can be
+added.
 
   unseen distance photos/ --limit 40
   unseen distance mine/ --reference photos/ --removals grey,ad --fractions 0.5
   unseen distance photos/ --limit 40 --form window --removals blur:20,mae:my-mae
+  unseen distance photos/ --engine ray --address auto
 """
 
 
@@ -48,10 +52,9 @@ def distance(
     reference: Path | None = None,
     limit: int | None = None,
     neighbour: int = 10,
-    model: str = "efficientnet-lite0",
-    described: ModelOptions = FROM_THE_SOURCE,
+    chosen: ModelChoice = BUNDLED,
     seed: int = 0,
-    device: str = "auto",
+    engine: EngineOptions = IN_THIS_PROCESS,
     out: Path = Path("distance"),
     json: Flag = False,
 ) -> int:
@@ -75,45 +78,53 @@ def distance(
         Judge only so many of the photographs, at random; a larger limit adds to a smaller one.
     neighbour
         k of the distance to the k-th nearest photograph of the reference.
-    model
-        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
-        torchscript:FILE, or an address, http://….
     seed
         Random seed.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     out
         Folder of the results; what was computed there already is not computed again.
     json
         Print one JSON object a line for each measure, removal and share, and nothing else, on stdout.
     """
+    words = repeated(distance, {**locals(), "engine": IN_THIS_PROCESS})  # results do not depend on it
     wait_passively()
     from unseen.evaluation.distance import figures, report
     from unseen.evaluation.distance.measuring import DistributionShift
     from unseen.evaluation.distance.store import FILE
-    from unseen.inputs.photo import find_photos, open_photo, sample
+    from unseen.inputs.finding import find_photos, photos_of, sample
+    from unseen.inputs.photo import open_photo
     from unseen.inputs.reading import is_data
     from unseen.removal import REMOVALS
+    from unseen.report import write_report
     from unseen.system.files import check_writable, replace_file
     from unseen.system.pictures import png
 
-    check("limit", limit, Limit | None)
     given = {"fractions": numbers(fractions, "a fraction is a number between 0 and 1")} if fractions else {}
     specs = REMOVALS.split(removals) or ("black", "grey", "blur:20", "noise", "neighbour", "ad")
     asked = DistributionShift(tuple(specs), **given, form=form, cells=cells, neighbour=neighbour, seed=seed)
     found = find_photos(photos)
     judged = sample(found, limit, seed)
     of_judged = set(judged)
-    known = find_photos([reference]) if reference is not None else [path for path in found if path not in of_judged]
+    known = photos_of(reference, "--reference") if reference else [path for path in found if path not in of_judged]
     if not known:
         for path in judged:
             if not is_data(path):
                 open_photo(path)  # a name that is no photograph's is what is wrong first
-        raise ParameterError("no photograph is left to say what is usual; give --reference FOLDER or a smaller --limit")
+        raise ParameterError("nothing is left to say what is usual; give --reference FOLDER or a smaller --limit")
+    works = engine.made()
     check_writable(out)
-    classifier = ready(model, device, described)
+    classifier = ready(chosen)
     with progress_bar("distance", unit="pictures") as listener:
-        located = asked.run(judged, known, classifier, store=out / FILE, progress=listener)
+        elsewhere = None if engine == IN_THIS_PROCESS else works
+        located = asked.run(
+            judged,
+            known,
+            classifier,
+            store=out / FILE,
+            progress=listener,
+            engine=elsewhere,
+            again=partial(again, chosen),
+            note=note,
+        )
     for what, reason in located.failed:
         complain(UnseenError(reason), what)
     files = {
@@ -124,10 +135,13 @@ def distance(
     }
     for name, content in files.items():
         replace_file(out / name, content)
+    drawn = [name for name in files if name.endswith(".png")]
+    kept = report.told_of(located, drawn, words).save(out, "distance")
+    page = write_report(out)
     if json:
         for one in report.as_objects(located):
             print_json(one)
     else:
         say(report.as_text(located, max(80, shutil.get_terminal_size((110, 24)).columns)))
-        say("\n" + "\n".join(f"  {out / name}" for name in files))
+        say("\n" + "\n".join(f"  {path}" for path in (*(out / name for name in files), kept, page)))
     return 1 if located.failed else 0

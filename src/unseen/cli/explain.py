@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from unseen.cli.loading import ready
-from unseen.cli.messages import complain, print_json, say
+from unseen.cli.loading import again, ready
+from unseen.cli.messages import complain, note, print_json, say
 from unseen.cli.mixing import mixed
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions, target_of
+from unseen.cli.options import (
+    BUNDLED,
+    IN_THIS_PROCESS,
+    EngineOptions,
+    Flag,
+    Labelled,
+    Listed,
+    ModelChoice,
+    target_of,
+)
 from unseen.cli.summary import Explained, write
 from unseen.errors import UnseenError
 from unseen.explanation.roles import Asked
 from unseen.system.process import wait_passively
-from unseen.system.progress import ProgressListener, progress_bar
+from unseen.system.progress import progress_bar
 
 if TYPE_CHECKING:
     from unseen.classifier import Classifier
     from unseen.explanation import Explanation
+    from unseen.pipeline.many import Outcome
+    from unseen.system.engines.work import Engine
 
 HELP = """Find and show the parts of photographs that cause a model's decision.
 
@@ -33,7 +46,7 @@ replaced. Of several photographs OUT receives index.csv, a row for each,
 contact-sheet.png and a report.html of all.
 
   unseen explain cat.jpg
-  unseen explain cat.jpg dog.jpg holiday/ --out results
+  unseen explain cat.jpg dog.jpg holiday/ --out results --workers 0
   unseen explain cat.jpg --target "tiger cat"
   unseen explain cat.jpg --confidence 0.5 --confidence 0.9
   unseen explain cat.jpg --part both --parts 2
@@ -95,8 +108,7 @@ def explain(
     photos: Annotated[list[Path], Parameter(name="PHOTO", negative="")],
     /,
     *,
-    model: str = "efficientnet-lite0",
-    described: ModelOptions = FROM_THE_SOURCE,
+    chosen: ModelChoice = BUNDLED,
     method: str = "causal",
     of: Listed = None,
     goal: Annotated[str | None, Parameter(name="--for", metavar="GOAL")] = None,
@@ -112,7 +124,7 @@ def explain(
     contexts: str | None = None,
     backgrounds: int = 20,
     batch_size: int | None = None,
-    device: str = "auto",
+    engine: EngineOptions = IN_THIS_PROCESS,
     out: Path = Path("explanations"),
     json: Flag = False,
 ) -> int:
@@ -122,9 +134,6 @@ def explain(
     ----------
     photos
         Files, or folders whose photographs are taken.
-    model
-        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
-        torchscript:FILE, or an address, http://….
     method
         A name from "unseen list methods", with options after a colon; "unseen list methods NAME" shows them.
     of
@@ -161,8 +170,6 @@ def explain(
         On how many of them every other part is judged.
     batch_size
         Masks per pass; chosen from the device by default.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     out
         Where the folders go; checked before the work.
     json
@@ -170,6 +177,7 @@ def explain(
     """
     wait_passively()
     from unseen.explainers.catalogue import METHODS
+    from unseen.inputs.photo import stem_of
     from unseen.inputs.volumes import as_volumes
     from unseen.pipeline.explain import EXPLAINED, Request
     from unseen.removal import REMOVALS
@@ -195,21 +203,25 @@ def explain(
     Request(request.confidence, seed, parts, roles, chance, robust, contexts, backgrounds, batch_size)
     METHODS.create(method)
     REMOVALS.create(removal)
+    works = engine.made()
     check_writable(out)
     found, kept = _find(photos, json)
-    for name in distinct_names([photo.stem for photo in found]):
+    for name in distinct_names([stem_of(photo) for photo in found]):
         check_writable(out / name)
     if found:
-        classifier = ready(model, device, described, request.target)
+        classifier = ready(chosen, request.target)
         found = as_volumes(photos, found) if classifier.preprocessing.axes == 3 else found
     total = len(found) + len(kept)
-    folders = [out / name for name in distinct_names([photo.stem for photo in found])]
+    names = distinct_names([stem_of(photo) for photo in found])
+    folders = dict(zip(found, (out / name for name in names), strict=True))
+    over: dict[Path, Explained] = {}
     told = True
     try:
-        for number, (photo, folder) in enumerate(zip(found, folders, strict=True), 1):
-            label = photo.name if len(found) == 1 else f"[{number}/{len(found)}] {photo.name}"
-            kept.append(_explained(photo, folder, label, classifier, request, json))
+        if found:
+            for photo, one in _explained(folders, classifier, request, works, partial(again, chosen), json):
+                over[photo] = one
     finally:  # an interruption keeps what there is
+        kept += [over[photo] for photo in found if photo in over]
         if total > 1 and any(one.done for one in kept):
             told = _summary(out, kept, json)
     done = sum(one.done for one in kept)
@@ -217,7 +229,7 @@ def explain(
 
 
 def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], list[Explained]]:
-    from unseen.inputs.photo import find_photos
+    from unseen.inputs.finding import find_photos
 
     found: list[Path] = []
     lost: list[Explained] = []
@@ -226,18 +238,73 @@ def _find(paths: Sequence[Path], json: bool) -> tuple[list[Path], list[Explained
             found += find_photos([path])
         except UnseenError as error:
             lost.append(_failed(path, error, json))
-    return found, lost
+    return [*dict.fromkeys(found)], lost
 
 
-def _explained(photo: Path, folder: Path, label: str, classifier: Classifier, request: Wanted, json: bool) -> Explained:
-    """Explain a photograph and tell of it, or of why that failed."""
+def _explained(
+    folders: Mapping[Path, Path],
+    classifier: Classifier,
+    request: Wanted,
+    engine: Engine,
+    again: Callable[[], Classifier],
+    json: bool,
+) -> Iterator[tuple[Path, Explained]]:
+    """Photographs as they are explained, saved and told of: in this process with a bar for each, else with one for all.
+
+    Args:
+        folders: by photograph, where its explanation goes.
+        classifier: the model.
+        request: what is asked.
+        engine: where the work is done.
+        again: makes the same classifier in another process.
+        json: whether one object a line is printed.
+    """
+    from unseen.pipeline.many import Explainer, work_of
+    from unseen.system.engines.local import LocalProcesses
+
+    alone = engine == LocalProcesses()
+    total = len(folders)
+    labels = {photo: photo.name if total == 1 else f"[{n}/{total}] {photo.name}" for n, photo in enumerate(folders, 1)}
+    here = Explainer(classifier, asdict(request), lambda photo: progress_bar(labels[photo]))
+    work = work_of([*folders], here, again, note)
+    with (
+        nullcontext() if alone else progress_bar("explaining", unit="photographs") as together,
+        closing(engine.results(work)) as results,
+    ):
+        if together:
+            together("starting", 0, total)
+        for done, outcome in enumerate((outcome for some in results for outcome in some), 1):
+            photo = outcome.photo
+            with nullcontext(together) if together else progress_bar(labels[photo]) as listener:
+                if together:
+                    listener(f"drawing pictures of {photo.name}", done, total)
+                elif outcome.explanation is not None:
+                    spent = outcome.explanation.provenance["evaluations"]
+                    listener("drawing pictures", spent, spent)
+                files = _saved(outcome, folders[photo])
+            yield photo, _told(outcome, files, folders[photo], json)
+
+
+def _saved(outcome: Outcome, folder: Path) -> dict[str, Path] | UnseenError:
+    """The files of an explanation, or why there are none."""
+    from unseen.report import write_report
+
+    if outcome.explanation is None:
+        assert outcome.error is not None
+        return outcome.error
     try:
-        with progress_bar(label) as listener:
-            explanation, files = _explain_one(photo, folder, classifier, request, listener)
+        return {**outcome.explanation.save(folder), "report": write_report(folder)}
     except UnseenError as error:
-        return _failed(photo, error, json)
-    _report(photo, explanation, files, json)
-    return Explained.of(photo, explanation, folder)
+        return error
+
+
+def _told(outcome: Outcome, files: dict[str, Path] | UnseenError, folder: Path, json: bool) -> Explained:
+    """Tell of an explanation, or of why there is none."""
+    if isinstance(files, UnseenError):
+        return _failed(outcome.photo, files, json)
+    assert outcome.explanation is not None
+    _report(outcome.photo, outcome.explanation, files, json)
+    return Explained.of(outcome.photo, outcome.explanation, folder)
 
 
 def _summary(out: Path, kept: Sequence[Explained], json: bool) -> bool:
@@ -252,19 +319,6 @@ def _summary(out: Path, kept: Sequence[Explained], json: bool) -> bool:
     if not json:
         say(said)
     return True
-
-
-def _explain_one(
-    photo: Path, folder: Path, classifier: Classifier, request: Wanted, listener: ProgressListener
-) -> tuple[Explanation, dict[str, Path]]:
-    from unseen.pipeline.explain import explain as explain_photo
-    from unseen.report import write_report
-
-    explanation = explain_photo(photo, classifier, progress=listener, **asdict(request))
-    spent = explanation.provenance["evaluations"]
-    listener("drawing pictures", spent, spent)
-    files = explanation.save(folder)
-    return explanation, {**files, "report": write_report(folder)}
 
 
 def _report(photo: Path, explanation: Explanation, files: Mapping[str, Path], json: bool) -> None:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import FROM_THE_SOURCE, Flag, Labelled, Listed, ModelOptions, target_of
+from unseen.cli.options import BUNDLED, Flag, Labelled, Listed, ModelChoice, target_of
 from unseen.system.names import lines_of
 from unseen.system.process import wait_passively
 
@@ -17,25 +17,32 @@ if TYPE_CHECKING:
     from unseen.trials.trial import View
     from unseen.trials.trials import Trials
 
-HELP = """Hide a part of a photograph yourself, and see what the model says.
+HELP = """Hide a part of a photograph, a signal or a volume, and see what the model says.
 
 The model is asked twice under each removal: of the photograph without the part,
-and of the part alone. OUT receives hide.png (look at it first: the pictures that
-the model gets, its five best classes, what changed), report.html (one file to
-send), hide.json, and part.png, the part in white on black, which can be painted
-further and given again.
+and of the part alone. OUT receives hide.png (look at it first: the pictures
+that the model gets, its five best classes, what changed), report.html (one file
+to send), hide.json, and part.png, the part in white on black, which can be
+painted further and given again (of a signal part.npy, of a volume part.nii.gz).
 
 PART is in pixels of the photograph as it is displayed, from its upper left
 corner, or a file:
 
   box:X,Y,WIDTH,HEIGHT       ellipse:X,Y,WIDTH,HEIGHT      polygon:X,Y,X,Y,X,Y
-  mask.png                   of the photograph's size: white (or opaque) is the part
-  explanations/cat           the part that "unseen explain" found; cat#2 its second
+  mask.png              of the photograph's size: white (or opaque) is the part
+  explanations/cat      the part that "unseen explain" found; cat#2 its second
+
+Of a signal in samples, of a volume in voxels along the axes of its file; or
+with the unit that the file has; or a mask of its size, true where the part is:
+
+  box:START,LENGTH           box:0.4s,0.2s      box:D,H,W,DEPTH,HEIGHT,WIDTH
+  mask.npy  mask.nii.gz      ellipse:D,H,W,DEPTH,HEIGHT,WIDTH
 
   unseen hide cat.jpg --part box:120,80,200,150
   unseen hide cat.jpg --part mask.png --removals ad,grey,blur:20,mae:my-mae
   unseen hide cat.jpg --part explanations/cat --invert
   unseen hide cat.jpg --part ellipse:90,40,60,60 --target "tiger cat" --json
+  unseen hide beat.csv --part box:0.4s,0.2s --model python:ecg.py:model
 
 A removal that paints shows the model something that it may never have met. With
 --reference, a folder of photographs, each answer comes with how far what the
@@ -53,47 +60,40 @@ def hide(
     invert: Flag = False,
     removals: Listed = None,
     reference: Path | None = None,
-    model: str = "efficientnet-lite0",
-    described: ModelOptions = FROM_THE_SOURCE,
+    chosen: ModelChoice = BUNDLED,
     target: Labelled = None,
     batch_size: int | None = None,
-    device: str = "auto",
     out: Path = Path("hidden"),
     json: Flag = False,
 ) -> int:
-    """Hide a part of a photograph yourself, and see what the model says.
+    """Hide a part of a photograph, a signal or a volume, and see what the model says.
 
     Parameters
     ----------
     photo
-        A file.
+        A file, or a folder that is one volume.
     part
         What is hidden: box:X,Y,WIDTH,HEIGHT, ellipse:X,Y,WIDTH,HEIGHT, polygon:X,Y,X,Y,X,Y, the path of a mask, or the
-        folder of an explanation.
+        folder of an explanation; of a signal box:START,LENGTH, of a volume box:D,H,W,DEPTH,HEIGHT,WIDTH.
     invert
         Hide all but the part.
     removals
         Names from "unseen list removals", with options, separated by commas; by default
         ad,ad:pooled,fill=neighbour,grey,blur.
     reference
-        Folder of at least 20 photographs that say what is usual.
-    model
-        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
-        torchscript:FILE, or an address, http://….
+        Folder of at least 20 photographs, signals or volumes that say what is usual.
     target
         Repeatable. Label or index of the class to follow; of findings also "no LABEL" for absence, and several, which
         must all hold. By default the model's top class.
     batch_size
         Masks per pass; chosen from the device by default.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     out
         Folder of the results; checked before the work.
     json
         Print one JSON object a line for each removal, and nothing else, on stdout.
     """
     wait_passively()
-    from unseen.inputs.photo import find_photos
+    from unseen.inputs.finding import photos_of
     from unseen.removal import REMOVALS
     from unseen.report import write_report
     from unseen.system.files import check_writable
@@ -106,11 +106,11 @@ def hide(
         REMOVALS.create(spec)
     pointed_at(part)
     if reference is not None:
-        find_photos([reference])
+        photos_of(reference, "--reference")
     check_writable(out)
     trials = hide_part(
         photo,
-        ready(model, device, described, target),
+        ready(chosen, target),
         part=part,
         removals=specs,
         invert=invert,

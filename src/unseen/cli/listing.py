@@ -17,7 +17,16 @@ from unseen.registry import Entry, Registry
 from unseen.system.names import lines_of
 from unseen.system.spelling import Option
 
-HELP = "List the models, methods, removals, metrics, criteria or outputs that can be chosen by name."
+HELP = """List what can be chosen by name, and what each takes.
+
+WHAT is models, methods, removals, metrics, criteria or outputs; with NAME only
+that one is shown, with its options, their defaults and ranges.
+
+  unseen list methods
+  unseen list methods causal
+  unseen list removals blur
+  unseen list metrics --json
+"""
 _HOMES = {
     "models": "unseen.classifier.zoo:MODELS",
     "methods": "unseen.explainers.catalogue:METHODS",
@@ -97,7 +106,7 @@ def _rows(option: Option) -> list[str]:
 
 def _as_text(entries: Mapping[str, Entry]) -> str:
     column = max(map(len, entries)) + 2
-    room = max(40, shutil.get_terminal_size((110, 24)).columns - column)
+    room = max(30, shutil.get_terminal_size((110, 24)).columns - column)
     lines = []
     for name, entry in entries.items():
         wrapped = [line for text in (entry.summary, *entry.remarks) for line in textwrap.wrap(text, room)]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cyclopts import CycloptsError
+from cyclopts.exceptions import UnusedCliTokensError
 
 from unseen.errors import one_line
 from unseen.system.names import printable
@@ -33,11 +34,18 @@ def complain(error: Exception, about: str = "") -> int:
         error: what happened; only its message is shown.
         about: what it happened to, put in front unless the message names it.
     """
-    text = one_line(error).rstrip(".")
+    text = _said(error).rstrip(".")
     where = f"{about}: " if about and about not in text else ""
     hint = "; see unseen --help" if isinstance(error, CycloptsError) else ""
     print(f"unseen: error: {printable(f'{where}{text}{hint}')}", file=sys.stderr)
     return 2
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        words = " ".join(error.unused_tokens or ())
+        return f"{words!r} belongs to no option; separate several values by commas, and quote what has spaces in it"
+    return one_line(error)
 
 
 def print_json(fields: Mapping[str, Any]) -> None:

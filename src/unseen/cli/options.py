@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
 
@@ -13,7 +15,9 @@ from unseen.errors import ParameterError
 from unseen.system.options import Count, check
 
 if TYPE_CHECKING:
-    from unseen.evaluation.judging.work import Engine
+    from unseen.system.engines.work import Engine
+
+T = TypeVar("T")
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 """Given or not."""
@@ -24,16 +28,25 @@ Labelled = Annotated[list[str] | None, Parameter(negative="", metavar="LABEL", s
 Listed = Annotated[list[str] | None, Parameter(negative="", metavar="LIST", show_default=False)]
 """Values separated by commas."""
 
-Limit = Annotated[int, Count("how many photographs are taken; leave it out to take all")]
+
+def flowing(described: T) -> T:
+    """A function or class whose docstring has what it says of each parameter on one line, for the help to wrap."""
+    told = inspect.cleandoc(described.__doc__ or "")
+    described.__doc__ = re.sub(r"(?m)^(?: {4}\S.*\n?)+", lambda found: f"    {' '.join(found[0].split())}\n", told)
+    return described
 
 
 @Parameter(name="*")
+@flowing
 @dataclass(frozen=True)
-class ModelOptions:
-    """What is said of a model beside its name; ``None`` leaves it to the model's source.
+class ModelChoice:
+    """Which model, and what is said of it beside its name; ``None`` leaves it to the model's source.
 
     Parameters
     ----------
+    model
+        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
+        torchscript:FILE, or an address, http://….
     labels
         Text file with one class name a line, for a model that brings none.
     preprocessing
@@ -44,18 +57,27 @@ class ModelOptions:
     outputs
         What the model's numbers mean: a name from "unseen list outputs", with options, as sigmoid:threshold=0.3;
         by default what the model's source says, else logits.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    backend
+        What runs the passes that need neither gradients nor layers: torch; onnxruntime (of "unseen[onnx]"); auto, which
+        measures after some 64 of them which is faster on this machine, and goes on with that one.
     """
 
+    model: str = "efficientnet-lite0"
     labels: Path | None = None
     preprocessing: str | None = None
     outputs: str | None = None
+    device: str = "auto"
+    backend: Literal["auto", "torch", "onnxruntime"] = "torch"
 
 
-FROM_THE_SOURCE = ModelOptions()
-"""Nothing is said."""
+BUNDLED = ModelChoice()
+"""The network that comes with the package."""
 
 
 @Parameter(name="*")
+@flowing
 @dataclass(frozen=True)
 class EngineOptions:
     """Where the work is done.
@@ -84,8 +106,8 @@ class EngineOptions:
         Raises:
             ParameterError: a value outside its range, or one of the other engine.
         """
-        from unseen.evaluation.judging.cluster import RayCluster
-        from unseen.evaluation.judging.local import LocalProcesses
+        from unseen.system.engines.cluster import RayCluster
+        from unseen.system.engines.local import LocalProcesses
 
         check("workers", self.workers, Annotated[int, Count("how many processes work; 0 takes one per core", 0)] | None)
         if self.engine == "ray":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unseen.cli.loading import ready
 from unseen.cli.messages import note, say
-from unseen.cli.options import FROM_THE_SOURCE, ModelOptions
+from unseen.cli.options import BUNDLED, ModelChoice
 from unseen.system.process import wait_passively
 
 HELP = """Open a page in the browser: explain a photograph without the command line.
@@ -28,21 +28,16 @@ Only this machine can open it. For others, set a password and an address:
 
 def app(
     *,
-    model: str = "efficientnet-lite0",
-    described: ModelOptions = FROM_THE_SOURCE,
+    chosen: ModelChoice = BUNDLED,
     results: Path | None = None,
     host: str = "127.0.0.1",
     port: int = 7860,
     password_file: Path | None = None,
-    device: str = "auto",
 ) -> int:
     """Open a page in the browser: explain a photograph without the command line.
 
     Parameters
     ----------
-    model
-        A name from "unseen list models", NAME@PATH for weights of your own, python:FILE.py:NAME, onnx:FILE,
-        torchscript:FILE, or an address, http://….
     results
         Folder that "unseen evaluate" wrote, to be read on the page.
     host
@@ -51,17 +46,14 @@ def app(
         0 takes a free one.
     password_file
         Text file with the password.
-    device
-        auto, cpu, cuda, cuda:1, mps.
     """
     wait_passively()
     from unseen.app.access import USER, Access
+    from unseen.app.evaluated import Evaluated
     from unseen.app.server import listening, serve
-    from unseen.explanation.html.rendering import rendered
-    from unseen.report import report_of
 
     access = Access.of(host, port, password_file)
-    shown = None if results is None else rendered(report_of(results))
+    shown = None if results is None else Evaluated.of(results)
     if not access.is_private:
         note(
             f"everybody who can reach {host} and knows the password can use the page, as {USER!r}; what is sent is not "
@@ -73,7 +65,7 @@ def app(
 
     with listening(access) as listener:
         try:
-            serve(ready(model, device, described), access, listener, shown, opened)
+            serve(ready(chosen), access, listener, shown, opened)
         except KeyboardInterrupt:  # as the page says
             return 0
     return 0

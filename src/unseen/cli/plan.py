@@ -12,10 +12,10 @@ from unseen.system.process import tune_allocator, wait_passively
 
 HELP = """Read a plan file, check it, and say what it will take.
 
-A plan is everything that "unseen evaluate" is asked, as a TOML file to share and
-to run again; every evaluation leaves one, OUT/plan.toml. Keys are the command's
-options with underscores; [[runs]] are several evaluations, each in a folder of
-its name, which differ in the keys that stand in them:
+A plan is everything that "unseen evaluate" is asked, as a TOML file to share
+and to run again; every evaluation leaves one, OUT/plan.toml. Keys are the
+command's options with underscores; [[runs]] are several evaluations, each in a
+folder of its name, which differ in the keys that stand in them:
 
   photos = ["photos/"]            limit = 200
   methods = ["causal", "grad-cam"]
@@ -26,8 +26,8 @@ its name, which differ in the keys that stand in them:
   model = "efficientnet-lite0"
 
   [[runs]]
-  name = "large"
-  model = "efficientnet-lite2"
+  name = "animals"
+  photos = ["animals/"]           classes = ["folders"]
 
   unseen plan plan.toml
   unseen plan plan.toml --estimate --workers 8
@@ -60,7 +60,6 @@ def plan(
         Print one JSON object a line for each run, and nothing else, on stdout.
     """
     wait_passively()
-    from unseen.evaluation.judging.estimate import cells_of
     from unseen.evaluation.judging.estimate import estimate as estimated
     from unseen.evaluation.judging.plan_file import read_plan
     from unseen.system.table import Table
@@ -72,13 +71,15 @@ def plan(
     rows[0] += ["evaluations", f"hours on {workers}", "MB"] if estimate else []
     for run in read_plan(file):
         asked = run.plan
+        for sentence in run.left_out:
+            note(sentence)
         about = {
             "run": run.name or file.stem,
             "model": asked.model_name,
             "photographs": len(asked.subjects),
             "explainers": len(asked.explainers),
             "removals": len(asked.removals),
-            "cells": cells_of(asked),
+            "cells": asked.cells,
         }
         if estimate:
             found = estimated(asked, measure, note)

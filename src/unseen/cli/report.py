@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unseen.classifier.outputs.readings import percent, told
 from unseen.explanation.plotting.mixture import READINGS, Ingredient, facts_of, mixture_of, record_of
 from unseen.explanation.wording import sentences, title
+from unseen.inputs.space import UNITS
 from unseen.system.names import lines_of
 from unseen.system.table import aligned
 
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
     from unseen.explanation import Explanation, Part
     from unseen.pipeline.comparison import Comparison
 
-_HEADER = (
-    f"{'class':24} {'probability':>11}  {'part':13} {'γ':>5} {'pixels':>8} {'confidence':>10}  {'verified':>8}"
-    f" {'by chance':>9} {'backgrounds':>11}"
-)
+_BEFORE = f"{'part':13} {'γ':>5}"
+_BEHIND = f"{'confidence':>10}  {'verified':>8} {'by chance':>9} {'backgrounds':>11}"
 
 
 def as_object(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -> dict[str, Any]:
@@ -48,6 +47,8 @@ def _original(record: dict[str, Any] | None) -> dict[str, Any] | None:
 def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -> str:
     """A short table for people: one row a part, what must be known, and where the pictures are."""
     about = explanation.provenance
+    parts = f"{_BEFORE} {UNITS[explanation.saliency.ndim]:>8} {_BEHIND}"
+    header = f"{'target':24} {'probability' if explanation.unit is None else 'value':>11}  {parts}"
     subject = f"{_cut(explanation.label, 24):24} {explanation.told:>11}"
     rows = [subject + _part_cells(part) for part in explanation.parts] or [f"{subject}  no part was found"]
     known = facts_of(explanation)
@@ -56,7 +57,7 @@ def as_table(photo: Path, explanation: Explanation, files: Mapping[str, Path]) -
     return lines_of([
         f"{photo}  ({about['evaluations']:,} evaluations, {about['seconds']:.1f} s)",
         *(f"  {title(part)}: {' '.join(lines)}" for part, lines in said),
-        f"  {_HEADER}",
+        f"  {header}",
         *(f"  {row}" for row in rows),
         *([f"  map: {', '.join(known)}"] if known else []),
         *_mixture_lines(explanation),

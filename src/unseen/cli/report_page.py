@@ -11,9 +11,9 @@ HELP = """Make report.html from a folder of results: one file to send.
 
 It holds everything: words, maps with sliders, tables that sort and filter, what
 failed and why, versions and the command. It opens offline in any browser, loads
-nothing, and prints. "unseen explain", "compare", "evaluate", "classes" and
-"hide" write it beside their results; this makes it anew, also from results of
-an older version.
+nothing, and prints. "unseen explain", "compare", "evaluate", "classes", "hide",
+"distance" and "retrain" write it beside their results; this makes it anew, also
+from results of an older version.
 
   unseen report explanations/cat
   unseen report comparison
@@ -27,7 +27,7 @@ def report(folder: Path, /) -> int:
     Parameters
     ----------
     folder
-        What "unseen explain", "compare", "evaluate", "classes" or "hide" wrote (--out).
+        What "unseen explain", "compare", "evaluate", "classes", "hide", "distance" or "retrain" wrote (--out).
     """
     wait_passively()
     from unseen.report import write_report

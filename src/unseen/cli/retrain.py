@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from unseen.cli.messages import complain, print_json, say
-from unseen.cli.options import Flag, Listed, numbers
+from unseen.cli.options import IN_THIS_PROCESS, EngineOptions, Flag, Listed, numbers
+from unseen.cli.repeating import repeated
 from unseen.errors import ParameterError, UnseenError
 from unseen.system.process import tune_allocator, wait_passively
 from unseen.system.progress import progress_bar
@@ -25,14 +28,15 @@ kar                 hide the least important ones: accuracy should stay
 data-randomisation  maps should change when a network learns shuffled labels
 
 The controls random, uniform and edges are always judged, too; a method that
-cannot be told from them is said to be so. OUT receives METRIC.json and
-METRIC.png. Stop it whenever you like: the same command goes on where it was,
-and methods, shares and repeats can be added.
+cannot be told from them is said to be so. OUT receives METRIC.json, METRIC.png
+and report.html, of all metrics that lie there. Stop it whenever you like: the
+same command goes on where it was, and methods, shares and repeats can be added.
 
   unseen retrain
   unseen retrain digits --methods saliency,grad-cam --limit 600 --leak
   unseen retrain flowers/ --metric kar --removal grey --shares 0.5,0.9
   unseen retrain --metric data-randomisation --limit 600
+  unseen retrain digits --methods saliency,occlusion --workers 0
 """
 
 
@@ -51,6 +55,7 @@ def retrain(
     limit: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    engine: EngineOptions = IN_THIS_PROCESS,
     out: Path = Path("retraining"),
     json: Flag = False,
 ) -> int:
@@ -88,23 +93,31 @@ def retrain(
     json
         Print one JSON object a line for each method, and nothing else, on stdout.
     """  # noqa: D405, D411, D416
+    words = repeated(retrain, {**locals(), "engine": IN_THIS_PROCESS})  # results do not depend on it
     wait_passively()
     from unseen.classifier.devices import resolve_device
     from unseen.evaluation.retraining import figures, report
     from unseen.evaluation.retraining.datasets import load_dataset
-    from unseen.evaluation.retraining.labels import DataRandomisation
-    from unseen.evaluation.retraining.roar import RemoveAndRetrain
+    from unseen.evaluation.retraining.labels import DataRandomisation, Randomised
+    from unseen.evaluation.retraining.roar import RemoveAndRetrain, Retrained
     from unseen.evaluation.retraining.training import Training
     from unseen.explainers.catalogue import METHODS
     from unseen.metrics import METRICS
+    from unseen.report import write_report
     from unseen.system.files import check_writable, replace_file
     from unseen.system.pictures import png
 
     training = Training(epochs)
     judge: RemoveAndRetrain | DataRandomisation
+    works = engine.made()
     if metric == "data-randomisation":
         if shares or leak:
             raise ParameterError("shares and leak belong to roar and kar; data-randomisation hides nothing")
+        if engine != IN_THIS_PROCESS:
+            raise ParameterError(
+                "data-randomisation compares few networks, which are trained in this process; leave --engine and "
+                "--workers to roar and kar"
+            )
         judge = DataRandomisation(repeats, epochs=10 * epochs, seed=seed, removal=removal, training=training)
     else:
         chosen = {"shares": numbers(shares, "a share is a number between 0 and 1")} if shares else {}
@@ -119,17 +132,24 @@ def retrain(
     tune_allocator()
     file = out / f"{metric}.json"
     with progress_bar(metric, unit="networks") as listener:
-        found = judge.run(dataset, specs, device=where, out=file, progress=listener)
+        run: Callable[..., Randomised | Retrained] = (
+            partial(judge.run, device=where)
+            if isinstance(judge, DataRandomisation)
+            else partial(judge.run, device=device, engine=works)
+        )
+        found = run(dataset, specs, out=file, progress=listener)
     for method, reason in found.failed:
         complain(UnseenError(reason), method)
     if not set(found.methods) & set(specs):
         return 2
     drawn = out / f"{metric}.png"
     replace_file(drawn, png(figures.picture(found)))
+    report.told_of(found, [drawn.name], words).save(out, metric)
+    page = write_report(out)
     if json:
         for method in found.methods:
             print_json(found.to_dict(method))
     else:
         say(report.as_text(found))
-        say(f"\n  {file}\n  {drawn}")
+        say(f"\n  {file}\n  {drawn}\n  {page}")
     return 1 if found.failed else 0

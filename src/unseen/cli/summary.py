@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INDEX, SHEET = "index.csv", "contact-sheet.png"
 
 COLUMNS = (
-    "file", "sha256", "target", "probability", "part_fraction", "confidence", "verified",
+    "file", "sha256", "target", "probability", "unit", "part_fraction", "confidence", "verified",
     "left", "top", "width", "height", "seconds", "folder", "notes", "error",
 )  # fmt: skip
 
@@ -30,12 +30,15 @@ class Explained:
     """A photograph that was asked for: its row of the table, and what the contact sheet shows of it.
 
     Attributes:
-        row: by the names of :data:`COLUMNS`; the box is that of the first part, in pixels of the photograph.
+        row: by the names of :data:`COLUMNS`; the unit is that of a value, and the box that of the first part, in pixels
+            of the photograph.
         thumbnail: the map over the photograph, made small; ``None`` if it failed.
+        axes: along how many it extends.
     """
 
     row: dict[str, Any]
     thumbnail: Thumbnail | None = None
+    axes: int = 2
 
     @property
     def done(self) -> bool:
@@ -52,6 +55,7 @@ class Explained:
             "sha256": explanation.file_sha256,
             "target": explanation.label,
             "probability": explanation.probability,
+            "unit": explanation.unit,
             "seconds": round(explanation.provenance["seconds"], 3),
             "folder": str(folder),
             "notes": "; ".join(explanation.notes),
@@ -61,7 +65,7 @@ class Explained:
             row |= {"part_fraction": part.fraction, "confidence": part.confidence, "verified": part.verified}
             box = laid["parts"][0]["box"] if laid else ()
             row |= dict(zip(("left", "top", "width", "height"), box, strict=False))
-        return cls(row, thumbnail(photo.name, explanation))
+        return cls(row, thumbnail(photo.name, explanation), explanation.saliency.ndim)
 
     @classmethod
     def failed(cls, photo: Path, error: Exception) -> Explained:
@@ -91,6 +95,7 @@ def write(out: Path, explained: Sequence[Explained]) -> str:
 
 def _said(out: Path, explained: Sequence[Explained], shown: int, most: int) -> str:
     from unseen.classifier.outputs.readings import percent
+    from unseen.inputs.space import worded
 
     rows, failed = [one.row for one in explained], sum(not one.done for one in explained)
     sizes = [row["part_fraction"] for row in rows if "part_fraction" in row]
@@ -100,8 +105,9 @@ def _said(out: Path, explained: Sequence[Explained], shown: int, most: int) -> s
     facts += [f"{without} without a part"] if without else []
     facts += [f"{doubted} not verified"] if doubted else []
     first = f", the first {most}" if shown > most else ""
+    axes = next((one.axes for one in explained if one.done), 2)
     return lines_of([
-        f"{len(rows)} photographs: {', '.join(facts)}",
+        worded(f"{len(rows)} photographs: {', '.join(facts)}", axes),
         f"  index: {out / INDEX}",
         *([f"  contact sheet{first}: {out / SHEET}"] if shown else []),
     ])  # fmt: skip

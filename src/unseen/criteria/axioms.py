@@ -20,6 +20,7 @@ from unseen.criteria.verdict import ERRORS, NOTHING, TOLERANCE, Asked, Scene, Tr
 from unseen.errors import ModelError, NotApplicableError, one_line
 from unseen.explainers.gradients.baselines import Baseline, baseline_of
 from unseen.explainers.gradients.integrated import ExpectedGradients
+from unseen.explainers.propagation.deeplift import DeepShap
 
 _RED = (1.0, 0.0, 0.0)
 _PIXELS = SIDE * SIDE
@@ -44,7 +45,7 @@ def check_baseline(ask: Asked) -> None:
     Raises:
         NotApplicableError: the method has a baseline of its own that is not black.
     """
-    if isinstance(ask.method, ExpectedGradients):
+    if isinstance(ask.method, (ExpectedGradients, DeepShap)):
         raise NotApplicableError("its baselines are many: no photograph differs from all of them in one feature only")
     colour = ask.method.baseline or "black"
     if colour not in ("black", "zero", "min"):

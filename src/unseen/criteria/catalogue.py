@@ -80,6 +80,13 @@ CRITERIA: Registry[Callable[[Asked], Verdict]] = Registry(
             "Kindermans et al., The (Un)reliability of Saliency Methods, 2017",
             "4",
         ),
+        "rotation": _criterion(
+            "invariance:rotation",
+            "of a photograph that is turned, and a network whose filters are turned, the map turns, too",
+            "Crabbé & van der Schaar, Evaluating the Robustness of Interpretability Methods through Explanation "
+            "Invariance and Equivariance, NeurIPS 2023",
+            "6 to 36",
+        ),
         "weak-dependence": _criterion(
             "invariance:weak_dependence",
             "within a piece of a piecewise linear network the map does not depend on the photograph",

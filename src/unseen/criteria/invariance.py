@@ -3,7 +3,9 @@
 Sources: Sundararajan, Taly & Yan, ICML 2017, section 2.2 (implementation invariance); Kindermans et al., *The
 (Un)reliability of Saliency Methods*, 2017 (input-shift invariance); Srinivas & Fleuret, *Full-Gradient Representation
 for Neural Network Visualization*, NeurIPS 2019, definition 2 (weak dependence; Lymperopoulos 2023, equation 40); Fu et
-al., *Axiom-based Grad-CAM*, BMVC 2020, and Lymperopoulos 2023, equation 42 (continuity).
+al., *Axiom-based Grad-CAM*, BMVC 2020, and Lymperopoulos 2023, equation 42 (continuity); Crabbé & van der Schaar,
+*Evaluating the Robustness of Interpretability Methods through Explanation Invariance and Equivariance*, NeurIPS 2023
+(rotation, which Lymperopoulos names in section 5.1.8 without a definition).
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unseen.criteria.networks import SIDE, explaining, part, quarters, random_network, texture
+from unseen.criteria.networks import SIDE, explaining, part, quarters, random_network, texture, turned
 from unseen.criteria.rewrites import Rewrite, rewrites
-from unseen.criteria.verdict import Asked, Scene, Trial, Verdict, apart, judged, same
+from unseen.criteria.verdict import ERRORS, NOTHING, TOLERANCE, Asked, Scene, Trial, Verdict, apart, judged, same
+from unseen.errors import NotApplicableError
 
 _STEPS = (1e-3, 1e-5)
 _JUMP = 0.05
@@ -63,6 +66,45 @@ def input_shift(ask: Asked) -> Verdict:
         return same("after the photograph is shifted and the first bias corrected", ask.map(one), ask.map(moved))
 
     return judged([partial(trial, seed) for seed in (11, 12)])
+
+
+def rotation(ask: Asked) -> Verdict:
+    """Photograph and filters are turned by a quarter, so that the logits are the same: the map must turn with them.
+
+    Of methods that draw at random the sums over the four quarters of the photograph must, within chance.
+
+    Example:
+        >>> from unseen.criteria import check
+        >>> check("saliency", "rotation").status
+        'holds'
+    """
+
+    def quarter_sums(found: Tensor) -> Tensor:
+        if float(found.abs().max()) < NOTHING:
+            raise NotApplicableError("its maps are empty on this network")
+        half = SIDE // 2
+        return found.reshape(2, half, 2, half).sum((1, 3)) / found.abs().sum()
+
+    def trial(seed: int, kernel: int) -> Trial:
+        scene = explaining(random_network(seed, kernel=kernel), quarters(seed))
+        assert isinstance(scene.model, nn.Sequential)
+        other = Scene(turned(scene.model), scene.image.rot90(1, (1, 2)))
+        told = "after photograph and filters are turned by a quarter"
+        first, after = ask.map(scene), ask.map(other).rot90(-1, (0, 1))
+        if torch.equal(first, ask.map(scene, 1)):
+            return same(told, first, after)
+        value, error = ask.mean(scene, quarter_sums)
+        turning, doubt = ask.mean(other, lambda found: quarter_sums(found.rot90(-1, (0, 1))))
+        difference, noise = (value - turning).abs(), (error.square() + doubt.square()).sqrt()
+        worst = int((difference - ERRORS * noise).argmax())
+        apart_by, chance = float(difference.flatten()[worst]), float(noise.flatten()[worst])
+        numbers = {"difference": apart_by, "standard error": chance}
+        if apart_by > ERRORS * chance + TOLERANCE:
+            words = f"{told} a quarter's sum differs by {apart_by:.2g} ± {chance:.1g} of the map"
+            return Trial(False, words, numbers, {"before": first, "after": after})
+        return Trial(True, f"{told} each quarter has the same sum within {ERRORS} standard errors", numbers)
+
+    return judged([partial(trial, 31, 1), partial(trial, 32, 3)])
 
 
 def determinism(ask: Asked) -> Verdict:

@@ -6,6 +6,7 @@ rectifiers and rules for layers all apply. All is in float64: what is equal is e
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TypeVar
@@ -100,6 +101,16 @@ def mirrored(network: nn.Sequential) -> nn.Sequential:
     with torch.no_grad():
         filters.add_(filters.flip(3).clone()).div_(2)
     return network
+
+
+def turned(network: nn.Sequential) -> nn.Sequential:
+    """A copy whose filters are turned by a quarter: of a photograph that is turned, too, it says the same."""
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        for layer in other:
+            if isinstance(layer, nn.Conv2d):
+                layer.weight.copy_(layer.weight.rot90(1, (2, 3)))
+    return other
 
 
 def explaining(network: nn.Sequential, image: Float[Tensor, "3 H W"]) -> Scene:

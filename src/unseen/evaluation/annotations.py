@@ -23,6 +23,7 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError, UnknownNameError
+from unseen.inputs.contents import Location
 from unseen.inputs.shapes import polygon_mask
 from unseen.system.schema import MalformedError, parse_json
 
@@ -193,7 +194,7 @@ class Annotations:
     def _check_size(self, photo: Path, record: _Photo) -> None:
         """Another photograph of the same name has another size as a rule."""
         try:
-            with Image.open(photo) as image:
+            with Image.open(Location.of(photo).readable()) as image:
                 turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
                 size = image.size[::-1] if turned else image.size
         except (OSError, ValueError, Image.DecompressionBombError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unseen.explainers.aggregation import entries as aggregation
+from unseen.explainers.attention import entries as attention
 from unseen.explainers.cam import entries as cam
 from unseen.explainers.causal import entries as causal
 from unseen.explainers.controls import entries as controls
@@ -25,6 +26,7 @@ METHODS: Registry[Method] = Registry(
         **gradients.ENTRIES,
         **propagation.ENTRIES,
         **cam.ENTRIES,
+        **attention.ENTRIES,
         **aggregation.ENTRIES,
         **controls.ENTRIES,
     },

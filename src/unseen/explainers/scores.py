@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unseen.classifier.scores import Score, Scores
 from unseen.removal import MaskedClassifier
+from unseen.removal.memory import recalled
 
 
 def scored(
@@ -30,5 +31,5 @@ def scored(
     start = 0
     while start < count:
         some = masks(start, min(count, start + masked.batch))
-        yield some, Scores.of(masked.classifier, masked(some), targets, score)
+        yield some, Scores.of(masked.classifier, recalled(masked, some), targets, score)
         start += len(some)

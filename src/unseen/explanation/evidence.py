@@ -15,7 +15,7 @@ LEVEL = 0.95
 """Of every interval and bound."""
 
 CHANCE = 0.05
-"""Chance finds a part too where it surely does as well more often than this."""
+"""Chance finds a part too where, by the one-sided 95 % bound, it does as well more often than this."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class ByChance:
 
     @property
     def finds_it_too(self) -> bool:
-        """Whether chance does as well in more than one of twenty cases, even by the lower end of the interval."""
-        return self.low > CHANCE
+        """Whether chance does as well in more than one of twenty cases, even by the one-sided 95 % lower bound."""
+        return lower_bound(self.passing, self.tried) > CHANCE
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from unseen.inputs.coordinates import Coordinates
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource
 from unseen.inputs.space import ANY, check_axes
+from unseen.system.arguments import boolean
 from unseen.system.files import check_writable
 from unseen.system.names import lines_of
 from unseen.system.options import Count, check
@@ -232,8 +233,13 @@ class Explanation:
         geometry = self.geometry
         return () if geometry is None else tuple(original.region_on(part.mask, geometry) for part in self.parts)
 
-    def save(self, folder: str | Path) -> dict[str, Path]:
+    def save(self, folder: str | Path, *, pictures: bool = True) -> dict[str, Path]:
         """Write arrays, pictures and record into ``folder``, all or nothing; return the files by what they hold.
+
+        Args:
+            folder: where; what it holds of another explanation is replaced.
+            pictures: whether they are drawn, which takes a second or two; what is loaded and saved again gets them
+                later, and no report needs them.
 
         The files: ``saliency.npy``, ``arrays.npz`` (the image and the parts' masks), ``overlay.png``, ``part.png``,
         ``panel.png`` and ``explanation.json``; on the photograph itself ``overlay-original.png`` and
@@ -245,23 +251,30 @@ class Explanation:
         Raises:
             OutputError: the folder cannot be written.
         """
-        from unseen.explanation import nifti, storage, wording
-        from unseen.explanation.plotting import figures
+        from unseen.explanation import nifti, storage
 
         place = Path(folder)
         check_writable(place)
         masks = [part.mask for part in self.parts]
         stacked = torch.stack(masks) if masks else torch.zeros(0, *self.saliency.shape, dtype=torch.bool)
-        drawn = {"overlay": figures.overlay(self), "part": figures.parts(self), "panel": figures.panel(self)}
-        pictures = {what: png(figure) for what, figure in drawn.items()}
-        if self.geometry is not None:
-            canvas, shown = self.canvas(), tuple(masks[: figures.PARTS_SHOWN])
-            titles = [wording.title(part) for part in self.parts[: figures.PARTS_SHOWN]]
-            pictures["overlay_original"] = png_of(canvas.overlay(self.saliency, shown))
-            pictures["part_original"] = png_of(canvas.parts(shown, titles))
+        files = self._pictures() if boolean("pictures", pictures) else {}
         if self.coordinates.affine is not None:
-            pictures |= nifti.files_of(self.saliency, stacked, self.coordinates.affine)
-        return storage.write(place, self.to_dict(), self.image, self.saliency, stacked, pictures)
+            files |= nifti.files_of(self.saliency, stacked, self.coordinates.affine)
+        return storage.write(place, self.to_dict(), self.image, self.saliency, stacked, files)
+
+    def _pictures(self) -> dict[str, bytes]:
+        """PNG files by what they show."""
+        from unseen.explanation import wording
+        from unseen.explanation.plotting import figures
+
+        drawn = {"overlay": figures.overlay(self), "part": figures.parts(self), "panel": figures.panel(self)}
+        found = {what: png(figure) for what, figure in drawn.items()}
+        if self.geometry is not None:
+            canvas, shown = self.canvas(), tuple(part.mask for part in self.parts[: figures.PARTS_SHOWN])
+            titles = [wording.title(part) for part in self.parts[: figures.PARTS_SHOWN]]
+            found["overlay_original"] = png_of(canvas.overlay(self.saliency, shown))
+            found["part_original"] = png_of(canvas.parts(shown, titles))
+        return found
 
     @classmethod
     def load(cls, folder: str | Path) -> Explanation:

@@ -31,6 +31,15 @@ def files_of(saliency: Float[Tensor, "D H W"], parts: Bool[Tensor, "N D H W"], a
     return files | ({"parts_nifti": _file(stacked, affine)} if len(parts) else {})
 
 
+def mask_of(mask: Bool[Tensor, "D H W"], affine: Affine3) -> bytes:
+    """A part of a volume as a compressed file, in the places of the volume's own.
+
+    Raises:
+        ModelError: nibabel is not installed.
+    """
+    return _file(mask.numpy().astype(np.uint8), affine)
+
+
 def _file(values: Any, affine: Affine3) -> bytes:
     nibabel = require("nibabel", "medical")
     image = nibabel.Nifti1Image(values, np.array(affine))

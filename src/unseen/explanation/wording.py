@@ -23,7 +23,7 @@ def title(part: Part) -> str:
 
 def does(part: Part, label: str, unit: str | None = None) -> str:
     """What the part does, as a sentence; ``unit`` is that of a value, ``None`` of a probability."""
-    stays = f"the model still says {label}" if unit is None else f"{label} stays as it is"
+    stays = f"the model still says {label}" if unit is None else f"the decision about {label} holds"
     if part.role == "robust":
         return f"Planted on other backgrounds, this part is enough on most of them: {stays}."
     if part.role == "sufficient":

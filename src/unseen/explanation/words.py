@@ -7,12 +7,13 @@ from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.roles import Role
 from unseen.inputs.space import UNITS
 
-_DO: dict[Role, str] = {
-    "sufficient": "suffice",
-    "necessary": "are necessary",
-    "both": "suffice and are necessary",
-    "robust": "hold on other backgrounds",
+_DO: dict[Role, tuple[str, str]] = {
+    "sufficient": ("suffice", "alone"),
+    "necessary": ("are necessary", "without them"),
+    "both": ("suffice and are necessary", "alone"),
+    "robust": ("hold on other backgrounds", "alone"),
 }
+"""What pixels of a part do, and of what the model says what is told."""
 
 _SAID = 3
 """Parts of which the size is said."""
@@ -30,8 +31,8 @@ def parts_found(explanation: Drawn) -> str:
         return "no part was found"
     units = UNITS[explanation.saliency.ndim]
     told = [
-        f"{percent(part.fraction)} of the {units} {_DO[part.role]} (γ = {part.confidence_threshold:g}): "
-        f"{percent(part.confidence)}{'' if part.verified else ', NOT verified'}"
+        f"{percent(part.fraction)} of the {units} {_DO[part.role][0]} (γ = {part.confidence_threshold:g}): "
+        f"{_DO[part.role][1]} {percent(part.confidence)}{'' if part.verified else ', NOT verified'}"
         for part in explanation.parts[:_SAID]
     ]
     more = len(explanation.parts) - len(told)

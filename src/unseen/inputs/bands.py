@@ -16,8 +16,9 @@ from unseen.inputs.coordinates import Coordinates
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource
 from unseen.inputs.reading import stored
-from unseen.inputs.space import Space
+from unseen.inputs.space import Space, described
 from unseen.inputs.stored import Stored
+from unseen.system.names import with_article
 
 PHOTOGRAPH = (0.0, 1.0)
 """The range of photographs; numbers of a type with a known white are divided by it."""
@@ -153,6 +154,11 @@ def _channels(found: Stored, channels: int, scale: Scale, axes: int) -> tuple[ND
         return grey, (f"{found.where} is in colour and the model takes one channel: its luminance is shown, "
                       "0.299 R + 0.587 G + 0.114 B",)  # fmt: skip
     wanted = "1 channel" if channels == 1 else f"{channels} channels"
+    if axes == 2 and found.coordinates is not None and len(found.coordinates.axes) == 3:
+        raise PhotoError(
+            f"{found.where} is {with_article(described(values.shape[1:] + values.shape[:1]))}, and the model takes "
+            f"images of {wanted}; give a slice of it, saved by numpy.save, or a model of volumes"
+        )
     has = "1 band" if count == 1 else f"{count} bands"
     raise PhotoError(
         f"{found.where} has {has} and the model takes {wanted}; give an array of shape ({channels}, {_AXES[axes]}) "

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseen.errors import ParameterError
+from unseen.inputs.space import Space
 
 Row = tuple[float, float, float]
 
@@ -110,6 +111,19 @@ class Affine:
         except (KeyError, TypeError, ValueError):
             raise ParameterError(f"{record!r:.200} is not a geometry: matrix, source_size, orientation") from None
         return cls(matrix, size, record.get("orientation", 1))
+
+
+def lies_on_input(size: Space, space: Space, to_input: Affine | None) -> bool:
+    """Whether a mask or labels of this size are those of the network's input, and need not be carried to it.
+
+    Where the photograph has the same size and is scaled or cropped, they lie on the photograph.
+
+    Args:
+        size: of the mask or the labels.
+        space: of the network's input.
+        to_input: from the photograph to it; ``None`` if that is not known.
+    """
+    return size == space and (to_input is None or to_input.source_size != space)
 
 
 def _rows(matrix: NDArray[Any]) -> tuple[Row, Row]:

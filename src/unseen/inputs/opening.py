@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from unseen.errors import PhotoError, one_line
+from unseen.inputs.contents import Location
 from unseen.inputs.geometry import Affine
 from unseen.system.quiet import quiet
 
@@ -48,11 +49,13 @@ class Turned:
         source_size: (height, width) of the file as it is displayed, in pixels; larger than the image where it was
             decoded at a smaller size.
         orientation: the EXIF orientation of the file, 1 to 8.
+        format: of the file, as Pillow names it; empty of an image that was opened elsewhere.
     """
 
     image: Image.Image
     source_size: tuple[int, int]
     orientation: int = 1
+    format: str = ""
 
     @property
     def geometry(self) -> Affine:
@@ -61,42 +64,46 @@ class Turned:
         return Affine(((1 / reduced, 0, 0), (0, 1 / reduced, 0)), self.source_size, self.orientation)
 
 
-def open_turned(source: Path | Image.Image) -> Turned:
+def open_turned(source: Path | Location | Image.Image) -> Turned:
     """A picture as it is displayed, in its own mode; a file of more than 25 million pixels perhaps at a smaller size.
 
     Raises:
         PhotoError: as of :func:`unseen.open_photo`.
     """
-    return _read(source) if isinstance(source, Path) else _upright(source, source.size, "the image")
+    if isinstance(source, Image.Image):
+        return _upright(source, source.size, "the image")
+    return _read(located(source) if isinstance(source, Path) else source)
 
 
-def check_file(path: Path) -> None:
-    """Refuse a path that leads to no file with content.
+def located(path: Path) -> Location:
+    """Where a photograph lies that has content; a path that leads to none is refused.
 
     Raises:
         PhotoError: with the cause.
     """
     try:
-        size = path.stat().st_size
+        found = Location.of(path)
+        size = found.size
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise PhotoError(f"{path!s:.200} cannot be opened: {reason}; check the path") from None
     if path.is_dir():
         raise PhotoError(f"{path} is a folder; name a photograph inside it")
-    if not path.is_file():
+    if found.collection is None and not path.is_file():
         raise PhotoError(f"{path} is not a regular file; copy its content into one")
     if size == 0:
         raise PhotoError(f"{path} is empty; copy or download it again")
+    return found
 
 
-def _read(path: Path) -> Turned:
-    check_file(path)
+def _read(place: Location) -> Turned:
+    path = place.path
     Image.init()
     with quiet():
         try:
-            with Image.open(path, formats=[f for f in _FORMATS if f in Image.OPEN]) as image:
+            with Image.open(place.readable(), formats=[f for f in _FORMATS if f in Image.OPEN]) as image:
                 stored = image.size
-                return _upright(_decoded(image, str(path)), stored, str(path))
+                return _upright(_decoded(image, str(path)), stored, str(path), str(image.format))
         except PhotoError:
             raise
         except PermissionError:
@@ -141,7 +148,7 @@ def _factor(size: tuple[int, int]) -> int:
     return fitting[0] if fitting and size[0] * size[1] > LARGE else 1
 
 
-def _upright(image: Image.Image, stored: tuple[int, int], where: str) -> Turned:
+def _upright(image: Image.Image, stored: tuple[int, int], where: str, kind: str = "") -> Turned:
     """The image, whose file holds (width, height) ``stored`` pixels, turned as its EXIF data say."""
     check_size(image.size, where)
     try:
@@ -150,7 +157,7 @@ def _upright(image: Image.Image, stored: tuple[int, int], where: str) -> Turned:
     except Exception as error:  # decoders of damaged data raise whatever they stumble over
         raise PhotoError(damaged(where, error)) from None
     width, height = stored[::-1] if orientation in range(5, 9) else stored
-    return Turned(turned, (height, width), orientation if orientation in range(1, 9) else 1)
+    return Turned(turned, (height, width), orientation if orientation in range(1, 9) else 1, kind)
 
 
 def check_size(size: tuple[int, int], where: str) -> None:

@@ -7,7 +7,6 @@ raster formats of photographs are opened, none that starts another program (EPS)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -22,19 +21,25 @@ from torch import Tensor
 
 from unseen.errors import PhotoError
 from unseen.inputs.opening import Turned, check_size, damaged, open_turned
+from unseen.system.arguments import type_of
 from unseen.system.quiet import quiet
 
 PhotoSource = str | PathLike[str] | Image.Image | NDArray[Any] | Tensor
 """What a photograph may be given as: a path, or pixels."""
 
-SUFFIXES = tuple(f".{kind}" for kind in ("avif", "bmp", "gif", "jfif", "jp2", "jpe", "jpeg", "jpg", "pgm", "png"))
-SUFFIXES += (".pnm", ".ppm", ".tif", ".tiff", ".webp")
-"""What counts as a photograph when a folder is searched."""
-
-DATA_SUFFIXES = (".npy", ".npz", ".dcm", ".dicom", ".csv", ".tsv", ".wav", ".nii", ".nii.gz")
-"""How files of numbers end that are no pictures; they count where a folder holds no photograph."""
-
 _STRIP = 10_000_000  # pixels brought to 8 bits at a time
+
+
+def stem_of(path: Path) -> str:
+    """A file's name without its ending, which is double in ``scan.nii.gz``; results are named after it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from unseen.inputs.photo import stem_of
+        >>> stem_of(Path("head.nii.gz")), stem_of(Path("IMG.0815.jpg"))
+        ('head', 'IMG.0815')
+    """
+    return path.name[: -len(".nii.gz")] if path.name.lower().endswith(".nii.gz") else path.stem
 
 
 def open_photo(source: PhotoSource) -> Image.Image:
@@ -77,9 +82,7 @@ def open_upright(source: PhotoSource) -> Turned:
     elif isinstance(source, np.ndarray):
         image = _from_array(source, "the array")
     else:
-        raise PhotoError(
-            f"a {type(source).__name__} is not a photograph; give a path, a Pillow image, an array or a tensor"
-        )
+        raise PhotoError(f"{type_of(source)} is not a photograph; give a path, a Pillow image, an array or a tensor")
     return Turned(image, (image.height, image.width))
 
 
@@ -147,80 +150,6 @@ def kind_of(source: PhotoSource) -> str:
 def is_rounded(source: PhotoSource) -> bool:
     """Whether :func:`open_photo` rounds the numbers of an array or a tensor to 8 bits."""
     return isinstance(source, Tensor | np.ndarray) and str(source.dtype).rpartition(".")[2] != "uint8"
-
-
-def find_photos(paths: Iterable[str | PathLike[str]]) -> list[Path]:
-    """Files as they are given, folders as the photographs directly inside them, sorted by name.
-
-    A folder without photographs stands for its files of numbers: arrays, tables, sounds, DICOM and NIfTI; one without
-    these for what its sub-folders hold, as in data sets with a folder a class. Hidden files and links to folders are
-    left out.
-
-    Whether a file exists and is a photograph is found when it is opened, so that one bad file does not stop the
-    others.
-
-    Raises:
-        PhotoError: nothing was given, or a folder cannot be read or holds no photograph.
-
-    Example:
-        >>> from PIL import Image
-        >>> from unseen.inputs import find_photos
-        >>> Image.new("RGB", (64, 64)).save("black.png")
-        >>> [path.name for path in find_photos(["."])]
-        ['black.png']
-    """
-    found: list[Path] = []
-    given = list(paths)
-    if "" in given:
-        raise PhotoError("a photograph without a name was given; name files or folders")
-    for path in map(Path, given):
-        found.extend(_photos_inside(path) if _is_folder(path) else [path])
-    if not found:
-        raise PhotoError("no photograph was given; name files or folders")
-    return found
-
-
-def sample(photos: Sequence[Path], limit: int | None, seed: int) -> tuple[Path, ...]:
-    """``limit`` photographs in a random order, or all; a larger limit begins with those of a smaller one.
-
-    Example:
-        >>> from unseen.inputs.photo import sample
-        >>> from pathlib import Path
-        >>> five = [Path(f"{number}.jpg") for number in range(5)]
-        >>> sample(five, 4, seed=0)[:2] == sample(five, 2, seed=0)
-        True
-    """
-    order = np.random.default_rng(seed).permutation(len(photos)).tolist()
-    return tuple(photos[index] for index in order[:limit])
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # told when it is opened
-        return False
-
-
-def _photos_inside(folder: Path) -> list[Path]:
-    found = _held_by(folder)
-    if not found:
-        kinds = f"{' '.join(SUFFIXES)}), nor {' '.join(DATA_SUFFIXES)}"
-        raise PhotoError(f"folder {folder} holds no photographs ({kinds}, nor does a folder in it")
-    return found
-
-
-def _held_by(folder: Path) -> list[Path]:
-    """What a folder stands for; nothing where it holds nothing."""
-    try:
-        names = sorted(path for path in folder.iterdir() if path.name[0] != ".")
-    except OSError as error:
-        raise PhotoError(f"folder {folder} cannot be read: {error.strerror}") from None
-    files = [path for path in names if path.is_file()]
-    for suffixes in (SUFFIXES, DATA_SUFFIXES):
-        photos = [path for path in files if path.name.lower().endswith(suffixes)]
-        if photos:
-            return photos
-    return [photo for path in names if path.is_dir() and not path.is_symlink() for photo in _held_by(path)]
 
 
 def _rgb(image: Image.Image, where: str) -> Image.Image:

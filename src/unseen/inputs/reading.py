@@ -13,9 +13,11 @@ from torch import Tensor
 
 from unseen.errors import PhotoError
 from unseen.inputs import arrays, dicom, sound, tables, tiff, volumes
-from unseen.inputs.opening import check_file, open_turned
-from unseen.inputs.photo import DATA_SUFFIXES, PhotoSource
+from unseen.inputs.contents import DATA_SUFFIXES, Location
+from unseen.inputs.opening import located, open_turned
+from unseen.inputs.photo import PhotoSource
 from unseen.inputs.stored import Stored
+from unseen.system.arguments import type_of
 
 TABLES = (".csv", ".tsv")
 """How the names of tables end."""
@@ -52,13 +54,13 @@ def stored(source: PhotoSource, channels: int, *, declared: bool, axes: int = 2)
     if isinstance(source, Image.Image):
         return _picture(source)
     if not isinstance(source, str | PathLike):
-        raise PhotoError(
-            f"a {type(source).__name__} is not an input; give a path, a Pillow image, an array or a tensor"
-        )
+        raise PhotoError(f"{type_of(source)} is not an input; give a path, a Pillow image, an array or a tensor")
     path = Path(source)
     if axes == 3 and path.is_dir():
         return volumes.read_stack(path, declared=declared)
-    check_file(path)
+    place = located(path)
+    if place.collection is not None:
+        return _picture(place)
     suffix = path.suffix.lower()
     if suffix in TABLES:
         return tables.read(path, channels, axes)
@@ -72,12 +74,12 @@ def stored(source: PhotoSource, channels: int, *, declared: bool, axes: int = 2)
         return dicom.read(path, channels, declared=declared)
     if tiff.is_tiff(path) and tiff.holds_numbers(path):
         return tiff.read(path, channels, declared=declared)
-    return _picture(path)
+    return _picture(place)
 
 
-def _picture(source: Path | Image.Image) -> Stored:
+def _picture(source: Location | Image.Image) -> Stored:
     turned = open_turned(source)
-    image, where = turned.image, str(source) if isinstance(source, Path) else "the image"
+    image, where = turned.image, str(source.path) if isinstance(source, Location) else "the image"
     if image.mode not in _PLAIN:  # indices of a palette, inks, colours of another space
         try:
             image = image.convert("RGBA" if image.has_transparency_data else "RGB")

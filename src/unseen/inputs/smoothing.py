@@ -20,22 +20,24 @@ Width = Annotated[
 
 
 @lru_cache(maxsize=32)
-def smoothing(length: int, width: float) -> Float[Tensor, "L L"]:
+def smoothing(length: int, width: float, reach: int | None = None) -> Float[Tensor, "L L"]:
     """The Gaussian along one axis as a matrix, float64: each row holds the weights of one output, which sum to 1.
 
     Args:
         length: of the axis, in pixels.
-        width: standard deviation in pixels, > 0; weights beyond three of them, rounded up, are left out.
+        width: standard deviation in pixels, > 0.
+        reach: weights beyond so many pixels are left out; three standard deviations, rounded up, unless given.
     """
     position = torch.arange(length, dtype=torch.float64)
     distance = (position[:, None] - position).abs()
-    weights = torch.where(distance <= ceil(3 * width), torch.exp(-0.5 * (distance / width) ** 2), 0.0)
+    reach = ceil(3 * width) if reach is None else reach
+    weights = torch.where(distance <= reach, torch.exp(-0.5 * (distance / width) ** 2), 0.0)
     return weights / weights.sum(1, keepdim=True)
 
 
-def smoothed(values: Float[Tensor, "..."], axes: int, width: float) -> Float[Tensor, "..."]:
+def smoothed(values: Float[Tensor, "..."], axes: int, width: float, reach: int | None = None) -> Float[Tensor, "..."]:
     """Values smoothed along each of their last axes, in their own dtype; see :func:`smoothing`."""
-    matrices = [smoothing(side, width).to(values) for side in values.shape[values.ndim - axes :]]
+    matrices = [smoothing(side, width, reach).to(values) for side in values.shape[values.ndim - axes :]]
     return along_axes(values, matrices)
 
 

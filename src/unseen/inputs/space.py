@@ -6,10 +6,12 @@ for signals and volumes: a window, a cell, a block is an interval, a square or a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from math import prod
 
 from unseen.errors import NotApplicableError
+from unseen.system.names import with_article
 
 Space = tuple[int, ...]
 """The lengths of the axes: (L,), (H, W) or (D, H, W)."""
@@ -46,6 +48,43 @@ def extent(space: Sequence[int]) -> str:
     return f"{' × '.join(map(str, space))} {UNITS[len(space)]}"
 
 
+def across(size: Sequence[int]) -> str:
+    """How large an image of (height, width) is, in words.
+
+    Example:
+        >>> from unseen.inputs.space import across
+        >>> across((40, 60))
+        '60 × 40 pixels (width × height)'
+    """
+    return f"{size[1]} × {size[0]} pixels (width × height)"
+
+
+def worded(text: str, axes: int, names: Iterable[str] = ()) -> str:
+    """What is written of photographs and their pixels, of inputs with so many axes.
+
+    Args:
+        text: of photographs.
+        axes: of the inputs.
+        names: in the text that stay as they are, such as the specs of methods.
+
+    Example:
+        >>> from unseen.inputs.space import worded
+        >>> worded("4 photographs, 12 % of the pixels", 1)
+        '4 signals, 12 % of the samples'
+    """
+    kept = sorted(filter(None, names), key=len, reverse=True)
+    if kept:
+        parts = re.split(f"({'|'.join(map(re.escape, kept))})", text)
+        return "".join(part if number % 2 else worded(part, axes) for number, part in enumerate(parts))
+    kind, unit = CALLED[axes], UNITS[axes][:-1]
+    for photograph, pixel, input_, its in (
+        (CALLED[2], UNITS[2][:-1], kind, unit),
+        (CALLED[2].capitalize(), UNITS[2][:-1].capitalize(), kind.capitalize(), unit.capitalize()),
+    ):
+        text = text.replace(photograph, input_).replace(pixel, its)
+    return text
+
+
 def check_axes(who: str, axes: Sequence[int], space: Sequence[int], remedy: str) -> None:
     """Refuse an input that extends along another number of axes than its explainer has a rule for.
 
@@ -60,7 +99,9 @@ def check_axes(who: str, axes: Sequence[int], space: Sequence[int], remedy: str)
     """
     if len(space) not in axes:
         kinds = " and ".join(f"{KINDS[number]}s" for number in axes)
-        raise NotApplicableError(f"{who} is for {kinds} so far, and the input is a {described(space)}; {remedy}")
+        raise NotApplicableError(
+            f"{who} is for {kinds} so far, and the input is {with_article(described(space))}; {remedy}"
+        )
 
 
 def side_of(share: float, space: Sequence[int]) -> int:

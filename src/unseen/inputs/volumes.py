@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from unseen.errors import PhotoError, one_line
 from unseen.inputs import dicom
+from unseen.inputs.contents import SUFFIXES
 from unseen.inputs.coordinates import Affine3, Axis, Coordinates
 from unseen.inputs.opening import check_size
-from unseen.inputs.photo import SUFFIXES, open_photo
+from unseen.inputs.photo import open_photo
 from unseen.inputs.stored import Stored, check_memory
 from unseen.system.optional import require
 

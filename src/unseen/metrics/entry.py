@@ -9,9 +9,9 @@ from typing import Literal
 
 from unseen.registry import Entry
 
-Need = Literal["method", "gradients", "annotation", "retraining", "set"]
+Need = Literal["method", "gradients", "annotation", "retraining", "set", "classes"]
 """What a metric needs besides the map: the method that made it, to ask it again; the network's gradients; the object's
-pixels; networks trained anew; other photographs."""
+pixels; networks trained anew; other photographs; the classes that people gave to the photographs."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,14 @@
-"""ρ-robustness: in how many other contexts does a part still make the network name its class?
+"""ρ-robustness: in how many other contexts does a part still make the network name its class, and how surely?
 
-Source: Chanchal, Kelly & Chockler, *Activation-Deactivation*, Definition 2 and sections 5.1 and 5.2. The part's pixels
-are painted onto each context, and the *unmodified* network judges: how the part was found does not matter here.
+Source: Chanchal, Kelly & Chockler, *Activation-Deactivation*, Definition 2, sections 5.1 and 5.2, and Appendix F. The
+part's pixels are painted onto each context, and the *unmodified* network judges: how the part was found does not matter
+here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -18,6 +20,22 @@ from unseen.explainers.robust.contexts import Context
 from unseen.explainers.robust.planting import plant
 
 
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """What the network says of parts on contexts.
+
+    Attributes:
+        hits: on how many contexts each part does what it says, shape (P,).
+        confidence: how far the decision for the class goes, as a rule its probability, summed over the contexts,
+            float64, shape (P,).
+        contexts: how many there were; ``hits`` over it is ρ.
+    """
+
+    hits: Int[Tensor, " P"]
+    confidence: Float[Tensor, " P"]
+    contexts: int
+
+
 def robustness(
     classifier: Classifier,
     image: Float[Tensor, "C *space"],
@@ -27,7 +45,7 @@ def robustness(
     *,
     necessary: bool = False,
     batch_size: int = 16,
-) -> tuple[Int[Tensor, " P"], int]:
+) -> Planted:
     """On how many contexts each part does what it says: it makes the network name ``target``.
 
     Of a necessary part the context is planted in its place, and the network is to name ``target`` no more.
@@ -40,11 +58,8 @@ def robustness(
         target: class index.
         necessary: whether the parts are necessary ones.
         batch_size: pictures a pass; passes are filled across parts and contexts.
-
-    Returns:
-        Hits per part, and the number of contexts; ρ is their ratio.
     """
-    hits = torch.zeros(len(parts), dtype=torch.long)
+    hits, confidence = torch.zeros(len(parts), dtype=torch.long), torch.zeros(len(parts), dtype=torch.float64)
     used = 0
 
     def pictures() -> Iterator[tuple[int, Tensor]]:
@@ -57,6 +72,8 @@ def robustness(
     waiting = pictures()
     while batch := list(islice(waiting, batch_size)):
         indices, planted = zip(*batch, strict=True)
-        named = classifier.outputs.holds(classifier.logits(torch.stack(planted)), target)
+        scores = classifier.logits(torch.stack(planted))
+        named = classifier.outputs.holds(scores, target)
         hits.index_add_(0, torch.tensor(indices), (~named if necessary else named).long())
-    return hits, used
+        confidence.index_add_(0, torch.tensor(indices), classifier.outputs.degree(scores, target).double())
+    return Planted(hits, confidence, used)

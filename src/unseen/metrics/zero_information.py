@@ -2,7 +2,9 @@
 
 Source: Lymperopoulos, *A Study of Explainable AI: The Concept of Zero Information*, 2023, section 11.3. Eq. 62 prints a
 squared norm; the text and the figures are of a *mean* of squared differences of maps divided by their maximum. Eq. 63
-is an agreement with the network's own answer to the full photograph, not an accuracy.
+is an agreement with the network's own answer to the full photograph, not an accuracy. Of what stays visible Eq. 61
+says that its relevance is at least the mean, the caption of Figure 26 that it is a percentage of the photograph; the
+latter hides as much on every photograph, and is the default.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from unseen.metrics.case import Case, MaskMetric
 from unseen.metrics.partial import partial_map
 from unseen.system.options import Meaning, Options, Share
 
-Keep = Annotated[float, Share("how much of the photograph stays visible", ends="()")]
+Keep = Annotated[
+    float, Share("how much of the photograph stays visible under visible=top; nothing else asks for it", ends="()")
+]
 
 
 def attmask(before: Float[Tensor, "*space"], after: Float[Tensor, "*space"], visible: Tensor) -> float:
@@ -37,10 +41,23 @@ def attmask(before: Float[Tensor, "*space"], after: Float[Tensor, "*space"], vis
     return float((shown - found).square().mean())
 
 
+Visible = Annotated[
+    Literal["top", "mean"],
+    Meaning("what stays: the top of the map, or where the map is at least its mean (Eq. 61)"),
+]
+
+
 def top_share(case: Case, keep: float) -> Bool[Tensor, "*space"]:
     """The pixels of the highest saliency, this share of all and at least one; ties fall by the case's seed."""
     ranking = rank(case.saliency.cpu(), seed=case.seed)
     return ranking.prefix(max(1, round(keep * len(ranking.order))))
+
+
+def visible_part(case: Case, visible: Visible, keep: float) -> Bool[Tensor, "*space"]:
+    """What stays visible: :func:`top_share`, or the pixels whose saliency is at least the map's mean (Eq. 61)."""
+    if visible == "top":
+        return top_share(case, keep)
+    return (case.saliency >= case.saliency.double().mean()).cpu()
 
 
 @dataclass(frozen=True)
@@ -60,13 +77,20 @@ class AttMask(Options):
     """
 
     visible: Annotated[
-        Literal["top", "object"], Meaning("what stays: the top of the map, or the object that a person drew")
+        Literal["top", "mean", "object"],
+        Meaning(
+            "what stays: the top of the map, where the map is at least its mean (Eq. 61), or the object that a person "
+            "drew"
+        ),
     ] = "top"
     keep: Keep = 0.25
 
     def __call__(self, case: Case) -> float:
         """The value; always defined."""
-        visible = top_share(case, self.keep) if self.visible == "top" else case.annotated().cpu()
+        if self.visible == "object":
+            visible: Tensor = case.annotated().cpu()
+        else:
+            visible = visible_part(case, self.visible, self.keep)
         return attmask(case.saliency, partial_map(case, visible), visible)
 
 
@@ -87,10 +111,13 @@ class AccuracyPreservation(MaskMetric):
     """
 
     keep: Keep = 0.25
+    visible: Visible = "top"
 
     def masks(self, case: Case) -> Bool[Tensor, "2 *space"]:
         """The full photograph and its visible part."""
-        return torch.stack([torch.ones(case.masked.shape, dtype=torch.bool), top_share(case, self.keep)])
+        return torch.stack(
+            [torch.ones(case.masked.shape, dtype=torch.bool), visible_part(case, self.visible, self.keep)]
+        )
 
     def value(self, case: Case, masks: Tensor, logits: Float[Tensor, "2 K"]) -> float:
         """1 where the most probable class is the same."""

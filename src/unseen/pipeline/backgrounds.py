@@ -18,6 +18,7 @@ from unseen.explainers.robust.contexts import (
     OtherPhotographs,
     SolidColours,
     Textures,
+    kind_of,
 )
 from unseen.explainers.robust.planting import Planting, foreign
 from unseen.explainers.robust.search import PROOF, SEARCH, reaches, robust_part
@@ -25,7 +26,7 @@ from unseen.explainers.sufficient.chance import alike
 from unseen.explanation import Findings, Part
 from unseen.explanation.evidence import LEVEL, ByChance, Robustness, fewest, lower_bound
 from unseen.explanation.ranking import rank
-from unseen.inputs.photo import find_photos
+from unseen.inputs.finding import find_photos
 from unseen.inputs.space import CALLED, length_of
 from unseen.removal import MaskedClassifier
 
@@ -73,6 +74,11 @@ class Backgrounds:
         photos = find_photos([Path(self.name)])
         return OtherPhotographs(self.masked.classifier, photos, self.seed, f"{self._others} of {Path(self.name).name}")
 
+    @property
+    def _kind(self) -> str:
+        """What they are, in words."""
+        return kind_of(self.contexts, len(self.masked.shape))
+
     def check(self) -> None:
         """Refuse files that are no backgrounds and a robust part that cannot be proved, before anything is searched.
 
@@ -114,7 +120,7 @@ class Backgrounds:
 
         A part that suffices is planted on each; in the place of a necessary one each is planted on the photograph.
         """
-        contexts, kind = self._drawn[: self.count], self.contexts.kind
+        contexts, kind = self._drawn[: self.count], self._kind
         masks = [~part.mask if part.role == "necessary" else part.mask for part in parts]
         held = Planting(self.masked, self.target, contexts).holds_everywhere(masks).sum(1).tolist()
         does = [len(contexts) - n if part.role == "necessary" else n for part, n in zip(parts, held, strict=True)]
@@ -126,7 +132,7 @@ class Backgrounds:
         """The smallest part found along the map that keeps the decision on the share ρ of backgrounds, or why none."""
         search, proof = self._trials
         ranking = rank(findings.saliency, blur=length_of(_BLUR, findings.saliency.shape), seed=self.seed)
-        found = robust_part(search, proof, ranking, share, self.contexts.kind)
+        found = robust_part(search, proof, ranking, share, self._kind)
         if found.mask is None:
             held = found.robustness
             return None, (
@@ -168,7 +174,7 @@ class Backgrounds:
             provable = lower_bound(*[_proof(len(contexts))] * 2)
             smaller = f", or ask for at most {floor(100 * provable) / 100:g}" if provable >= 0.01 else ""
             raise ParameterError(
-                f"{len(contexts)} backgrounds ({self.contexts.kind}) are too few to prove that a part holds on "
+                f"{len(contexts)} backgrounds ({self._kind}) are too few to prove that a part holds on "
                 f"{self.share:g} of such; give at least {least}{smaller}"
             )
         searched = len(contexts) - _proof(len(contexts))

@@ -74,18 +74,23 @@ def check_model(
         >>> [one.name for one in found if one.status == "fails"]
         []
     """
-    subject = Subject(classifier_of(classifier), photo)
+    subject = Subject(classifier_of(classifier, plain=True), photo)
     checks = [check for check in CHECKS if onnx or not check.slow]
     _ = subject.prepared, subject.before  # a photograph that cannot be read is no fault of the model
     found: list[ModelCheck] = []
     with _counting(subject.classifier.model) as count, listening(progress, "checking", unit="checks") as listener:
-        for number, check in enumerate(checks):
+
+        def tell(name: str, done: int) -> None:
             if listener is not None:
-                listener(check.name, number, len(checks))
+                listener(name, done, len(checks))
+
+        for number, check in enumerate(checks):
+            tell(check.name, number)
             passes, began = count[0], time.perf_counter()
             status, measured = _asked(check, subject, {one.name for one in found if one.status == "fails"})
             seconds = time.perf_counter() - began
             found.append(ModelCheck(check.name, status, measured, count[0] - passes, seconds))
+            tell(check.name, number + 1)
     return found
 
 

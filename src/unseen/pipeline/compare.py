@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from unseen.classifier import Classifier
 from unseen.classifier.borrowing import own_precision
-from unseen.classifier.decision import decide
+from unseen.classifier.decision import Decision, decide
 from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
-from unseen.errors import OutputError, ParameterError, UnseenError
+from unseen.errors import ModelError, OutputError, ParameterError, UnseenError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
 from unseen.inputs.photo import PhotoSource
 from unseen.pipeline.comparison import Cell, Comparison
 from unseen.pipeline.explain import Request, explain_decision
 from unseen.removal import REMOVALS, Removal
-from unseen.system.arguments import Integer, several
+from unseen.system.arguments import Integer, boolean, several
+from unseen.system.engines.local import IN_THIS_PROCESS
+from unseen.system.engines.work import Engine, Work, warned
 from unseen.system.files import check_writable, replace_file
 from unseen.system.names import distinct_names
 from unseen.system.pictures import png
@@ -43,8 +47,12 @@ def compare(
     seed: Integer = 0,
     batch_size: Integer | None = None,
     folder: str | Path | None = None,
+    pictures: bool = True,
     progress: Listening = None,
     finished: Callable[[Cell], None] | None = None,
+    engine: Engine = IN_THIS_PROCESS,
+    again: Callable[[], Classifier] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Explain one decision by every method under every removal.
 
@@ -60,9 +68,15 @@ def compare(
         batch_size: masks per pass; chosen from the device by default.
         folder: where each cell is saved, with ``comparison.json``, as soon as it is there; ``sheet.png`` comes at
             the end, also if it is interrupted.
+        pictures: whether pictures are drawn into the folder, which takes a second or two a cell; :func:`draw` makes
+            them up, and no report needs them.
         progress: ``True`` draws a bar for each cell; a function is told of every batch, with the cell's name in the
             stage: ``"[3/8] rise × grey: masks"``; see :func:`unseen.explain`.
         finished: told of every cell when it is over.
+        engine: where cells are explained; the results do not depend on it beyond rounding.
+        again: makes the same classifier in another process, on its device; by default a name is loaded there, and an
+            object handed over.
+        note: told in plain sentences of what an engine could not do; by default they are warnings.
 
     Raises:
         UnseenError: one of its kinds, for what no cell can do: a photograph, model, target or name that is not there,
@@ -73,65 +87,135 @@ def compare(
         >>> comparison = compare(photo, classifier, methods=["occlusion"], removals=["ad", "grey"])
         >>> comparison.plot().savefig("sheet.png")
     """
-    request = Request.of(seed=seed, batch_size=batch_size)
+    request, drawn = Request.of(seed=seed, batch_size=batch_size), boolean("pictures", pictures)
     made = [(given, METHODS.resolve(given)) for given in several("methods", methods)]
     searches = {given if isinstance(given, str) else METHODS.spec_of(method): method for given, method in made}
     hiding = [(given, REMOVALS.resolve(given)) for given in several("removals", removals)]
     hides = {given if isinstance(given, str) else removal.name: removal for given, removal in hiding}
     if not searches or not hides:
         raise ParameterError("nothing to compare; give at least one method and one removal")
-    pairs = [(method, removal) for removal in hides for method in searches]
+    pairs = [_Pair(method, removal) for removal in hides for method in searches]
     place = None if folder is None else Path(folder)
-    folders = [None] * len(pairs) if place is None else _folders(place, pairs)
+    folders = dict.fromkeys(pairs) if place is None else _folders(place, pairs)
     decision = decide(photo, classifier_of(classifier), target, batch_size=request.batch_size)
     removal_independent = frozenset(name for name, search in searches.items() if not search.uses_removal)
     comparison = Comparison(decision, tuple(searches), tuple(hides), removal_independent)
+    labels = {pair: f"[{number}/{len(pairs)}] {pair.method} × {pair.removal}" for number, pair in enumerate(pairs, 1)}
+    made_there = again or partial(classifier_of, classifier)
+    work: Work[_Pair, Cell] = Work(
+        pairs,
+        _Explainer(decision, searches, hides, request, progress, labels),
+        partial(_explainer, photo, made_there, decision.target, decision.asked, searches, hides, request),
+        lambda pair, reason: Cell(pair.method, pair.removal, error=ModelError(reason)),
+        note=note or warned,
+    )
+    over: dict[_Pair, Cell] = {}
     try:
-        for number, ((method, removal), own) in enumerate(zip(pairs, folders, strict=True), 1):
-            with listening(progress, f"[{number}/{len(pairs)}] {method} × {removal}", named=True) as listener:
-                cell = Cell(method, removal)
+        with closing(engine.results(work)) as results:
+            for cell in (cell for some in results for cell in some):
+                pair = _Pair(cell.method, cell.removal)
+                with listening(progress, labels[pair], named=True) as listener:
+                    over[pair] = _saved(cell, folders[pair], drawn, listener)
+                comparison = replace(comparison, cells=tuple(over[one] for one in pairs if one in over))
                 try:
-                    explanation = explain_decision(
-                        decision, searches[method], hides[removal], request, progress=listener
-                    )
-                except UnseenError as error:
-                    cell = replace(cell, error=error)
-                else:
-                    cell = _saved(replace(cell, explanation=explanation, folder=own), listener)
-            comparison = replace(comparison, cells=(*comparison.cells, cell))
-            try:
-                if place is not None:
-                    _write_record(comparison, place)
-            finally:  # a full disk keeps nobody from being told of the cell
-                if finished is not None:
-                    finished(cell)
+                    if place is not None:
+                        _write_record(comparison, place)
+                finally:  # a full disk keeps nobody from being told of the cell
+                    if finished is not None:
+                        finished(over[pair])
     finally:  # an interruption keeps what there is
-        if place is not None and comparison.cells:
+        if place is not None and drawn and comparison.cells:
             replace_file(place / SHEET, png(comparison.plot()))
     return comparison
 
 
-def _folders(place: Path, pairs: Sequence[tuple[str, str]]) -> list[Path]:
+def draw(comparison: Comparison, folder: str | Path) -> None:
+    """Draw the pictures of a comparison that was saved without them.
+
+    Args:
+        comparison: what :func:`compare` gave.
+        folder: where it was saved.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    for cell in comparison.cells:
+        if cell.explanation is not None and cell.folder is not None:
+            cell.explanation.save(cell.folder)
+    replace_file(Path(folder) / SHEET, png(comparison.plot()))
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A method and a removal, by what they are called in the comparison."""
+
+    method: str
+    removal: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Explainer:
+    """Explains one decision by a method under a removal at a time; a :class:`~unseen.system.engines.work.Worker`."""
+
+    decision: Decision
+    methods: Mapping[str, Method]
+    removals: Mapping[str, Removal]
+    request: Request
+    progress: Listening = None
+    labels: Mapping[_Pair, str] = field(default_factory=dict)
+
+    @property
+    def same(self) -> Mapping[str, str]:
+        """The model."""
+        return {"other weights of the model": self.decision.classifier.fingerprint}
+
+    def __call__(self, pair: _Pair) -> Cell:
+        """The cell, or why there is none."""
+        cell = Cell(pair.method, pair.removal)
+        with listening(self.progress, self.labels.get(pair, ""), named=True) as listener:
+            method, removal = self.methods[pair.method], self.removals[pair.removal]
+            try:
+                found = explain_decision(self.decision, method, removal, self.request, progress=listener)
+            except UnseenError as error:
+                return replace(cell, error=error)
+        return replace(cell, explanation=found)
+
+
+def _explainer(
+    photo: PhotoSource,
+    again: Callable[[], Classifier],
+    target: int,
+    asked: str | int | tuple[str | int, ...] | None,
+    methods: Mapping[str, Method],
+    removals: Mapping[str, Removal],
+    request: Request,
+) -> _Explainer:
+    """The same in another process, for the target of this one: rounded otherwise, another may come out on top."""
+    decision = decide(photo, again(), target if asked is None else asked, batch_size=request.batch_size)
+    return _Explainer(replace(decision, asked=asked), methods, removals, request)
+
+
+def _folders(place: Path, pairs: Sequence[_Pair]) -> dict[_Pair, Path | None]:
     """A folder for every cell that can be written, named like it."""
-    names = (re.sub(r"[^\w.,=+-]+", "_", f"{method}-{removal}")[:_LONGEST] for method, removal in pairs)
+    names = (re.sub(r"[^\w.,=+-]+", "_", f"{pair.method}-{pair.removal}")[:_LONGEST] for pair in pairs)
     folders = [place / name for name in distinct_names(names)]
     for folder in (place, *folders):
         check_writable(folder)
-    return folders
+    return dict(zip(pairs, folders, strict=True))
 
 
-def _saved(cell: Cell, listener: ProgressListener | None) -> Cell:
+def _saved(cell: Cell, folder: Path | None, pictures: bool, listener: ProgressListener | None) -> Cell:
     """The cell once it is on disk where that was asked for, or with the reason why it is not."""
-    if cell.explanation is None or cell.folder is None:
+    if cell.explanation is None or folder is None:
         return cell
-    if listener is not None:
+    if pictures and listener is not None:
         spent = cell.explanation.provenance["evaluations"]
         listener("drawing pictures", spent, spent)
     try:
-        cell.explanation.save(cell.folder)
+        cell.explanation.save(folder, pictures=pictures)
     except OutputError as error:
-        return replace(cell, explanation=None, folder=None, error=error)
-    return cell
+        return replace(cell, explanation=None, error=error)
+    return replace(cell, folder=folder)
 
 
 def _write_record(comparison: Comparison, place: Path) -> None:

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from unseen.classifier.decision import Decision
 from unseen.classifier.outputs.readings import told
 from unseen.errors import UnseenError
+from unseen.explainers.catalogue import METHODS
 from unseen.explanation import Explanation
 from unseen.explanation.html.blocks import Picture
 from unseen.explanation.html.encoding import address
 from unseen.explanation.html.maps import map_of
 from unseen.explanation.html.rendering import cell as html_cell
+from unseen.pipeline.provenance import repeating
 from unseen.pipeline.sheet import sheet
+from unseen.registry import Registry
+from unseen.removal import REMOVALS
 from unseen.system.pictures import png
 
 if TYPE_CHECKING:
@@ -67,7 +71,7 @@ class Comparison:
         methods: their specs, as they were asked for; the columns.
         removals: their specs, as they were asked for; the rows.
         removal_independent: those methods whose map does not depend on the removal.
-        cells: row by row; those that are over.
+        cells: row by row, as far as they are over.
     """
 
     decision: Decision
@@ -82,10 +86,11 @@ class Comparison:
         return f"<Comparison: {said}, {len(self.methods)} methods × {len(self.removals)} removals{lost}>"
 
     @property
-    def rows(self) -> tuple[tuple[Cell, ...], ...]:
-        """The cells of each removal, in the order of the methods."""
-        width = len(self.methods)
-        return tuple(self.cells[start : start + width] for start in range(0, len(self.cells), width))
+    def rows(self) -> dict[str, tuple[Cell | None, ...]]:
+        """Removal → its cells in the order of the methods, ``None`` for one that is not over; removals with any."""
+        over = {(cell.removal, cell.method): cell for cell in self.cells}
+        rows = {removal: tuple(over.get((removal, method)) for method in self.methods) for removal in self.removals}
+        return {removal: row for removal, row in rows.items() if any(row)}
 
     @property
     def failures(self) -> tuple[Cell, ...]:
@@ -104,7 +109,22 @@ class Comparison:
             "methods": list(self.methods),
             "removals": list(self.removals),
             "cells": [cell.to_dict() for cell in self.cells],
+            "command": self.command,
         }
+
+    @property
+    def command(self) -> str | None:
+        """The command line that repeats it; ``None`` before anything was found, or where something has no name."""
+        found = next((cell.explanation for cell in self.cells if cell.explanation is not None), None)
+        if found is None:
+            return None
+        specs: list[tuple[Registry[Any], str]] = [
+            *((METHODS, one) for one in self.methods),
+            *((REMOVALS, one) for one in self.removals),
+        ]
+        words = ["--methods", ",".join(self.methods), "--removals", ",".join(self.removals)]
+        words += ["--seed", str(found.provenance["request"]["seed"])]
+        return repeating("compare", self.decision.photo, self.decision.classifier, self.decision.asked, specs, words)
 
     def plot(self) -> Figure:
         """The maps as one sheet: columns are methods, rows are removals."""

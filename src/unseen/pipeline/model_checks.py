@@ -136,7 +136,11 @@ def check_precision(subject: Subject) -> Found:
 
 def check_form(subject: Subject) -> Found:
     """Whether the network returns one logit per class."""
-    return "holds", f"{len(subject.logits)} classes"
+    return "holds", _counted(len(subject.logits), "score")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def check_names(subject: Subject) -> Found:
@@ -144,7 +148,8 @@ def check_names(subject: Subject) -> Found:
     labels = subject.classifier.labels
     if labels is not None:
         check_labels(len(subject.logits), len(labels), subject.classifier.name)
-    return "holds", f"{len(labels)} labels" if labels else 'none were given; classes are called "class 0" and so on'
+    unnamed = f'none were given; the first is called "{subject.classifier.label(0)}", and so on'
+    return "holds", _counted(len(labels), "label") if labels else unnamed
 
 
 def check_numbers(subject: Subject) -> Found:
@@ -170,7 +175,7 @@ def check_decision(subject: Subject) -> Found:
     """Whether one class is on top where they exclude each other, and its probability can still rise and fall."""
     outputs = subject.classifier.outputs
     told = subject.named(subject.logits)
-    if not outputs.joint and bool((subject.logits == subject.logits.max()).sum() > 1):
+    if outputs.unit is None and not outputs.joint and bool((subject.logits == subject.logits.max()).sum() > 1):
         return "noted", f"{told}, and another class has the same logit; give the class to explain as target"
     if outputs.unit is None and float(outputs.readings(subject.logits[None])[0, subject.target]) == 1:
         return "noted", f"{told}: its probability is 1 in float32, so that only logits can tell what changes it"
@@ -194,7 +199,7 @@ def _of_nothing(subject: Subject, logits: Tensor, what: str) -> Found:
     if bool(subject.classifier.outputs.bound(subject.logits).holds(logits[None], subject.target)):
         return (
             "noted",
-            f"{told}, as the photograph is: no part makes this class; explain another class",
+            f"{told}, as the photograph is: no part makes it so; explain another target",
         )
     return "holds", told
 
@@ -277,8 +282,14 @@ _AXES = {
 
 
 def check_map(subject: Subject) -> Found:
-    """Whether the photograph's positions can be followed to the last feature maps, and whether these are all."""
-    features = last_features(subject.masked, subject.target)
+    """Whether the photograph's positions can be followed to the last feature maps, and whether these are all.
+
+    A network that has none is no worse for it: only class activation maps are not for it.
+    """
+    try:
+        features = last_features(subject.masked, subject.target)
+    except NotApplicableError as error:
+        return "noted", f"no class activation map: {error}"
     shapes = ["×".join(map(str, one.activations.shape)) for one in features.maps]
     laid = [one.cells.laid(torch.ones(one.activations.shape[1:]), smooth=False) for one in features.maps]
     lines = torch.stack(laid).sum(0).nonzero().T

@@ -45,6 +45,7 @@ def classifier_record(model: Classifier, classes: int) -> dict[str, Any]:
         "outputs": OUTPUTS.spec_of(model.outputs),
         "classes": classes,
         "preprocessing": model.preprocessing.to_dict(),
+        "backend": model.backend.record,
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "memory_format": str(model.memory_format).removeprefix("torch."),

@@ -7,7 +7,7 @@ and the cell says by how much it is fainter.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
@@ -18,8 +18,9 @@ from unseen.classifier.outputs.readings import told
 from unseen.errors import UnseenError
 from unseen.explanation import Explanation
 from unseen.explanation.plotting import columns, pixels
+from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.plotting.figures import headline_of
-from unseen.explanation.plotting.flat import BLANK, flat
+from unseen.explanation.plotting.flat import BLANK, Flat, centre_of, flat
 from unseen.explanation.plotting.page import (
     EDGE,
     FACT,
@@ -36,7 +37,8 @@ from unseen.explanation.plotting.page import (
     wrapped,
 )
 from unseen.explanation.plotting.sparse import widened
-from unseen.inputs.space import KINDS, described
+from unseen.inputs.space import KINDS, Space, described
+from unseen.system.names import with_article
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +49,7 @@ _BAR, _TICKS = 0.13, 0.24
 """Inches: height of a colour bar, and of its ticks."""
 _BETWEEN, _INSIDE = 0.16, 0.12
 """Inches: between rows, and from the edge of a cell without map to its text."""
-_FAINT = 0.25
+_FAINT = 0.4
 """A map below this share of its column's scale hardly shows there, and is drawn on its own."""
 
 
@@ -89,8 +91,8 @@ class Compared(Protocol):
         """Row by row."""
 
     @property
-    def rows(self) -> Sequence[Sequence[SheetCell]]:
-        """The cells of each removal."""
+    def rows(self) -> Mapping[str, Sequence[SheetCell | None]]:
+        """Removal → its cells, a place for every method; ``None`` where there is none yet."""
 
     @property
     def failures(self) -> Sequence[SheetCell]:
@@ -99,9 +101,11 @@ class Compared(Protocol):
 
 def sheet(compared: Compared) -> Figure:
     """Photograph and decision above; below, a column per method with its own colour scale, and a row per removal."""
-    image = _pictured(compared)
-    made = [cell.explanation.provenance for cell in compared.cells if cell.explanation is not None]
-    bands = pixels.bands_of(made[0]) if made else None
+    first = next((cell.explanation for cell in compared.cells if cell.explanation is not None), None)
+    centre = None if first is None else centre_of(first)
+    drawn = None if first is None else flat(first)
+    image = _pictured(compared, drawn)
+    bands = None if first is None else pixels.bands_of(first.provenance)
     across = range(len(compared.methods))
     small, tall = (side * image.shape[1] / image.shape[2] for side in (_LEFT, _SIDE))
     left = [EDGE + _LEFT + GAP + number * (_SIDE + GAP) for number in across]
@@ -113,9 +117,9 @@ def sheet(compared: Compared) -> Figure:
     headline = wrapped(
         headline_of(compared.decision.label, compared.decision.probability, unit, kind), room, HEAD_LETTER
     )
-    said = [(line, colour) for text, colour in _said(compared) for line in wrapped(text, room)]
+    said = [(line, colour) for text, colour in _said(compared, drawn) for line in wrapped(text, room)]
     spans = [_span(compared, number) for number in across]
-    captions = [[_caption(cell, span) for cell, span in zip(row, spans, strict=False)] for row in compared.rows]
+    captions = [[_caption(cell, span) for cell, span in zip(row, spans, strict=True)] for row in compared.rows.values()]
     feet = [0.07 + LINE * max(map(len, row)) + _BETWEEN for row in captions]
     names = [_spec(method, _SIDE) for method in compared.methods]
     keys = [wrapped(_key(compared, number), _SIDE) for number in across]
@@ -136,31 +140,31 @@ def sheet(compared: Compared) -> Figure:
             columns.colour_bar(page.axes(x, y - scales - _BAR, _SIDE, _BAR, bare=False), span)
         page.write(x, y - scales - _BAR - _TICKS, key, colour=FACT)
     y = top - above
-    for removal, row, lines, foot in zip(compared.removals, compared.rows, captions, feet, strict=False):
+    for (removal, row), lines, foot in zip(compared.rows.items(), captions, feet, strict=True):
         page.write(EDGE, y, ["hidden by"], colour=FACT)
         page.name(EDGE, y - LINE - 0.02, _spec(removal, _LEFT))
-        for x, cell, span, caption in zip(left, row, spans, lines, strict=False):
-            _draw(page, cell, span, (x, y, tall))
+        for x, cell, span, caption in zip(left, row, spans, lines, strict=True):
+            if cell is not None:
+                _draw(page, cell, span, (x, y, tall), centre)
             for number, (line, colour) in enumerate(caption):
                 page.write(x, y - tall - 0.07 - LINE * number, [line], colour=colour)
         y -= tall + foot
     return page.figure
 
 
-def _pictured(compared: Compared) -> Tensor:
-    """What the model saw as a picture: a signal's curve and a volume's slices as of the first explanation."""
+def _pictured(compared: Compared, drawn: Drawn | None) -> Tensor:
+    """What the model saw as a picture: a signal's curve, and a volume's slices as of the first explanation."""
     image = compared.decision.image
     if image.ndim == 3:
         return image
-    made = next((cell.explanation for cell in compared.cells if cell.explanation is not None), None)
-    return torch.ones(1, *BLANK) if made is None else flat(made).image
+    return torch.ones(1, *BLANK) if drawn is None else drawn.image
 
 
-def _said(compared: Compared) -> list[tuple[str, str]]:
+def _said(compared: Compared, drawn: Drawn | None) -> list[tuple[str, str]]:
     """What stands under the headline, each with its colour."""
     decision = compared.decision
     space = decision.image.shape[1:]
-    sees = f"{space[1]} × {space[0]} pixels" if len(space) == 2 else f"a {described(space)}"
+    sees = f"{space[1]} × {space[0]} pixels" if len(space) == 2 else with_article(described(space))
     done = [cell.explanation.provenance for cell in compared.cells if cell.explanation is not None]
     repeated = decision.evaluations * max(0, len(done) - 1)  # every cell counts the decision, which was made once
     unit = decision.classifier.outputs.unit
@@ -175,6 +179,7 @@ def _said(compared: Compared) -> list[tuple[str, str]]:
     return [
         (facts, FACT),
         (f"The model sees {sees} and says: {guesses}", FACT),
+        *([(f"Every picture shows {drawn.caption}", FACT)] if isinstance(drawn, Flat) else []),
         *((f"Note: {note}", NOTE) for note in decision.notes),
         *([(f"Note: {lost} of {len(compared.cells)} failed; the reason stands in its place", NOTE)] if lost else []),
     ]
@@ -182,8 +187,8 @@ def _said(compared: Compared) -> list[tuple[str, str]]:
 
 def _span(compared: Compared, column: int) -> tuple[float, float] | None:
     """The range that the colours of a column span, over all its rows; ``None`` without any map."""
-    maps = [row[column].explanation for row in compared.rows if column < len(row)]
-    found = [explanation.saliency for explanation in maps if explanation is not None]
+    cells = [row[column] for row in compared.rows.values()]
+    found = [cell.explanation.saliency for cell in cells if cell is not None and cell.explanation is not None]
     return pixels.limits(*found) if found else None
 
 
@@ -214,9 +219,9 @@ def _scale(cell: SheetCell, span: tuple[float, float] | None) -> tuple[tuple[flo
     return (-own[1] if span[0] < 0 else 0.0, own[1]), span[1] / own[1]
 
 
-def _caption(cell: SheetCell, span: tuple[float, float] | None) -> list[tuple[str, str]]:
+def _caption(cell: SheetCell | None, span: tuple[float, float] | None) -> list[tuple[str, str]]:
     """Lines under a cell, each with its colour: how good the ranking is, what it cost, and how it is drawn."""
-    if cell.explanation is None or span is None:
+    if cell is None or cell.explanation is None or span is None:
         return []
     about, curve = cell.explanation.provenance, cell.explanation.curve
     lines = [(f"{about['evaluations']:,} evaluations, {about['seconds']:.1f} s", TEXT)]
@@ -233,12 +238,18 @@ def _caption(cell: SheetCell, span: tuple[float, float] | None) -> list[tuple[st
     return lines
 
 
-def _draw(page: Page, cell: SheetCell, span: tuple[float, float] | None, place: tuple[float, float, float]) -> None:
+def _draw(
+    page: Page,
+    cell: SheetCell,
+    span: tuple[float, float] | None,
+    place: tuple[float, float, float],
+    centre: Space | None,
+) -> None:
     """One cell, its upper left corner and height given: the map, or why there is none."""
     x, y, tall = place
     axes = page.axes(x, y - tall, _SIDE, tall, bare=True)
     if cell.explanation is not None:
-        drawn = flat(cell.explanation)
+        drawn = flat(cell.explanation, centre)
         shown, _ = widened(drawn.saliency)
         bands = pixels.bands_of(cell.explanation.provenance)
         axes.imshow(pixels.overlay(drawn.image, shown, _scale(cell, span)[0], bands), interpolation="nearest")

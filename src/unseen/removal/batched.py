@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from hashlib import blake2b
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from unseen.removal.masked import MaskedClassifier
+from unseen.removal.memory import digest
 
 
 def evaluate_batched(requests: Sequence[tuple[MaskedClassifier, Tensor]]) -> list[Tensor]:
@@ -64,11 +63,3 @@ def _evaluated(queue: Sequence[tuple[MaskedClassifier, Tensor]]) -> Tensor:
     for masked, _ in queue:
         masked.evaluations += 1
     return logits
-
-
-def digest(tensor: Tensor) -> bytes:
-    """Of the values, whatever their type; a mask of zeros and ones is packed first, for speed."""
-    values = (tensor if tensor.dtype == torch.bool else tensor.float()).cpu().numpy()
-    flat = bool(((values == 0) | (values == 1)).all())
-    packed = np.packbits(values.astype(bool)) if flat else np.ascontiguousarray(values)
-    return bytes([flat]) + blake2b(packed.tobytes(), digest_size=16).digest()

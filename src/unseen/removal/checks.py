@@ -7,7 +7,8 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
-from unseen.inputs.space import ANY, described, size_of
+from unseen.inputs.space import ANY, Space, described, size_of
+from unseen.system.names import with_article
 
 
 def check_image(image: Tensor) -> None:
@@ -38,9 +39,13 @@ def check_channels(classifier: Classifier, image: Tensor) -> None:
     space = classifier.preprocessing.size
     if image.ndim - 1 != len(space):
         raise ParameterError(
-            f"the image has shape {tuple(image.shape)} and {classifier.name} takes a {described(space)}; prepare it by "
-            "Classifier.prepare"
+            f"the image has shape {tuple(image.shape)} and {classifier.name} takes "
+            f"{with_article(described(space))}; prepare it by Classifier.prepare"
         )
+
+
+PHOTOGRAPH = 224 * 224
+"""Pixels of what memory is counted in."""
 
 
 def default_batch(classifier: Classifier) -> int:
@@ -50,5 +55,21 @@ def default_batch(classifier: Classifier) -> int:
     """
     images = 16 if classifier.device.type == "cpu" else 256
     space = classifier.preprocessing.size
-    count = max(1, images * 224 * 224 // size_of(space))
+    count = max(1, images * PHOTOGRAPH // size_of(space))
     return min(count, 16 * images) if len(space) == 1 else count
+
+
+def sets_held(space: Space, batch: int) -> int:
+    """A memory budget of the sets that wait to be evaluated: as many as 512 of 224 × 224 take, and whole batches.
+
+    Args:
+        space: the extent of each.
+        batch: how many a pass takes.
+
+    Example:
+        >>> from unseen.removal.checks import sets_held
+        >>> sets_held((224, 224), 16), sets_held((128, 128, 128), 1), sets_held((256, 256, 256), 1)
+        (512, 12, 1)
+    """
+    fitting = min(512, 512 * PHOTOGRAPH // size_of(space))
+    return max(1, fitting // batch) * batch

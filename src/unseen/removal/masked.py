@@ -24,6 +24,7 @@ from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import revision
 from unseen.classifier.repeatability import check_repeatable
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.inputs.geometry import Affine
 from unseen.inputs.space import ANY, Space, check_axes
 from unseen.removal.checks import check_channels, check_image, default_batch
 from unseen.system.arguments import Integer, conform, integer
@@ -113,6 +114,7 @@ class Removal(Options, ABC):
         *,
         batch_size: Integer | None = None,
         progress: ProgressListener | None = None,
+        geometry: Affine | None = None,
     ) -> MaskedClassifier:
         """Masks ``(N, *space)`` → logits (N, K) for this photograph; see :class:`MaskedClassifier`.
 
@@ -129,7 +131,7 @@ class Removal(Options, ABC):
         self.check_black_box(classifier)
         size = None if batch_size is None else integer("batch_size", batch_size)
         check_repeatable(classifier, image, alone=size == 1)
-        return MaskedClassifier(classifier, image, self, batch_size=size, progress=progress)
+        return MaskedClassifier(classifier, image, self, size, progress, geometry)
 
     def check_axes(self, space: Space) -> None:
         """Refuse a signal or a volume, if this removal has no rule for it.
@@ -174,6 +176,7 @@ class MaskedClassifier:
         batch: masks per pass now; halved whenever memory runs out.
         pixels: the photograph on the network's device, shape ``(1, C, *space)``.
         progress: told of every batch.
+        geometry: from pixels of the photograph's file to those of the model's input, where that is known.
         evaluations: masked images evaluated so far; not the few of a removal's own check when it is bound.
         seconds: wall-clock seconds spent inside the model so far.
 
@@ -190,6 +193,7 @@ class MaskedClassifier:
     removal: Removal
     batch_size: int | None = None
     progress: ProgressListener | None = None
+    geometry: Affine | None = None
     evaluations: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)
     stage: str = field(default="evaluating", init=False)
@@ -199,6 +203,7 @@ class MaskedClassifier:
         conform(self)
         check("batch_size", self.batch_size, BatchSize | None)
         self.classifier = self.classifier.fixed_on(self.image)
+        self.classifier.backend.renew(self.classifier.model)
         if self.image.is_inference():
             self.image = self.image.clone()
         self.forward: MaskedForward = self.removal.forward(self.classifier, self.image)
@@ -335,7 +340,7 @@ class MaskedClassifier:
         Raises:
             ParameterError: see :meth:`Removal.bind`.
         """
-        other = self.removal.bind(self.classifier.deciding(image), image, batch_size=self.batch)
+        other = self.removal.bind(self.classifier.deciding(image), image, batch_size=self.batch, geometry=self.geometry)
         self.evaluations += self.classifier.outputs.relative  # what that asked
         counted = 0
 

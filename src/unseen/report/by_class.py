@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from unseen.classifier.outputs.readings import percent
+from unseen.evaluation.classes.boxes import Box, BoxRecord
 from unseen.evaluation.classes.view import RECORD
 from unseen.explanation.html import encoding
 from unseen.explanation.html.blocks import Column, Picture, Report, Section, Table
 from unseen.report.explained import made_of
+from unseen.report.naming import meanings
 from unseen.report.reading import record_of
 
 
 class _Place(TypedDict):
-    box: dict[str, int]
+    box: BoxRecord
     changed: int
     judged: int
     interval: tuple[float, float]
@@ -58,18 +60,19 @@ def report_of(folder: Path) -> Report:
     record: _Record = record_of(folder / RECORD, _Record)
     about, classes = record["provenance"], record["classes"]
     model = about.get("classifier")
-    command = about.get("command")
-    left_out = [f"{label} has {count} photographs, which are too few" for label, count in record["small"].items()]
+    command, kind = about.get("command"), str(about.get("kind", "photograph"))
+    left_out = [f"{label} has {count} {kind}s, which are too few" for label, count in record["small"].items()]
     return Report(
         title=f"{len(classes)} class{'es' * (len(classes) != 1)} and what their decisions have in common",
         asked=[
             ("model", str(model.get("name")) if isinstance(model, dict) else "unknown"),
             ("method", str(about.get("method", "unknown"))),
             ("hidden by", str(about.get("removal", "unknown"))),
-            ("photographs", str(sum(one["photographs"] for one in classes))),
+            (f"{kind}s", str(sum(one["photographs"] for one in classes))),
         ],
         answer=record["words"],
-        sections=[Section("Every place", tables=[_table(classes)]), *(_section(folder, one) for one in classes)],
+        terms=meanings([str(about.get("method"))], [str(about.get("removal"))], kind),
+        sections=[Section("Every place", tables=[_table(classes, kind)]), *(_section(folder, one) for one in classes)],
         notes=[*record["notes"], *left_out],
         failures=list(record["failed"].items()),
         made=made_of(about),
@@ -93,14 +96,14 @@ def _names(paths: list[str]) -> str:
     return ", ".join(Path(path).name for path in paths)
 
 
-def _table(classes: list[_Class]) -> Table:
+def _table(classes: list[_Class], inputs: str) -> Table:
     columns = [
         Column("class"),
         Column("kind", "Of maps that are alike, the largest first.", number=True),
-        Column("photographs", "Of this kind.", number=True),
-        Column("box", "left, top, width × height in pixels of what the model sees."),
-        Column("changed", "Decisions that change without the box, in photographs that had no say in it.", number=True),
-        Column("of", "So many photographs.", number=True),
+        Column(f"{inputs}s", "Of this kind.", number=True),
+        Column("box", "Its start and its lengths on what the model sees, which of photographs is resized and cropped."),
+        Column("changed", f"Decisions that change without the box, in {inputs}s that had no say in it.", number=True),
+        Column("of", f"So many {inputs}s.", number=True),
         Column("95 % interval", "Of the share, by Clopper and Pearson."),
         Column("elsewhere", "Decisions that boxes of the same size elsewhere change on average.", number=True),
         Column("other classes", "Decisions for other classes that the same box changes."),
@@ -120,7 +123,7 @@ def _table(classes: list[_Class]) -> Table:
 def _cells(place: _Place) -> list[str]:
     box, (low, high), elsewhere = place["box"], place["interval"], place["elsewhere"]
     return [
-        f"{box['left']}, {box['top']}, {box['width']} × {box['height']}",
+        Box.of(box).spec,
         str(place["changed"]),
         str(place["judged"]),
         f"{percent(low)} to {percent(high)}",

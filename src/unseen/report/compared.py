@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from unseen.classifier.outputs.readings import told
 from unseen.errors import OutputError
 from unseen.explanation import Explanation
-from unseen.explanation.html.blocks import Column, Report, Section, Table
+from unseen.explanation.html import encoding
+from unseen.explanation.html.blocks import Column, Picture, Report, Section, Table
 from unseen.explanation.html.maps import map_of
-from unseen.pipeline.compare import RECORD
+from unseen.explanation.html.slices import slices_of
+from unseen.explanation.plotting.flat import centre_of
+from unseen.inputs.space import CALLED
+from unseen.pipeline.compare import RECORD, SHEET
 from unseen.report.explained import made_of
+from unseen.report.naming import meanings
 from unseen.report.reading import record_of
 
 _INSERTION = (
-    "Area under the curve of what the model says while the ranking's first pixels are shown alone, 0 to 1; more is "
+    "Area under the curve of what the model says while the ranking's first places are shown alone, 0 to 1; more is "
     "better. It depends on the removal: compare within one."
 )
 _DELETION = (
     "The same while they are hidden; less is better. A model that a removal confuses loses the class whatever is "
     "hidden, which makes every map look good."
 )
+_OWN = "Each map has a scale of its own: two maps compare by where they are dark, not by how dark they are."
+_SCROLL = "Each pane scrolls through the slices across one axis, with the map that is chosen and its parts' borders."
 
 
 class _Areas(TypedDict):
@@ -51,6 +58,7 @@ class _Record(TypedDict):
     methods: list[str]
     removals: list[str]
     cells: list[_Cell]
+    command: NotRequired[str | None]
 
 
 def report_of(folder: Path) -> Report:
@@ -73,25 +81,28 @@ def report_of(folder: Path) -> Report:
             failures.append((name, str(error)))
     first = next(iter(found.values()), None)
     target, source = record["target"], str(record["photo"].get("source", "a photograph"))
+    kind = CALLED[first.saliency.ndim] if first else "photograph"
     said = told(target["probability"], first.unit if first else None)
     return Report(
         title=f"{Path(source).name}: methods and removals compared",
         asked=[
-            ("photograph", source),
+            (kind, Path(source).name),
             ("model", record["classifier"]),
             ("why", target["label"]),
             ("methods", ", ".join(record["methods"])),
             ("removals", ", ".join(record["removals"])),
         ],
-        answer=[f"The model says: {target['label']}, {said}.", *_best(record["cells"])],
-        sections=[Section("Values", tables=[_table(record["cells"])]), *_maps(record, found)],
+        answer=[f"The model says: {target['label']}, {said}.", *_best(record["cells"], kind)],
+        terms=meanings(record["methods"], record["removals"], kind, parts=any(one.parts for one in found.values())),
+        sections=[*_sheet(folder), Section("Values", tables=[_table(record["cells"])]), *_maps(record, found)],
         notes=[*dict.fromkeys(note for explanation in found.values() for note in explanation.notes)],
         failures=failures,
         made=made_of(first.provenance) if first else (),
+        command=record.get("command"),
     )
 
 
-def _best(cells: list[_Cell]) -> list[str]:
+def _best(cells: list[_Cell], kind: str) -> list[str]:
     """The ranking that shows best what the model needs, under each removal."""
     said = []
     for removal in dict.fromkeys(cell["removal"] for cell in cells):
@@ -101,9 +112,15 @@ def _best(cells: list[_Cell]) -> list[str]:
             of = areas[best]
             said.append(
                 f"Under {removal} the ranking of {best} fits the model best: insertion {of['insertion']:.3f}, deletion "
-                f"{of['deletion']:.3f}. That is one photograph, and no verdict on the method."
+                f"{of['deletion']:.3f}. That is one {kind}, and no verdict on the method."
             )
     return said
+
+
+def _sheet(folder: Path) -> list[Section]:
+    """All maps side by side, where they were drawn."""
+    sheet = encoding.picture(folder / SHEET)
+    return [Section("On one sheet", pictures=[Picture(sheet, "All maps side by side", wide=True)])] if sheet else []
 
 
 def _table(cells: list[_Cell]) -> Table:
@@ -124,17 +141,14 @@ def _table(cells: list[_Cell]) -> Table:
 
 
 def _maps(record: _Record, found: dict[tuple[str, str], Explanation]) -> list[Section]:
-    """A section a method: its maps under every removal, each with colours of its own scale."""
-    sections = []
+    """A section a method: its maps under every removal, each with colours of its own scale; a volume's slices first."""
+    named = {f"{method}, hidden by {removal}": one for (method, removal), one in found.items()}
+    first = next(iter(found.values()), None)
+    volume = first is not None and first.saliency.ndim == 3
+    centre = centre_of(first) if first is not None else None
+    sections = [Section("Slices", [_SCROLL, _OWN], volumes=[slices_of(named)])] if volume else []
     for method in record["methods"]:
-        maps = [
-            map_of(found[method, removal], f"{method}, hidden by {removal}")
-            for removal in record["removals"]
-            if (method, removal) in found
-        ]
+        maps = [map_of(found[key], name, centre) for name, key in zip(named, found, strict=True) if key[0] == method]
         if maps:
-            words = [
-                "Each map has a scale of its own: two maps compare by where they are dark, not by how dark they are."
-            ]
-            sections.append(Section(method, words, maps))
+            sections.append(Section(method, [_OWN], maps))
     return sections

@@ -12,6 +12,7 @@ from unseen.explanation.html.maps import map_of
 from unseen.explanation.html.slices import slices_of
 from unseen.explanation.words import effort, parts_found
 from unseen.inputs.space import CALLED
+from unseen.report.naming import meanings
 
 READ_SIGNAL = "The darker a place, the more it counts; the slider fades the map to show the signal."
 READ_VOLUME = (
@@ -20,7 +21,8 @@ READ_VOLUME = (
 )
 READ_MAP = (
     "The darker a place, the more it counts; the first slider fades the map to show the photograph. The second walks "
-    "along the ranking, the most responsible pixels first, and says what the model made of them."
+    "along the ranking, the most responsible pixels first, and says what the model made of them. An outlined part is "
+    "searched for on its own: it need not be the ranking's first pixels."
 )
 
 
@@ -36,6 +38,12 @@ def report_of(folder: Path) -> Report:
         title=f"{Path(source_of(about)).name}: why {explanation.label}?",
         asked=asked_of(explanation),
         answer=answer_of(explanation),
+        terms=meanings(
+            [explanation.method],
+            [explanation.removal],
+            CALLED[explanation.saliency.ndim],
+            parts=bool(explanation.parts),
+        ),
         sections=[_section(explanation)],
         notes=explanation.notes,
         made=[*made_of(about), ("effort", effort(explanation))],
@@ -46,7 +54,7 @@ def report_of(folder: Path) -> Report:
 def _section(explanation: Explanation) -> Section:
     axes = explanation.saliency.ndim
     if axes == 3:
-        drawn, slices = map_of(explanation, "The map over three slices"), slices_of(explanation)
+        drawn, slices = map_of(explanation, "The map over three slices"), slices_of({"the map": explanation})
         return Section("Map and parts", [READ_VOLUME], [drawn], [slices])
     words = READ_MAP if axes == 2 else READ_SIGNAL
     return Section("Map and parts", [words], [map_of(explanation, f"The map over the {CALLED[axes]}")])
@@ -56,7 +64,7 @@ def asked_of(explanation: Explanation) -> list[tuple[str, str]]:
     """What was asked: photograph, model, class, method, removal."""
     about = explanation.provenance
     return [
-        (CALLED[explanation.saliency.ndim], source_of(about)),
+        (CALLED[explanation.saliency.ndim], Path(source_of(about)).name),
         ("model", str(about.get("classifier", {}).get("name", "unknown"))),
         ("why", explanation.label),
         ("method", explanation.method),

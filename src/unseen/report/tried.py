@@ -8,7 +8,9 @@ from typing import Any, NotRequired, TypedDict
 from unseen.classifier.outputs.readings import percent, told
 from unseen.explanation.html import encoding
 from unseen.explanation.html.blocks import Column, Picture, Report, Section, Table
+from unseen.inputs.space import CALLED
 from unseen.report.explained import made_of
+from unseen.report.naming import meanings
 from unseen.report.reading import record_of
 from unseen.trials.sheet import changed
 from unseen.trials.trial import View
@@ -70,8 +72,8 @@ def report_of(folder: Path) -> Report:
     """
     record: _Record = record_of(folder / RECORD, _Record)
     target, about = record["target"], record["provenance"]
-    unit = target.get("unit")
-    source = str(record["photo"].get("source", "a photograph"))
+    unit, kind = target.get("unit"), _kind(record["photo"])
+    source = str(record["photo"].get("source", "an input"))
     said = told(target["probability"], unit)
     command = about.get("command")
     model = about.get("classifier")
@@ -79,19 +81,20 @@ def report_of(folder: Path) -> Report:
     return Report(
         title=f"{Path(source).name}: a part hidden, and shown alone",
         asked=[
-            ("photograph", source),
+            (kind, Path(source).name),
             ("model", str(model.get("name")) if isinstance(model, dict) else "unknown"),
             ("part", f"{record['part']['name']}, {percent(record['part']['fraction'])} of what the model sees"),
             ("followed", target["label"]),
         ],
-        answer=[f"Of the full photograph the model says: {target['label']}, {said}.", *record["words"]],
+        answer=[f"Of the full {kind} the model says: {target['label']}, {said}.", *record["words"]],
+        terms=meanings([], [one["removal"] for one in record["trials"]], kind),
         sections=[
             *(
                 [Section("On one sheet", pictures=[Picture(sheet, " ".join(record["words"]), wide=True)])]
                 if sheet
                 else []
             ),
-            Section("What the model says", tables=[_table(record["trials"], unit)]),
+            Section("What the model says", tables=[_table(record["trials"], unit, kind)]),
             *_pictures(folder, record["trials"], unit),
         ],
         notes=[*record["notes"], *(f"{one['removal']}: {note}" for one in record["trials"] for note in one["notes"])],
@@ -101,17 +104,23 @@ def report_of(folder: Path) -> Report:
     )
 
 
-def _table(trials: list[_Trial], unit: str | None) -> Table:
+def _kind(photo: dict[str, Any]) -> str:
+    """What a person calls the input, whose shape is (C, *space)."""
+    shape = photo.get("shape")
+    return CALLED.get(len(shape) - 1, "photograph") if isinstance(shape, list) else "photograph"
+
+
+def _table(trials: list[_Trial], unit: str | None, kind: str) -> Table:
     columns = [
         Column("hidden by"),
         Column("what is visible"),
         Column("the model says"),
         Column("of the target", "The probability, or the value, of what is followed.", number=True),
-        Column("change", "Compared with the full photograph.", number=True),
+        Column("change", f"Compared with the full {kind}.", number=True),
         Column(
             "distance",
-            "How far what the model's head receives is from photographs, as a multiple of how far the full photograph "
-            "is: above 1 the model is shown something that it may never have met. Only where a reference was given.",
+            f"How far what the model's head receives is from usual {kind}s, as a multiple of how far the full {kind} "
+            "is: above 1 the model is shown something that it may never have met.",
             number=True,
         ),
     ]
@@ -123,6 +132,8 @@ def _table(trials: list[_Trial], unit: str | None) -> Table:
                 said = f"{best['label']} {told(best['probability'], unit)}"
                 far = "–" if view["distance"] is None else f"{view['distance']:.2f}"
                 rows.append([trial["removal"], name, said, told(view["reading"], unit), _changed(view, unit), far])
+    if all(row[-1] == "–" for row in rows):  # no reference was given
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
     return Table("Without the part, and of the part alone", columns, rows)
 
 

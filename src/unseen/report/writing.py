@@ -12,7 +12,7 @@ from unseen.explanation.html.blocks import Report
 from unseen.explanation.html.rendering import rendered
 from unseen.explanation.storage import FILES
 from unseen.pipeline.compare import RECORD as COMPARISON
-from unseen.report import by_class, compared, evaluated, explained, listed, tried
+from unseen.report import by_class, compared, evaluated, explained, listed, measured, tried
 from unseen.system.files import check_writable, replace_file
 from unseen.trials.trials import RECORD as TRIALS
 
@@ -32,7 +32,8 @@ def report_of(folder: str | Path) -> Report:
     """What the results in a folder say.
 
     Args:
-        folder: one that ``unseen explain``, ``compare``, ``evaluate``, ``classes`` or ``hide`` wrote.
+        folder: one that ``unseen explain``, ``compare``, ``evaluate``, ``classes``, ``hide``, ``distance`` or
+            ``retrain`` wrote.
 
     Raises:
         OutputError: it holds none of these, or what it holds is damaged.
@@ -48,9 +49,12 @@ def report_of(folder: str | Path) -> Report:
     for record, (_, read) in _KINDS.items():
         if (place / record).is_file():
             return read(place)
+    if measured.files_in(place):
+        return measured.report_of(place)
     if listed.folders_in(place):
         return listed.report_of(place)
-    commands = ", ".join(dict.fromkeys(command for command, _ in _KINDS.values()))
+    written = [command for command, _ in _KINDS.values()]
+    commands = ", ".join(dict.fromkeys([*written, "unseen distance", "unseen retrain"]))
     what = "holds no results" if place.is_dir() else "is no folder"
     raise OutputError(f"{place} {what}; name a folder that one of these wrote (--out): {commands}")
 

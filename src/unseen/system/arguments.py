@@ -17,6 +17,7 @@ from types import NoneType, UnionType
 from typing import Any, SupportsFloat, SupportsIndex, TypeVar
 
 from unseen.errors import ParameterError
+from unseen.system.names import with_article
 
 Integer = SupportsIndex
 """A whole number: Python's, NumPy's, or an array or tensor of one integer."""
@@ -173,6 +174,19 @@ def label_names(value: object) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
+def type_of(value: object) -> str:
+    """What a value is, for the message that refuses it: ``an int``, ``the class Tensor``, ``None``.
+
+    Example:
+        >>> from unseen.system.arguments import type_of
+        >>> type_of(3), type_of({}), type_of(int), type_of(None)
+        ('an int', 'a dict', 'the class int', 'None')
+    """
+    if value is None:
+        return "None"
+    return f"the class {value.__name__}" if isinstance(value, type) else with_article(type(value).__name__)
+
+
 def conformed(thing: T) -> T:
     """An object of a dataclass whose options have the types that its fields declare: an int for NumPy's, and so on.
 
@@ -306,11 +320,9 @@ def _scalar(value: object) -> object:
 
 
 def _described(value: object) -> str:
-    if value is None:
-        return "None"
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape:
-        return f"a {type(value).__name__} of shape {tuple(shape)}"
+        return f"{type_of(value)} of shape {tuple(shape)}"
     if isinstance(value, (bool, int, float, str)):
         return f"{str(value)[:40]!r}" if isinstance(value, str) else str(value)
-    return f"a {type(value).__name__}" if not isinstance(value, type) else f"the class {value.__name__}"
+    return type_of(value)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unseen.errors import OutputError
+from unseen.system.files import unwritable
 from unseen.system.schema import MalformedError
 
 PATIENCE = 30.0
@@ -19,6 +20,39 @@ FAULTS = (sqlite3.Error, UnicodeError, OverflowError, MemoryError, zlib.error, M
 
 _PRIMARY = 0xFF
 _LITTLE = 1 << 20  # bytes; a write that fails with no more than this left failed for want of space
+
+
+def opened(path: Path | None, schema: str, kind: str) -> sqlite3.Connection:
+    """A database with a table, made or continued; in memory only without a path.
+
+    Args:
+        path: of the file.
+        schema: the statement that makes the table where it is missing.
+        kind: what the file should hold, for messages.
+
+    Raises:
+        OutputError: the file cannot be written, or is of another kind.
+    """
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(":memory:" if path is None else path, timeout=PATIENCE)
+        database.execute(schema)
+    except OSError as error:
+        raise unwritable(path or Path(), error) from None
+    except FAULTS as error:
+        raise fault(path or Path(), error, kind) from None
+    return database
+
+
+def inflated(content: bytes, size: int) -> bytes | None:
+    """Compressed bytes as so many plain ones, and no more memory whatever they say; ``None`` if they are not as many.
+
+    Raises:
+        zlib.error: they are damaged.
+    """
+    found = zlib.decompressobj().decompress(content, size + 1)
+    return found if len(found) == size else None
 
 
 def fault(path: Path, error: Exception, kind: str) -> OutputError:

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -159,17 +159,6 @@ def content_digest(path: Path) -> str:
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    return digest.hexdigest()
-
-
-def contents_digest(paths: Iterable[Path]) -> str:
-    """Of the content of several files, in this order; one that cannot be read counts as such."""
-    digest = sha256()
-    for path in paths:
-        try:
-            digest.update(content_digest(path).encode())
-        except OSError:
-            digest.update(b"unreadable")
     return digest.hexdigest()
 
 

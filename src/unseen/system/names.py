@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ LONGEST = 120
 
 _FORBIDDEN = frozenset('<>:"/\\|?*')  # Windows; a slash anywhere
 _DEVICES = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")))
+_AS_A_VOWEL = re.compile(r"(?!one|eu|uint|u[ns]i|use)[aeiou]|ndarray", re.IGNORECASE)
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))  # controls, directions, surrogates, separators of lines
 
 
@@ -49,6 +51,17 @@ def distinct_names(texts: Iterable[str]) -> list[str]:
         taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def with_article(noun: str) -> str:
+    """A noun after "a" or "an", by how it sounds.
+
+    Example:
+        >>> from unseen.system.names import with_article
+        >>> with_article("signal"), with_article("image"), with_article("uint8"), with_article("ndarray")
+        ('a signal', 'an image', 'a uint8', 'an ndarray')
+    """
+    return f"{'an' if _AS_A_VOWEL.match(noun) else 'a'} {noun}"
 
 
 def printable(text: str, *, keep: str = "") -> str:

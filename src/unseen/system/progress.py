@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from unseen.errors import ParameterError
+from unseen.system.arguments import type_of
 from unseen.system.names import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 ProgressListener = Callable[[str, int, int | None], None]
-"""Called as (stage, model evaluations done, model evaluations expected or None); what is done never exceeds it."""
+"""Called as (stage, model evaluations done, model evaluations expected or None); what is done never exceeds it.
+
+The last call at a door that takes a listener has what was done as its total.
+"""
 
 Listening = ProgressListener | bool | None
 """A listener, ``True`` for a bar, or nobody."""
@@ -41,12 +45,20 @@ def listening(
         with progress_bar(label, unit=unit) as listener:
             yield listener
     elif callable(progress):
-        listener = progress
-        yield (lambda stage, *counts: listener(f"{label}: {stage}", *counts)) if named else listener
+        teller = _Teller(progress, f"{label}: " if named else "")
+        yield teller
+        teller.finish()
     else:
         raise ParameterError(
-            f"progress is a {type(progress).__name__}; give True for a bar, or a function (stage, done, expected)"
+            f"progress is {type_of(progress)}; give True for a bar, or a function (stage, done, expected)"
         )
+
+
+def after(done: int, listener: ProgressListener | None) -> ProgressListener | None:
+    """The listener of work that begins when ``done`` of all is done already."""
+    if listener is None:
+        return None
+    return lambda stage, more, expected: listener(stage, done + more, None if expected is None else done + expected)
 
 
 @contextmanager
@@ -70,6 +82,24 @@ def progress_bar(label: str, *, unit: str = "evaluations") -> Iterator[ProgressL
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield _Bar(bar, printable(label), unit)
+
+
+class _Teller:
+    """Hands on what it hears, and says at the end how much it was where no total, or another, had been told."""
+
+    def __init__(self, listener: ProgressListener, before: str) -> None:
+        self.listener, self.before = listener, before
+        self.last: tuple[str, int, int | None] | None = None
+
+    def __call__(self, stage: str, done: int, expected: int | None) -> None:
+        self.last = f"{self.before}{stage}", done, expected
+        self.listener(*self.last)
+
+    def finish(self) -> None:
+        if self.last is not None:
+            stage, done, expected = self.last
+            if done != expected:
+                self.listener(stage, done, done)
 
 
 class _Bar:

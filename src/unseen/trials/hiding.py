@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,12 +20,13 @@ from unseen.classifier.decision import Decision, decide
 from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import NotApplicableError, ParameterError, UnseenError
-from unseen.inputs.photo import PhotoSource, find_photos
+from unseen.inputs.finding import find_photos
+from unseen.inputs.photo import PhotoSource
 from unseen.pipeline.provenance import classifier_record, repeating, versions
 from unseen.removal import REMOVALS, MaskedClassifier, Removal
 from unseen.system.arguments import Integer, boolean, integer, several
 from unseen.system.progress import Listening, ProgressListener, listening
-from unseen.trials.part import PartSource, chosen_part, pointed_at
+from unseen.trials.part import PartSource, Pointed, chosen_part, pointed_at
 from unseen.trials.remoteness import NEIGHBOUR, Reference
 from unseen.trials.trial import RemovalTrial, View
 from unseen.trials.trials import Trials
@@ -53,12 +55,14 @@ def hide(
     choice.
 
     Args:
-        photo: path, PIL image, array or tensor.
+        photo: path, PIL image, array or tensor; of a signal or a volume where the model takes one.
         classifier: the model, or a name for :func:`unseen.load_classifier`.
         part: what is hidden: ``"box:X,Y,WIDTH,HEIGHT"``, ``"ellipse:…"`` or ``"polygon:X,Y,X,Y,X,Y…"`` in pixels of the
             photograph as it is displayed; the path of a mask of its size, white where the part is; the folder of an
             explanation; an explanation, one of its parts, or a mask of bool, shape (H, W), of the photograph or of the
-            model's input.
+            model's input. Of a signal ``"box:START,LENGTH"``, and of a volume ``"box:D,H,W,DEPTH,HEIGHT,WIDTH"`` or
+            ``"ellipse:…"``, in samples and voxels, or in the unit of its file, as in ``"box:0.4s,0.2s"``; a mask of the
+            model's input, or the path of a ``.npy`` or NIfTI file that holds one.
         removals: objects or specs such as ``"ad:pooled"``, one or several.
         invert: hide all but the part.
         target: class index or label, or several findings; by default the model's top class on the full photograph.
@@ -79,36 +83,97 @@ def hide(
         >>> [round(trial.shown.reading, 2) for trial in trials.trials]
         [1.0, 0.7]
     """
-    size = None if batch_size is None else integer("batch size", batch_size)
-    if size is not None and size < 1:
-        raise ParameterError(f"batch size {size} must be at least 1")
-    invert = boolean("invert", invert)
-    made = [(given, REMOVALS.resolve(given)) for given in several("removals", removals)]
-    hiding = {given if isinstance(given, str) else removal.name: removal for given, removal in made}
-    if not hiding:
-        raise ParameterError("no removal was given; name at least one, such as 'ad'")
-    pointed = pointed_at(part)
-    usual = None if reference is None else find_photos([os.fspath(path) for path in several("reference", reference)])
-    decision = decide(photo, classifier_of(classifier), target, batch_size=size)
-    chosen = chosen_part(pointed, decision, invert=invert)
-    known = None
-    if usual is not None:
-        with listening(progress, "reference", unit="photographs", named=True) as listener:
-            known = Reference.of(usual, decision.classifier, decision.image, listener)
-    run = _Run(decision, chosen.mask, known, size)
-    found = []
-    for number, (spec, removal) in enumerate(hiding.items(), 1):
-        with listening(progress, f"[{number}/{len(hiding)}] {spec}", named=True) as listener:
-            found.append(run.tried(spec, removal, listener))
-    notes = (*decision.notes, *chosen.notes, *(known.notes if known else ()))
-    about = _provenance(decision, part, invert, tuple(hiding), known, reference, found)
-    return Trials(decision, chosen, tuple(found), notes, about)
+    asked = _Asked.of(part, removals, invert, reference, batch_size)
+    return asked.of_photo(decide(photo, classifier_of(classifier), target, batch_size=asked.batch_size), progress)
+
+
+@own_precision()
+def hide_decided(
+    decision: Decision,
+    *,
+    part: PartSource,
+    removals: str | Removal | Iterable[str | Removal] = USUAL,
+    invert: bool = False,
+    progress: Listening = None,
+) -> Trials:
+    """The same for a photograph about which the model has decided, so that several parts cost one decision.
+
+    Args:
+        decision: see :func:`unseen.classifier.decision.decide`.
+        part: see :func:`hide`, as are the others.
+        removals: objects or specs.
+        invert: hide all but the part.
+        progress: a bar or a function.
+
+    Raises:
+        UnseenError: as there.
+
+    Example:
+        >>> from unseen.classifier.decision import decide
+        >>> from unseen.trials.hiding import hide_decided
+        >>> decision = decide(photo, classifier)
+        >>> [hide_decided(decision, part=part, removals="black").trials[0].shown.holds
+        ...     for part in ("box:8,8,8,8", "box:0,0,4,4")]
+        [True, True]
+    """
+    return _Asked.of(part, removals, invert).of_photo(decision, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is asked, checked before the model is."""
+
+    part: PartSource
+    pointed: Pointed
+    removals: Mapping[str, Removal]
+    invert: bool
+    reference: Any = None
+    usual: Sequence[Path] | None = None
+    batch_size: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        part: PartSource,
+        removals: str | Removal | Iterable[str | Removal],
+        invert: bool,
+        reference: str | PathLike[str] | Iterable[str | PathLike[str]] | None = None,
+        batch_size: Integer | None = None,
+    ) -> _Asked:
+        size = None if batch_size is None else integer("batch size", batch_size)
+        if size is not None and size < 1:
+            raise ParameterError(f"batch size {size} must be at least 1")
+        invert = boolean("invert", invert)
+        made = [(given, REMOVALS.resolve(given)) for given in several("removals", removals)]
+        hiding = {given if isinstance(given, str) else removal.name: removal for given, removal in made}
+        if not hiding:
+            raise ParameterError("no removal was given; name at least one, such as 'ad'")
+        pointed = pointed_at(part)
+        usual = (
+            None if reference is None else find_photos([os.fspath(path) for path in several("reference", reference)])
+        )
+        return cls(part, pointed, hiding, invert, reference, usual, size)
+
+    def of_photo(self, decision: Decision, progress: Listening) -> Trials:
+        """What comes of it."""
+        chosen = chosen_part(self.pointed, decision, invert=self.invert)
+        known = None
+        if self.usual is not None:
+            with listening(progress, "reference", unit="photographs", named=True) as listener:
+                known = Reference.of(self.usual, decision.classifier, decision.image, listener)
+        run = _Run(decision, chosen.mask, known, self.batch_size)
+        found = []
+        for number, (spec, removal) in enumerate(self.removals.items(), 1):
+            with listening(progress, f"[{number}/{len(self.removals)}] {spec}", named=True) as listener:
+                found.append(run.tried(spec, removal, listener))
+        notes = (*decision.notes, *chosen.notes, *(known.notes if known else ()))
+        return Trials(decision, chosen, tuple(found), notes, _provenance(decision, self, known, found))
 
 
 @dataclass(frozen=True, eq=False)
 class _Run:
     decision: Decision
-    part: Bool[Tensor, "H W"]
+    part: Bool[Tensor, "*space"]
     reference: Reference | None
     batch_size: int | None
 
@@ -132,16 +197,16 @@ class _Run:
         )
         return RemovalTrial(spec, hidden, shown, masked.evaluations, time.perf_counter() - began, masked.notes)
 
-    def _pictures(self, masked: MaskedClassifier, masks: Bool[Tensor, "N H W"]) -> list[Tensor | None]:
+    def _pictures(self, masked: MaskedClassifier, masks: Bool[Tensor, "N *space"]) -> list[Tensor | None]:
         return [*masked.painted(masks)] if masked.removal.paints else [None] * len(masks)
 
-    def _distances(self, masked: MaskedClassifier, masks: Bool[Tensor, "N H W"]) -> list[float | None]:
+    def _distances(self, masked: MaskedClassifier, masks: Bool[Tensor, "N *space"]) -> list[float | None]:
         if self.reference is None:
             return [None] * len(masks)
         try:
             return [*self.reference.relative(masked, masks)]
         except NotApplicableError as error:
-            masked.note(f"no distance from photographs: {error}")
+            masked.note(f"no distance from what is usual: {error}")
             return [None] * len(masks)
 
     def _view(self, scores: Float[Tensor, " T"], picture: Tensor | None, distance: float | None) -> View:
@@ -159,25 +224,19 @@ class _Run:
 
 
 def _provenance(
-    decision: Decision,
-    part: PartSource,
-    invert: bool,
-    removals: tuple[str, ...],
-    known: Reference | None,
-    reference: Any,
-    found: Sequence[RemovalTrial],
+    decision: Decision, asked: _Asked, known: Reference | None, found: Sequence[RemovalTrial]
 ) -> dict[str, Any]:
     """What is needed to judge the trials, and to repeat them."""
-    model = decision.classifier
+    model, part, reference, removals = decision.classifier, asked.part, asked.reference, tuple(asked.removals)
     words = None
     if isinstance(part, (str, PathLike)) and (reference is None or isinstance(reference, (str, PathLike))):
-        more = ["--part", os.fspath(part), *(["--invert"] if invert else []), "--removals", ",".join(removals)]
+        more = ["--part", os.fspath(part), *(["--invert"] if asked.invert else []), "--removals", ",".join(removals)]
         more += ["--reference", os.fspath(reference)] if reference is not None else []
         words = repeating("hide", decision.photo, model, decision.asked, [(REMOVALS, one) for one in removals], more)
     return {
         "versions": versions(),
         "classifier": classifier_record(model, len(decision.probabilities)),
-        "invert": invert,
+        "invert": asked.invert,
         "reference": {"photographs": len(known.features), "neighbour": NEIGHBOUR} if known else None,
         "evaluations": decision.evaluations
         + (known.evaluations if known else 0)

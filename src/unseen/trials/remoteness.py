@@ -11,14 +11,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import NotApplicableError, ParameterError, PhotoError
+from unseen.errors import ParameterError, PhotoError
 from unseen.evaluation.distance.distances import neighbour_distance
-from unseen.evaluation.distance.features import masked_features, photograph_features
 from unseen.evaluation.distance.measuring import FEWEST
+from unseen.inputs.space import CALLED
 from unseen.removal import MaskedClassifier
-from unseen.removal.batched import digest
+from unseen.removal.memory import digest
+from unseen.removal.penultimate import masked_features, photograph_features
 from unseen.system.progress import ProgressListener
 
+_WITHOUT = "leave the reference out, without which no distance is measured"
 NEIGHBOUR = 10
 """The distance is that to the tenth nearest reference photograph, as of ``unseen distance``."""
 
@@ -44,7 +46,7 @@ class Reference:
         cls,
         paths: Sequence[Path],
         classifier: Classifier,
-        image: Float[Tensor, "C H W"],
+        image: Float[Tensor, "C *space"],
         progress: ProgressListener | None = None,
     ) -> Reference:
         """The features of reference photographs and the distance of a photograph from them.
@@ -55,7 +57,7 @@ class Reference:
             ParameterError: fewer than 20 different photographs that can be read.
             NotApplicableError: the classifier has no penultimate features.
         """
-        looks, found, lost = {digest(image)}, [], []
+        kind, looks, found, lost = CALLED[image.ndim - 1], {digest(image)}, [], []
         for path in paths:
             try:
                 shown = classifier.prepare(path)
@@ -65,37 +67,30 @@ class Reference:
             if digest(shown) in looks:
                 continue
             looks.add(digest(shown))
-            found.append(_features(classifier, shown))
+            found.append(photograph_features(classifier, shown[None], _WITHOUT))
             if progress is not None:
-                progress("reference photographs", len(found), None)
+                progress(f"reference {kind}s", len(found), None)
         if len(found) < FEWEST:
             reason = f" (first of those left out: {lost[0]})" if lost else ""
             raise ParameterError(
-                f"{len(found)} different reference photographs are too few to say what is usual; give at least "
+                f"{len(found)} different reference {kind}s are too few to say what is usual; give at least "
                 f"{FEWEST}, better some hundreds{reason}"
             )
         features = torch.cat(found)
-        own = float(neighbour_distance(_features(classifier, image), features, NEIGHBOUR))
+        own = float(neighbour_distance(photograph_features(classifier, image[None], _WITHOUT), features, NEIGHBOUR))
         if not own:
             raise ParameterError(
-                "the photograph's features have the same direction as those of the reference, and no distance is a "
+                f"the {kind}'s features have the same direction as those of the reference, and no distance is a "
                 "multiple of none; leave the reference out"
             )
-        notes = (f"{len(lost)} reference photographs were left out; the first: {lost[0]}",) if lost else ()
+        notes = (f"{len(lost)} reference {kind}s were left out; the first: {lost[0]}",) if lost else ()
         return cls(features, own, notes, len(found) + 1)
 
-    def relative(self, masked: MaskedClassifier, masks: Bool[Tensor, "N H W"]) -> list[float]:
+    def relative(self, masked: MaskedClassifier, masks: Bool[Tensor, "N *space"]) -> list[float]:
         """How far the photograph is under each mask, as a multiple of how far it is with nothing hidden.
 
         Raises:
             NotApplicableError: the scores do not come from one linear layer, as where a removal averages them.
         """
-        far = neighbour_distance(masked_features(masked, masks), self.features, NEIGHBOUR)
+        far = neighbour_distance(masked_features(masked, masks, _WITHOUT), self.features, NEIGHBOUR)
         return [float(distance) / self.own for distance in far]
-
-
-def _features(classifier: Classifier, image: Float[Tensor, "C H W"]) -> Float[Tensor, "1 F"]:
-    try:
-        return photograph_features(classifier, image[None])
-    except NotApplicableError as error:
-        raise NotApplicableError(f"{error}; without a reference no distance is measured: leave it out") from None

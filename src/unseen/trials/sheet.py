@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from torch import Tensor
-
 from unseen.classifier.decision import Decision
 from unseen.classifier.outputs.readings import percent, told
-from unseen.explanation.plotting import pixels
-from unseen.explanation.plotting.columns import outline
 from unseen.explanation.plotting.figures import headline_of
 from unseen.explanation.plotting.page import (
     EDGE,
@@ -28,8 +23,9 @@ from unseen.explanation.plotting.page import (
     wrapped,
 )
 from unseen.explanation.plotting.palette import COLOURS, GREY
-from unseen.explanation.plotting.pixels import Pixels
+from unseen.inputs.space import UNITS
 from unseen.trials.part import ChosenPart
+from unseen.trials.pictures import Flats, Signals, pictures_of
 from unseen.trials.trial import RemovalTrial, View
 
 if TYPE_CHECKING:
@@ -39,16 +35,14 @@ _NAME, _SIDE, _BARS = 1.6, 2.1, 2.3
 """Inches: width of a removal's name, of a picture, and of the classes beside it."""
 _BAR, _HEAD, _BETWEEN = 0.25, 0.3, 0.22
 """Inches: height of a class, of the heads of columns, and between rows."""
-_STRIPE = 14
-"""Stripes across a picture where nothing is painted."""
 
 
 def sheet(
     decision: Decision, part: ChosenPart, trials: Sequence[RemovalTrial], words: Sequence[str], notes: Sequence[str]
 ) -> Figure:
-    """The full photograph and the answer in words above; below, a row for each removal."""
-    image = decision.image
-    tall = max(_SIDE * image.shape[1] / image.shape[2], 6 * _BAR)
+    """The full input and the answer in words above; below, a row for each removal."""
+    pictures = pictures_of(decision, part.mask)
+    tall = max(pictures.height(_SIDE), 6 * _BAR)
     left = [EDGE, EDGE + _NAME + GAP]
     for wide, gap in ((_SIDE, 0.12), (_BARS, GAP), (_SIDE, 0.12)):
         left.append(left[-1] + wide + gap)
@@ -56,10 +50,15 @@ def sheet(
     room = width - left[3] - EDGE
 
     unit = decision.classifier.outputs.unit
-    headline = wrapped(headline_of(decision.label, decision.probability, unit), width - 2 * EDGE, HEAD_LETTER)
+    headline = wrapped(
+        headline_of(decision.label, decision.probability, unit, decision.kind), width - 2 * EDGE, HEAD_LETTER
+    )
     said = [(line, TEXT) for text in words for line in wrapped(text, room)]
     said += [(line, NOTE) for text in notes for line in wrapped(f"Note: {text}", room)]
-    named = ["outlined:", *wrapped(f"{part.name}, {percent(part.fraction)} of the pixels", _NAME)]
+    named = [
+        f"{'coloured' if part.mask.ndim == 1 else 'outlined'}:",
+        *wrapped(f"{part.name}, {percent(part.fraction)} of the {UNITS[part.mask.ndim]}", _NAME),
+    ]
     top = HEAD_LINE * len(headline) + 0.1
     first = max(tall, LINE * max(len(said), len(named))) + _BETWEEN
     rows = [_tall(trial, tall, width - left[1] - EDGE) + _BETWEEN for trial in trials]
@@ -69,9 +68,7 @@ def sheet(
     page.headline(headline, y)
     y -= top
     page.write(EDGE, y, named)
-    axes = page.axes(left[1], y - _height(image), _SIDE, _height(image), bare=True)
-    axes.imshow(pixels.photograph(image, decision.classifier.preprocessing.bands), interpolation="nearest")
-    outline(axes, part.mask)
+    pictures.whole(page, left[1], y, _SIDE)
     _classes(page, (left[2], y), decision.top, decision)
     for number, (line, colour) in enumerate(said):
         page.write(left[3], y - LINE * number, [line], colour=colour)
@@ -80,13 +77,9 @@ def sheet(
         page.name(x, y, [name])
     y -= _HEAD
     for trial, height in zip(trials, rows, strict=True):
-        _row(page, trial, decision, part, (left, y))
+        _row(page, trial, decision, pictures, (left, y))
         y -= height
     return page.figure
-
-
-def _height(image: Tensor) -> float:
-    return float(_SIDE * image.shape[1] / image.shape[2])
 
 
 def _named(trial: RemovalTrial) -> list[tuple[str, str]]:
@@ -104,7 +97,7 @@ def _tall(trial: RemovalTrial, tall: float, room: float) -> float:
 
 
 def _row(
-    page: Page, trial: RemovalTrial, decision: Decision, part: ChosenPart, place: tuple[Sequence[float], float]
+    page: Page, trial: RemovalTrial, decision: Decision, pictures: Flats | Signals, place: tuple[Sequence[float], float]
 ) -> None:
     left, y = place
     for number, (line, colour) in enumerate(_named(trial)):
@@ -113,25 +106,13 @@ def _row(
         page.write(left[1], y, ["failed"], colour=NOTE, weight="bold")
         page.write(left[1], y - LINE, wrapped(str(trial.error), page.width - left[1] - EDGE))
         return
-    for x, view, mask in ((left[1], trial.hidden, ~part.mask), (left[3], trial.shown, part.mask)):
-        axes = page.axes(x, y - _height(decision.image), _SIDE, _height(decision.image), bare=True)
-        axes.imshow(pictured(view, decision, mask), interpolation="nearest")
+    part = pictures.part
+    for x, view, visible in ((left[1], trial.hidden, ~part), (left[3], trial.shown, part)):
+        pictures.view(page, x, y, _SIDE, view, visible)
         at = x + _SIDE + 0.12, y
         below = y - _classes(page, at, view.top, decision)
         for number, (line, colour) in enumerate(_reading(view, decision)):
             page.write(at[0], below - LINE * number, [line], colour=colour)
-
-
-def pictured(view: View, decision: Decision, mask: Tensor) -> Pixels:
-    """What the model gets; where nothing is painted, the visible part, with stripes where it is switched off."""
-    if view.picture is not None:
-        return pixels.photograph(view.picture, decision.classifier.preprocessing.bands)
-    shown = pixels.photograph(decision.image, decision.classifier.preprocessing.bands)
-    height, width = mask.shape
-    period = max(4, max(height, width) // _STRIPE)
-    stripes = (np.arange(height)[:, None] + np.arange(width)) % period < max(1, period // 4)
-    empty = np.where(stripes[..., None], np.float32(0.75), np.float32(0.95))
-    return np.where(np.asarray(mask)[..., None], shown, empty)
 
 
 def _classes(page: Page, place: tuple[float, float], top: Sequence[Mapping[str, Any]], decision: Decision) -> float:
@@ -160,14 +141,14 @@ def _classes(page: Page, place: tuple[float, float], top: Sequence[Mapping[str, 
 
 
 def _reading(view: View, decision: Decision) -> list[tuple[str, str]]:
-    """What became of the target, and how far from photographs the view is."""
+    """What became of the target, and how far from usual inputs the view is."""
     outputs = decision.classifier.outputs
     was, now = (told(reading, outputs.unit) for reading in (decision.probability, view.reading))
     coloured = [(f"{decision.label}: {was} → {now}\n{changed(view, outputs.unit)}", TEXT)]
     if view.picture is None:
         coloured.append(("not painted: taken away inside the network", FACT))
     if view.distance is not None:
-        coloured.append((f"{view.distance:.2f} × as far from photographs as the full one", FACT))
+        coloured.append((f"{view.distance:.2f} × as far from usual {decision.kind}s as the full one", FACT))
     return [(piece, colour) for line, colour in coloured for piece in wrapped(line, _BARS)]
 
 

@@ -20,8 +20,8 @@ class View:
         change: reading minus that of the full photograph.
         score: of the target, as attributions explain it; it tells apart what probabilities near 0 or 1 do not.
         holds: whether the model decides for the target.
-        top: the five likeliest classes or findings, best first: index, label, probability.
-        picture: what the model gets, float32 in [0, 1], shape (C, H, W); ``None`` where nothing is painted.
+        top: what the model says of the target, then the likeliest others, five in all: index, label, probability.
+        picture: what the model gets, float32 in [0, 1], shape ``(C, *space)``; ``None`` where nothing is painted.
         distance: from photographs, a multiple of that of the full photograph; ``None`` where it was not measured.
 
     Example:

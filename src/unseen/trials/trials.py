@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from torch import Tensor
+
 from unseen.classifier.decision import Decision
+from unseen.explanation import nifti
 from unseen.explanation.original import mask_on, region_on
-from unseen.explanation.plotting import pixels
 from unseen.explanation.plotting.original import picture_of, png_of
 from unseen.system.files import check_writable, replace_file
 from unseen.system.pictures import inline, png
 from unseen.trials.part import ChosenPart
+from unseen.trials.pictures import pictures_of
 from unseen.trials.sheet import sheet
 from unseen.trials.trial import RemovalTrial
 from unseen.trials.words import told_of
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "unseen hide", 1
 SHEET, RECORD, MASK = "hide.png", "hide.json", "part.png"
+ARRAY, NIFTI = "part.npy", "part.nii.gz"
+"""How the part of a signal or a volume is kept: as an array, or in the places of the volume's own file."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,33 +104,47 @@ class Trials:
         """Write sheet, record and pictures into ``folder``; return the files by what they hold.
 
         ``hide.png`` is the sheet, ``hide.json`` the record, and ``part.png`` the part, white on black, at the
-        photograph's own size where that is known: it can be painted further and given again. Of each removal that
-        paints, ``hidden-1.png`` and ``shown-1.png`` (2, 3, …) are what the model got.
+        photograph's own size where that is known: it can be painted further and given again. Of a signal and a volume
+        it is ``part.npy``, or ``part.nii.gz`` where the volume's file places its voxels. Of each removal that paints,
+        ``hidden-1.png`` and ``shown-1.png`` (2, 3, …) are what the model got.
 
         Raises:
             OutputError: the folder cannot be written.
         """
         place = Path(folder)
         check_writable(place)
-        geometry = self.decision.prepared.geometry if self.decision.prepared else None
-        mask = mask_on(self.part.mask, geometry) if geometry else self.part.mask
-        white = mask[..., None].expand(-1, -1, 3).float().numpy()
-        contents = {SHEET: png(self.plot()), MASK: png_of(picture_of(white))}
-        bands = self.decision.classifier.preprocessing.bands
-        record = self.to_dict()
+        kept, part = self._kept(), self.part.mask
+        contents = {SHEET: png(self.plot()), **kept}
+        pictures, record = pictures_of(self.decision, part), self.to_dict()
         for number, (trial, about) in enumerate(zip(self.trials, record["trials"], strict=True), 1):
-            for name, view in (("hidden", trial.hidden), ("shown", trial.shown)):
+            for name, view, visible in (("hidden", trial.hidden, ~part), ("shown", trial.shown, part)):
                 if view is not None and view.picture is not None:
                     file = about[name]["picture"] = f"{name}-{number}.png"
-                    contents[file] = png_of(picture_of(pixels.photograph(view.picture, bands)))
+                    contents[file] = pictures.png(view, visible)
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         contents[RECORD] = f"{text}\n".encode(errors="backslashreplace")
         for name, content in contents.items():
             replace_file(place / name, content)
-        return {"sheet": place / SHEET, "record": place / RECORD, "part": place / MASK}
+        return {"sheet": place / SHEET, "record": place / RECORD, "part": place / next(iter(kept))}
+
+    def _kept(self) -> dict[str, bytes]:
+        """The part as a file that can be given again."""
+        prepared, mask = self.decision.prepared, self.part.mask
+        if mask.ndim == 2:
+            geometry = prepared.geometry if prepared else None
+            laid = mask_on(mask, geometry) if geometry else mask
+            return {MASK: png_of(picture_of(laid[..., None].expand(-1, -1, 3).float().numpy()))}
+        affine = prepared.coordinates.affine if prepared and prepared.coordinates else None
+        return {ARRAY: _array(mask)} if affine is None else {NIFTI: nifti.mask_of(mask, affine)}
 
     def _repr_png_(self) -> bytes:
         return png(self.plot())
 
     def _repr_html_(self) -> str:
         return inline(self._repr_png_(), " ".join(self.words))
+
+
+def _array(mask: Tensor) -> bytes:
+    file = io.BytesIO()
+    np.save(file, mask.numpy())
+    return file.getvalue()

@@ -8,6 +8,10 @@ from unseen.classifier.decision import Decision
 from unseen.classifier.outputs.readings import told
 from unseen.trials.trial import RemovalTrial, View
 
+_SAID = "the model says {}", "the model does not say {}"
+_STAYS = "the decision about {} holds", "the decision about {} does not hold"
+"""Of a probability and of a value: that a decision holds, and that it does not."""
+
 
 def told_of(decision: Decision, trials: Sequence[RemovalTrial]) -> tuple[str, ...]:
     """One sentence on hiding the part, one on showing it alone, and what follows from both."""
@@ -16,23 +20,24 @@ def told_of(decision: Decision, trials: Sequence[RemovalTrial]) -> tuple[str, ..
     if not without or not alone:
         return ("No removal could be tried.",)
     label, unit = decision.label, decision.classifier.outputs.unit
+    said = _SAID if unit is None else _STAYS
+    said = said[0].format(label), said[1].format(label)
     sentences = [
-        f"Without the part the model {_decides(without, label)}: {_range(without, unit)}, after "
-        f"{told(decision.probability, unit)} on the full photograph.",
-        f"Of the part alone it {_decides(alone, label)}: {_range(alone, unit)}.",
+        f"Without the part {_decides(without, *said)}: {_range(without, unit)}, after "
+        f"{told(decision.probability, unit)} on the full {decision.kind}.",
+        f"Of the part alone {_decides(alone, *said)}: {_range(alone, unit)}.",
     ]
     return (*sentences, _conclusion(without, alone, label)) if decision.holds else tuple(sentences)
 
 
-def _decides(views: Mapping[str, View], label: str) -> str:
-    """When the model decides for the target: "says cat under ad, not under grey"."""
+def _decides(views: Mapping[str, View], holds: str, fails: str) -> str:
+    """When the model decides for the target: "the model says cat under ad, not under grey"."""
     holding = [name for name, view in views.items() if view.holds]
     failing = [name for name, view in views.items() if not view.holds]
     if holding and failing:
-        return f"says {label} under {_listed(holding)}, not under {_listed(failing)}"
-    says = f"says {label}" if holding else f"does not say {label}"
-    several = "every removal that was tried" if holding else "any removal that was tried"
-    return f"{says} under {several if len(views) > 1 else _listed([*views])}"
+        return f"{holds} under {_listed(holding)}, not under {_listed(failing)}"
+    several = "every removal that was tried" if len(views) > 1 else _listed([*views])
+    return f"{holds if holding else fails} under {several}"
 
 
 def _conclusion(without: Mapping[str, View], alone: Mapping[str, View], label: str) -> str:

@@ -31,7 +31,7 @@ def test_an_array_is_read_from_a_file_a_picture_a_tensor_or_lists(tmp_path: Path
     [
         ("missing.npy", "reference cannot be read: .*missing.npy.*; check the path"),
         ("broken.npy", "reference cannot be read: .*broken.npy"),
-        (object(), "reference is a object, no array of numbers; give a file that numpy.save wrote"),
+        (object(), "reference is an object, no array of numbers; give a file that numpy.save wrote"),
         ([float("nan")], "finite numbers"),
         ([], "at least one"),
     ],

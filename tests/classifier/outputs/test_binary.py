@@ -28,7 +28,9 @@ def test_two_names_or_one() -> None:
     assert Binary().labels(("healthy", "ill")) == ("healthy", "ill")
     assert Binary().labels(("nodule",)) == ("no nodule", "nodule")
     assert Binary().labels(None) is None
-    with pytest.raises(ParameterError, match="tells two classes apart, and 3 labels were given"):
+    with pytest.raises(
+        ParameterError, match="tells two classes apart, and 3 labels were given; give two, or say outputs='logits'"
+    ):
         Binary().labels(("a", "b", "c"))
 
 

@@ -129,8 +129,8 @@ class Answering(nn.Module):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (torch.zeros(1, 3), "returned Tensor, not a list with the detections of each of 1 images"),
-        ([], "returned list, not a list with the detections"),
+        (torch.zeros(1, 3), "returned a Tensor, not a list with the detections of each of 1 images"),
+        ([], "returned a list, not a list with the detections"),
         ([torch.zeros(2, 6)], "no mapping of 'boxes'"),
         ([{"boxes": torch.zeros(2, 4), "labels": torch.zeros(2)}], "no mapping of 'boxes'"),
         ([{"boxes": torch.zeros(2, 4), "labels": torch.zeros(2), "scores": torch.zeros(3)}], "no mapping of 'boxes'"),

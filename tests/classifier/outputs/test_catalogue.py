@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from unseen.classifier.outputs import OUTPUTS, Logits
@@ -32,6 +34,8 @@ def test_what_is_no_outputs_is_refused() -> None:
     with pytest.raises(ParameterError, match="output Logits is a class; give an object of it"):
         OUTPUTS.resolve(Logits)  # type: ignore[arg-type]
     with pytest.raises(
-        ParameterError, match=r"has no key, .*no scores, .*derive the class from unseen\.classifier\.outputs\.Outputs"
+        ParameterError, match=r"has no unit, .*no scores, .*derive the class from unseen\.classifier\.outputs\.Outputs"
     ):
-        OUTPUTS.resolve(object())  # type: ignore[arg-type]
+        OUTPUTS.resolve(SimpleNamespace(key=None))  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="output must be an object or one of the names of 'unseen list outputs'"):
+        OUTPUTS.resolve(3)  # type: ignore[arg-type]

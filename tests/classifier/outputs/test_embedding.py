@@ -13,6 +13,8 @@ from helpers.trained import PLAIN, pictures, spots
 from unseen import Classifier, explain
 from unseen.classifier.outputs import Embedding, ZeroShot
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.removal import REMOVALS
+from unseen.removal.penultimate import masked_features, photograph_features
 
 RED, GREEN, BLUE = torch.eye(3, dtype=torch.bool)
 
@@ -96,3 +98,14 @@ def test_rules_for_sums_are_not_used_on_a_cosine(method: str, network: nn.Module
             NotApplicableError, match=rf"{method} divides a sum .* choose another method, such as 'integ"
         ):
             explain(both[0], Classifier(network, PLAIN, outputs=outputs), method=method, removal="black")
+
+
+def test_what_the_head_receives_is_the_embedding(network: nn.Module, both: tuple[Tensor, Tensor]) -> None:
+    photo, _ = both
+    wanted = nn.functional.normalize(network((photo[None] - 0.3) / 0.2))
+    for outputs in (Embedding(torch.ones(24)), ZeroShot(torch.eye(24), scale=7)):
+        classifier = Classifier(network, PLAIN, outputs=outputs)
+        torch.testing.assert_close(photograph_features(classifier, photo[None]), wanted.detach())
+        for removal in ("black", "ad"):
+            whole = masked_features(REMOVALS.create(removal).bind(classifier, photo), torch.ones(1, 48, 48))
+            torch.testing.assert_close(whole, wanted.detach())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -79,3 +81,10 @@ def test_logarithms_are_met_by_the_rules_of_a_pass_as_the_network_is() -> None:
     assert abs(found.gap) < 1e-4 * abs(found.difference)
     with pytest.raises(NotApplicableError, match="lrp-epsilon cannot pass Ensemble: the output depends"):
         map_of(METHODS.create("lrp-epsilon"), masked, 0)
+
+
+def test_what_is_not_finite_is_said_to_be_so_and_the_sum_is_of_the_row_that_is_wrong() -> None:
+    with pytest.raises(ModelError, match="returned NaN or infinite"):
+        Probabilities().scores(torch.tensor([[0.5, 0.5], [math.nan, 0.5]]), 2, "Net")
+    with pytest.raises(ModelError, match=r"sum to 1\.6, not to 1"):
+        Probabilities().scores(torch.tensor([[0.5, 0.5], [0.8, 0.8]]), 2, "Net")

@@ -4,10 +4,14 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
+from unseen import Classifier, Preprocessing
+from unseen.classifier.decision import decide
 from unseen.classifier.outputs import OUTPUTS, Sigmoid
 from unseen.classifier.outputs.sigmoid import log_odds
-from unseen.errors import ModelError, ParameterError
+from unseen.classifier.outputs.together import Together
+from unseen.errors import ModelError, ParameterError, UnknownNameError
 
 Z = torch.tensor([[2.0, -1.0, 0.3], [-3.0, -0.5, -4.0]])
 
@@ -64,3 +68,21 @@ def test_thresholds_that_are_not_as_many_are_refused() -> None:
         Sigmoid((0.3, 0.4)).scores(Z, 2, "Net")
     with pytest.raises(ParameterError, match=r"threshold must be in \(0, 1\), got"):
         Sigmoid(1.0)
+
+
+@pytest.mark.parametrize("target", ["no 1", "no finding 1", "No-Finding 1", 4])
+def test_without_labels_absence_is_a_target_by_its_index(target: str | int) -> None:
+    findings = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    fed = Preprocessing((8, 8), None, mean=(0.6,) * 3, std=(0.1,) * 3)
+    red = torch.eye(3)[0][:, None, None].expand(3, 8, 8)
+    found = decide(red, Classifier(findings, fed, outputs="sigmoid"), target)
+    assert (found.target, found.label, found.holds) == (4, "no finding 1", True)
+
+
+def test_without_labels_what_is_printed_is_what_can_be_asked_for() -> None:
+    findings = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    asked = Classifier(findings, Preprocessing((8, 8), None), outputs="sigmoid")
+    assert [asked.target_index(asked.label(target)) for target in range(6)] == list(range(6))
+    assert asked.asked("finding 0 + no 2")[0].outputs == Together(Sigmoid(), (0, 5))
+    with pytest.raises(UnknownNameError, match="has no labels; give the target's index instead of 'no 3'"):
+        asked.target_index("no 3")

@@ -59,8 +59,8 @@ def test_a_value_is_explained_from_the_decision_to_the_record(tmp_path: Path) ->
     photo[1, 8:, 8:] = 1
     found = explain(photo, classifier, method="occlusion:window=0.25,stride=0.25", removal="black", confidence=(0.5,))
     assert found.probability == pytest.approx(-15)
-    assert found.told == "-15 °C"
-    assert str(found).startswith("temperature -15 °C, occlusion")
+    assert found.told == "−15 °C"
+    assert str(found).startswith("temperature −15 °C, occlusion")
     assert bool((found.saliency[photo[0] > 0] < 0).all())  # where there is red the value is lower
     assert not bool(found.saliency[photo[0] == 0].any())
     assert found.provenance["classifier"]["outputs"] == "value:tolerance=2.0,unit=°C"

@@ -209,7 +209,14 @@ def test_the_published_names_in_alphabetical_order_are_refused(tmp_path: Path) -
     [
         ("eficientnet-lite0", UnknownNameError, "did you mean 'efficientnet-lite0'"),
         ("resnet50", UnknownNameError, "torchvision:NAME, timm:NAME"),
-        ("model.safetensors", UnknownNameError, "NAME@PATH"),
+        ("model.safetensors", UnknownNameError, "as in timm:NAME@model.safetensors, or python:FILE.py:NAME"),
+        (
+            "nets/model.onnx",
+            UnknownNameError,
+            "'nets/model.onnx' is a file's name and no model's; write onnx:nets/model.onnx",
+        ),
+        ("my.py:build", UnknownNameError, "write python:my.py:build"),
+        ("model.pt", UnknownNameError, "write torchscript:model.pt of a program"),
         ("", UnknownNameError, "unknown model ''"),
         ("timm:", ParameterError, "write 'timm:NAME'"),
         ("hf", ParameterError, "write 'hf:ORG/NAME'"),

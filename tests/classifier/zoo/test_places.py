@@ -133,7 +133,7 @@ def test_a_network_without_a_preprocessing_is_noted(file: Path) -> None:
         ("python:{file}:pedict", UnknownNameError, "has no 'pedict': did you mean 'predict'"),
         ("python:{file}:Needy", ParameterError, r"is the class Needy\(size\); name a function without arguments"),
         ("python:{file}:broken", ModelError, r"fails \(RuntimeError: no weights here, line 23\)"),
-        ("python:{file}:nothing", ParameterError, "gives a int; let it return an unseen.Classifier"),
+        ("python:{file}:nothing", ParameterError, "gives an int; let it return an unseen.Classifier"),
         ("python:{file}:FACTOR", ParameterError, "gives a float; let it return"),
         ("python:{file}:predict", ParameterError, "does not say what it is fed; give a preprocessing"),
         ("python:{folder}/bad.py:x", ModelError, r"fails when it is run \(SyntaxError.*, line 2\); mend it"),

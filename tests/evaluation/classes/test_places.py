@@ -11,7 +11,7 @@ from unseen.evaluation.classes.boxes import Box
 from unseen.evaluation.classes.places import Hiding, fitting, judged
 from unseen.removal import REMOVALS
 
-CORNER = Box(20, 4, 8, 8)
+CORNER = Box((20, 4), (8, 8))
 SIZE = (32, 32)
 
 
@@ -40,7 +40,7 @@ def test_the_box_that_decides_is_told_from_boxes_elsewhere_and_from_other_classe
     hiding: Hiding, photographs: tuple[list[Path], list[Path]]
 ) -> None:
     with_it, without = photographs
-    boxes = [(0, CORNER), (1, Box(0, 20, 8, 8))]
+    boxes = [(0, CORNER), (1, Box((0, 20), (8, 8)))]
     corner, other = judged(hiding, boxes, with_it, without, SIZE, 39, np.random.default_rng(0))
     assert set(corner.who) == set(with_it)
     assert (corner.changed, corner.judged, corner.others_changed, corner.others) == (6, 6, 0, 6)
@@ -74,7 +74,7 @@ def test_without_other_classes_the_boxes_elsewhere_are_the_only_null(
 def test_the_smallest_box_that_changes_most_is_taken(
     hiding: Hiding, photographs: tuple[list[Path], list[Path]]
 ) -> None:
-    small, fits, large = Box(22, 6, 1, 1), CORNER, Box(18, 2, 12, 12)
+    small, fits, large = Box((22, 6), (1, 1)), CORNER, Box((18, 2), (12, 12))
     assert fitting(hiding, [small, fits, large], photographs[0]) == fits
 
 

@@ -33,7 +33,7 @@ def test_a_map_reads_back_as_it_was_after_the_file_was_closed(tmp_path: Path, pa
     second.close()
 
 
-@pytest.mark.parametrize("change", ["saliency = x'00'", "height = 6", "part = x'789c'", "label = x'00'"])
+@pytest.mark.parametrize("change", ["saliency = x'00'", "space = '6x7'", "part = x'789c'", "label = x'00'"])
 def test_a_damaged_map_is_refused(tmp_path: Path, change: str) -> None:
     store = MapStore(tmp_path / FILE)
     store.put("one", stored())

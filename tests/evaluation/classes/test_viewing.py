@@ -6,6 +6,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -15,13 +16,14 @@ import unseen
 from helpers.sticker import fooled, stickered
 from helpers.stickers import picture, stickers
 from unseen import Classifier, ClassView, Preprocessing
-from unseen.errors import NotApplicableError, ParameterError, UnknownNameError
+from unseen.errors import ParameterError, UnknownNameError
 from unseen.evaluation.classes.boxes import Box
 from unseen.evaluation.classes.store import FILE
+from unseen.report.by_class import report_of
 
 FAST = {"method": "occlusion:window=0.25,stride=0.125,steps=4", "removal": "grey", "boxes": 39}
 YELLOW = torch.tensor([0.9, 0.8, 0.1])[:, None, None]
-CORNER = Box(31, 2, 13, 13)
+CORNER = Box((31, 2), (13, 13))
 """Where the stickers of the trained network's photographs lie, give or take."""
 
 
@@ -63,7 +65,7 @@ def test_the_sticker_is_named_first_and_nothing_else_is(view: ClassView) -> None
     assert inside >= 81  # a sticker's pixels
     assert (place.changed, place.judged, place.others_changed, place.others) == (10, 10, 0, 20)
     assert place.p == 1 / 40
-    assert view.words[0].startswith("lying: Hiding the box at (")
+    assert view.words[0].startswith("lying: Hiding box:")
     assert "changes 10 of 10 decisions (100 %; 95 % interval 69.2 % to 100 %)" in view.words[0]
     assert view.classes[1].words[1].startswith("upright: no place is named")
 
@@ -154,11 +156,38 @@ def test_too_few_photographs_are_refused_with_a_remedy_that_works(shortcut: Path
     assert found.small == {"upright": 2}
 
 
-def test_what_has_no_boxes_and_what_is_not_there_is_refused_before_any_work(shortcut: Path) -> None:
-    fed = Preprocessing(size=(16,), resize=None, mean=(0.0,), std=(1.0,))
-    signal = Classifier(torch.nn.Flatten(), fed, None)
-    with pytest.raises(NotApplicableError, match="places are boxes of images"):
-        unseen.view_classes(shortcut, signal, **FAST)
+class Glitch(torch.nn.Module):
+    """Of signals and volumes: says "second" where one corner is bright, whatever else there is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        corner = x[(slice(None), slice(None), *[slice(2, 4)] * (x.ndim - 2))].flatten(1).mean(1)
+        return torch.stack([torch.full_like(corner, 2.0), 8 * corner], 1)
+
+
+@pytest.mark.parametrize("space", [(48,), (12, 12, 12)])
+def test_a_glitch_in_signals_and_volumes_is_named(space: tuple[int, ...], tmp_path: Path) -> None:
+    fed = Preprocessing(space, None, mean=(0.0,), std=(1.0,), range=(0, 1))
+    model = Classifier(Glitch(), fed, ["first", "second"])
+    corner = (slice(None), *[slice(2, 4)] * len(space))
+    for number in range(24):
+        values = 0.1 * torch.rand(1, *space, generator=torch.Generator().manual_seed(number))
+        values[corner] = 0.9 * (number % 2)
+        np.save(tmp_path / f"{number:02}.npy", values.numpy())
+    found = unseen.view_classes(tmp_path, model, **{**FAST, "removal": "black"})
+    ((named, place),) = found.named
+    assert named.label == "second"
+    assert bool(place.box.mask(space)[corner[1:]].all())
+    assert (place.changed, place.judged, place.others_changed) == (6, 6, 0)
+    kind = "signal" if len(space) == 1 else "volume"
+    assert f"in {kind}s that had no say in where it lies" in found.words[0]
+    files = found.save(tmp_path / "out")
+    report = report_of(tmp_path / "out")
+    assert (f"{kind}s", "24") in report.asked
+    with Image.open(files["picture 1"]) as drawn:
+        assert drawn.width > 1000
+
+
+def test_what_is_not_there_is_refused_before_any_work(shortcut: Path) -> None:
     with pytest.raises(UnknownNameError, match="flying"):
         unseen.view_classes(shortcut, fooled(), target="flying", **FAST)
     with pytest.raises(ParameterError, match="boxes must be at least 19"):

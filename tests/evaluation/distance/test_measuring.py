@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from torch import Tensor
 
+from helpers.engines import Elsewhere
+from helpers.spaces import SPACES
 from helpers.toys import Colours, Sides
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError, UnknownNameError
 from unseen.evaluation.distance.distances import mahalanobis, neighbour_distance
+from unseen.evaluation.distance.figures import plane
 from unseen.evaluation.distance.measuring import MEASURES, DistributionShift, Located
 from unseen.evaluation.distance.report import as_markdown
+from unseen.system.engines.work import R, T, Work
 
 SIZE = (24, 32)
 SMALL = DistributionShift(("black", "white", "ad:pooled"), (0.8, 0.3), cells=4, neighbour=3)
@@ -41,6 +49,21 @@ def photos(tmp_path: Path) -> list[Path]:
 
 def run(photos: list[Path], asked: DistributionShift = SMALL, store: Path | None = None) -> Located:
     return asked.run(photos[:10], photos[10:], network(), store=store)
+
+
+@pytest.mark.parametrize("removals", [1, 2, 4, 5])
+def test_words_in_the_picture_of_the_features_are_whole(removals: int) -> None:
+    at = torch.rand(4, 3, 6)
+    asked = DistributionShift(("black", "white", "grey", "mean", "zero")[:removals], (0.9, 0.5, 0.1))
+    figure = plane(Located(asked, "toy", tuple("1234"), at[0], at[:, 0], dict.fromkeys(asked.removals, at), (), 0))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for text in (figure._supxlabel, figure.axes[-1].yaxis.label):
+        found = text.get_window_extent(canvas.get_renderer())
+        assert found.x0 >= 0
+        assert found.y0 >= 0
+        assert found.x1 <= figure.bbox.width
+        assert found.y1 <= figure.bbox.height
 
 
 def test_every_number_can_be_computed_by_hand(photos: list[Path]) -> None:
@@ -74,6 +97,46 @@ def test_every_number_can_be_computed_by_hand(photos: list[Path]) -> None:
     assert (black.auroc.value, black.auroc.n) == (1.0, 10)
     assert places["discriminant", "black", 0.3].relative is None
     assert found.evaluations == 34 + 10 * 3 * 2
+
+
+def test_features_that_are_computed_elsewhere_are_kept_and_the_same(photos: list[Path], tmp_path: Path) -> None:
+    shutil.copy(photos[0], photos[0].parent / "same.png")
+    broken = photos[0].parent / "broken.png"
+    broken.touch()
+    judged = [*photos[:3], photos[0].parent / "same.png", broken]
+    here = SMALL.run(judged, photos[3:], network())
+    store = tmp_path / "features.sqlite"
+    there = SMALL.run(judged, photos[3:], network(), store=store, engine=Elsewhere())
+    torch.testing.assert_close(there.own, here.own)
+    torch.testing.assert_close(there.reference, here.reference)
+    for removal, features in here.masked.items():
+        torch.testing.assert_close(there.masked[removal], features)
+    assert there.failed == here.failed
+    assert there.evaluations == here.evaluations + 1 + 3 * 2  # the copy is told apart only here
+    again = SMALL.run(judged, photos[3:], network(), store=store, engine=Elsewhere())
+    assert again.evaluations == 0
+
+
+def test_what_comes_back_empty_is_told(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Astray(Elsewhere):
+        """Sees relative paths from another folder."""
+
+        def results(self, work: Work[T, R]) -> Generator[list[R], None, None]:
+            with contextlib.chdir("/"):
+                found = [*super().results(work)]
+            yield from found
+
+    monkeypatch.chdir(photos[0].parent)
+    names, notes = [Path(photo.name) for photo in photos], list[str]()
+    here = SMALL.run(names[:3], names[3:], network())
+    there = SMALL.run(names[:3], names[3:], network(), engine=Astray(), note=notes.append)
+    torch.testing.assert_close(there.own, here.own)
+    (note,) = notes
+    count = len(photos)
+    assert note.startswith(
+        f"the workers returned nothing for {count} of {count} tasks; computing them here (the first: "
+    )
+    assert names[-1].name in note
 
 
 def test_what_shows_everything_is_a_photograph(photos: list[Path]) -> None:
@@ -118,7 +181,14 @@ def test_what_cannot_be_judged_is_told_and_left_out(photos: list[Path], tmp_path
     broken = tmp_path / "broken.png"
     broken.write_text("no picture")
     asked = DistributionShift(("averaged-max-distance", "grey"), (0.5,), neighbour=3)
-    found = asked.run([broken, photos[0], photos[1], photos[0]], [*photos, broken], network())
+    counts: list[tuple[int, int | None]] = []
+
+    def listen(stage: str, done: int, expected: int | None) -> None:
+        del stage
+        counts.append((done, expected))
+
+    found = asked.run([broken, photos[0], photos[1], photos[0]], [*photos, broken], network(), progress=listen)
+    assert counts[-1] == (counts[-1][0],) * 2
     assert found.photos == (str(photos[0]), str(photos[1]))
     assert len(found.reference) == 32  # a photograph that is judged is not in its own reference
     assert list(found.masked) == ["grey"]
@@ -182,10 +252,10 @@ def test_where_no_removal_applies_nothing_more_is_computed(photos: list[Path]) -
         del done, expected
         stages.append(stage)
 
-    asked = DistributionShift(("grey", "black"), (0.5,), cells=30, neighbour=3)
-    with pytest.raises(NotApplicableError, match=r"no removal can be judged: grey: cells 30 .*; black: cells 30"):
+    asked = DistributionShift(("marginal", "averaged-max-distance"), (0.5,), cells=4, neighbour=3)
+    with pytest.raises(NotApplicableError, match=r"no removal can be judged: marginal: .*; averaged-max-distance: "):
         asked.run(photos[:10], photos[10:], network(), progress=listen)
-    assert stages == ["hiding parts", "hiding parts by grey", "hiding parts by black"]
+    assert stages == ["hiding parts", "hiding parts by marginal", "hiding parts by averaged-max-distance"]
 
 
 def test_a_network_without_a_linear_head_is_refused(photos: list[Path]) -> None:
@@ -213,3 +283,34 @@ def test_what_is_out_of_range_is_refused(given: dict[str, object], said: str) ->
         DistributionShift(**{"removals": ("grey",), **given})
     with pytest.raises(UnknownNameError, match="did you mean 'grey'"):
         DistributionShift(("gray",))
+
+
+@pytest.mark.parametrize("kind", ["signal", "volume"])
+def test_signals_and_volumes_have_distances_and_are_called_what_they_are(kind: str, tmp_path: Path) -> None:
+    space = SPACES[kind]
+    generator = torch.Generator().manual_seed(3)
+    paths = [tmp_path / f"{number:02}.npy" for number in range(34)]
+    for path in paths:
+        np.save(path, (0.4 + 0.2 * torch.rand(1, *space, generator=generator)).numpy())
+    pool = torch.nn.AdaptiveAvgPool1d(4) if kind == "signal" else torch.nn.AdaptiveAvgPool3d(2)
+    model = torch.nn.Sequential(pool, torch.nn.Flatten(), torch.nn.Linear(4 if kind == "signal" else 8, 3))
+    classifier = Classifier(model, Preprocessing(space, None, mean=(0,), std=(1,)))
+    asked = DistributionShift(("black", "white"), fractions=(0.5,), cells=4)
+    found = asked.run(paths[:10], paths[10:], classifier)
+    assert all(place.relative.value > 1 for place in found.places if place.relative is not None)
+    said = as_markdown(found)
+    assert f"10 {kind}s of which random cells of a grid of {'16' if kind == 'signal' else '3 × 3 × 3'} stay" in said
+    assert "photograph" not in said
+
+
+def test_cells_that_hide_nothing_of_a_volume_are_refused_before_any_work_and_the_remedy_works() -> None:
+    model = Classifier(torch.nn.Flatten(), Preprocessing((8, 8, 8), None, mean=(0,), std=(1,)))
+    with pytest.raises(
+        ParameterError, match="cells 64 make 16 along each axis, more than the 8 voxels of the volume; give fewer"
+    ):
+        DistributionShift(("black",), (0.5,), cells=64).run([], [], model)
+    few, enough = (DistributionShift(("black",), (0.94,), cells=cells) for cells in (3, 7))  # 8 of 9, but 8 of 8
+    with pytest.raises(ParameterError, match=r"fraction 0\.94 of 8 cells hides none of them; give more cells a side"):
+        few.run([], [], model)
+    with pytest.raises(ParameterError, match="0 different reference volumes"):
+        enough.run([], [], model)

@@ -44,6 +44,17 @@ def test_a_window_is_a_rectangle_of_the_share() -> None:
         assert float(part.float().mean()) == pytest.approx(fraction, abs=0.01)
 
 
+@pytest.mark.parametrize("space", [(98,), (12, 16, 20)])
+def test_parts_of_signals_and_volumes_are_of_the_share(space: tuple[int, ...]) -> None:
+    for form in ("cells", "window"):
+        parts = random_parts(space, FRACTIONS, drawn(), form=form)
+        assert parts.shape == (len(FRACTIONS), *space)
+        for larger, smaller in pairwise(parts):
+            assert bool((smaller <= larger).all())
+        for part, fraction in zip(parts, FRACTIONS, strict=True):
+            assert float(part.float().mean()) == pytest.approx(fraction, abs=0.05)
+
+
 def test_everything_may_be_visible() -> None:
     for form in ("cells", "window"):
         assert bool(random_parts((9, 12), [1.0], drawn(), form=form).all())

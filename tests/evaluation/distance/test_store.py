@@ -89,7 +89,7 @@ def test_another_run_in_the_same_file_is_waited_for(tmp_path: Path, monkeypatch:
     assert asked == [1]
     one.close()
     other.close()
-    monkeypatch.setattr("unseen.evaluation.distance.store.PATIENCE", 0.1)
+    monkeypatch.setattr("unseen.system.database.PATIENCE", 0.1)
     with closing(sqlite3.connect(tmp_path / "features.sqlite", isolation_level=None)) as file:
         file.execute("BEGIN EXCLUSIVE")
         with pytest.raises(OutputError, match="is in use by another process; wait for it"):

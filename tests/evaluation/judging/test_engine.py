@@ -8,9 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,15 +24,17 @@ from PIL import Image
 from helpers import toys
 from unseen.classifier.zoo import MODELS
 from unseen.errors import OutputError
-from unseen.evaluation.judging import judging, local
+from unseen.evaluation.judging import judging, planting
 from unseen.evaluation.judging.engine import run
 from unseen.evaluation.judging.judging import EvaluationCell
 from unseen.evaluation.judging.ledger import FILE
-from unseen.evaluation.judging.local import LocalProcesses
 from unseen.evaluation.judging.outcomes import Row
 from unseen.evaluation.judging.plan import Plan
 from unseen.explainers.catalogue import METHODS
+from unseen.inputs.finding import find_photos
 from unseen.registry import Entry
+from unseen.system.engines import local
+from unseen.system.engines.local import LocalProcesses
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +76,37 @@ def test_every_cell_has_its_rows(plan: Plan, tmp_path: Path) -> None:
     assert {row.n for row in rows if row.metric == "robustness-photos"} == {2}  # of the other side
 
 
+def test_a_photograph_is_read_once_to_know_it_and_once_for_all_its_cells(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, reads = Path.read_bytes, Counter[Path]()
+
+    def counted(path: Path) -> bytes:
+        reads[path] += 1
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    run(replace(plan, methods=("toy", "occlusion:window=0.5"), metrics=("size", "insertion")), tmp_path / "out")
+    assert {path: reads[path] for path in plan.photos} == dict.fromkeys(plan.photos, 2)
+
+
+def test_what_lies_in_a_shard_has_the_results_of_what_lies_beside_it(plan: Plan, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w") as archive:
+        for number, path in enumerate(plan.photos):
+            archive.add(path, f"{number // 2}/{number % 2}.png")
+    packed = tuple(find_photos([tmp_path / "0.tar"]))
+    assert [path.name for path in packed] == ["0.png", "1.png", "0.png", "1.png"]
+    given = replace(plan, photos=packed, contexts=packed)
+    inside, outside = run(given, tmp_path / "inside"), run(plan, tmp_path / "outside")
+    assert [(row.digest, row.metric, row.value) for row in inside if row.metric != "seconds"] == [
+        (row.digest, row.metric, row.value) for row in outside if row.metric != "seconds"
+    ]
+
+
 def test_what_is_done_is_not_done_again(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(plan, tmp_path / "out")
     monkeypatch.setattr(judging, "explain_decision", None)
-    monkeypatch.setattr(judging, "robustness", None)
+    monkeypatch.setattr(planting, "robustness", None)
     assert run(plan, tmp_path / "out") == first
 
 
@@ -91,14 +123,14 @@ def test_further_backgrounds_are_all_that_is_evaluated(
     run(replace(plan, backgrounds=2), tmp_path / "out")
     monkeypatch.setattr(judging, "explain_decision", None)
     used: list[int] = []
-    original = judging.robustness
+    original = planting.robustness
 
     def counting(*words: object, **options: object) -> object:
-        hits, number = original(*words, **options)  # type: ignore[arg-type]
-        used.append(number)
-        return hits, number
+        found = original(*words, **options)  # type: ignore[arg-type]
+        used.append(found.contexts)
+        return found
 
-    monkeypatch.setattr(judging, "robustness", counting)
+    monkeypatch.setattr(planting, "robustness", counting)
     run(plan, tmp_path / "out")
     assert used == [4, 0] * 8  # colours 3 to 6; the photographs of the other side were all used before
 
@@ -301,7 +333,7 @@ def test_a_killed_run_goes_on_and_workers_do_not_matter(tmp_path: Path, photo_pa
 
 def test_a_process_that_dies_costs_its_cell_only(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells of the photograph 1.png kill their process, every time."""
-    monkeypatch.setattr(local, "_work", _deadly)
+    monkeypatch.setattr(local, "_do", _deadly)
     plan = replace(
         plan, model="efficientnet-lite0", methods=("causal:iterations=1,steps=4,block=0",), removals=("grey",)
     )
@@ -315,7 +347,7 @@ def _deadly(cell: EvaluationCell) -> object:
     if cell.subject.name == "1.png":
         os._exit(9)
     torch.set_num_threads(1)
-    return local._judge(cell)
+    return local._do(cell)
 
 
 def test_windows_is_not_asked_for_more_workers_than_it_waits_for(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +361,7 @@ def test_windows_is_not_asked_for_more_workers_than_it_waits_for(plan: Plan, mon
     monkeypatch.setattr(local, "_MOST_WORKERS", 61)
     monkeypatch.setattr(local, "ProcessPoolExecutor", Pool)
     for workers in (96, 4):
-        local._pool(plan, Path("out"), workers).shutdown()
+        local._pool(partial(judging.Judge, plan, Path("out")), workers).shutdown()
     assert counts == [61, 4]
 
 

@@ -57,6 +57,23 @@ def test_what_failed_in_one_is_taken_from_the_other(plan: Plan, tmp_path: Path) 
     assert {row.detail for row in rows if row.photo == "0.png" and row.metric == "size"} == {"the disk burnt"}
 
 
+def test_a_photograph_explained_as_two_classes_is_taken_from_the_first(
+    plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = plan.photos[0]
+    for folder, name in (("a", "left"), ("b", "right")):
+        source = tmp_path / f"{folder}.csv"
+        source.write_text(f"photo,class\n{photo},{name}\n", "utf-8")
+        of_one = replace(plan, photos=(photo,), classes=(str(source),), metrics=("complexity",))
+        run(replace(of_one, removals=("black",) if folder == "a" else plan.removals), tmp_path / folder)
+    found = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert {(row.removal, row.target) for row in read(tmp_path / "all")} == {("black", 0)}
+    assert found.otherwise == {tmp_path / "a": 0, tmp_path / "b": len(plan.removals)}
+    assert main(["merge", str(tmp_path / "b"), str(tmp_path / "a"), "--out", str(tmp_path / "turned")]) == 0
+    assert f"skipped 1 explanations from {tmp_path / 'a'}: " in capsys.readouterr().err  # as the remedy says
+    assert {row.target for row in read(tmp_path / "turned")} == {1}
+
+
 def test_what_does_not_belong_together_is_refused_and_nothing_is_written(plan: Plan, tmp_path: Path) -> None:
     run(plan, tmp_path / "a")
     run(replace(plan, seed=1), tmp_path / "b")

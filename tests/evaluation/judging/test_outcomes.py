@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unseen.errors import OutputError
-from unseen.evaluation.judging.ledger import Ledger
+from unseen.evaluation.judging.ledger import Ledger, read
 from unseen.evaluation.judging.outcomes import JudgedPart, Measurement, Outcome
 from unseen.evaluation.judging.plan import Plan
 from unseen.evaluation.judging.subject import Subject
@@ -21,7 +21,7 @@ def test_outcomes_that_are_there_together_are_written_together_or_not_at_all(tmp
         ledger.write(one, broken)
     assert ledger.outcome(one.subject, "causal", "ad") is None
     ledger.write(one, two)
-    assert {row.photo for row in ledger.rows()} == {"one.jpg", "two.jpg"}
+    assert {row.photo for row in read(tmp_path)} == {"one.jpg", "two.jpg"}
     ledger.close()
 
 

@@ -80,5 +80,5 @@ def test_a_classifier_brings_its_own_device_labels_and_preprocessing() -> None:
 
 @pytest.mark.usefixtures("unchecked_types")
 def test_a_network_is_no_model_of_a_plan() -> None:
-    with pytest.raises(ParameterError, match=r"the classifier is a Identity; give a name .* or unseen.Classifier"):
+    with pytest.raises(ParameterError, match=r"the classifier is an Identity; give a name .* or unseen.Classifier"):
         Plan(PHOTOS, torch.nn.Identity())  # type: ignore[arg-type]

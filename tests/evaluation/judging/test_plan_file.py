@@ -7,7 +7,7 @@ import pytest
 from unseen import Classifier
 from unseen.errors import ParameterError, UnseenError
 from unseen.evaluation.judging.plan import Plan
-from unseen.evaluation.judging.plan_file import plan_of, read_plan, written
+from unseen.evaluation.judging.plan_file import PlannedRun, read_plan, written
 
 PLAIN = """# what we ask of every model
 photos = ["."]
@@ -56,6 +56,18 @@ def test_one_run_stands_for_a_plan_and_paths_are_seen_from_the_file(
     assert set(plan.photos) == set(bright_sides)
 
 
+def test_folders_is_a_word_among_classes_and_a_path_elsewhere(
+    folder: Path, bright_sides: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    (folder / "folders").mkdir()
+    inside = bright_sides[0].rename(folder / "folders" / "0.png")
+    asked = 'photos = ["folders"]\nclasses = ["folders"]\nbackgrounds_from = "folders"\nlabels = "folders"\n'
+    (plan,) = read(folder, asked)
+    assert (plan.photos, plan.contexts, plan.classes) == ((inside,), (inside,), ("folders",))
+    assert plan.labels == folder / "folders"
+
+
 def test_runs_differ_in_what_they_say_and_share_the_rest(folder: Path) -> None:
     small, large = read(folder, RUNS)
     assert (small.model, len(small.photos), small.confidence) == ("efficientnet-lite0", 2, (0, 0.5))
@@ -93,7 +105,7 @@ def test_a_fault_is_told_with_its_line_and_the_remedy(folder: Path, before: str,
 def test_what_is_written_is_read_as_it_was(folder: Path) -> None:
     asked = {"photos": (folder,), "removals": ("ad",), "seed": 3, "controls": False, "target": None, "limit": 3}
     (read_again,) = read(folder, written(asked))
-    assert read_again == plan_of(asked)
+    assert read_again == PlannedRun.of("", asked).plan
 
 
 def test_what_is_no_text_cannot_be_written(folder: Path, classifier: Classifier) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from unseen.errors import OutputError
 from unseen.evaluation.retraining.journal import Journal
-from unseen.evaluation.retraining.roar import Accuracy
+from unseen.evaluation.retraining.trainer import Accuracy
 
 ROWS = [Accuracy("saliency", 0.5, number, "photographs", 0.75, 1.0) for number in range(3)]
 IDENTITY = {"seed": 0, "training": {"epochs": 3}}

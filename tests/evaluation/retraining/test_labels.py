@@ -91,7 +91,9 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path, monkeypatch: py
     assert [(r.method, r.measure, r.value) for r in first.rows] == [
         (r.method, r.measure, r.value) for r in unbroken.rows
     ]
-    grown = replace(TINY, repeats=2).run(dataset, [], out=file)
+    heard: list[tuple[int, int | None]] = []
+    grown = replace(TINY, repeats=2).run(dataset, [], out=file, progress=lambda _, *counts: heard.append(counts))
+    assert heard[-1] == (6, 6)
     assert grown.rows[: len(first.rows)] == first.rows
     from unseen.evaluation.retraining import labels
 

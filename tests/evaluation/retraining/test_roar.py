@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from helpers.elsewhere import elsewhere
+from helpers.engines import Elsewhere
 from helpers.planted import BLOCK, SHARE, SIZE, planted
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, OutputError, ParameterError
 from unseen.evaluation.retraining import figures, report
 from unseen.evaluation.retraining.maps import masks_without, rankings
-from unseen.evaluation.retraining.roar import Accuracy, RemoveAndRetrain, Retrained
+from unseen.evaluation.retraining.roar import RemoveAndRetrain, Retrained
+from unseen.evaluation.retraining.trainer import Accuracy, Key, Trainer
 from unseen.evaluation.retraining.training import Training
 from unseen.metrics import METRICS
 
@@ -22,6 +27,37 @@ LEARNT, GUESSED = 0.95, 0.8
 """What a class that can be seen is named with, and less than what one of two that cannot is, of 40 photographs: a coin
 does better once in 10,000 times."""
 TINY = RemoveAndRetrain(repeats=2, shares=(0.5,), training=Training(epochs=1))
+
+
+def test_networks_that_are_trained_elsewhere_are_the_same(tmp_path: Path) -> None:
+    here = TINY.run(planted(30), ["saliency"])
+    there = TINY.run(planted(30), ["saliency"], out=tmp_path / "roar.json", engine=Elsewhere())
+    assert {row.key(): row.accuracy for row in there.rows} == {row.key(): row.accuracy for row in here.rows}
+    assert (there.methods, there.failed) == (here.methods, here.failed)
+    again = TINY.run(planted(30), ["saliency"], out=tmp_path / "roar.json", engine=Elsewhere())
+    assert again.rows == there.rows
+
+
+def test_a_network_on_another_device_is_explained_where_there_is_none() -> None:
+    trainer = Trainer(planted(30), Training(epochs=1), "mean", "top", 0, "cpu", None)
+    key = Key("saliency", 0.5, 0)
+    trainer.explained = trainer.network(0)
+    expected = trainer(key)
+    with elsewhere() as device:
+        moved = trainer.explained.running(copy.deepcopy(trainer.explained.model).to(device))
+        trainer = Trainer(planted(30), Training(epochs=1), "mean", "top", 0, "cpu", moved)
+        written = pickle.dumps(trainer.again())
+    found = pickle.loads(written)()(key)
+    assert isinstance(found, Accuracy)
+    assert isinstance(expected, Accuracy)
+    assert found.accuracy == pytest.approx(expected.accuracy, abs=0.051)  # one photograph of twenty
+
+
+def test_every_process_has_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Trainer(planted(30), Training(epochs=1), "mean", "top", 0, "auto", None).again()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert made().place == torch.device("cpu")
 
 
 def test_masks_hide_the_share_that_was_asked_for_at_the_right_end() -> None:
@@ -130,9 +166,9 @@ def test_a_killed_run_goes_on_and_gives_what_an_unbroken_one_gives(
     dataset = planted(20)
     unbroken = TINY.run(dataset, ["corner"])
     file = tmp_path / "out" / "roar.json"
-    from unseen.evaluation.retraining import roar
+    from unseen.evaluation.retraining import trainer
 
-    real, trained = roar.retrained, []
+    real, trained = trainer.retrained, []
 
     def counting(*arguments: object, **named: object) -> object:
         trained.append(named["seed"])
@@ -140,7 +176,7 @@ def test_a_killed_run_goes_on_and_gives_what_an_unbroken_one_gives(
             raise KeyboardInterrupt
         return real(*arguments, **named)
 
-    monkeypatch.setattr(roar, "retrained", counting)
+    monkeypatch.setattr(trainer, "retrained", counting)
     with pytest.raises(KeyboardInterrupt):
         TINY.run(dataset, ["corner"], out=file)
     kept = json.loads(file.read_text())["rows"]
@@ -231,3 +267,7 @@ def test_a_classifier_of_something_else_is_refused() -> None:
     dataset = replace(planted(20), classes=("a", "b", "c"))
     with pytest.raises(ParameterError, match="Corner has 2 classes, and planted has 3; give one that was trained"):
         TINY.run(dataset, ["occlusion"], classifier=corner())
+    for outputs in ("sigmoid", "value"):
+        meant = Classifier(Corner(), corner().preprocessing, outputs=outputs)
+        with pytest.raises(NotApplicableError, match=f"outputs {outputs}, and photographs of planted are of one class"):
+            TINY.run(planted(20), ["occlusion"], classifier=meant)

@@ -5,6 +5,7 @@ import torch
 
 from helpers.planted import planted
 from helpers.processor import SEED
+from unseen import Classifier, Preprocessing
 from unseen.errors import ModelError, ParameterError
 from unseen.evaluation.retraining.datasets import load_dataset
 from unseen.evaluation.retraining.network import SmallNetwork
@@ -62,6 +63,18 @@ def test_accuracy_is_the_share_of_right_answers() -> None:
     right = sum(int(a == b) for a, b in zip(said.tolist(), dataset.labels.tolist(), strict=True))
     assert accuracy(classifier, dataset.images, dataset.labels) == right / len(said)
     assert accuracy(classifier, dataset.images, said) == 1
+
+
+def test_one_of_two_classes_is_decided_for_by_its_threshold() -> None:
+    class Light(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean((1, 2, 3))[:, None]
+
+    plain = Preprocessing((16, 16), None, mean=(0, 0, 0), std=(1, 1, 1))
+    images = torch.tensor([0.0, 0.3, 0.9])[:, None, None, None].expand(3, 3, 16, 16)
+    for threshold, said in ((0.5, [1, 1, 1]), (0.6, [0, 0, 1])):
+        classifier = Classifier(Light(), plain, outputs=f"binary:threshold={threshold}")
+        assert predicted(classifier, images).tolist() == said
 
 
 def test_wrong_parameters_and_divergence_are_refused() -> None:

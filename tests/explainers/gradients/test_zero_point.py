@@ -57,6 +57,22 @@ def test_passes_are_counted() -> None:
     assert masked.evaluations == found.record["steps"] + 1 + 5
 
 
+def test_the_map_of_copies_is_the_mean_of_their_maps() -> None:
+    """Of each the search is that of the copy alone, whatever the batch."""
+    masked, method = red(), METHODS.create("zipo-class:copies=3,smooth=0.2")
+    found = method.attribute(Evaluator(masked, 0), 5, None)  # type: ignore[attr-defined]
+    copies = method._shown(masked.image, 5)  # type: ignore[attr-defined]
+    assert copies.shape == (3, *masked.image.shape)
+    assert float((copies - masked.image).std()) == pytest.approx(0.05, rel=0.3)
+    alone = [zero_points(masked.classifier, copy[None], method, targets=torch.tensor([0])) for copy in copies]  # type: ignore[arg-type]
+    maps = [(copy - one.points[0]).abs().amax(0) for copy, one in zip(copies, alone, strict=True)]
+    assert torch.allclose(found.saliency, torch.stack(maps).mean(0), atol=1e-5)
+    assert found.record["steps"] == sum(int(one.steps[0]) for one in alone)
+    assert masked.evaluations == found.record["steps"] + 3 + 3 + 4
+    assert masked.evaluations <= method.cost((6, 6))  # type: ignore[attr-defined]
+    assert torch.equal(METHODS.create("zipo:copies=1")._shown(masked.image, 5), masked.image[None])  # type: ignore[attr-defined]
+
+
 def test_the_form_of_one_class_depends_on_the_class_and_the_other_does_not() -> None:
     masked = bound(Network())
     maps = {

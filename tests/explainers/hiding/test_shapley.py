@@ -12,7 +12,7 @@ from torch import Tensor
 from helpers.cells import SIZE, Rule, cell, conjunction, graded, majority, masked, segments
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
-from unseen.explainers.hiding.shapley import Sampling, Shapley, _by_regression, _from_kernel, shapley
+from unseen.explainers.hiding.shapley import Sampling, Shapley, _by_regression, from_kernel, shapley
 
 SAMPLINGS: tuple[Sampling, ...] = ("kernel", "permutation")
 
@@ -95,7 +95,7 @@ def test_values_add_up_to_the_change(seed: int, sampling: Sampling, budget: int)
 
 def test_the_regression_is_that_of_kernel_shap() -> None:
     """Both coalitions of each pair as rows, the efficiency constraint by a Lagrange multiplier."""
-    coalitions = _from_kernel(7, 40, torch.Generator().manual_seed(0))
+    coalitions = from_kernel(7, 40, torch.Generator().manual_seed(0))
     rows = torch.cat([coalitions, ~coalitions]).double()
     scores = torch.randn(80, 2, generator=torch.Generator().manual_seed(1)).double()
     change = torch.tensor([0.7, -2.0]).double()
@@ -146,8 +146,12 @@ def test_one_segment_has_it_all() -> None:
 
 
 def test_a_budget_that_is_too_small_says_how_much_is_needed() -> None:
-    with pytest.raises(ParameterError, match="budget 65 is too small for 16 segments: give at least 66"):
+    with pytest.raises(ParameterError) as caught:
         shapley(masked(graded(2)), [0], segments(), Shapley(budget=65))
+    said = "budget 65 is too small for 16 segments: give at least budget=66, or fewer segments, such as segments=7"
+    assert str(caught.value) == said
+    for remedy in ("segments=16,budget=66", "segments=7,budget=65"):
+        assert METHODS.create(f"shapley:{remedy}")(masked(graded(2)), 0).saliency.any()
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)

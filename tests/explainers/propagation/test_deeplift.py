@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from helpers.networks import CHANNELS, Network, bound, logit, top
 from helpers.processor import SEED
 from unseen import Classifier
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import NotApplicableError, ParameterError, PhotoError
+from unseen.explainers import map_of
 from unseen.explainers.gradients.gradient import gradient
 from unseen.explainers.gradients.integrated import IntegratedGradients, integrated_gradients
-from unseen.explainers.propagation.deeplift import DeepLift, deeplift
+from unseen.explainers.propagation.deeplift import DeepLift, DeepShap, deeplift, deepshap
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.removal import REMOVALS, MaskedClassifier
 
@@ -120,6 +123,42 @@ def test_of_a_linear_model_it_is_the_change_times_the_weight() -> None:
     assert torch.allclose(
         integrated_gradients(masked, 1, grey, IntegratedGradients()).values.double(), expected, atol=1e-6
     )
+
+
+def test_deepshap_is_the_mean_over_the_baselines() -> None:
+    """Of a linear model, where pixels count one by one, these are its Shapley values under hidden pixels' means."""
+    torch.manual_seed(SEED)
+    masked = bound(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), size=4)
+    others = torch.rand(3, *masked.image.shape, dtype=torch.float64)
+    found = deepshap(masked, 1, lambda number: others[number], 3)
+    expected = gradient(masked, 1) * (masked.image - others.mean(0))
+    assert torch.allclose(found.values.double(), expected, atol=1e-6)
+    assert masked.evaluations == 6 + 1
+
+    curved = bound(Network())
+    others = torch.rand(3, *curved.image.shape, dtype=torch.float64)
+    found = deepshap(curved, 1, lambda number: others[number], 3)
+    each = [deeplift(curved, 1, other) for other in others]
+    assert torch.allclose(found.values, torch.stack([one.values for one in each]).mean(0), atol=1e-6)
+    mean = sum(logit(curved, 1, other) for other in others) / 3
+    assert found.difference == pytest.approx(logit(curved, 1) - mean)
+    assert abs(found.gap) < 1e-5
+
+
+def test_deepshap_takes_the_photographs_of_a_folder_or_colours_by_seed(tmp_path: Path) -> None:
+    masked = bound(Network(), double=False)
+    for number, level in enumerate((0, 255)):
+        Image.new("RGB", (16, 16), (level,) * 3).save(tmp_path / f"{number}.png")
+    of_two = map_of(DeepShap(photos=str(tmp_path), samples=2), masked, 0)
+    ends = [deeplift(masked, 0, torch.full_like(masked.image, level)).values.sum(0) for level in (0.0, 1.0)]
+    assert torch.allclose(of_two, torch.stack(ends).mean(0), atol=1e-5)
+    assert DeepShap(photos=str(tmp_path)).content != DeepShap().content == ""
+    one, same, other = (map_of(DeepShap(samples=2), masked, 0, seed) for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(PhotoError, match="none"):
+        DeepShap(photos=str(tmp_path / "none")).attribute(Evaluator(masked, 0), 0, None)
 
 
 def test_a_rectifier_that_is_reused_is_three_rectifiers() -> None:

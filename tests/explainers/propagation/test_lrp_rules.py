@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.explainers.propagation.lrp_pass import Relevance, RelevanceShares
-from unseen.explainers.propagation.lrp_rules import GATED, RULES, attention_weights
+from unseen.explainers.propagation.lrp_rules import ATTENTION_RULES, GATED, RULES, attention_weights
 
 TINY = RelevanceShares("epsilon", 1e-12)
 
@@ -22,10 +22,12 @@ def double(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def passed(rule: Callable[[Tensor], Tensor], inputs: Tensor, shares: RelevanceShares = TINY) -> tuple[Tensor, float]:
+def passed(
+    rule: Callable[[Tensor], Tensor], inputs: Tensor, shares: RelevanceShares = TINY, rules: Any = RULES
+) -> tuple[Tensor, float]:
     """What the inputs are assigned of the sum of the outputs, and what constants are."""
     black, white = (torch.full_like(inputs, bound).requires_grad_() for bound in (0.0, 1.0))
-    run = Relevance(RULES, GATED, shares, Classifier(nn.Flatten(), Preprocessing((1, 4), None)), (black, white))
+    run = Relevance(rules, GATED, shares, Classifier(nn.Flatten(), Preprocessing((1, 4), None)), (black, white))
     entered = inputs.clone().requires_grad_()
     signal = run.enter(entered)
     with run:
@@ -157,6 +159,33 @@ def test_attention_weighs_values_and_is_held() -> None:
     torch.testing.assert_close(masked @ value, expected)
     with pytest.raises(NotApplicableError, match="values that do not depend on the photograph"):
         passed(lambda x: F.scaled_dot_product_attention(x, key, value) + x, query)
+
+
+def test_a_softmax_hands_on_by_its_derivative() -> None:
+    """R_i = x_i (R_i − s_i Σ R), of outputs that are weighed by 1, 2 and −1; constant weights are a layer on either side."""
+    inputs, weight = double(1.0, -0.5, 2.0), double(1.0, 2.0, -1.0)
+    shares = inputs.softmax(0)
+    relevance = shares * weight
+    expected = inputs * (relevance - shares * relevance.sum())
+    for dim in (-1, 1):
+        found, _ = passed(lambda x: x.softmax(dim) * weight, inputs[None], rules=ATTENTION_RULES)  # noqa: B023
+        torch.testing.assert_close(found[0], expected)
+    with pytest.raises(NotApplicableError, match="without the axis"):
+        passed(lambda x: F.softmax(x, _stacklevel=5), inputs[None], rules=ATTENTION_RULES)
+
+
+def test_attention_that_is_followed_shares_with_queries_and_keys() -> None:
+    """Half to the values, half to the weights; a boolean mask leaves out what it hides."""
+    tokens = torch.randn(1, 3, 2, generator=torch.Generator().manual_seed(0)).double()
+    hidden = torch.tensor([True, False, True]).expand(3, 3)
+    for mask in (None, hidden):
+        fused = passed(lambda x: F.scaled_dot_product_attention(x, x, x, mask), tokens, rules=ATTENTION_RULES)  # noqa: B023
+        steps = passed(lambda x: attention_weights(x, x, None, None) @ x, tokens, rules=ATTENTION_RULES)
+        assert torch.allclose(fused[0], steps[0]) == (mask is None)
+        assert bool(fused[0].isfinite().all())
+    values, _ = passed(lambda x: F.scaled_dot_product_attention(tokens, tokens, x), tokens, rules=ATTENTION_RULES)
+    weights = attention_weights(tokens, tokens, None, None)
+    torch.testing.assert_close(values, weights.sum(1)[..., None] * tokens)
 
 
 def test_a_length_is_held() -> None:

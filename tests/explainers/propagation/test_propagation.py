@@ -1,4 +1,4 @@
-"""What LRP and DeepLIFT share: how a pass is followed, what is refused, what is accounted for."""
+"""What LRP, DeepLIFT and FullGrad share: how a pass is followed, what is refused, what is accounted for."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from torch.nn import functional as F
 
 from helpers.networks import CHANNELS, SIZE, Network, bound, logit, top
 from unseen.errors import NotApplicableError
+from unseen.explainers.gradients.gradient import gradient
 from unseen.explainers.propagation.deeplift import deeplift
-from unseen.explainers.propagation.lrp import relevance
+from unseen.explainers.propagation.fullgrad import full_gradient
+from unseen.explainers.propagation.lrp import AttnLrp, relevance
 from unseen.explainers.propagation.lrp_pass import LrpVariant, RelevanceShares
 from unseen.removal import MaskedClassifier
 from unseen.system.options import choices_of
@@ -146,6 +148,16 @@ def test_the_logit_is_handed_on_without_loss(name: str, variant: Any) -> None:
     assert bool(found.any())
 
 
+@pytest.mark.parametrize("name", ["attention", "masked attention", "attention masked by hand"])
+def test_nothing_is_lost_through_the_softmax_of_attention(name: str) -> None:
+    masked = bound(Network(BOTH[name]))
+    target = top(masked)
+    found, record = relevance(masked, target, AttnLrp(epsilon=1e-12))
+    assert abs(record["gap"]) < 1e-9 * max(1.0, abs(record["absorbed"]))
+    held, _ = relevance(masked, target, RelevanceShares(epsilon=1e-12))
+    assert not torch.allclose(found, held, rtol=1e-2)
+
+
 @pytest.mark.parametrize("name", BOTH)
 def test_contributions_add_up_to_the_change_of_the_logit(name: str) -> None:
     masked = bound(Network(BOTH[name]))
@@ -155,6 +167,17 @@ def test_contributions_add_up_to_the_change_of_the_logit(name: str) -> None:
     assert abs(found.gap) < 1e-6 * max(1.0, abs(change))
     assert bool(found.values.any())
     assert masked.evaluations == 2
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_what_the_photograph_and_the_biases_add_is_the_logit(name: str) -> None:
+    masked = bound(Network(BOTH[name]))
+    found = full_gradient(masked, 1, placed=False)
+    shares = found.shares
+    assert shares["logit"] == pytest.approx(logit(masked, 1), abs=1e-12)
+    assert abs(shares["gap"]) < 1e-5 * max(1.0, *map(abs, shares.values()))
+    expected = gradient(masked, 1) * masked.classifier.statistics[1].to(masked.image)  # of the normalised input
+    assert torch.allclose(found.gradient.double(), expected.double(), rtol=1e-4, atol=1e-6)
 
 
 class Doubled(torch.autograd.Function):
@@ -198,12 +221,19 @@ REFUSED: dict[str, Join] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ["lrp", "deeplift"])
+ASKED: dict[str, Callable[[MaskedClassifier], object]] = {
+    "lrp": lambda masked: relevance(masked, 0, RelevanceShares()),
+    "deeplift": lambda masked: deeplift(masked, 0, black(masked)),
+    "fullgrad": lambda masked: full_gradient(masked, 0, placed=False),
+}
+
+
+@pytest.mark.parametrize("method", ASKED)
 @pytest.mark.parametrize("reason", REFUSED)
 def test_what_has_no_rule_is_refused_by_name(reason: str, method: str) -> None:
     masked = bound(Network(REFUSED[reason]))
     with pytest.raises(NotApplicableError, match=f"cannot pass Network: .*({reason}).*choose another method"):
-        relevance(masked, 0, RelevanceShares()) if method == "lrp" else deeplift(masked, 0, black(masked))
+        ASKED[method](masked)
 
 
 @pytest.mark.parametrize("variant", choices_of(LrpVariant))

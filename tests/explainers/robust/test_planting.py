@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from helpers.stickers import LABELS, SIZE, picture, place_of, stickers
+from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError
 from unseen.explainers.robust.contexts import ColoursAndTextures, SolidColours
 from unseen.explainers.robust.planting import Planting, foreign, plant
@@ -41,12 +42,27 @@ def test_equals_a_loop_over_contexts(batch_size: int) -> None:
     assert not any(slow[1])
 
 
-def test_every_planted_picture_is_counted() -> None:
+def test_every_planted_picture_is_counted_and_none_is_evaluated_twice() -> None:
     model = masked()
     contexts = foreign(model, STICKER, CONTEXTS, "a", 6)
     before = model.evaluations
-    Planting(model, STICKER, contexts).holds_everywhere([place_of(0)] * 2)
+    planting = Planting(model, STICKER, contexts)
+    first = planting.holds_everywhere([place_of(0), ~place_of(0), place_of(0)])
     assert model.evaluations - before == 12
+    again = planting.holds([(~place_of(0), 5), (place_of(0), 0)])
+    assert model.evaluations - before == 12
+    assert again.tolist() == [first[1, 5], first[0, 0]]
+
+
+def test_a_signal_has_no_colours() -> None:
+    class Sure(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tensor([[1.0, 0.0]]).expand(len(x), 2) + 0 * x.mean((1, 2))[:, None]
+
+    signal = Classifier(Sure(), Preprocessing((32,), None, mean=(0,), std=(1,)))
+    model = REMOVALS.create("black").bind(signal, torch.rand(1, 32))
+    with pytest.raises(NotApplicableError, match=r"\(constant values and smooth textures\) .* folder of signals"):
+        foreign(model, 0, ColoursAndTextures((32,)), "a", 2)
 
 
 def test_contexts_of_the_class_itself_are_left_out() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +10,10 @@ from torch import Tensor
 
 from helpers.cells import SIZE, cell, graded, masked
 from helpers.processor import generator
-from unseen.explainers.sufficient.evaluation import Evaluator, chunks
+from helpers.spaces import bright, looking
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.removal import REMOVALS
+from unseen.removal.memory import Memory
 
 pytestmark = pytest.mark.numerics
 
@@ -34,7 +39,7 @@ def test_no_set_is_evaluated_twice() -> None:
     assert model.evaluations == 30
     again = evaluate(masks.flip(0))
     assert model.evaluations == 30
-    assert torch.equal(again.probability, doubled.probability[:30].flip(0))
+    assert torch.allclose(again.probability, doubled.probability[:30].flip(0))  # read off the logits together
     assert float(evaluate.full.probability) == float(evaluate.full.probability)
     assert model.evaluations == 31
 
@@ -70,16 +75,38 @@ def test_no_sets_no_verdicts() -> None:
     assert model.evaluations == 0
 
 
-def test_fresh_verdicts_are_evaluated_again() -> None:
+def test_fresh_verdicts_are_evaluated_again_but_for_the_same_sets_together() -> None:
     model = masked(graded(0))
     evaluate = Evaluator(model, 0)
     evaluate([cell(0)])
     evaluate.fresh(cell(0)[None])
     assert model.evaluations == 2
+    evaluate.fresh(torch.stack([cell(0), cell(1)]))
+    assert model.evaluations == 4
+    evaluate.fresh(torch.stack([cell(0), cell(1)]))
+    assert model.evaluations == 4
 
 
-@given(st.lists(st.integers()), st.integers(1, 5))
-def test_chunks_partition(items: list[int], size: int) -> None:
-    parts = list(chunks(items, size))
+@given(st.lists(st.integers(), max_size=3000), st.integers(1, 700))
+def test_chunks_partition_and_are_whole_batches(items: list[int], batch: int) -> None:
+    model = masked(graded(0))
+    model.batch = batch
+    parts = list(Evaluator(model, 0).chunks(items))
     assert [item for part in parts for item in part] == items
-    assert all(len(part) == size for part in parts[:-1])
+    assert all(len(part) % batch == 0 for part in parts[:-1])
+
+
+def test_sets_of_a_large_volume_are_not_held_by_the_hundreds() -> None:
+    """As many voxels wait at most as 512 sets of 224 × 224 have pixels."""
+    space, held = (96, 96, 96), list[int]()
+
+    class Held(Memory):
+        def logits(self, masks: Sequence[Tensor], evaluate: Callable[[Tensor], Tensor]) -> Tensor:
+            held.append(sum(map(torch.numel, masks)))
+            return super().logits(masks, evaluate)
+
+    bound = REMOVALS.create("black").bind(looking(space, 1), bright(space, 1))
+    sets = (torch.arange(96)[:, None, None].expand(space) < number for number in range(40))
+    assert len(Evaluator(bound, 0, Held())(sets).top) == 40
+    assert max(held) <= 512 * 224 * 224
+    assert len(held) == 2

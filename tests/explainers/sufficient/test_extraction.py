@@ -22,7 +22,7 @@ def test_the_boundary_passes_next_to_a_failure(table: list[bool], upwards: bool,
     asked: set[int] = set()
 
     def passes(points: Sequence[int]) -> list[bool]:
-        assert 0 < len(points) <= 8
+        assert 0 < len(points) <= 3
         assert not asked.intersection(points)
         asked.update(points)
         return [table[point] for point in points]

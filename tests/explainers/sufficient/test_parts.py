@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
-from helpers.cells import Cells, Rule, cells_of, conjunction, disjunction, graded, masked
+from helpers.cells import Cells, Rule, cell, cells_of, conjunction, disjunction, graded, masked, show
 from unseen.explainers.causal.method import Causal
+from unseen.explainers.sufficient.evaluation import Evaluator
+from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings, Part
+from unseen.explanation.roles import Asked
 
 SEARCH = Causal(iterations=6, min_box=0.125, block=0.25, steps=12)  # blocks are cells
 
@@ -29,7 +34,7 @@ def test_the_answer_to_nothing_is_made_by_no_part() -> None:
     assert findings.record["default_class"]
     assert findings.record["missing"] == {"necessary": {"0.5": "not found"}}
     assert any("yes is the model's answer to nothing" in note for note in findings.notes)
-    assert any("hiding nothing that was tried is seen to let another class win" in note for note in findings.notes)
+    assert any("hiding nothing that was tried is seen to end the decision for yes" in note for note in findings.notes)
 
 
 def test_of_the_answer_to_nothing_the_part_is_shown_without_which_another_class_wins() -> None:
@@ -99,7 +104,10 @@ def test_a_necessary_part_holds_every_way_to_the_class() -> None:
 
 def test_any_member_of_a_conjunction_is_necessary_by_itself() -> None:
     findings = find(conjunction(0, 15), part=("necessary",), parts=2)
-    assert {frozenset(cells_of(part.mask)) for part in findings.parts} == {frozenset({0}), frozenset({15})}
+    first, second = (part.mask for part in findings.parts)
+    assert not bool((first & second).any())
+    assert all(cells_of(mask) in ({0}, {15}) for mask in (first, second))  # half a cell hides it, as the model looks
+    assert masked(conjunction(0, 15))(~torch.stack([first, second])).argmax(1).tolist() == [1, 1]
     assert [part.rank for part in findings.parts] == [0, 1]
     assert find(disjunction(0, 15), part=("necessary",), parts=2).notes == (
         "1 of 2 disjoint parts found: hiding what is left of the photograph does not take γ = 0.5 of the rise away and "
@@ -125,6 +133,46 @@ def test_where_any_part_of_the_size_does_chance_finds_it_too() -> None:
     assert found is not None
     assert found.share == 1
     assert found.finds_it_too
+
+
+@dataclass(frozen=True)
+class Misled(FromMap):
+    """Asks about cell 3, and ranks it last."""
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Tensor | None) -> Findings:
+        del seed, domain
+        evaluate([cell(3), ~cell(3)])
+        return Findings(show(*range(8, 16)).float() - cell(3).float())
+
+
+@pytest.mark.parametrize("role", ["sufficient", "necessary"])
+def test_the_search_of_a_part_begins_with_the_smallest_set_that_was_seen_to_pass(role: Asked) -> None:
+    def enough(visible: Tensor) -> Tensor:
+        return visible[:, 3] | visible[:, 8:].all(1)
+
+    def needed(visible: Tensor) -> Tensor:
+        return visible[:, 3] & visible[:, 8:].any(1)
+
+    rule = enough if role == "sufficient" else needed
+    part = only(Misled(block=0.25)(masked(rule), 0, part=(role,)))
+    assert cells_of(part.mask) == {3}
+    assert part.verified
+    assert part.first_passing is not None
+    assert part.first_passing > 0.25
+    prefix = only(Misled()(masked(rule), 0, part=(role,)))  # which stays one
+    assert cells_of(prefix.mask) >= set(range(8, 16))
+
+
+def test_a_part_is_found_where_no_prefix_of_the_ranking_passes() -> None:
+    part = only(Misled(block=0.25)(masked(lambda visible: visible[:, 3] & ~visible[:, 8:].any(1)), 0))
+    assert cells_of(part.mask) == {3}
+    assert part.verified
+    assert (part.first_passing, part.stable) == (None, None)
+
+
+def test_a_further_part_does_not_begin_where_the_first_is() -> None:
+    first, second = Misled(block=0.25)(masked(disjunction(3, 9)), 0, parts=2).parts
+    assert (cells_of(first.mask), cells_of(second.mask)) == ({3}, {9})
 
 
 def test_a_part_that_fails_alone_is_grown_back() -> None:

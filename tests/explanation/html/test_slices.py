@@ -10,9 +10,9 @@ import torch
 
 from helpers.browser import opened
 from helpers.spaces import Looking, part_of
-from unseen import Classifier, Explanation, Preprocessing, explain
+from unseen import Classifier, Explanation, Preprocessing, compare, explain
 from unseen.explanation.html.slices import slices_of
-from unseen.explanation.plotting.flat import centre_of
+from unseen.explanation.plotting.flat import centre_of, flat
 from unseen.report import report_of, write_report
 
 if TYPE_CHECKING:
@@ -26,18 +26,22 @@ ORANGE = (
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A nodule in noise, explained."""
+def scan(place: Path) -> tuple[Path, Classifier]:
+    """A nodule in noise."""
     nibabel = pytest.importorskip("nibabel")
-    place = tmp_path_factory.mktemp("volume")
     values = 200 * np.random.default_rng(0).random(SPACE).astype(np.float32)
     values[part_of(SPACE).numpy()] += 600
     nibabel.save(nibabel.Nifti1Image(values, np.diag([1.5, -1, 2.5, 1])), place / "scan.nii.gz")
     fed = Preprocessing(SPACE, None, mean=(0,), std=(100,), range=(0, 1000), unit="HU")
-    classifier = Classifier(Looking(SPACE, 1, 1.0), fed, ["nodule", "none"])
+    return place / "scan.nii.gz", Classifier(Looking(SPACE, 1, 1.0), fed, ["nodule", "none"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It is explained."""
+    place = tmp_path_factory.mktemp("volume")
     asked = {"method": "occlusion", "removal": "black", "part": "sufficient", "chance": 0, "backgrounds": 0}
-    explain(place / "scan.nii.gz", classifier, **asked).save(place / "out")
+    explain(*scan(place), **asked).save(place / "out")
     write_report(place / "out")
     return place / "out"
 
@@ -66,12 +70,33 @@ def test_a_volume_is_scrolled_along_its_three_axes(browser: Browser, folder: Pat
                 assert name.startswith(f"{number} of {mask.shape[pane]} ")
                 assert (orange > 0) == bool(mask.select(pane, at).any())
         page.locator("[data-mark]").first.uncheck()
-        assert scrolled(page, 0, slices_of(found).panes[0].start)[1] == 0
+        assert scrolled(page, 0, slices_of({"map": found}).panes[0].start)[1] == 0
         assert [said for said in told if "willReadFrequently" not in said] == []  # that it is read here, pixel by pixel
 
 
+def test_maps_that_are_compared_scroll_together_and_show_the_same_slices(browser: Browser, tmp_path: Path) -> None:
+    found = compare(*scan(tmp_path), methods=["occlusion", "random"], removals=["black"], folder=tmp_path / "out")
+    assert "Every picture shows a volume of 14 × 12 × 10 voxels; slices " in " ".join(
+        text.get_text() for text in found.plot().texts
+    )
+    one, other = (cell.explanation for cell in found.cells)
+    assert one is not None
+    assert other is not None
+    assert torch.equal(flat(other, centre_of(one)).image, flat(one).image)
+    assert not torch.equal(flat(other).image, flat(one).image)
+    with opened(browser, write_report(tmp_path / "out")) as (page, _):
+        page.locator("[data-name]", has_text="of").nth(2).wait_for(state="visible")
+        canvas, chosen = page.locator("canvas").first, page.locator("[data-layer]")
+        before = canvas.evaluate("canvas => canvas.toDataURL()")
+        assert chosen.locator("option").all_inner_texts() == ["occlusion, hidden by black", "random, hidden by black"]
+        chosen.select_option(index=1)
+        assert canvas.evaluate("canvas => canvas.toDataURL()") != before
+        chosen.select_option(index=0)
+        assert canvas.evaluate("canvas => canvas.toDataURL()") == before
+
+
 def test_slices_have_the_proportions_of_the_body(folder: Path) -> None:
-    heights, widths = zip(*(pane.shown for pane in slices_of(Explanation.load(folder)).panes), strict=True)
+    heights, widths = zip(*(pane.shown for pane in slices_of({"map": Explanation.load(folder)}).panes), strict=True)
     across, deep, tall = 14 * 1.5, 12 * 1.0, 10 * 2.5
     for found, expected in (
         (heights[0] / widths[0], deep / across),
@@ -86,11 +111,11 @@ def test_a_large_volume_is_thinned_and_says_so(folder: Path) -> None:
     long = torch.zeros(300, 3, 4)
     long[150] = 1
     thin = replace(found, image=long[None], saliency=long, parts=(), curve=None)
-    tall, _, across = slices_of(thin).panes
+    tall, _, across = slices_of({"map": thin}).panes
     assert len(tall.names) == 4
     assert len(across.names) == 100
     assert across.names[-1] == "298 of 300 (left → right)"
-    assert "not every slice is shown" in slices_of(thin).words[0]
+    assert "not every slice is shown" in slices_of({"map": thin}).words[0]
 
 
 def test_on_a_phone_and_without_script(browser: Browser, folder: Path) -> None:

@@ -49,6 +49,10 @@ def test_the_part_keeps_its_pixels_and_the_rest_loses_its_colour() -> None:
     assert hidden.min() >= 0.72
 
 
+def test_limits_of_a_volume_that_torch_takes_no_quantile_of() -> None:
+    assert pixels.limits(torch.linspace(0, 1, 16_000_001)) == (0.0, pytest.approx(0.995, abs=1e-3))
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [([0.0, 3.0], (0, 3)), ([1.0, 3.0], (0, 3)), ([-1.0, 3.0], (-3, 3)), ([-4.0, 3.0], (-4, 4)), ([0.0, 0.0], (0, 1))],

@@ -228,7 +228,7 @@ def test_a_tensor_from_numpy_is_refused_unless_it_is_the_same_in_every_pass() ->
         (lambda x: x, ModelError, "returned shape"),
         (lambda x: x.flatten(1), NotApplicableError, "still has positions"),
         (lambda x: torch.ones(len(x), 2), NotApplicableError, "mask was lost"),
-        (lambda x: (x.mean((2, 3)), x), ModelError, "returned tuple"),
+        (lambda x: (x.mean((2, 3)), x), ModelError, "returned a tuple"),
         (lambda x: x.mean((2, 3))[0], ModelError, "returned shape"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, exp
 
 import pytest
@@ -49,6 +50,17 @@ def test_hidden_pixels_are_a_gaussian_mean_of_what_exists() -> None:
     image = picture()
     shown = Blur(1.3).bind(SEEN, image)(HIDDEN).reshape(3, 10, 13)
     torch.testing.assert_close(shown, slow(image, 1.3), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size", [3, 5, 8])
+def test_by_the_size_of_its_filter_it_is_scipys_with_opencvs_standard_deviation(size: int) -> None:
+    line = torch.rand(3, 1, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).expand(-1, 40, -1)
+    classifier = Classifier(nn.Flatten(), replace(PREPROCESSING, size=(40, 40)))
+    shown = Blur(size=size).bind(classifier, line.float())(torch.zeros(1, 40, 40)).reshape(3, 40, 40)
+    sigma = {3: 0.8, 5: 1.1, 8: 1.55}[size]  # as cv2.getGaussianKernel's documentation says
+    expected = torch.from_numpy(gaussian_filter1d(line.numpy(), sigma, radius=size // 2, axis=2))
+    torch.testing.assert_close(shown[:, :, 4:-4].double(), expected[:, :, 4:-4], atol=1e-5, rtol=0)
+    assert REMOVALS.create(Blur(size=size).name) == Blur(size=size)
 
 
 @pytest.mark.parametrize("width", [0.4, 2.0, 3.3])

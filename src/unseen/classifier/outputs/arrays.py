@@ -14,6 +14,7 @@ from torch import Tensor
 from unseen.classifier.outputs.base import Outputs
 from unseen.errors import ParameterError, PhotoError
 from unseen.inputs.reading import stored
+from unseen.system.arguments import type_of
 from unseen.system.options import Meaning
 
 Given = str | object
@@ -60,7 +61,7 @@ def read(name: str, given: object, digest: str | None = None) -> Numbers:
     except PhotoError as error:
         raise ParameterError(f"{name} cannot be read: {error}") from None
     except (TypeError, ValueError, RuntimeError):
-        what = path or f"a {type(given).__name__}"
+        what = path or type_of(given)
         raise ParameterError(
             f"{name} is {what}, no array of numbers; give a file that numpy.save wrote, or one"
         ) from None

@@ -14,14 +14,17 @@ from typing import Annotated
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from unseen.classifier.answers import numbers_of
+from unseen.classifier.answers import Step, numbers_of
 from unseen.classifier.outputs.readings import told
 from unseen.errors import NotApplicableError
 from unseen.system.options import Meaning, Options
 
 Key = Annotated[
-    str | int | None,
-    Meaning("which entry of a dictionary, tuple, list or object that the model returns holds its numbers"),
+    Step | tuple[Step, ...] | None,
+    Meaning(
+        "which entry of a dictionary, tuple, list or object that the model returns holds its numbers; several lead "
+        "into one inside another"
+    ),
 ]
 
 
@@ -109,6 +112,13 @@ class Outputs(Options, ABC):
         """
         del scores
         return None
+
+    def returned(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N K"] | None:
+        """The last linear numbers that have these scores: logits, values, what stood before a softmax, cosines.
+
+        ``None`` where scores do not tell them.
+        """
+        return self.logits(scores)
 
     @abstractmethod
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:

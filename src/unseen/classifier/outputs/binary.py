@@ -70,5 +70,8 @@ class Binary(Exclusive):
             ParameterError: there are more than two.
         """
         if names is not None and len(names) not in (1, 2):
-            raise ParameterError(f"outputs='binary' tells two classes apart, and {len(names)} labels were given")
+            raise ParameterError(
+                f"outputs='binary' tells two classes apart, and {len(names)} labels were given; give two, "
+                "or say outputs='logits' (classes that exclude each other) or 'sigmoid' (independent findings)"
+            )
         return (f"no {names[0]}", names[0]) if names is not None and len(names) == 1 else names

@@ -15,6 +15,7 @@ from unseen.classifier.outputs.base import Key
 from unseen.classifier.outputs.relative import Relative
 from unseen.classifier.outputs.similarity import Least, Similarity
 from unseen.errors import ModelError, ParameterError
+from unseen.system.arguments import type_of
 from unseen.system.options import Count, Number
 
 _ENTRIES = ("boxes", "labels", "scores")
@@ -76,7 +77,7 @@ class Box(Similarity):
         found = entry_of(answer, name, self.key)
         if isinstance(found, Tensor | Mapping) or not isinstance(found, Sequence) or len(found) != count:
             raise ModelError(
-                f"{name} returned {type(found).__name__}, not a list with the detections of each of {count} images; "
+                f"{name} returned {type_of(found)}, not a list with the detections of each of {count} images; "
                 "let it return a mapping with 'boxes' (n, 4), 'labels' (n,) and 'scores' (n,) for each"
             )
         return torch.stack([self._likest(detections, name) for detections in found])[:, None]

@@ -49,6 +49,10 @@ class Derived(Outputs):
         """See :meth:`Outputs.magnitudes`."""
         return self.like.magnitudes(scores)
 
+    def returned(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N K"] | None:
+        """See :meth:`Outputs.returned`."""
+        return self.like.returned(scores)
+
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """See :meth:`Outputs.readings`."""
         return self.like.readings(scores)

@@ -25,6 +25,8 @@ class Referred(FromArray):
     """What compares an embedding with others."""
 
     reference: Reference
+    scale: float = 1.0
+    """By what the cosines are multiplied."""
     linear = False
 
     def __post_init__(self) -> None:
@@ -41,8 +43,8 @@ class Referred(FromArray):
         vectors = self._held.values
         return vectors[None] if vectors.ndim == 1 else vectors
 
-    def cosines(self, answer: object, count: int, name: str) -> Float[Tensor, "N R"]:
-        """Those of what the model returned and the references.
+    def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N R"]:
+        """Cosines of what the model returned and the references, times the scale.
 
         Raises:
             ModelError: it returned no embeddings of their length.
@@ -53,7 +55,11 @@ class Referred(FromArray):
                 f"{name} returns embeddings of {embeddings.shape[1]} numbers and the reference has "
                 f"{references.shape[1]}; make it with the same model"
             )
-        return cosines(embeddings, references)
+        return cosines(embeddings, references, self.scale)
+
+    def returned(self, scores: Float[Tensor, "N R"]) -> Float[Tensor, "N R"]:
+        """The scores: what the last linear layer makes, and of the embedding."""
+        return scores
 
 
 @dataclass(frozen=True)
@@ -84,14 +90,6 @@ class Embedding(Referred, Similarity):
     threshold: Least = None
     sha256: Digest = None
     key: Key = None
-
-    def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N R"]:
-        """The cosines.
-
-        Raises:
-            ModelError: see :meth:`Referred.cosines`.
-        """
-        return self.cosines(answer, count, name)
 
 
 @dataclass(frozen=True)
@@ -133,11 +131,3 @@ class ZeroShot(Referred, Derived):
     def like(self) -> Outputs:
         """Logits."""
         return _LOGITS
-
-    def scores(self, answer: object, count: int, name: str) -> Float[Tensor, "N K"]:
-        """The cosines, scaled.
-
-        Raises:
-            ModelError: see :meth:`Referred.cosines`.
-        """
-        return self.scale * self.cosines(answer, count, name)

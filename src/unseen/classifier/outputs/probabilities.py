@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from unseen.classifier.answers import entry_of
+from unseen.classifier.answers import check_finite, entry_of
 from unseen.classifier.outputs.activation import Activation, Activations, before
 from unseen.classifier.outputs.base import Key, Outputs
 from unseen.classifier.outputs.binary import Binary
@@ -104,15 +104,18 @@ class Probabilities(Derived):
         return Activations()
 
     def _check(self, probabilities: Float[Tensor, "N K"], name: str) -> None:
+        check_finite(probabilities, name)
         low, high = float(probabilities.min()), float(probabilities.max())
         if low < 0 or high > 1 + 1e-2:
             raise ModelError(
                 f"{name} returned numbers from {low:.3g} to {high:.3g}, which are no probabilities; say "
                 "outputs='logits', 'sigmoid', 'binary' or 'value'"
             )
-        if self.kind == "exclusive" and not bool(((probabilities.sum(1) - 1).abs() < 1e-2).all()):
+        sums = probabilities.sum(1)
+        worst = int((sums - 1).abs().argmax())
+        if self.kind == "exclusive" and abs(float(sums[worst]) - 1) >= 1e-2:
             raise ModelError(
-                f"the probabilities of {name} sum to {float(probabilities[0].sum()):.3g}, not to 1; if they are of "
+                f"the probabilities of {name} sum to {float(sums[worst]):.3g}, not to 1; if they are of "
                 "findings independent of each other, say outputs='probabilities:independent', and of one number for "
                 "two classes 'probabilities:binary'"
             )

@@ -11,7 +11,9 @@ def told(reading: float, unit: str | None) -> str:
         >>> told(0.953, None), told(41.26, "years")
         ('95.3 %', '41.26 years')
     """
-    return percent(reading) if unit is None else f"{reading:.4g} {unit}".rstrip()
+    if unit is None:
+        return percent(reading)
+    return f"{'−' if reading < 0 else ''}{abs(reading):.4g} {unit}".rstrip()
 
 
 def percent(share: float) -> str:

@@ -19,6 +19,7 @@ from unseen.classifier.outputs.derived import Derived
 from unseen.classifier.outputs.logits import Logits
 from unseen.classifier.outputs.sigmoid import Sigmoid
 from unseen.errors import ModelError, ParameterError
+from unseen.system.arguments import type_of
 from unseen.system.options import Meaning
 
 Classes = Annotated[
@@ -91,7 +92,7 @@ class Region(FromArray, Derived):
         key = "out" if self.key is None and isinstance(answer, Mapping) and "out" in answer else self.key
         logits = entry_of(answer, name, key)
         if not isinstance(logits, Tensor) or logits.ndim != 4 or len(logits) != count:
-            shape = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+            shape = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type_of(logits)
             raise ModelError(
                 f"{name} returned {shape} for {count} images; outputs='region' means logits of every pixel, shape "
                 f"({count}, K, h, w); say which of its entries they are, as in region:…,key=out"

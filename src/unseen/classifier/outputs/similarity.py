@@ -53,8 +53,12 @@ class Similarity(Relative):
         return "the similarity" if targets == 1 else f"similarity {target}"
 
 
-def cosines(vectors: Float[Tensor, "N D"], references: Float[Tensor, "R D"]) -> Float[Tensor, "N R"]:
-    """Cosines of the angles between every vector and every reference; 0 for a vector of length 0.
+def cosines(
+    vectors: Float[Tensor, "N D"], references: Float[Tensor, "R D"], scale: float = 1.0
+) -> Float[Tensor, "N R"]:
+    """Cosines of the angles between every vector and every reference, times a scale; 0 for a vector of length 0.
+
+    They are made by one linear layer, which receives the vectors at length 1.
 
     Example:
         >>> from unseen.classifier.outputs.similarity import cosines
@@ -62,4 +66,4 @@ def cosines(vectors: Float[Tensor, "N D"], references: Float[Tensor, "R D"]) -> 
         tensor([[0.6000, 0.8000]])
     """
     unit = torch.nn.functional.normalize
-    return unit(vectors, dim=1) @ unit(references.to(vectors), dim=1).T
+    return torch.nn.functional.linear(unit(vectors, dim=1), scale * unit(references.to(vectors), dim=1))

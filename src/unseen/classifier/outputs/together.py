@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from unseen.classifier.answers import Step
 from unseen.classifier.outputs.base import Outputs
 from unseen.classifier.outputs.derived import Derived
 from unseen.errors import NotApplicableError
@@ -46,7 +47,7 @@ class Together(Derived):
         return self.of
 
     @property
-    def key(self) -> str | int | None:  # type: ignore[override]
+    def key(self) -> Step | tuple[Step, ...] | None:  # type: ignore[override]
         """See :class:`Outputs`."""
         return self.of.key
 
@@ -73,6 +74,10 @@ class Together(Derived):
     def logits(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N K"] | None:
         """See :meth:`Outputs.logits`."""
         return self.of.logits(scores[:, :-1])
+
+    def returned(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N K"] | None:
+        """See :meth:`Outputs.returned`."""
+        return self.of.returned(scores[:, :-1])
 
     def readings(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """Those of the others, then the smallest of the members'."""

@@ -48,6 +48,10 @@ class Value(Relative):
         """
         return self._numbers(answer, count, name)
 
+    def returned(self, scores: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
+        """The scores."""
+        return scores
+
     def readings(self, scores: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
         """The same."""
         return scores

@@ -18,6 +18,7 @@ from unseen.classifier.classifier import Classifier
 from unseen.classifier.preprocessing import Preprocessing
 from unseen.classifier.zoo.source import ASSUMED, Loaded, local_file
 from unseen.errors import ModelError, ParameterError, UnknownNameError, UnseenError, first_line, nearest
+from unseen.system.arguments import type_of
 
 _WHAT = "an unseen.Classifier, a torch module or a function of a batch"
 
@@ -88,8 +89,7 @@ def _made(thing: object, where: str) -> Any:
             "returns an object of it"
         )
     if isinstance(thing, type) or not (callable(thing) or isinstance(thing, Classifier)):
-        kind = thing.__name__ if isinstance(thing, type) else type(thing).__name__
-        raise ParameterError(f"{where} gives a {kind}; let it return {_WHAT}")
+        raise ParameterError(f"{where} gives {type_of(thing)}; let it return {_WHAT}")
     return thing
 
 

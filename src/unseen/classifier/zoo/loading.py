@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.zoo.catalogue import FAMILIES, MODELS, PLACES
-from unseen.errors import ModelError, ParameterError, UnknownNameError
-from unseen.system.arguments import Labels, label_names, text
+from unseen.errors import ModelError, NotOptimisedError, ParameterError, UnknownNameError
+from unseen.system.arguments import Labels, label_names, text, type_of
 
 if TYPE_CHECKING:
     import torch
@@ -106,8 +107,30 @@ def _of_published(spec: str, weights: Path) -> str:
     )
 
 
-def classifier_of(given: object) -> Classifier:
+def fast(classifier: Classifier, told: Callable[[str], None] | None = None) -> Classifier:
+    """The classifier :meth:`~unseen.Classifier.optimised` for many passes on a CPU, or itself if it cannot be.
+
+    Args:
+        classifier: the model; it is not touched.
+        told: why it cannot be, where that is known; what is wrong with the model itself is told when it is asked.
+    """
+    if classifier.device.type == "cpu":
+        try:
+            return classifier.optimised()
+        except NotOptimisedError as error:
+            if told is not None:
+                told(str(error))
+        except ModelError:
+            pass
+    return classifier
+
+
+def classifier_of(given: object, *, plain: bool = False) -> Classifier:
     """The classifier of that name, or the one that is given.
+
+    Args:
+        given: a name of which the network is nobody else's, and is made :func:`fast`, or a classifier as it is.
+        plain: whether a named network stays as its source has it.
 
     Raises:
         ParameterError: neither; of a network, what to do with it.
@@ -118,9 +141,20 @@ def classifier_of(given: object) -> Classifier:
     if isinstance(given, Classifier):
         return given
     if isinstance(given, str):
-        return load_classifier(given)
+        loaded = load_classifier(given)
+        return loaded if plain else fast(loaded)
     remedy = "a name of 'unseen list models', or unseen.Classifier(network, preprocessing, labels)"
-    raise ParameterError(f"the classifier is a {type(given).__name__}; give {remedy}")
+    raise ParameterError(f"the classifier is {type_of(given)}; give {remedy}")
+
+
+def check_source(spec: str) -> None:
+    """Refuse a spec that names no source of models, before anything is loaded.
+
+    Raises:
+        UnknownNameError: no such source.
+        ParameterError: a spec of another form.
+    """
+    _resolve(text("model", spec))
 
 
 def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
@@ -134,11 +168,29 @@ def _resolve(spec: str) -> tuple[Loader, str, Path | None]:
     try:
         MODELS[source]
     except UnknownNameError as error:
+        if told := _of_file(spec):
+            raise UnknownNameError(f"{spec!r} is a file's name and no model's; {told}") from None
         raise UnknownNameError(f"{error}; write {', '.join(FAMILIES.values())}, or NAME@PATH") from None
     if source in FAMILIES and not name:
         raise ParameterError(f"{spec!r} does not name a model; write '{FAMILIES[source]}'")
     weights = Path(path).expanduser() if path else None
     return cast("Loader", MODELS.load(source)), name or source, weights
+
+
+def _of_file(spec: str) -> str:
+    """How the model in a file is written, where a spec begins with the file's name; else empty."""
+    path, _, name = spec.partition(":")
+    kind = Path(path).suffix.lower()
+    if kind == ".onnx":
+        return f"write onnx:{path}"
+    if kind == ".py":
+        return f"write python:{path}:{name or 'NAME'}"
+    if kind in (".pt", ".pth", ".ckpt", ".bin", ".safetensors"):
+        return (
+            f"write torchscript:{path} of a program, and of weights which network they belong to, as in "
+            f"timm:NAME@{path}, or python:FILE.py:NAME of your own code that loads them"
+        )
+    return ""
 
 
 def _labels(labels: Labels | str | PathLike[str] | None) -> tuple[str, ...] | None:

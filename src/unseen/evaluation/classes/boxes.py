@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -11,66 +14,89 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unseen.inputs.space import Space
+
 LARGEST = 0.25
 """Share of the input that a box takes at most; a larger one is no place in it."""
 
 OVERLAP = 0.25
-"""Share of its pixels that a box elsewhere has in common with the first at most."""
+"""Share of its samples, pixels or voxels that a box elsewhere has in common with the first at most."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle; of pixels, or of the cells of a coarser grid.
+    """An interval, a rectangle or a cuboid; of samples, pixels or voxels, or of the cells of a coarser grid.
 
     Attributes:
-        top: the first row.
-        left: the first column.
-        height: rows, at least 1.
-        width: columns, at least 1.
+        start: the first place along each axis; of an image the first row and the first column.
+        lengths: along each axis, at least 1.
     """
 
-    top: int
-    left: int
-    height: int
-    width: int
+    start: tuple[int, ...]
+    lengths: tuple[int, ...]
 
-    def mask(self, size: tuple[int, int]) -> Bool[Tensor, "H W"]:
-        """What lies in it, on a grid of (height, width)."""
-        mask = torch.zeros(size, dtype=torch.bool)
-        mask[self.top : self.top + self.height, self.left : self.left + self.width] = True
+    def mask(self, space: Space) -> Bool[Tensor, "*space"]:
+        """What lies in it, on a grid of this size."""
+        mask = torch.zeros(space, dtype=torch.bool)
+        mask[self._slices] = True
         return mask
 
-    def grown(self, by: int, size: tuple[int, int]) -> Box:
-        """The box with a margin, cut where the grid of (height, width) ends."""
-        top, left = max(0, self.top - by), max(0, self.left - by)
-        bottom, right = min(size[0], self.top + self.height + by), min(size[1], self.left + self.width + by)
-        return Box(top, left, bottom - top, right - left)
+    def grown(self, by: int, space: Space) -> Box:
+        """The box with a margin, cut where the grid ends."""
+        start = tuple(max(0, first - by) for first in self.start)
+        ends = (min(n, first + length + by) for n, first, length in zip(space, self.start, self.lengths, strict=True))
+        return Box(start, tuple(end - first for end, first in zip(ends, start, strict=True)))
 
-    def scaled(self, before: tuple[int, int], after: tuple[int, int]) -> Box:
-        """The same place on a finer grid of (height, width) ``after``."""
-        (top, bottom), (left, right) = (
-            (round(first * fine / coarse), round((first + length) * fine / coarse))
-            for first, length, coarse, fine in zip(
-                (self.top, self.left), (self.height, self.width), before, after, strict=True
-            )
-        )
-        return Box(top, left, bottom - top, right - left)
+    def scaled(self, before: Space, after: Space) -> Box:
+        """The same place on a finer grid of size ``after``."""
+        along = [*zip(self.start, self.lengths, before, after, strict=True)]
+        start = tuple(round(first * fine / coarse) for first, _, coarse, fine in along)
+        ends = (round((first + length) * fine / coarse) for first, length, coarse, fine in along)
+        return Box(start, tuple(end - first for end, first in zip(ends, start, strict=True)))
 
-    def share(self, size: tuple[int, int]) -> float:
-        """Of a grid of (height, width), that the box takes."""
-        return self.height * self.width / (size[0] * size[1])
+    def share(self, space: Space) -> float:
+        """Of a grid of this size, that the box takes."""
+        return prod(self.lengths) / prod(space)
 
-    def to_dict(self) -> dict[str, int]:
-        """Ready for JSON."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, list[int]]:
+        """Ready for JSON; :meth:`of` reads it."""
+        return {"start": list(self.start), "lengths": list(self.lengths)}
+
+    @classmethod
+    def of(cls, record: BoxRecord) -> Box:
+        """What :meth:`to_dict` wrote."""
+        return cls(tuple(record["start"]), tuple(record["lengths"]))
+
+    @property
+    def spec(self) -> str:
+        """As a person writes it: ``box:X,Y,WIDTH,HEIGHT`` of an image, otherwise along the axes in their order.
+
+        Example:
+            >>> from unseen.evaluation.classes.boxes import Box
+            >>> Box((5, 1), (2, 4)).spec, Box((30,), (8,)).spec
+            ('box:1,5,4,2', 'box:30,8')
+        """
+        order = slice(None, None, -1 if len(self.start) == 2 else 1)
+        return f"box:{','.join(map(str, (*self.start[order], *self.lengths[order])))}"
+
+    @property
+    def _slices(self) -> tuple[slice, ...]:
+        return tuple(slice(first, first + length) for first, length in zip(self.start, self.lengths, strict=True))
 
 
-def densest(cells: Float[NDArray[np.float64], "G H"]) -> Box | None:
+class BoxRecord(TypedDict):
+    """A box on disk."""
+
+    start: list[int]
+    lengths: list[int]
+
+
+def densest(cells: Float[NDArray[np.float64], "*cells"]) -> Box | None:
     """The box whose share of a map is the least likely if the map did not care for places.
 
-    It is the rectangle with the largest spatial scan statistic (Kulldorff, *A spatial scan statistic*, Communications
-    in Statistics 26, 1997, with the map's mass in place of counts): p ln(p / a) + (1 − p) ln((1 − p) / (1 − a)), where
-    p is its share of the map above the map's median and a its share of the area, at most :data:`LARGEST`.
+    It is the box with the largest spatial scan statistic (Kulldorff, *A spatial scan statistic*, Communications in
+    Statistics 26, 1997, with the map's mass in place of counts): p ln(p / a) + (1 − p) ln((1 − p) / (1 − a)), where
+    p is its share of the map above the map's median and a its share of the whole, at most :data:`LARGEST`.
 
     Args:
         cells: the map on a coarse grid.
@@ -84,53 +110,53 @@ def densest(cells: Float[NDArray[np.float64], "G H"]) -> Box | None:
         >>> cells = np.zeros((8, 8))
         >>> cells[5:7, 1:3] = 1
         >>> densest(cells)
-        Box(top=5, left=1, height=2, width=2)
+        Box(start=(5, 1), lengths=(2, 2))
     """
     above = np.clip(cells - np.median(cells), 0, None)
     if not above.sum():
         return None
-    rows, columns = cells.shape
-    sums = np.zeros((rows + 1, columns + 1))
-    sums[1:, 1:] = (above / above.sum()).cumsum(0).cumsum(1)
+    sums = above / above.sum()
+    for axis in range(cells.ndim):
+        sums = sums.cumsum(axis)
+    sums = np.pad(sums, [(1, 0)] * cells.ndim)
     best, found = 1e-9, None
-    for height in range(1, rows + 1):
-        for width in range(1, columns + 1):
-            area = height * width / cells.size
-            if area > LARGEST:
-                break
-            inside = (
-                sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-            ).clip(0, 1)
-            scores = np.where(inside > area, _divergence(inside, area), 0)
-            top, left = np.unravel_index(int(scores.argmax()), scores.shape)
-            if scores[top, left] > best:
-                best, found = float(scores[top, left]), Box(int(top), int(left), height, width)
+    for lengths in product(*(range(1, n + 1) for n in cells.shape)):
+        area = prod(lengths) / cells.size
+        if area > LARGEST:
+            continue
+        inside = _within(sums, lengths).clip(0, 1)
+        scores = np.where(inside > area, _divergence(inside, area), 0)
+        start = np.unravel_index(int(scores.argmax()), scores.shape)
+        if scores[start] > best:
+            best, found = float(scores[start]), Box(tuple(int(n) for n in start), lengths)
     return found
 
 
-def elsewhere(box: Box, size: tuple[int, int], count: int, stream: np.random.Generator) -> list[Box]:
-    """Different boxes of the same size at random places on a grid of (height, width) that hardly touch the first.
+def elsewhere(box: Box, space: Space, count: int, stream: np.random.Generator) -> list[Box]:
+    """Different boxes of the same size at random places on a grid of this size that hardly touch the first.
 
     Args:
         box: the first.
-        size: of the grid.
+        space: size of the grid.
         count: how many; there are fewer where there is no room.
         stream: of random numbers.
     """
-    most = OVERLAP * box.height * box.width
-    free = [other for other in _positions(box, size) if _common(box, other) <= most]
-    return [free[place] for place in stream.permutation(len(free))[:count].tolist()]
+    rooms = [n - length + 1 for n, length in zip(space, box.lengths, strict=True)]
+    common = np.ones([1] * len(rooms))
+    for axis, (room, first, length) in enumerate(zip(rooms, box.start, box.lengths, strict=True)):
+        along = np.clip(length - np.abs(np.arange(room) - first), 0, None)
+        common = common * along.reshape([-1 if n == axis else 1 for n in range(len(rooms))])
+    free = np.flatnonzero(common <= OVERLAP * prod(box.lengths))
+    chosen = free[stream.permutation(len(free))[:count]]
+    return [Box(tuple(int(n) for n in np.unravel_index(place, rooms)), box.lengths) for place in chosen.tolist()]
 
 
-def _positions(box: Box, size: tuple[int, int]) -> Iterator[Box]:
-    for top in range(size[0] - box.height + 1):
-        for left in range(size[1] - box.width + 1):
-            yield Box(top, left, box.height, box.width)
-
-
-def _common(one: Box, other: Box) -> int:
-    """Pixels that two boxes of one size share."""
-    return max(0, one.height - abs(one.top - other.top)) * max(0, one.width - abs(one.left - other.left))
+def _within(sums: NDArray[np.float64], lengths: Sequence[int]) -> NDArray[np.float64]:
+    """The share of a map within each box of these lengths, by its sums from the first corner."""
+    for axis, length in enumerate(lengths):
+        ends = np.moveaxis(sums, axis, 0)
+        sums = np.moveaxis(ends[length:] - ends[:-length], 0, axis)
+    return sums
 
 
 def _divergence(inside: NDArray[np.float64], area: float) -> NDArray[np.float64]:

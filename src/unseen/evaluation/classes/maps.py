@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
@@ -25,12 +26,20 @@ from unseen.evaluation.content import content_of
 from unseen.evaluation.judging.subject import subjects_of
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
+from unseen.inputs.space import CALLED, Space, cells_of
 from unseen.pipeline.explain import Request, check_applicable, explain_decision
 from unseen.removal import Removal
 from unseen.system.progress import ProgressListener
 
 SIDE = 16
-"""Cells a side of the coarse grid on which maps are compared."""
+"""Cells a side of the coarse grid on which maps of images are compared; of others there are about as many in all."""
+
+
+_POOLS: Mapping[int, Callable[..., Tensor]] = {
+    1: F.adaptive_avg_pool1d,
+    2: F.adaptive_avg_pool2d,
+    3: F.adaptive_avg_pool3d,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +48,7 @@ class MappedPhotograph:
 
     Attributes:
         path: its file.
-        cells: its map on the coarse grid, shape (G, G), its absolute values of mean 1 on the full grid.
+        cells: its map on the coarse grid, one axis each, its absolute values of mean 1 on the full grid.
     """
 
     path: Path
@@ -59,30 +68,29 @@ class ClassMaps:
 
     target: int
     label: str
-    size: tuple[int, int]
+    space: Space
     photographs: list[MappedPhotograph] = field(default_factory=list)
     parts: int = 0
 
     def __post_init__(self) -> None:
-        self._maps, self._parts = torch.zeros(self.size, dtype=torch.float64), torch.zeros(self.size)
+        self._maps, self._parts = torch.zeros(self.space, dtype=torch.float64), torch.zeros(self.space)
 
     def add(self, path: Path, found: StoredMap) -> None:
         """One more photograph."""
         scaled = unit_mean(found.saliency)
-        cells = (min(SIDE, self.size[0]), min(SIDE, self.size[1]))
-        self.photographs.append(MappedPhotograph(path, pooled(scaled, cells)))
+        self.photographs.append(MappedPhotograph(path, pooled(scaled)))
         self._maps += scaled
         if found.part is not None:
             self.parts += 1
             self._parts += found.part
 
     @property
-    def mean(self) -> Float[Tensor, "H W"]:
+    def mean(self) -> Float[Tensor, "*space"]:
         """The mean of the maps, each scaled so that its absolute values have mean 1."""
         return (self._maps / len(self.photographs)).float()
 
     @property
-    def part_share(self) -> Float[Tensor, "H W"]:
+    def part_share(self) -> Float[Tensor, "*space"]:
         """Of the parts that were found, how many hold each pixel; zeros where there are none."""
         return self._parts / max(1, self.parts)
 
@@ -136,10 +144,11 @@ class MapMaker:
             if not stored.holds:
                 otherwise += 1
                 continue
-            size = (int(stored.saliency.shape[0]), int(stored.saliency.shape[1]))
-            found.setdefault(stored.target, ClassMaps(stored.target, stored.label, size)).add(subject.path, stored)
+            space = tuple(map(int, stored.saliency.shape))
+            found.setdefault(stored.target, ClassMaps(stored.target, stored.label, space)).add(subject.path, stored)
         if otherwise:
-            self.notes[f"{otherwise} photographs are left out: the model does not decide for what was asked"] = None
+            kinds = f"{CALLED[self.classifier.preprocessing.axes]}s"
+            self.notes[f"{otherwise} {kinds} are left out: the model does not decide for what was asked"] = None
         return dict(sorted(found.items(), key=lambda item: -len(item[1].photographs)))
 
     def _stored(self, path: Path, digest: str) -> StoredMap:
@@ -159,9 +168,9 @@ class MapMaker:
         self.store.put(key, made)
         return made
 
-    @property
+    @cached_property
     def _identity(self) -> str:
-        """What a map follows from besides the photograph."""
+        """What a map follows from besides the photograph; files that the method and the removal read are read once."""
         model = self.classifier
         labels = None if model.labels is None else list(model.labels)
         specs = (METHODS.spec_of(self.method), content_of(self.method), self.removal.name, content_of(self.removal))
@@ -169,13 +178,14 @@ class MapMaker:
         return json.dumps([*fed, *specs, self.target, self.seed], default=str)
 
 
-def unit_mean(saliency: Float[Tensor, "H W"]) -> Float[Tensor, "H W"]:
+def unit_mean(saliency: Float[Tensor, "*space"]) -> Float[Tensor, "*space"]:
     """The map scaled so that its absolute values have mean 1; zeros stay zeros."""
     mean = saliency.double().abs().mean()
     return saliency.double() / mean if mean > 0 else saliency.double()
 
 
-def pooled(saliency: Float[Tensor, "H W"], cells: tuple[int, int]) -> NDArray[np.float64]:
+def pooled(saliency: Float[Tensor, "*space"]) -> Float[NDArray[np.float64], "*cells"]:
     """The means of a map over the cells of a coarse grid."""
-    coarse = F.adaptive_avg_pool2d(saliency[None, None], cells)[0, 0]
+    cells = [min(cells_of(SIDE, saliency.shape), length) for length in saliency.shape]
+    coarse = _POOLS[saliency.ndim](saliency[None, None], cells)[0, 0]
     return np.asarray(coarse.numpy(), dtype=np.float64)

@@ -27,6 +27,7 @@ from unseen.errors import UnseenError
 from unseen.evaluation.classes.boxes import Box, elsewhere
 from unseen.evaluation.statistics import holm
 from unseen.explanation.evidence import interval
+from unseen.inputs.space import Space
 from unseen.removal import Removal
 
 LEVEL = 0.05
@@ -41,7 +42,7 @@ class Place:
     """A box, and what hiding it changes.
 
     Attributes:
-        box: in pixels of the model's input.
+        box: in samples, pixels or voxels of the model's input.
         cluster: the kind of maps that pointed at it, counted from 0.
         who: photographs of the class that are decided otherwise with the box hidden.
         judged: of so many, none of which had a say in where the box lies.
@@ -119,8 +120,8 @@ class Hiding:
             UnseenError: the photograph cannot be read any more, or the removal has no rule for the model.
         """
         decision = decide(path, self.classifier, self.target)
-        size = (int(decision.image.shape[1]), int(decision.image.shape[2]))
-        masks: Tensor = torch.stack([~box.mask(size) for box in boxes])
+        space = tuple(map(int, decision.image.shape[1:]))
+        masks: Tensor = torch.stack([~box.mask(space) for box in boxes])
         masked = self.removal.bind(decision.classifier, decision.image)
         holds = decision.classifier.outputs.holds(masked(masks), decision.target)
         self.told(path, masked.evaluations + decision.evaluations)
@@ -156,7 +157,7 @@ def judged(
     boxes: Sequence[tuple[int, Box]],
     paths: Sequence[Path],
     others: Sequence[Path],
-    size: tuple[int, int],
+    space: Space,
     count: int,
     stream: np.random.Generator,
 ) -> list[Place]:
@@ -167,7 +168,7 @@ def judged(
         boxes: with the kind of maps that pointed at each; at least one.
         paths: photographs of the class that had no say in the boxes.
         others: photographs of other classes.
-        size: (height, width) of the input.
+        space: lengths of the input's axes.
         count: boxes of the same size elsewhere.
         stream: of random numbers.
     """
@@ -181,7 +182,7 @@ def judged(
     for number, (cluster, box) in enumerate(boxes):
         who = tuple(path for path, changed in own.items() if changed[number])
         place = Place(box, cluster, who, len(own), (), int(beside[number]), asked)
-        there = elsewhere(box, size, count, stream) if who else []
+        there = elsewhere(box, space, count, stream) if who else []
         if there:
             found, _ = hiding.counts(paths, there)
             rank = (1 + int((found >= len(who)).sum())) / (1 + len(found))

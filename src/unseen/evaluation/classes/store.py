@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from unseen.evaluation.judging.packing import packed, unpacked
-from unseen.system.database import FAULTS, PATIENCE, check_row, fault
-from unseen.system.files import unwritable
+from unseen.evaluation.judging.packing import packed, space_of, space_text, unpacked
+from unseen.system.database import FAULTS, check_row, fault, inflated, opened
 from unseen.system.schema import MalformedError
 
 FILE = "maps.sqlite"
 _KIND = "store of maps"
 _SCHEMA = """CREATE TABLE IF NOT EXISTS maps (
-    key TEXT PRIMARY KEY, target INTEGER, label TEXT, holds INTEGER, evaluations INTEGER, height INTEGER, width INTEGER,
+    key TEXT PRIMARY KEY, target INTEGER, label TEXT, holds INTEGER, evaluations INTEGER, space TEXT,
     saliency BLOB, part BLOB)"""
 
 
@@ -32,8 +31,8 @@ class StoredMap:
         label: its name.
         holds: whether the model decides for it on the full photograph.
         evaluations: what the explanation cost.
-        saliency: float32, shape (H, W), unscaled.
-        part: the first part that suffices, bool (H, W); ``None`` where none was found.
+        saliency: float32, shape ``space``, unscaled.
+        part: the first part that suffices, bool, shape ``space``; ``None`` where none was found.
     """
 
     target: int
@@ -56,15 +55,7 @@ class MapStore:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path or Path()
-        try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(":memory:" if path is None else path, timeout=PATIENCE)
-            self._database.execute(_SCHEMA)
-        except OSError as error:
-            raise unwritable(self.path, error) from None
-        except FAULTS as error:
-            raise fault(self.path, error, _KIND) from None
+        self._database = opened(path, _SCHEMA, _KIND)
 
     def get(self, key: str) -> StoredMap | None:
         """The map under a key, if it is known.
@@ -84,14 +75,14 @@ class MapStore:
         Raises:
             OutputError: the file cannot be written.
         """
-        height, width, part = *found.saliency.shape, packed(found.part)[2]
+        space, part = space_text(tuple(found.saliency.shape)), packed(found.part)[1]
         content = zlib.compress(found.saliency.float().contiguous().numpy().tobytes(), 1)
         about = (key, found.target, found.label, int(found.holds), found.evaluations)
         try:
             with self._database:
                 self._database.execute(
-                    "INSERT OR REPLACE INTO maps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (*about, height, width, content, part),
+                    "INSERT OR REPLACE INTO maps VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*about, space, content, part),
                 )
         except FAULTS as error:
             raise fault(self.path, error, _KIND) from None
@@ -102,15 +93,13 @@ class MapStore:
 
 
 def _read(row: tuple[object, ...]) -> StoredMap:
-    check_row(row, "titiiiibB")
-    target, label, holds, evaluations, height, width, content, part = row[1:]
-    mask = unpacked(part, height, width)  # type: ignore[arg-type]
-    size = 4 * height * width  # type: ignore[operator]
-    packing = zlib.decompressobj()
-    values = packing.decompress(content, size + 1)  # type: ignore[arg-type]
-    if len(values) != size:
-        raise MalformedError(f"a map of another size than {height} × {width} pixels")
-    saliency = torch.from_numpy(np.frombuffer(values, np.float32).copy()).reshape(height, width)  # type: ignore[call-overload]
+    check_row(row, "titiitbB")
+    target, label, holds, evaluations, space, content, part = row[1:]
+    mask, shape = unpacked(space, part), space_of(space)  # type: ignore[arg-type]
+    values = inflated(content, 4 * prod(shape))  # type: ignore[arg-type]
+    if values is None:
+        raise MalformedError(f"a map of another size than {space}")
+    saliency = torch.from_numpy(np.frombuffer(values, np.float32).copy()).reshape(shape)
     if not bool(saliency.isfinite().all()):
         raise MalformedError("a map with values that are not finite")
     return StoredMap(target, label, bool(holds), evaluations, saliency, mask)  # type: ignore[arg-type]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from unseen.classifier.outputs.readings import percent
 from unseen.evaluation.classes.places import Place
+from unseen.inputs.coordinates import Coordinates
+from unseen.inputs.space import CALLED, extent
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +22,13 @@ class Example:
 
     Attributes:
         path: its file.
-        image: as the model saw it, float32 in [0, 1], shape (C, H, W).
+        image: as the model saw it, float32 in [0, 1], shape ``(C, *space)``.
+        known: of a signal or a volume, where its samples lie, if that is known.
     """
 
     path: Path
     image: Tensor
+    known: Coordinates | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +37,7 @@ class Cluster:
 
     Attributes:
         photographs: how many of the class.
-        mean: of the maps from which the kind was found, on the input's grid, shape (H, W).
+        mean: of the maps from which the kind was found, on the input's grid, shape ``space``.
         examples: the photographs nearest to the mean.
         place: what hiding its densest box changes; ``None`` where it has none that could be judged.
         own_changed: of the judged photographs of this kind, how many are decided otherwise without the box.
@@ -40,14 +45,14 @@ class Cluster:
     """
 
     photographs: int
-    mean: Float[Tensor, "H W"]
+    mean: Float[Tensor, "*space"]
     examples: tuple[Example, ...]
     place: Place | None = None
     own_changed: int = 0
     own_judged: int = 0
 
     def __repr__(self) -> str:
-        return f"<Cluster: {self.photographs} photographs; {told_of(self)}>"
+        return f"<Cluster: {self.photographs} {CALLED[self.mean.ndim]}s; {told_of(self)}>"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,22 +63,24 @@ class ClassSummary:
         target: its index.
         label: its name.
         photographs: of which the model decides for it.
-        mean: the mean map on the input's grid, shape (H, W); each map is scaled so that its absolute values have mean
-            1, so that no photograph counts for more than another.
-        part_share: for each pixel the share of the parts that hold it, shape (H, W).
+        mean: the mean map on the input's grid, shape ``space``; each map is scaled so that its absolute values have
+            mean 1, so that no photograph counts for more than another.
+        part_share: for each pixel the share of the parts that hold it, shape ``space``.
         parts: in how many photographs a part that suffices was found.
         clusters: kinds of maps, the largest first.
         eigenvalues: whose largest gap says how many kinds there are; none where the photographs are too few.
+        preprocessing: of the model, as a record has it.
     """
 
     target: int
     label: str
     photographs: int
-    mean: Float[Tensor, "H W"]
-    part_share: Float[Tensor, "H W"]
+    mean: Float[Tensor, "*space"]
+    part_share: Float[Tensor, "*space"]
     parts: int
     clusters: tuple[Cluster, ...]
     eigenvalues: tuple[float, ...] = ()
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<ClassSummary: {' '.join(self.words)}>"
@@ -88,7 +95,7 @@ class ClassSummary:
     def words(self) -> tuple[str, ...]:
         """What came of it, in plain sentences."""
         kinds = f"{len(self.clusters)} kind{'s' * (len(self.clusters) != 1)} of maps"
-        told = [f"{self.label}: {self.photographs} photographs, {kinds}."]
+        told = [f"{self.label}: {self.photographs} {CALLED[self.mean.ndim]}s, {kinds}."]
         told += [f"{self.label}: {told_of(one)}" for one in self.named]
         if not self.named:
             told.append(
@@ -124,11 +131,11 @@ def told_of(kind: Cluster) -> str:
     place = kind.place
     if place is None:
         return "Its maps point at no one place that could be judged."
-    box, (low, high) = place.box, place.interval
+    box, (low, high), axes = place.box, place.interval, len(place.box.start)
     said = [
-        f"Hiding the box at ({box.left}, {box.top}) of {box.width} × {box.height} pixels changes {place.changed} of "
+        f"Hiding {box.spec}, of {extent(box.lengths[::-1] if axes == 2 else box.lengths)}, changes {place.changed} of "
         f"{place.judged} decisions ({percent(place.share)}; 95 % interval {percent(low)} to {percent(high)}) in "
-        "photographs that had no say in where it lies"
+        f"{CALLED[axes]}s that had no say in where it lies"
     ]
     if place.elsewhere:
         mean = sum(place.elsewhere) / len(place.elsewhere)

@@ -18,7 +18,7 @@ from unseen.system.pictures import inline, png
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMAT, VERSION = "unseen classes", 1
+FORMAT, VERSION = "unseen classes", 2
 RECORD = "classes.json"
 
 DRAWN = 50
@@ -39,7 +39,7 @@ class ClassView:
     Example:
         >>> from unseen.evaluation.classes.view import ClassView
         >>> ClassView(classes=()).words
-        ('No place is named in any of 0 classes.',)
+        ('No place is named.',)
     """
 
     classes: tuple[ClassSummary, ...]
@@ -62,7 +62,8 @@ class ClassView:
         """What came of all classes, in plain sentences."""
         told = [sentence for one in self.classes for sentence in one.words[1:] if one.named]
         if not told:
-            told = [f"No place is named in any of {len(self.classes)} classes."]
+            several = f" in any of {len(self.classes)} classes" if len(self.classes) > 1 else ""
+            told = [f"No place is named{several}."]
         return (*told, *self.notes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from unseen.classifier import Classifier
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.targets import Target
 from unseen.classifier.zoo.loading import classifier_of
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.errors import ParameterError
 from unseen.evaluation.classes.boxes import LARGEST, Box, densest
 from unseen.evaluation.classes.clusters import kinds_of
 from unseen.evaluation.classes.figures import EXAMPLES
@@ -29,8 +29,8 @@ from unseen.evaluation.classes.summary import ClassSummary, Cluster, Example
 from unseen.evaluation.classes.view import ClassView
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
-from unseen.inputs.photo import find_photos
-from unseen.inputs.space import described
+from unseen.inputs.finding import find_photos
+from unseen.inputs.space import CALLED, Space
 from unseen.inputs.streams import Seed
 from unseen.pipeline.provenance import classifier_record, versions
 from unseen.removal import REMOVALS, Removal
@@ -82,7 +82,7 @@ def view_classes(
     in photographs of other classes: a sticker, a caption, a logo, or whatever always lies there.
 
     Args:
-        photos: files and folders of images.
+        photos: files and folders of images, or of signals or volumes where the model takes them.
         classifier: the model, or a name for :func:`unseen.load_classifier`.
         method: how photographs are explained, as an object or a spec.
         removal: how parts and boxes are hidden, as an object or a spec.
@@ -97,7 +97,7 @@ def view_classes(
 
     Raises:
         ParameterError: no class has enough photographs.
-        NotApplicableError: the model takes no images, or the method or the removal does not apply to it.
+        NotApplicableError: the method or the removal does not apply to the model.
         UnseenError: one of its kinds, for a model, a name or a folder that cannot be used.
 
     Example:
@@ -116,9 +116,6 @@ def view_classes(
     if find_spec("sklearn") is None:  # missed now, not after hours
         require("sklearn", "classes")
     model = classifier_of(classifier)
-    space = model.preprocessing.size
-    if len(space) != 2:
-        raise NotApplicableError(f"places are boxes of images, and {model.name} takes a {described(space)}")
     if target is not None:
         model.asked(target)
     found = find_photos([str(path) for path in several("photos", photos)])
@@ -159,6 +156,7 @@ class _Viewing:
             "classifier": classifier_record(model, len(model.labels) if model.labels else len(self.by_class)),
             "method": method,
             "removal": removal.name,
+            "kind": CALLED[model.preprocessing.axes],
             "target": self.maker.target,
             "request": {"fewest": self.asked.fewest, "boxes": self.asked.boxes, "seed": self.asked.seed},
             "evaluations": self.maker.evaluations + self.spent,
@@ -169,10 +167,11 @@ class _Viewing:
     def _too_few(self, small: dict[str, int]) -> str:
         reason = next(iter(self.maker.failed.values()), "")
         most = max(small.items(), key=lambda item: item[1], default=None)
+        kind = f"{CALLED[self.maker.classifier.preprocessing.axes]}s"
         has = f"the largest, {most[0]}, has {most[1]}" if most else "none could be explained"
         return (
-            f"no class has {self.asked.fewest} photographs of which the model decides for it ({has}); give more "
-            f"photographs, or a smaller --fewest{f' (first of those left out: {reason})' if reason else ''}"
+            f"no class has {self.asked.fewest} {kind} of which the model decides for it ({has}); give more "
+            f"{kind}, or a smaller --fewest{f' (first of those left out: {reason})' if reason else ''}"
         )
 
     def _summary(self, one: ClassMaps) -> ClassSummary:
@@ -190,20 +189,28 @@ class _Viewing:
         hiding = Hiding(
             self.maker.classifier, self.maker.removal, self.maker.target, self._told(one), self.maker.failed
         )
-        boxes = list(self._boxes(hiding, groups, means, one.size))
+        boxes = list(self._boxes(hiding, groups, means, one.space))
         others = [p.path for other in self.by_class.values() if other is not one for p in other.photographs]
         paths = [photograph.path for photograph in judging]
-        rows = judged(hiding, boxes, paths, others, one.size, self.asked.boxes, stream) if boxes else []
+        rows = judged(hiding, boxes, paths, others, one.space, self.asked.boxes, stream) if boxes else []
         places = {place.cluster: place for place in rows}
         alike: list[list[MappedPhotograph]] = [[] for _ in groups]
         for photograph in judging:
             alike[_nearest(photograph.cells, means)].append(photograph)
         clusters = [
-            self._cluster(group, beside, mean, places.get(number), one.size)
+            self._cluster(group, beside, mean, places.get(number), one.space)
             for number, (group, beside, mean) in enumerate(zip(groups, alike, means, strict=True))
         ]
         return ClassSummary(
-            one.target, one.label, len(order), one.mean, one.part_share, one.parts, tuple(clusters), kinds.eigenvalues
+            one.target,
+            one.label,
+            len(order),
+            one.mean,
+            one.part_share,
+            one.parts,
+            tuple(clusters),
+            kinds.eigenvalues,
+            self.maker.classifier.preprocessing.to_dict(),
         )
 
     def _boxes(
@@ -211,17 +218,17 @@ class _Viewing:
         hiding: Hiding,
         groups: Sequence[Sequence[MappedPhotograph]],
         means: Sequence[NDArray[np.float64]],
-        size: tuple[int, int],
+        space: Space,
     ) -> Iterator[tuple[int, Box]]:
         """For each kind of maps the box at which they point; one at which two kinds point is the larger one's."""
         seen: set[Box] = set()
         for number, (group, mean) in enumerate(zip(groups, means, strict=True)):
-            cells = (mean.shape[0], mean.shape[1])
+            cells = mean.shape
             first = densest(mean)
             if first is None:
                 continue
             grown = (first.grown(margin, cells) for margin in range(MARGINS + 1))
-            fits = [box.scaled(cells, size) for box in dict.fromkeys(grown) if box.share(cells) <= LARGEST]
+            fits = [box.scaled(cells, space) for box in dict.fromkeys(grown) if box.share(cells) <= LARGEST]
             box = fitting(hiding, fits, [photograph.path for photograph in group[:_ASKED]])
             if box not in seen:
                 seen.add(box)
@@ -233,9 +240,9 @@ class _Viewing:
         beside: Sequence[MappedPhotograph],
         mean: NDArray[np.float64],
         place: Place | None,
-        size: tuple[int, int],
+        space: Space,
     ) -> Cluster:
-        fine = F.interpolate(torch.from_numpy(mean)[None, None], size, mode="nearest")[0, 0].float()
+        fine = F.interpolate(torch.from_numpy(mean)[None, None], space, mode="nearest")[0, 0].float()
         every = sorted([*group, *beside], key=lambda photograph: _distance(photograph.cells, mean))
         changed = set(place.who) if place else set()
         own = [photograph for photograph in beside if photograph.path in changed]
@@ -243,7 +250,8 @@ class _Viewing:
         return Cluster(len(every), fine, examples, place, len(own), len(beside) if place else 0)
 
     def _example(self, photograph: MappedPhotograph) -> Example:
-        return Example(photograph.path, self.maker.classifier.prepare(photograph.path))
+        prepared = self.maker.classifier.prepared(photograph.path)
+        return Example(photograph.path, prepared.pixels, prepared.coordinates)
 
     def _told(self, one: ClassMaps) -> Callable[[Path, int], None]:
         """Counts what is asked, and tells of it."""

@@ -1,86 +1,180 @@
-"""A classifier's own features: what its head receives, of photographs and of photographs under masks.
-
-The head is the linear layer whose output is the logits; its input, one vector a photograph, is what the literature
-calls penultimate features. It is found while the network runs, by watching the functions that it calls, so that it need
-not be a module of any name, and so that it is the same for a removal that paints and for one that follows the pass
-through the network: there it is what the head receives under the mask.
-"""
+"""Features of photographs and of their parts under removals: what a store has, and what it lacks, here or elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from unseen.classifier import Classifier
-from unseen.errors import NotApplicableError
-from unseen.removal import MaskedClassifier
+from unseen.errors import UnseenError
+from unseen.evaluation.content import content_of
+from unseen.evaluation.distance.store import FeatureStore, key_of
+from unseen.removal import Removal
+from unseen.removal.penultimate import masked_features, photograph_features
+from unseen.system.engines.work import Engine, Work
+from unseen.system.progress import ProgressListener
+
+Asked = tuple[Path, bool]
+"""A photograph, and whether parts of it are hidden, too."""
+
+Found = tuple[dict[str, NDArray[np.float32]], int, str]
+"""Vectors by their keys, the evaluations that they took, and why there are no more, if that is known."""
 
 
-def photograph_features(classifier: Classifier, pixels: Float[Tensor, "N C *space"]) -> Float[Tensor, "N F"]:
-    """What the head receives of photographs with nothing hidden, float32 on the CPU; one pass, no batching.
+@dataclass(eq=False)
+class Features:
+    """What a classifier's head receives.
 
-    Raises:
-        NotApplicableError: the logits are not the output of a linear layer.
+    Args:
+        removal_of: the removals by their specs.
+        parts: what stays visible of a photograph, one mask for each share.
+        classifier: whose features they are.
+        store: what is known of them.
+
+    Attributes:
+        evaluations: passes of photographs through the network.
     """
-    return _head_inputs(classifier, lambda: classifier.forward(pixels), "the network")
 
+    removal_of: Mapping[str, Removal]
+    parts: Callable[[Tensor], Bool[Tensor, "F *space"]]
+    classifier: Classifier
+    store: FeatureStore
+    evaluations: int = 0
+    _contents: dict[str, str] = field(default_factory=dict)
 
-def masked_features(
-    masked: MaskedClassifier, masks: Float[Tensor, "N *space"] | Bool[Tensor, "N *space"]
-) -> Float[Tensor, "N C"]:
-    """What the head receives of a photograph under each mask, float32 on the CPU; counted as evaluations.
+    def of_photograph(self, image: Float[Tensor, "C *space"]) -> Float[Tensor, " K"]:
+        """Of a photograph with nothing hidden."""
 
-    Raises:
-        ParameterError: masks that are refused by :meth:`MaskedClassifier.check_masks`.
-        NotApplicableError: the logits are not the output of a linear layer, as where a removal averages scores.
-    """
-    masked.check_masks(masks)
+        def compute(places: Sequence[int]) -> Tensor:
+            self.evaluations += len(places)
+            return photograph_features(self.classifier, image[None])
 
-    def evaluate(first: int, last: int) -> Tensor:
-        some = masks[first:last].to(masked.classifier.device, torch.float32)
-        pixels = masked.pixels.expand(len(some), *masked.pixels.shape[1:])
-        return _head_inputs(masked.classifier, lambda: masked.forward(pixels, some), f"removal {masked.removal.name!r}")
+        return self.store.get([self._key(image)], compute)[0]
 
-    return torch.cat(list(masked.in_batches(len(masks), evaluate)))
+    def under(self, spec: str, image: Float[Tensor, "C *space"]) -> Float[Tensor, "F K"]:
+        """Of its parts under a removal.
 
+        Raises:
+            UnseenError: the removal does not apply.
+        """
+        removal, masks = self.removal_of[spec], self.parts(image)
 
-class _Watch(TorchFunctionMode):
-    """Keeps input and output of the last linear layer that runs inside."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.last: tuple[Tensor, Tensor] | None = None
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        given = kwargs or {}
-        output = func(*args, **given)
-        if func is F.linear:
-            self.last = (args[0] if args else given["input"], output)
-        return output
-
-
-@torch.no_grad()
-def _head_inputs(classifier: Classifier, passed: Callable[[], Tensor], who: str) -> Tensor:
-    with _Watch() as watch:
-        logits = passed()
-    if watch.last is not None:
-        entered, left = watch.last
-        if entered.ndim == 2 and left.shape == logits.shape and torch.equal(left.to(logits), logits):
-            found: Tensor = entered.float().cpu()
+        def compute(places: Sequence[int]) -> Tensor:
+            masked = removal.bind(self.classifier, image)
+            found = masked_features(masked, masks[list(places)])
+            self.evaluations += masked.evaluations
             return found
-    raise NotApplicableError(
-        f"{classifier.name} has no penultimate features under {who}: the logits are not the output of a linear layer "
-        "that takes one vector a photograph (does it average several passes, or end in a convolution?)"
-    )
+
+        return self.store.get(self._keys_under(spec, image), compute)
+
+    def fill(
+        self,
+        asked: Iterable[Asked],
+        engine: Engine,
+        again: Callable[[], Classifier],
+        note: Callable[[str], None],
+        progress: ProgressListener | None,
+    ) -> None:
+        """Let an engine compute what the store lacks; what it cannot do is left out.
+
+        Args:
+            asked: of which photographs, and whether also of their parts.
+            engine: where it is computed.
+            again: makes the classifier in another process.
+            note: told what must be known, in plain sentences.
+            progress: told of the photographs that are done.
+        """
+        tasks = [task for task in asked if self.store.lacks(self._keys(*task))]
+        work: Work[Asked, Found] = Work(
+            tasks,
+            Filler(self.removal_of, self.parts, lambda: self.classifier),
+            partial(Filler, self.removal_of, self.parts, again),
+            lambda _task, reason: ({}, 0, reason),
+            note=note,
+        )
+        done, empty = 0, list[str]()
+        with closing(engine.results(work)) as results:
+            for some in results:
+                copied = {key: torch.tensor(vector) for found, _, _ in some for key, vector in found.items()}
+                self.store.add(copied)  # arrays from a cluster may be read-only
+                self.evaluations += sum(spent for _, spent, _ in some)
+                empty += [reason for found, _, reason in some if not found]
+                done += len(some)
+                if progress is not None:
+                    progress("features", done, len(tasks))
+        if empty:
+            note(
+                f"the workers returned nothing for {len(empty)} of {len(tasks)} tasks; computing them here (the first: "
+                f"{empty[0]})"
+            )
+
+    def found(self, path: Path, hidden: bool) -> Found:
+        """Those of a photograph by their keys, and of its parts under every removal that applies."""
+        before, found, reason = self.evaluations, dict[str, NDArray[np.float32]](), ""
+        try:
+            image = self.classifier.prepare(path)
+            found[self._key(image)] = self.of_photograph(image).numpy()
+            for spec in self.removal_of if hidden else ():
+                with suppress(UnseenError):
+                    found.update(zip(self._keys_under(spec, image), self.under(spec, image).numpy(), strict=True))
+        except UnseenError as error:
+            reason = str(error)
+        return found, self.evaluations - before, reason
+
+    def _keys(self, path: Path, hidden: bool) -> list[str]:
+        """Of all that :meth:`found` would find; none of what is no photograph."""
+        try:
+            image = self.classifier.prepare(path)
+        except UnseenError:
+            return []
+        return [self._key(image), *(key for spec in self.removal_of if hidden for key in self._keys_under(spec, image))]
+
+    def _key(self, image: Tensor) -> str:
+        return key_of(self.classifier, image)
+
+    def _keys_under(self, spec: str, image: Tensor) -> list[str]:
+        removal = self.removal_of[spec]
+        if spec not in self._contents:
+            self._contents[spec] = content_of(removal)
+        named = f"{removal.name} {self._contents[spec]}"
+        return [key_of(self.classifier, image, named, mask) for mask in self.parts(image)]
+
+
+class Filler:
+    """Computes the features of a photograph at a time; a :class:`~unseen.system.engines.work.Worker`.
+
+    Args:
+        removal_of: see :class:`Features`.
+        parts: so.
+        again: makes the classifier.
+    """
+
+    def __init__(
+        self,
+        removal_of: Mapping[str, Removal],
+        parts: Callable[[Tensor], Bool[Tensor, "F *space"]],
+        again: Callable[[], Classifier],
+    ) -> None:
+        self._features = Features(removal_of, parts, again(), FeatureStore(None))
+
+    @property
+    def same(self) -> Mapping[str, str]:
+        """The model."""
+        return {"other weights of the model": self._features.classifier.fingerprint}
+
+    def __call__(self, task: Asked) -> Found:
+        """See :meth:`Features.found`; nothing of it is kept here."""
+        store = FeatureStore(None)
+        try:
+            return replace(self._features, store=store).found(*task)
+        finally:
+            store.close()

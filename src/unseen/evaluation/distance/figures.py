@@ -24,6 +24,8 @@ _COLOURS = (*COLOURS, BLACK)
 """The line's style tells a second round apart."""
 _LINES = ("-", "--", ":")
 _ACROSS = 4
+_LETTERS = 14
+"""Of the caption, to an inch."""
 
 
 def curves(found: Located) -> Figure:
@@ -36,7 +38,7 @@ def curves(found: Located) -> Figure:
         top, bottom = grid[:, column]
         if measure in DISTANCES:
             _lines(found, measure, "relative", top)
-            top.set_ylabel("distance, 1 = that of the photographs", fontsize=9)
+            top.set_ylabel(f"distance, 1 = that of the {found.kind}s", fontsize=9)
         else:
             top.set_axis_off()
         _lines(found, measure, "auroc", bottom)
@@ -45,8 +47,8 @@ def curves(found: Located) -> Figure:
             textwrap.fill(f"{name[0].upper()}{name[1:]}", 40), fontsize=9
         )
         bottom.set_ylim(-0.03, 1.03)
-        bottom.set_ylabel("AUROC, 0.5 = cannot be told from photographs", fontsize=9)
-        bottom.set_xlabel("share of the photograph that is visible, in %", fontsize=9)
+        bottom.set_ylabel(f"AUROC, 0.5 = cannot be told from {found.kind}s", fontsize=9)
+        bottom.set_xlabel(f"share of the {found.kind} that is visible, in %", fontsize=9)
     handles, labels = grid[1, 0].get_legend_handles_labels()
     grid[0, -1].legend(handles, labels, loc="center", frameon=False, title="hidden by", fontsize=9, ncols=2)
     return figure
@@ -92,7 +94,8 @@ def plane(found: Located) -> Figure:
     project = Plane.of(torch.cat(everything))
     across = min(_ACROSS, len(found.masked))
     down = math.ceil(len(found.masked) / across)
-    figure = Figure(figsize=(2.6 * across + 0.9, 2.55 * down + 0.4), layout="constrained")
+    width = 2.6 * across + 0.9
+    figure = Figure(figsize=(width, 2.55 * down + 0.4), layout="constrained")
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     known, own = project(found.reference), project(found.own)
     colours = None
@@ -113,14 +116,15 @@ def plane(found: Located) -> Figure:
     for axes in list(grid.flat)[len(found.masked) :]:
         axes.set_axis_off()
     assert colours is not None
-    figure.colorbar(colours, ax=grid, shrink=0.6, label="share of the photograph that is visible, in %")
+    scale = figure.colorbar(colours, ax=grid, shrink=0.6)
+    scale.set_label(f"share of the {found.kind}\nthat is visible, in %", fontsize=8)
     first, second = (f"{100 * share:.0f} %" for share in project.shares)
-    figure.supxlabel(
+    told = (
         f"first and second principal component of all panels' features ({first} and {second} of the variance): "
-        f"{len(known)} reference photographs light grey;\n{len(own)} judged photographs with nothing hidden dark grey, "
-        "with a part hidden in colour, their means black",
-        fontsize=8,
+        f"{len(known)} reference {found.kind}s light grey; {len(own)} judged {found.kind}s with nothing hidden "
+        "dark grey, with a part hidden in colour, their means black"
     )
+    figure.supxlabel(textwrap.fill(told, round(_LETTERS * width)), fontsize=8)
     return figure
 
 

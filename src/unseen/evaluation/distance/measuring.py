@@ -6,31 +6,31 @@ which shows by a projection how blackened and blurred photographs leave the dist
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.classifier.zoo.loading import classifier_of
 from unseen.errors import NotApplicableError, OutputError, ParameterError, UnseenError
-from unseen.evaluation.content import content_of
 from unseen.evaluation.distance.distances import Gaussian, auroc, discriminant, neighbour_distance, relative
-from unseen.evaluation.distance.features import masked_features, photograph_features
-from unseen.evaluation.distance.random_parts import Cells, Fractions, PartForm, random_parts
-from unseen.evaluation.distance.store import FeatureStore, key_of
+from unseen.evaluation.distance.features import Features
+from unseen.evaluation.distance.random_parts import Cells, Fractions, PartForm, check_hiding, random_parts
+from unseen.evaluation.distance.store import FeatureStore
 from unseen.evaluation.statistics import Interval
-from unseen.inputs.space import check_axes
+from unseen.inputs.space import CALLED, Space, cells_of
 from unseen.inputs.streams import Seed, stream_of
 from unseen.removal import REMOVALS, Removal
-from unseen.removal.batched import digest
+from unseen.removal.memory import digest
+from unseen.system.engines.work import Engine, warned
 from unseen.system.options import Count, Meaning, Options
-from unseen.system.progress import ProgressListener
+from unseen.system.progress import Listening, ProgressListener, listening
 
 FEWEST = 20
 """Reference photographs that are needed; a distribution of fewer is none."""
@@ -71,6 +71,7 @@ class Located:
         masked: by removal, of the judged photographs for every fraction, shape (P, F, C).
         failed: what could not be judged, a photograph or a removal, and why.
         evaluations: passes of photographs through the network in this run.
+        kind: what a person calls the inputs: signal, photograph or volume.
     """
 
     asked: DistributionShift
@@ -81,6 +82,7 @@ class Located:
     masked: dict[str, Float[Tensor, "P F C"]]
     failed: tuple[tuple[str, str], ...]
     evaluations: int
+    kind: str = CALLED[2]
 
     @cached_property
     def distances(self) -> dict[str, tuple[Float[Tensor, " P"], dict[str, Float[Tensor, "P F"]]]]:
@@ -148,10 +150,8 @@ class DistributionShift(Options):
         ):
             if not given or len(different) < len(given):
                 raise ParameterError(f"{what} {', '.join(map(str, given))}: give at least one, and none twice")
-        total = self.cells**2
-        whole = [one for one in self.fractions if one < 1 and max(1, round(one * total)) == total]
-        if self.form == "cells" and whole:
-            raise ParameterError(f"fraction {whole[0]} of {total} cells hides none of them; give more cells a side")
+        if self.form == "cells":
+            check_hiding(self.fractions, self.cells**2)
 
     @cached_property
     def removal_of(self) -> Mapping[str, Removal]:
@@ -165,7 +165,10 @@ class DistributionShift(Options):
         classifier: str | Classifier,
         *,
         store: Path | None = None,
-        progress: ProgressListener | None = None,
+        progress: Listening = None,
+        engine: Engine | None = None,
+        again: Callable[[], Classifier] | None = None,
+        note: Callable[[str], None] = warned,
     ) -> Located:
         """The features of everything that is asked for.
 
@@ -178,7 +181,11 @@ class DistributionShift(Options):
             reference: photographs that say what is usual.
             classifier: whose features count, or its name for :func:`unseen.load_classifier`.
             store: file that keeps the features, for another run; in memory if there is none.
-            progress: told of every photograph and removal.
+            progress: ``True`` draws a bar; a function is told of every photograph and removal.
+            engine: where features are computed that the store lacks, a task a photograph; by default in this process.
+            again: makes the same classifier in another process, on its device; by default a name is loaded there, and
+                an object handed over.
+            note: told in plain sentences of what an engine could not do; by default they are warnings.
 
         Raises:
             ParameterError: fewer than two photographs, fewer than :data:`FEWEST` in the reference, or not more of them
@@ -189,27 +196,33 @@ class DistributionShift(Options):
         memory = FeatureStore(store)
         try:
             model = classifier_of(classifier)
-            check_axes("a distance between photographs", (2,), model.preprocessing.size, "compare metrics instead")
-            return _Run(self, model, memory, progress).located(photos, reference)
+            self._parts(model.preprocessing.size, torch.Generator())  # refused before any work
+            features = Features(self.removal_of, self.parts, model, memory)
+            with listening(progress, "distance", unit="pictures") as listener:
+                if engine is not None:
+                    wanted = [*((path, True) for path in photos), *((path, False) for path in reference)]
+                    features.fill(wanted, engine, again or partial(classifier_of, classifier), note, listener)
+                return _Run(self, model, features, listener).located(photos, reference)
         finally:
             memory.close()
 
-    def parts(self, image: Float[Tensor, "C H W"]) -> Tensor:
-        """What stays visible of a photograph, one mask for each fraction, shape (F, H, W)."""
-        height, width = image.shape[1:]
-        stream = stream_of(image, self.seed)
-        return random_parts((height, width), self.fractions, stream, form=self.form, cells=self.cells)
+    def parts(self, image: Float[Tensor, "C *space"]) -> Bool[Tensor, "F *space"]:
+        """What stays visible of an input, one mask for each fraction."""
+        return self._parts(tuple(image.shape[1:]), stream_of(image, self.seed))
+
+    def _parts(self, space: Space, stream: torch.Generator) -> Bool[Tensor, "F *space"]:
+        if self.form == "cells":
+            check_hiding(self.fractions, cells_of(self.cells, space) ** len(space))
+        return random_parts(space, self.fractions, stream, form=self.form, cells=self.cells)
 
 
 @dataclass(eq=False)
 class _Run:
     asked: DistributionShift
     classifier: Classifier
-    store: FeatureStore
+    features: Features
     progress: ProgressListener | None
     failed: dict[str, str] = field(default_factory=dict)
-    contents: dict[str, str] = field(default_factory=dict)
-    evaluations: int = 0
     done: int = 0
 
     def located(self, photos: Sequence[Path], reference: Sequence[Path]) -> Located:
@@ -217,7 +230,7 @@ class _Run:
         here = {path.absolute() for path in photos}
         reference = [path for path in reference if path.absolute() not in here]
         if len(reference) < needed:
-            raise ParameterError(_too_few(len(reference), needed))
+            raise ParameterError(self._too_few(len(reference), needed))
         expected = len(reference) + len(photos) * (1 + len(self.asked.removals) * len(self.asked.fractions))
         names: list[str] = []
         own: list[Tensor] = []
@@ -225,15 +238,15 @@ class _Run:
         masked: dict[str, list[Tensor]] = {removal: [] for removal in self.asked.removals}
         for path, image in self._images(photos):
             if digest(image) in judged:
-                self.failed[str(path)] = "looks the same as another photograph that is judged"
+                self.failed[str(path)] = f"looks the same as another {self._kind} that is judged"
                 continue
             judged.add(digest(image))
             names.append(str(path))
-            own.append(self._of_photograph(image))
+            own.append(self.features.of_photograph(image))
             self._tell("hiding parts", 1, expected)
             for removal in tuple(masked):
                 try:
-                    masked[removal].append(self._under(removal, image))
+                    masked[removal].append(self.features.under(removal, image))
                 except UnseenError as error:
                     if isinstance(error, OutputError):
                         raise
@@ -244,16 +257,16 @@ class _Run:
                 reasons = (f"{removal}: {self.failed[removal]}" for removal in self.asked.removals)
                 raise NotApplicableError(f"no removal can be judged: {'; '.join(reasons)}")
         if len(names) < 2:
-            few = f"{len(names)} of the photographs can be judged; give at least 2, better 20 or more"
+            few = f"{len(names)} of the {self._kind}s can be judged; give at least 2, better 20 or more"
             raise ParameterError(few + self._first_reason(photos))
         known: dict[bytes, Tensor] = {}
         for _, image in self._images(reference):
             look = digest(image)
             if look not in judged and look not in known:
-                known[look] = self._of_photograph(image)
-            self._tell("reference photographs", 1, expected)
+                known[look] = self.features.of_photograph(image)
+            self._tell(f"reference {self._kind}s", 1, expected)
         if len(known) < needed:
-            raise ParameterError(_too_few(len(known), needed) + self._first_reason(reference))
+            raise ParameterError(self._too_few(len(known), needed) + self._first_reason(reference))
         return Located(
             self.asked,
             self.classifier.name,
@@ -262,7 +275,8 @@ class _Run:
             torch.stack(own),
             {removal: torch.stack(features) for removal, features in masked.items()},
             tuple(self.failed.items()),
-            self.evaluations,
+            self.features.evaluations,
+            self._kind,
         )
 
     def _images(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor]]:
@@ -274,42 +288,21 @@ class _Run:
                 continue
             yield path, image
 
+    @property
+    def _kind(self) -> str:
+        return CALLED[self.classifier.preprocessing.axes]
+
     def _first_reason(self, paths: Sequence[Path]) -> str:
         reason = next((self.failed[str(path)] for path in paths if str(path) in self.failed), "")
         return reason and f" (first of those left out: {reason})"
-
-    def _of_photograph(self, image: Tensor) -> Tensor:
-        def compute(places: Sequence[int]) -> Tensor:
-            self.evaluations += len(places)
-            return photograph_features(self.classifier, image[None])
-
-        return self.store.get([key_of(self.classifier, image)], compute)[0]
-
-    def _under(self, spec: str, image: Tensor) -> Tensor:
-        removal, masks = self.asked.removal_of[spec], self.asked.parts(image)
-
-        def compute(places: Sequence[int]) -> Tensor:
-            masked = removal.bind(self.classifier, image)
-            found = masked_features(masked, masks[list(places)])
-            self.evaluations += masked.evaluations
-            return found
-
-        named = f"{removal.name} {self._content(spec)}"
-        return self.store.get([key_of(self.classifier, image, named, mask) for mask in masks], compute)
-
-    def _content(self, spec: str) -> str:
-        if spec not in self.contents:
-            self.contents[spec] = content_of(self.asked.removal_of[spec])
-        return self.contents[spec]
 
     def _tell(self, stage: str, passed: int, expected: int) -> None:
         self.done += passed
         if self.progress is not None:
             self.progress(stage, self.done, expected)
 
-
-def _too_few(found: int, needed: int) -> str:
-    return (
-        f"{found} different reference photographs besides those that are judged are too few to say what is usual; "
-        f"give at least {needed}, better some hundreds"
-    )
+    def _too_few(self, found: int, needed: int) -> str:
+        return (
+            f"{found} different reference {self._kind}s besides those that are judged are too few to say what is "
+            f"usual; give at least {needed}, better some hundreds"
+        )

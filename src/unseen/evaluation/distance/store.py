@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -13,13 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.removal.batched import digest
-from unseen.system.database import FAULTS, PATIENCE, check_row, fault
-from unseen.system.files import unwritable
+from unseen.removal.memory import digest
+from unseen.system.database import FAULTS, check_row, fault, opened
 from unseen.system.schema import MalformedError
 
 FILE = "features.sqlite"
 _KIND = "store of features"
+_SCHEMA = "CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, vector BLOB NOT NULL)"
 
 
 class FeatureStore:
@@ -34,15 +33,7 @@ class FeatureStore:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(":memory:" if path is None else path, timeout=PATIENCE)
-            self._connection.execute("CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, vector BLOB NOT NULL)")
-        except OSError as error:
-            raise unwritable(path or Path(), error) from None
-        except FAULTS as error:
-            raise fault(path or Path(), error, _KIND) from None
+        self._connection = opened(path, _SCHEMA, _KIND)
 
     def get(
         self, keys: Sequence[str], compute: Callable[[Sequence[int]], Float[Tensor, "n C"]]
@@ -60,7 +51,7 @@ class FeatureStore:
         places = [place for place, key in enumerate(keys) if key not in known]
         if places:
             new = dict(zip((keys[place] for place in places), compute(places), strict=True))
-            self._add(new)
+            self.add(new)
             known.update(new)
         return torch.stack([known[key] for key in keys])
 
@@ -79,7 +70,20 @@ class FeatureStore:
             raise fault(self.path or Path(), error, _KIND) from None
         return found
 
-    def _add(self, vectors: Mapping[str, Tensor]) -> None:
+    def lacks(self, keys: Sequence[str]) -> bool:
+        """Whether the vector of any of these keys is not known.
+
+        Raises:
+            OutputError: the file cannot be read.
+        """
+        return len(self._known(keys)) < len(set(keys))
+
+    def add(self, vectors: Mapping[str, Float[Tensor, " C"]]) -> None:
+        """Keep vectors by their keys.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         rows = [(key, vector.float().numpy().tobytes()) for key, vector in vectors.items()]
         try:
             with self._connection:
@@ -100,7 +104,9 @@ def _vector(row: tuple[object, ...]) -> Tensor:
     return vector
 
 
-def key_of(classifier: Classifier, image: Float[Tensor, "C H W"], removal: str = "", mask: Tensor | None = None) -> str:
+def key_of(
+    classifier: Classifier, image: Float[Tensor, "C *space"], removal: str = "", mask: Tensor | None = None
+) -> str:
     """What a feature vector follows from: network, preprocessing, photograph, removal and mask, as one short text.
 
     Args:

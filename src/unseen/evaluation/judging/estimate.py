@@ -41,11 +41,6 @@ class Estimate:
         return max(self.seconds / workers, self.seconds / max(1, self.cells))
 
 
-def cells_of(plan: Plan) -> int:
-    """Photographs × methods, controls among them, × removals."""
-    return len(plan.subjects) * len(plan.explainers) * len(plan.removals)
-
-
 def estimate(plan: Plan, photographs: int = MEASURED, note: Callable[[str], None] = lambda _text: None) -> Estimate:
     """Evaluate the plan's first photographs in a folder that is deleted afterwards, and reckon from them.
 
@@ -69,5 +64,5 @@ def estimate(plan: Plan, photographs: int = MEASURED, note: Callable[[str], None
         reason = next((row.detail for row in rows if row.detail), "")
         raise PhotoError(f"none of the first {len(some.photos)} photographs could be evaluated ({reason})")
     spent = sum(row.value for row in rows if row.metric == EVALUATIONS and row.value is not None)
-    share = cells_of(plan) / len(done)
-    return Estimate(cells_of(plan), len(done), round(spent * share), seconds * share, round(size * share))
+    share = plan.cells / len(done)
+    return Estimate(plan.cells, len(done), round(spent * share), seconds * share, round(size * share))

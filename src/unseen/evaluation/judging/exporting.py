@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from unseen.errors import OutputError
-from unseen.evaluation.judging.ledger import FILE, KIND
-from unseen.system.database import FAULTS, PATIENCE, fault
+from unseen.evaluation.judging.ledger import lying
 from unseen.system.files import scratch, unwritable
 from unseen.system.optional import require
 
@@ -43,25 +40,22 @@ def export(folder: Path, file: Path) -> int:
         OutputError: there is no evaluation, it is damaged, or the file cannot be written.
     """
     arrow, parquet = require("pyarrow", "parquet"), require("pyarrow.parquet", "parquet")
-    source = folder / FILE
-    if not source.is_file():
-        raise OutputError(f"{folder} holds no {FILE}; name the folder that unseen evaluate wrote (--out)")
     schema = arrow.schema([(name, arrow.type_for_alias(kind)) for name, kind in COLUMNS.items()])
     count = 0
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with scratch(file.parent) as place, closing(sqlite3.connect(source, timeout=PATIENCE)) as database:
-            with parquet.ParquetWriter(place / file.name, schema, compression="zstd") as writer:
-                for rows in _batches(database.execute(_QUERY)):
-                    writer.write_batch(arrow.record_batch([list(column) for column in zip(*rows, strict=True)], schema))
-                    count += len(rows)
-            (place / file.name).replace(file)
-    except FAULTS as error:
-        raise fault(source, error, KIND) from None
-    except arrow.ArrowException as error:  # a value of another type than its column's
-        raise fault(source, sqlite3.DatabaseError(str(error)), KIND) from None
-    except OSError as error:
-        raise unwritable(file, error) from None
+    with lying(folder) as database:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with scratch(file.parent) as place:
+                with parquet.ParquetWriter(place / file.name, schema, compression="zstd") as writer:
+                    for rows in _batches(database.execute(_QUERY)):
+                        columns = [list(column) for column in zip(*rows, strict=True)]
+                        writer.write_batch(arrow.record_batch(columns, schema))
+                        count += len(rows)
+                (place / file.name).replace(file)
+        except arrow.ArrowException as error:  # a value of another type than its column's
+            raise sqlite3.DatabaseError(str(error)) from None
+        except OSError as error:
+            raise unwritable(file, error) from None
     return count
 
 

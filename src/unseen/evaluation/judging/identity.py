@@ -18,18 +18,23 @@ if TYPE_CHECKING:
     from unseen.evaluation.annotations import Annotations
 
 
+METHODS = 2
+"""Raised whenever a method's or a metric's name gives other results than before, beyond rounding."""
+
+
 def identity_of(plan: Plan, classifier: Classifier, annotations: Annotations | None) -> dict[str, Any]:
     """What two runs must have in common for their results to belong together, ready for JSON.
 
     ``None`` is what a run does not use. ``files`` holds, by the spec that names them, digests of what files and folders
-    hold; two runs must agree on those that both name.
+    hold; two runs must agree on those that both name. Which class is given to a photograph is kept with its results.
     """
     labels = None if classifier.labels is None else _digest(json.dumps(list(classifier.labels)))
     return {
         "model": plan.model_name,
-        "target": plan.target,
+        "target": "given classes" if plan.classes else plan.target,
         "fingerprint": classifier.fingerprint,
         "structure": structure(classifier.model),
+        "axes": classifier.preprocessing.axes,
         "preprocessing": _digest(json.dumps(classifier.preprocessing.to_dict())),
         "labels": labels,
         "outputs": OUTPUTS.spec_of(classifier.outputs),
@@ -38,6 +43,7 @@ def identity_of(plan: Plan, classifier: Classifier, annotations: Annotations | N
         "contexts": _digest(*(Subject.of(path).digest for path in plan.contexts)) if plan.plants else None,
         "annotations": None if annotations is None else annotations.digest,
         "seed": plan.seed,
+        "methods": METHODS,
         "files": _files(plan),
     }
 

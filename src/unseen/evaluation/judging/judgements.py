@@ -26,25 +26,25 @@ class Judgements:
         self._all = measurements
         metrics = dict.fromkeys(key.metric for key in measurements.values)
         known = {metric for metric in metrics if MetricSpec(metric).name in METRICS.entries}
-        keys = [key for key in measurements.values if key.confidence is None and key.metric in known]
-        self._found = {key: self._comparable(key) for key in keys}
-        self.reasons = {key: measurements.reasons[key] for key in keys if key in measurements.reasons}
+        keys = (key for key in measurements.values if key.confidence is None and key.metric in known)
+        self._keys = dict.fromkeys(keys)
+        self.reasons = {key: measurements.reasons[key] for key in self._keys if key in measurements.reasons}
 
     def _comparable(self, key: Key) -> dict[str, float]:
-        """The values; where they are classes, whether each is the explained one."""
-        values = self._all.values[key]
+        """The values; where they are classes, whether each is the explained one. Put together anew each time."""
+        values = self._all.values[key] if key in self._keys else {}
         if not values or not entry_of(key.metric).over:
             return values
         targets = self._all.targets[key]
         return {photo: float(value == targets[photo]) for photo, value in values.items()}
 
     def __bool__(self) -> bool:
-        return bool(self._found)
+        return bool(self._keys)
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
         """In the order of the evaluation, the controls last."""
-        found = dict.fromkeys(key.method for key in self._found)
+        found = dict.fromkeys(key.method for key in self._keys)
         return tuple(sorted(found, key=lambda method: method in JUDGED_BESIDE))
 
     @property
@@ -60,20 +60,20 @@ class Judgements:
     @cached_property
     def removals(self) -> tuple[str, ...]:
         """In the order of the evaluation."""
-        return tuple(dict.fromkeys(key.removal for key in self._found))
+        return tuple(dict.fromkeys(key.removal for key in self._keys))
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """In the order of the evaluation."""
-        return tuple(dict.fromkeys(key.metric for key in self._found))
+        return tuple(dict.fromkeys(key.metric for key in self._keys))
 
     def of(self, method: str, removal: str, metric: str) -> dict[str, float]:
         """The value of every photograph that has one; whether the class is kept, where values are classes."""
-        return self._found.get(Key(method, removal, metric), {})
+        return self._comparable(Key(method, removal, metric))
 
     def over_set(self, key: Key) -> Interval | None:
         """The metric's number of all photographs that have a value; ``None`` if none has."""
-        found = self._found.get(key, {})
+        found = self._comparable(key)
         if not found:
             return None
         entry = entry_of(key.metric)
@@ -84,7 +84,7 @@ class Judgements:
 
     def together(self, keys: Sequence[Key]) -> NDArray[np.float64]:
         """Shape (keys, photographs): the values on the photographs on which all of the keys have one."""
-        found = [self._found.get(key, {}) for key in keys]
+        found = [self._comparable(key) for key in keys]
         common = [photo for photo in found[0] if all(photo in values for values in found[1:])]
         return np.array([[values[photo] for photo in common] for values in found], float)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +14,17 @@ import torch
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.backend import Backend
 from unseen.classifier.decision import Decision, decide
-from unseen.errors import ModelError, NotApplicableError, PhotoError, UnseenError
+from unseen.classifier.zoo.loading import fast
+from unseen.errors import NotApplicableError, PhotoError, UnseenError
 from unseen.evaluation.annotations import Annotations
+from unseen.evaluation.judging.given import GivenClasses
 from unseen.evaluation.judging.outcomes import JudgedPart, Measurement, Outcome
 from unseen.evaluation.judging.plan import DRAWN, MetricSpec, Plan
+from unseen.evaluation.judging.planting import CONTEXTS, NONE, contexts_of, plant_parts
 from unseen.evaluation.judging.subject import Subject
+from unseen.evaluation.judging.thumbnail import Thumbnail
 from unseen.explainers.controls.maps import AnnotationMap
 from unseen.explainers.method import Method
 from unseen.explainers.robust.contexts import Contexts, OtherPhotographs, SolidColours
@@ -29,15 +33,11 @@ from unseen.explanation import Explanation, Part
 from unseen.explanation.roles import REASONS, Asked, Missing
 from unseen.metrics import METRICS
 from unseen.metrics.case import Case, MaskMetric, Metric, judge
-from unseen.metrics.robustness import robustness
 from unseen.pipeline.explain import explain_decision, explainer
 from unseen.removal import Removal
 
-_CONTEXTS = ("robustness-colours", "robustness-photos")
-_NONE = Measurement(None, 0, 0, 0)
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class EvaluationCell:
     """One photograph × method × removal, and what is known of it."""
 
@@ -59,9 +59,9 @@ class EvaluationCell:
             return True
         judged = [part for part in self.known.parts if part.mask is not None]
         return any(
-            part.measurements.get(metric, _NONE).asked < plan.backgrounds
+            part.measurements.get(metric, NONE).asked < plan.backgrounds
             for part in judged
-            for metric in _contexts_of(plan)
+            for metric in contexts_of(plan)
         )
 
 
@@ -69,7 +69,7 @@ def lacks_parts(plan: Plan, known: Outcome) -> bool:
     """Whether parts must be found once more: there are none, or not all that is measured on finding them is known."""
     if not plan.of_parts:
         return False
-    measured = [set(part.measurements) | (set(_CONTEXTS) if part.mask is not None else set()) for part in known.parts]
+    measured = [set(part.measurements) | (set(CONTEXTS) if part.mask is not None else set()) for part in known.parts]
     return not measured or any(not names.issuperset(plan.of_parts) for names in measured)
 
 
@@ -118,15 +118,18 @@ class Judge:
         """The classifier as it comes; see :meth:`Plan.load`."""
         return self._loaded[0]
 
+    @property
+    def same(self) -> Mapping[str, str]:
+        """What must be the same wherever cells are evaluated; see :class:`~unseen.system.engines.work.Worker`."""
+        return {"other weights of the model": self.plain.fingerprint}
+
     @cached_property
     def classifier(self) -> Classifier:
         """For what looks inside the network."""
-        if self.plain.device.type != "cpu":
-            return self.plain
-        try:
-            return self.plain.optimised()
-        except ModelError:
-            return self.plain
+        found = fast(self.plain)
+        if self.plan.backend == "auto" and found is not self.plain:  # the user's own classifier keeps its own
+            found.backend = Backend("auto")
+        return found
 
     @cached_property
     def black_box(self) -> Classifier:
@@ -135,10 +138,10 @@ class Judge:
 
     @cached_property
     def contexts(self) -> dict[str, Contexts]:
-        """What parts are planted on, by metric."""
+        """What parts are planted on, by kind."""
         return {
-            "robustness-colours": SolidColours(self.plan.seed),
-            "robustness-photos": OtherPhotographs(self.black_box, self.plan.contexts, self.plan.seed),
+            "colours": SolidColours(self.plan.seed),
+            "photos": OtherPhotographs(self.black_box, self.plan.contexts, self.plan.seed),
         }
 
     @cached_property
@@ -155,6 +158,11 @@ class Judge:
         found.check(self.plan.photos)
         found.categories_of(0, self.plain)
         return found
+
+    @cached_property
+    def given(self) -> GivenClasses | None:
+        """The classes of the photographs; see :meth:`GivenClasses.checked`."""
+        return GivenClasses.checked(self.plan.classes, self.plan.photos, self.plain)
 
     def __call__(self, cell: EvaluationCell) -> Outcome:
         """The outcome of a cell; a failure is an outcome with its reason."""
@@ -175,7 +183,13 @@ class Judge:
                 outcome.measurements.update(known.measurements)
                 _carry_over(known.parts, outcome.parts)
         assert outcome is not None
-        self._planted(cell, outcome)
+        plant_parts(
+            outcome,
+            self.plan,
+            self.contexts,
+            lambda: (self._decided(cell.subject), self._deciding(cell, False)),
+            partial(self.watch, cell),
+        )
         missing = [metric for metric in self.plan.of_maps if metric.spec not in outcome.measurements]
         if missing:
             outcome.measurements.update(self._judged(cell, saliency, missing, outcome))
@@ -186,7 +200,8 @@ class Judge:
     def _decided(self, subject: Subject) -> Decision:
         """What the network says of the photograph; kept until another is asked for."""
         if self._decision is None or self._decision[0] != subject:
-            decision = decide(subject.path, self.black_box, self._loaded[1])
+            target = self._loaded[1] if self.given is None else self.given.target(subject.path, self.plain)
+            decision = decide(subject.path, self.black_box, target)
             if Subject.of(subject.path) != subject:
                 raise PhotoError(f"{subject.path} was changed since the evaluation began; start it again")
             self._decision = (subject, decision)
@@ -231,6 +246,7 @@ class Judge:
             seconds=seconds,
             parts=parts,
             notes=notes,
+            thumbnail=Thumbnail.of(decision.image, saliency, decision.classifier.preprocessing.bands),
         )
         return outcome, saliency
 
@@ -239,7 +255,8 @@ class Judge:
         key = (cell.subject, cell.method, None if not method.uses_removal else cell.removal)
         if self._last_map is None or self._last_map[0] != key:
             decision, began = self._decided(cell.subject), time.perf_counter()
-            masked = removal.bind(self._asked_by(cell, method, removal), decision.image)
+            asked = self._asked_by(cell, method, removal)
+            masked = removal.bind(asked, decision.image, geometry=decision.geometry)
             found = findings_of(method, masked, decision.target, self.plan.seed)
             notes = (*found.notes, *masked.notes)
             self._last_map = (key, _Map(found.saliency, notes, masked.evaluations, time.perf_counter() - began))
@@ -270,10 +287,10 @@ class Judge:
             saliency,
             decision.target,
             removal.bind(self._asked_by(cell, method, removal), decision.image),
-            explainer(method, removal, self.plan.seed),
+            explainer(method, removal, self.plan.seed, decision.geometry),
             self._annotation(cell.subject),
             partial(
-                self.contexts["robustness-photos"].of,
+                self.contexts["photos"].of,
                 cell.subject.digest,
                 decision.target,
                 decision.classifier.outputs,
@@ -303,31 +320,12 @@ class Judge:
             return JudgedPart(
                 gamma, None, reason=reason, measurements=dict.fromkeys(self.plan.of_parts, _missing(reason))
             )
-        free = {name: METRICS[name].load() for name in self.plan.of_parts if name not in _CONTEXTS}
+        free = {name: METRICS[name].load() for name in self.plan.of_parts if name not in CONTEXTS}
         values = {name: _measured(float(measure(explanation, part))) for name, measure in free.items()}
         if part.by_chance is not None and "by-chance" in values:
             tried, passing = part.by_chance.tried, part.by_chance.passing
             values["by-chance"] = Measurement(part.by_chance.share, tried, passing, tried)
         return JudgedPart(gamma, part.mask, part.verified, measurements=values)
-
-    def _planted(self, cell: EvaluationCell, outcome: Outcome) -> None:
-        """Plant the parts on the contexts that they were not planted on before; equal parts once."""
-        parts = [part for part in outcome.parts if part.mask is not None]
-        if not parts:
-            return
-        masks, index = _distinct([part.mask for part in parts if part.mask is not None])
-        for metric in _contexts_of(self.plan):
-            self.watch(cell, metric)
-            image, model = self._decided(cell.subject).image, self._deciding(cell, False)
-            before = min(part.measurements.get(metric, _NONE).n for part in parts)
-            every = self.contexts[metric].of(outcome.subject.digest, outcome.target, model.outputs, len(image))
-            contexts = islice(every, before, self.plan.backgrounds)
-            hits, used = robustness(
-                model, image, masks, contexts, outcome.target, necessary=self.plan.part == "necessary"
-            )
-            for part, found in zip(parts, hits[index].tolist(), strict=True):
-                total, n = found + part.measurements.get(metric, _NONE).hits, before + used
-                part.measurements[metric] = Measurement(total / n if n else None, n, total, self.plan.backgrounds)
 
 
 def _measurements(pairs: Sequence[tuple[Case, Metric]]) -> list[Measurement]:
@@ -373,14 +371,3 @@ def _missing_part(explanation: Explanation, role: Asked, gamma: float) -> str:
 
 def _missing(reason: str) -> Measurement:
     return Measurement(None, reason=reason)
-
-
-def _distinct(masks: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """The masks without repetition, and for each of the given ones its place among them."""
-    stacked = torch.stack(masks)
-    found: tuple[Tensor, Tensor] = torch.unique(stacked, dim=0, return_inverse=True)
-    return found
-
-
-def _contexts_of(plan: Plan) -> list[str]:
-    return [metric for metric in _CONTEXTS if metric in plan.metrics]

@@ -5,31 +5,33 @@ it was. What the results depend on is noted in the file and read again within ev
 were started together do not mix. A photograph is known by the sha256 of its file. The tables are plain:
 ``explanations`` (one a photograph, method and removal, with the photograph's name), ``parts`` (one for each γ, its mask
 packed and compressed) and ``measurements`` (one for each metric, of a part one for each γ; a share of contexts with its
-hits).
+hits). ``photographs`` and ``maps`` hold small pictures for people; see :mod:`unseen.evaluation.judging.thumbnail`.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from unseen.errors import OutputError
 from unseen.evaluation.judging.identity import difference, merged
-from unseen.evaluation.judging.outcomes import EVALUATIONS, SECONDS, JudgedPart, Measurement, Outcome, Row
+from unseen.evaluation.judging.outcomes import JudgedPart, Measurement, Outcome, Row
 from unseen.evaluation.judging.packing import packed, unpacked
 from unseen.evaluation.judging.plan import Plan
+from unseen.evaluation.judging.rows import rows_of
 from unseen.evaluation.judging.subject import Subject
+from unseen.inputs.space import ANY
 from unseen.system.database import FAULTS, PATIENCE, check_row, fault
 from unseen.system.files import unwritable
 from unseen.system.schema import MalformedError, parse_json
 
 FILE = "results.sqlite"
-FORMAT = "unseen evaluation 4"
+FORMAT = "unseen evaluation 5"
 
 SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
@@ -38,10 +40,16 @@ CREATE TABLE explanations (
     probability REAL, evaluations INTEGER, seconds REAL, notes TEXT, PRIMARY KEY (digest, method, removal));
 CREATE TABLE parts (
     digest TEXT, method TEXT, removal TEXT, confidence REAL, reason TEXT, verified INTEGER,
-    height INTEGER, width INTEGER, mask BLOB, PRIMARY KEY (digest, method, removal, confidence));
+    space TEXT, mask BLOB, PRIMARY KEY (digest, method, removal, confidence));
 CREATE TABLE measurements (
     digest TEXT, method TEXT, removal TEXT, confidence REAL, metric TEXT, value REAL, n INTEGER, hits INTEGER,
     asked INTEGER, reason TEXT, PRIMARY KEY (digest, method, removal, confidence, metric));
+"""
+PICTURES = """
+CREATE TABLE IF NOT EXISTS photographs (digest TEXT PRIMARY KEY, photo BLOB);
+CREATE TABLE IF NOT EXISTS maps (
+    digest TEXT, method TEXT, removal TEXT, height INTEGER, width INTEGER, levels BLOB,
+    PRIMARY KEY (digest, method, removal));
 """
 TABLES = ("explanations", "parts", "measurements")
 KIND = "evaluation of unseen"
@@ -81,6 +89,8 @@ class Ledger:
                     self._clear()
                     before = self.identity
                 self._check(before)
+                for statement in PICTURES.split(";"):
+                    self._database.execute(statement)
                 order = {"photo": [_text(subject.digest) for subject in plan.subjects], **plan.order}
                 note(self._database, identity=merged(before, self.identity), plan=plan.to_dict(), order=order)
                 self._forget_failures(plan.subjects)
@@ -110,8 +120,28 @@ class Ledger:
             for unit in old:
                 self._delete(unit)
 
-    def _delete(self, unit: tuple[str, str, str]) -> None:
-        for table in TABLES:
+    def forget_others(self, targets: Mapping[str, int | None]) -> int:
+        """Forget what is known of photographs explained as another class, whatever the method; tell how much it was.
+
+        Args:
+            targets: by digest, the class as which a photograph is explained now; ``None`` as none.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        query = "SELECT digest, method, removal FROM explanations WHERE reason = '' AND digest = ? AND target IS NOT ?"
+        try:
+            with self._writing():
+                asked = ((_text(digest), now) for digest, now in targets.items())
+                old = [unit for values in asked for unit in self._database.execute(query, values).fetchall()]
+                for unit in old:
+                    self._delete(unit, (*TABLES, "maps"))
+        except FAULTS as error:
+            raise fault(self.path, error, KIND) from None
+        return len(old)
+
+    def _delete(self, unit: tuple[str, str, str], tables: Sequence[str] = TABLES) -> None:
+        for table in tables:
             self._database.execute(f"DELETE FROM {table} WHERE {_UNIT}", unit)
 
     def _holds_results(self) -> bool:
@@ -150,10 +180,14 @@ class Ledger:
             self._insert("parts", [(*key, part.reason, int(part.verified), *packed(part.mask))])
             self._measured(key, part.measurements)
         self._measured((*unit, None), outcome.measurements)
+        drawn = outcome.thumbnail
+        if drawn is not None:
+            self._insert("photographs", [(unit[0], drawn.photo)], "INSERT OR IGNORE")
+            self._insert("maps", [(*unit, *drawn.size, drawn.levels)], "INSERT OR REPLACE")
 
-    def _insert(self, table: str, rows: list[tuple[object, ...]]) -> None:
+    def _insert(self, table: str, rows: list[tuple[object, ...]], how: str = "INSERT") -> None:
         for row in rows:
-            self._database.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+            self._database.execute(f"{how} INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
     def _measured(self, key: tuple[str, str, str, float | None], measurements: dict[str, Measurement]) -> None:
         rows = [(*key, metric, m.value, m.n, m.hits, m.asked, m.reason) for metric, m in measurements.items()]
@@ -183,12 +217,12 @@ class Ledger:
         outcome = Outcome(subject, method, removal, *said)
         outcome.note(*parse_json(notes, tuple[str, ...]))
         outcome.measurements = self._measurements(unit, None)
-        parts = f"SELECT confidence, reason, verified, height, width, mask FROM parts WHERE {_UNIT}"
+        parts = f"SELECT confidence, reason, verified, space, mask FROM parts WHERE {_UNIT}"
         for row in self._database.execute(parts, unit).fetchall():
-            check_row(row, "ftiIIB")
-            confidence, reason, verified, height, width, mask = row
+            check_row(row, "ftiTB")
+            confidence, reason, verified, space, mask = row
             measurements = self._measurements(unit, confidence)
-            visible = unpacked(mask, height, width)
+            visible = unpacked(space, mask)
             outcome.parts.append(JudgedPart(confidence, visible, bool(verified), reason, measurements))
         return outcome
 
@@ -203,15 +237,14 @@ class Ledger:
             found[metric] = Measurement(*values)
         return found
 
-    def rows(self) -> list[Row]:
-        """Every measurement, in the order of the plan; see :func:`read`.
+    def check(self) -> None:
+        """See that all is there and belongs to this plan.
 
         Raises:
             OutputError: the file is damaged, or another evaluation has taken it.
         """
         try:
             self._check(about(self._database, "identity", dict[str, Any]))
-            return _rows(self._database)
         except FAULTS as error:
             raise fault(self.path, error, KIND) from None
 
@@ -221,25 +254,54 @@ class Ledger:
 
 
 def read(folder: str | PathLike[str]) -> list[Row]:
-    """The rows that an evaluation left in a folder, for :class:`~unseen.evaluation.judging.measurements.Measurements`.
-
-    They come in the order of the plan that ran last: by photograph, method, removal, and metric, whatever order they
-    were evaluated in; what only earlier plans had follows, by name.
+    """All rows of :func:`stream`.
 
     Raises:
         OutputError: there is no evaluation, or it is damaged.
+    """
+    return list(stream(folder))
+
+
+def stream(folder: str | PathLike[str]) -> Iterator[Row]:
+    """The rows that an evaluation left in a folder, for :class:`~unseen.evaluation.judging.measurements.Measurements`.
+
+    They come in the order of the plan that ran last: by photograph, method, removal, and metric, whatever order they
+    were evaluated in; what only earlier plans had follows, by name. Few are in memory at a time.
+
+    Raises:
+        OutputError: there is no evaluation, or it is damaged.
+    """
+    with lying(folder) as database:
+        yield from rows_of(database, about(database, "order", dict[str, list[str]]))
+
+
+@contextmanager
+def lying(folder: str | PathLike[str]) -> Iterator[sqlite3.Connection]:
+    """The database that an evaluation left in a folder; inside, what is wrong with it is told.
+
+    Raises:
+        OutputError: there is none, or it is damaged.
     """
     path = Path(folder) / FILE
     if not path.is_file():
         raise OutputError(f"{folder} holds no {FILE}; name the folder that unseen evaluate wrote (--out)")
     try:
-        database = sqlite3.connect(path, timeout=PATIENCE)
-        try:
-            return _rows(database)
-        finally:
-            database.close()
+        with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
+            yield database
     except FAULTS as error:
         raise fault(path, error, KIND) from None
+
+
+def axes_of(folder: str | PathLike[str]) -> int:
+    """Of the inputs that were evaluated into a folder: 1 signals, 2 photographs, 3 volumes.
+
+    Raises:
+        OutputError: there is no ledger, or a damaged one.
+    """
+    with lying(folder) as database:
+        identity = about(database, "identity", dict[str, Any])
+    axes = identity.get("axes")
+    return int(axes) if axes in ANY else 2
 
 
 def about(database: sqlite3.Connection, key: str, kind: Any) -> Any:
@@ -266,42 +328,9 @@ def note(database: sqlite3.Connection, **what: object) -> None:
         database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, json.dumps(value)))
 
 
-def _rows(database: sqlite3.Connection) -> list[Row]:
-    explained: dict[tuple[str, ...], tuple[str, str, int]] = {}
-    rows: list[Row] = []
-    query = "SELECT digest, method, removal, photo, reason, evaluations, seconds, target, notes FROM explanations"
-    for row in database.execute(query):
-        check_row(row, "tttttifit")
-        digest, method, removal, photo, reason, evaluations, seconds, target, notes = row
-        noted = "\n".join(" ".join(sentence.split()) for sentence in parse_json(notes, tuple[str, ...]))
-        explained[digest, method, removal] = photo, reason, target
-        for name, value, more in ((EVALUATIONS, evaluations, noted), (SECONDS, seconds, "")):
-            told = None if reason else float(value)
-            rows.append(Row(photo, method, removal, name, None, told, 1, reason or more, target, digest))
-    query = "SELECT digest, method, removal, confidence, metric, value, n, reason FROM measurements ORDER BY rowid"
-    for row in database.execute(query):
-        check_row(row, "tttFtFit")
-        digest, method, removal, confidence, metric, value, n, reason = row
-        if (digest, method, removal) in explained:
-            photo, _, target = explained[digest, method, removal]
-            detail = reason or ("" if n else _NO_CONTEXT)
-            rows.append(Row(photo, method, removal, metric, confidence, value, n, detail, target, digest))
-    order = about(database, "order", dict[str, list[str]])
-    order["metric"] = [EVALUATIONS, SECONDS, *order.get("metric", ())]
-    places = {name: {value: place for place, value in enumerate(values)} for name, values in order.items()}
-
-    def place(row: Row) -> list[tuple[int, str]]:
-        keys = {"photo": row.digest, "method": row.method, "removal": row.removal, "metric": row.metric}
-        ranks = [places.get(name, {}).get(key, len(order.get(name, ()))) for name, key in keys.items()]
-        return list(zip(ranks, (row.photo, row.method, row.removal, row.metric), strict=True))
-
-    return sorted(rows, key=place)
-
-
-_NO_CONTEXT = "there is no photograph of another class to plant on; give more photographs (--backgrounds-from)"
 IN_WORDS = {
     "confidence": "other confidence thresholds",
-    "target": "another target (--target)",
+    "target": "another target (--target, --classes)",
     "part": "parts of another role (--part)",
     "contexts": "other photographs to plant on (--backgrounds-from)",
     "annotations": "other annotations",
@@ -311,6 +340,7 @@ IN_WORDS = {
     "fingerprint": "other weights of the model",
     "structure": "other layers of the model, or other code",
     "format": "another format",
+    "methods": "another version of the methods",
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from unseen.errors import OutputError, ParameterError
 from unseen.evaluation.judging.identity import difference, merged
-from unseen.evaluation.judging.ledger import FILE, IN_WORDS, KIND, SCHEMA, TABLES, about, note
+from unseen.evaluation.judging.ledger import FILE, IN_WORDS, KIND, PICTURES, SCHEMA, TABLES, about, lying, note
 from unseen.system.database import FAULTS, PATIENCE, fault
 from unseen.system.files import unwritable
 
@@ -26,18 +26,22 @@ class Merged:
 
     Attributes:
         explanations: that the ledger now holds.
-        taken: by folder, how many came from it; what an earlier one had, or failed here and is known there, did not.
+        taken: by folder, how many came from it; what an earlier one had, also as another class, or failed here and is
+            known there, did not.
+        otherwise: by folder, how many were left because an earlier one explains the photograph as another class.
     """
 
     explanations: int
     taken: Mapping[Path, int]
+    otherwise: Mapping[Path, int]
 
 
 def merge(folders: Sequence[Path], into: Path) -> Merged:
     """Put the results of several folders into one, which is made or added to.
 
-    Of a photograph × method × removal that several have, the first that did not fail is kept. Results that depend on
-    different things (model, thresholds, seed, contexts, …) do not belong together, and nothing is merged.
+    Of a photograph × method × removal that several have, the first that did not fail is kept; of a photograph that they
+    explain as different classes, what the first has. Results that depend on different things (model, thresholds, seed,
+    contexts, …) do not belong together, and nothing is merged.
 
     Args:
         folders: that ``unseen evaluate`` wrote; at least one.
@@ -53,16 +57,16 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
         >>> from unseen.evaluation.judging.merging import merge
         >>> merge([Path("nowhere")], Path("all"))
         Traceback (most recent call last):
-        unseen.errors.OutputError: nowhere holds no results.sqlite; name a folder that unseen evaluate wrote (--out)
+        unseen.errors.OutputError: nowhere holds no results.sqlite; name the folder that unseen evaluate wrote (--out)
     """
     if not folders:
         raise ParameterError("no results to merge; name the folders that unseen evaluate wrote")
     if into.absolute() in [folder.absolute() for folder in folders]:
         raise ParameterError(f"{into} is one of the folders that are merged; choose another --out")
     target = into / FILE
-    known = [(folder, _identity(folder / FILE, folder)) for folder in folders]
+    known = [(folder, _identity(folder)) for folder in folders]
     if target.is_file():
-        known.insert(0, (into, _identity(target, into)))
+        known.insert(0, (into, _identity(into)))
     together = _checked(known)
     try:
         into.mkdir(parents=True, exist_ok=True)
@@ -72,24 +76,21 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
         with closing(sqlite3.connect(target, timeout=PATIENCE)) as database:
             if not database.execute("SELECT name FROM sqlite_master").fetchall():
                 database.executescript(SCHEMA)
-            taken = {folder: _add(database, folder / FILE) for folder in folders}
+            database.executescript(PICTURES)
+            added = {folder: _add(database, folder / FILE) for folder in folders}
             with database:
                 note(database, identity=together)
             (count,) = database.execute("SELECT count(*) FROM explanations").fetchone()
-            return Merged(int(count), taken)
+            taken, otherwise = ({folder: numbers[i] for folder, numbers in added.items()} for i in (0, 1))
+            return Merged(int(count), taken, otherwise)
     except FAULTS as error:
         raise fault(target, error, KIND) from None
 
 
-def _identity(path: Path, folder: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise OutputError(f"{folder} holds no {FILE}; name a folder that unseen evaluate wrote (--out)")
-    try:
-        with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
-            found: dict[str, Any] = about(database, "identity", dict[str, Any])
-            return found
-    except FAULTS as error:
-        raise fault(path, error, KIND) from None
+def _identity(folder: Path) -> dict[str, Any]:
+    with lying(folder) as database:
+        found: dict[str, Any] = about(database, "identity", dict[str, Any])
+        return found
 
 
 def _checked(known: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
@@ -107,26 +108,40 @@ def _checked(known: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
     return together
 
 
-def _add(database: sqlite3.Connection, source: Path) -> int:
-    """Take over what is not known yet, or failed; return how many explanations that were."""
+_OTHER_CLASS = (
+    "EXISTS (SELECT 1 FROM main.explanations AS old WHERE old.digest = new.digest AND old.target != new.target AND "
+    "old.reason = '' AND new.reason = '')"
+)
+"""An earlier run explains the photograph of a new row as another class."""
+
+
+def _add(database: sqlite3.Connection, source: Path) -> tuple[int, int]:
+    """Take over what is not known yet, or failed; how many that were, and how many are of other classes."""
     database.execute("ATTACH ? AS other", (str(source),))
     try:
         with database:
             database.execute("BEGIN IMMEDIATE")
+            (otherwise,) = database.execute(
+                f"SELECT count(*) FROM other.explanations AS new WHERE {_OTHER_CLASS}"
+            ).fetchone()
             database.execute(
                 "CREATE TEMP TABLE taken AS SELECT digest, method, removal FROM other.explanations AS new WHERE NOT "
                 "EXISTS (SELECT 1 FROM main.explanations AS old WHERE old.digest = new.digest AND old.method = "
-                "new.method AND old.removal = new.removal AND (old.reason = '' OR new.reason != ''))"
+                "new.method AND old.removal = new.removal AND (old.reason = '' OR new.reason != '')) AND NOT "
+                f"{_OTHER_CLASS}"
             )
-            for table in TABLES:
+            drawn = database.execute("SELECT 1 FROM other.sqlite_master WHERE name = 'maps'").fetchone()
+            for table in (*TABLES, *(("maps",) if drawn else ())):
                 same = " AND ".join(f"taken.{name} = {table}.{name}" for name in ("digest", "method", "removal"))
                 which = f"EXISTS (SELECT 1 FROM taken WHERE {same})"
                 database.execute(f"DELETE FROM main.{table} WHERE {which}")
                 database.execute(f"INSERT INTO main.{table} SELECT * FROM other.{table} AS {table} WHERE {which}")
+            if drawn:
+                database.execute("INSERT OR IGNORE INTO main.photographs SELECT * FROM other.photographs")
             (count,) = database.execute("SELECT count(*) FROM taken").fetchone()
             database.execute("DROP TABLE taken")
             _note_order(database)
-        return int(count)
+        return int(count), int(otherwise)
     finally:
         database.execute("DETACH other")
 

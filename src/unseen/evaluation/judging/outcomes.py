@@ -9,6 +9,7 @@ from torch import Tensor
 
 from unseen.evaluation.judging.packing import packed, unpacked
 from unseen.evaluation.judging.subject import Subject
+from unseen.evaluation.judging.thumbnail import Thumbnail
 
 EVALUATIONS = "evaluations"
 SECONDS = "seconds"
@@ -62,7 +63,7 @@ class Measurement:
 
 @dataclass(eq=False)
 class JudgedPart:
-    """The part for one γ, bool mask (H, W), or the reason why there is none."""
+    """The part for one γ, a bool mask of shape ``space``, or the reason why there is none."""
 
     confidence: float
     mask: Tensor | None
@@ -75,8 +76,7 @@ class JudgedPart:
         return {**vars(self), "mask": packed(self.mask)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        height, width, bits = state["mask"]
-        vars(self).update({**state, "mask": unpacked(bits, height, width)})
+        vars(self).update({**state, "mask": unpacked(*state["mask"])})
 
 
 @dataclass(eq=False)
@@ -84,7 +84,8 @@ class Outcome:
     """What came of one photograph, method and removal; ``reason`` tells why nothing came of it.
 
     ``measurements`` are those of the map, by metric; those of parts lie with the parts. ``notes`` are the sentences
-    that the reader of the explanation, or of what metrics say of it, must know.
+    that the reader of the explanation, or of what metrics say of it, must know. ``thumbnail`` is that of a map that was
+    made now; one that a ledger has already stays there.
     """
 
     subject: Subject
@@ -99,6 +100,7 @@ class Outcome:
     parts: list[JudgedPart] = field(default_factory=list)
     measurements: dict[str, Measurement] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    thumbnail: Thumbnail | None = None
 
     def note(self, *sentences: str) -> None:
         """Add to the notes what is not among them."""

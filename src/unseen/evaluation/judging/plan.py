@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from unseen.metrics.case import Metric
     from unseen.removal import Removal
 
-Backend = Literal["torch", "onnxruntime"]
+Backend = Literal["auto", "torch", "onnxruntime"]
 
 DRAWN = "annotation"
 """The control that shows the annotation itself, where there is one."""
@@ -101,6 +101,8 @@ class Plan(Options):
         confidence: thresholds γ in [0, 1]; one part is judged for each.
         target: label or index of what is explained of every photograph; of findings also several, with `` + `` between
             them. By default each photograph's top class.
+        classes: what gives each photograph a class, which is explained in the place of the top class; see
+            :meth:`~unseen.evaluation.judging.given.GivenClasses.read`.
         part: what is asked of the parts; see :class:`unseen.Part`.
         metrics: specs, as in ``unseen list metrics``. A metric hides by the removal that the map was made with, or by
             another that follows an ``@``: ``insertion@grey``.
@@ -113,7 +115,8 @@ class Plan(Options):
         preprocessing: how photographs are prepared, as :func:`unseen.load_classifier` takes it, instead of what the
             model's source says.
         outputs: what the model's numbers mean, as in ``unseen list outputs``; by default what its source says.
-        backend: what runs the passes that need nothing but logits; Activation–Deactivation needs ``torch``.
+        backend: what runs the passes that need nothing but logits: ``torch``; ``onnxruntime``, all of them but those of
+            Activation–Deactivation; ``auto``, the faster of the two for each, measured as the work goes on.
 
     Raises:
         ParameterError: nothing to do, or a parameter outside its range.
@@ -126,6 +129,7 @@ class Plan(Options):
     removals: tuple[str, ...] = ("ad", "min", "max", "zero", "mean")
     confidence: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
     target: str | None = None
+    classes: tuple[str, ...] = ()
     part: Asked = "sufficient"
     metrics: tuple[str, ...] = METRICS_BY_DEFAULT
     controls: bool = True
@@ -152,6 +156,10 @@ class Plan(Options):
         _ = self.request
         if self.outputs is not None:
             OUTPUTS.create(self.outputs)
+        if self.target is not None and self.classes:
+            raise ParameterError(
+                f"target {self.target!r} is the same for every photograph, and classes give each its own; leave one out"
+            )
         for metric in self.specs:
             self._check(metric)
         _ = self.method_of, self.removal_of  # made now, so that a misspelt one is refused before any work
@@ -203,6 +211,8 @@ class Plan(Options):
             raise ParameterError(f"metric {metric.spec!r} names no removal after the @; name one or leave the @ out")
         if "annotation" in entry.needs and self.annotations is None:
             raise ParameterError(f"metric {metric.name!r} compares with annotations; name their file (--annotations)")
+        if "classes" in entry.needs and not self.classes:
+            raise ParameterError(f"metric {metric.name!r} compares with given classes; name their file (--classes)")
 
     @property
     def request(self) -> Request:
@@ -256,9 +266,14 @@ class Plan(Options):
         return tuple(dict.fromkeys((*self.methods, *((*CONTROLS, *drawn) if self.controls else ()))))
 
     @property
+    def cells(self) -> int:
+        """How many photographs × methods, controls among them, × removals there are."""
+        return len(self.subjects) * len(self.explainers) * len(self.removals)
+
+    @property
     def plants(self) -> bool:
         """Whether a metric asks for other photographs: to plant parts on, or to compose."""
-        return any(metric.name == "robustness-photos" or "set" in metric.entry.needs for metric in self.specs)
+        return any("set" in metric.entry.needs for metric in self.specs)
 
     @property
     def order(self) -> dict[str, list[str]]:

@@ -22,17 +22,16 @@ from typing import Any
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError, UnseenError, nearest
+from unseen.evaluation.judging.given import FOLDERS, GivenClasses
 from unseen.evaluation.judging.plan import Plan
-from unseen.inputs.photo import find_photos, sample
+from unseen.inputs.finding import Finding, photos_of, sample
+from unseen.system.arguments import type_of
 from unseen.system.names import file_name
-from unseen.system.options import Count, check
 from unseen.system.schema import MalformedError, checked
 
 FILE = "plan.toml"
 
-Limit = typing.Annotated[int, Count("how many photographs are taken; leave it out to take all")]
-
-_PATHS = ("photos", "backgrounds_from", "annotations", "annotation_classes", "labels")
+_PATHS = ("photos", "classes", "backgrounds_from", "annotations", "annotation_classes", "labels")
 """Keys that name files; relative ones are seen from the folder of the plan."""
 
 
@@ -44,32 +43,34 @@ class PlannedRun:
         name: of its folder, within that of the results; empty where the file has but one.
         asked: the keys and values of the file, paths made absolute.
         plan: what they stand for.
+        left_out: which files and folders beside the photographs are not taken, in plain sentences.
     """
 
     name: str
     asked: Mapping[str, Any]
     plan: Plan
+    left_out: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, name: str, asked: Mapping[str, Any]) -> PlannedRun:
+        """The run that keys and values stand for; the photographs are those that lie there now.
 
-def plan_of(asked: Mapping[str, Any]) -> Plan:
-    """The plan that keys and values stand for; the photographs are those that lie there now.
+        Args:
+            name: of the run.
+            asked: see the keys of a plan file.
 
-    Args:
-        asked: see the keys of a plan file.
-
-    Raises:
-        ParameterError: a value outside its range, or a folder that is none.
-        PhotoError: there are no photographs.
-        UnknownNameError: a method, removal or metric that is not registered.
-    """
-    given = {key: _value(key, value) for key, value in asked.items()}
-    limit, planted = given.pop("limit", None), given.pop("backgrounds_from", None)
-    check("limit", limit, Limit | None)
-    if planted is not None and not Path(planted).is_dir():
-        raise ParameterError(f"{planted} is no folder; backgrounds_from names a folder of photographs")
-    found = find_photos(given.pop("photos", ()))
-    contexts = tuple(find_photos([planted]) if planted is not None else found)
-    return Plan(photos=sample(found, limit, given.get("seed", 0)), contexts=contexts, **given)
+        Raises:
+            ParameterError: a value outside its range, or a folder that is none.
+            PhotoError: there are no photographs.
+            UnknownNameError: a method, removal or metric that is not registered.
+        """
+        given = {key: _value(key, value) for key, value in asked.items()}
+        limit, planted = given.pop("limit", None), given.pop("backgrounds_from", None)
+        classes = GivenClasses.read(given.get("classes", ()))
+        found = Finding.of(given.pop("photos", ()) or classes.photos)
+        contexts = tuple(found.photos if planted is None else photos_of(planted, "backgrounds_from"))
+        photos = sample(found.photos, limit, given.get("seed", 0))
+        return cls(name, asked, Plan(photos=photos, contexts=contexts, **given), found.left_out)
 
 
 def read_plan(path: Path) -> tuple[PlannedRun, ...]:
@@ -142,15 +143,15 @@ class _Lines:
 
 
 def _run(name: str, content: Mapping[str, Any], folder: Path, lines: _Lines, number: int | None) -> PlannedRun:
-    asked = {key: _resolved(value, folder) if key in _PATHS else value for key, value in content.items()}
+    asked = {key: _resolved(key, value, folder) if key in _PATHS else value for key, value in content.items()}
     try:
-        return PlannedRun(name, asked, plan_of(asked))
+        return PlannedRun.of(name, asked)
     except UnseenError as error:
         raise ParameterError(f"{lines.at(number, _meant(str(error), asked))}: {error}") from None
 
 
 def _meant(message: str, asked: Mapping[str, Any]) -> str:
-    """The key that a message is about: it names the key, or one of its values."""
+    """The key that a message is about: it begins with one of its values, names the key, or quotes a value."""
     words = set(re.split(r"\W+", message))
     named = (key for key in asked if words & {key, key.removesuffix("s")})
     quoted = (
@@ -159,7 +160,9 @@ def _meant(message: str, asked: Mapping[str, Any]) -> str:
         for one in (value if isinstance(value, list) else [value])
         if isinstance(one, str) and one in message
     )
-    return next(named, next(quoted, ""))
+    lists = ((key, value) for key, value in asked.items() if isinstance(value, list))
+    begun = (key for key, value in lists for one in value if re.match(rf"{re.escape(str(one))}[,: ]", message))
+    return next(begun, next(named, next(quoted, "")))
 
 
 def _checked(content: Mapping[str, Any], kinds: Mapping[str, Any], lines: _Lines, number: int | None) -> None:
@@ -183,15 +186,15 @@ def _kinds() -> dict[str, Any]:
 
 def _value(key: str, value: Any) -> Any:
     """The value as the plan takes it."""
-    if key in _PATHS and value is not None:
+    if key in _PATHS and key != "classes" and value is not None:
         return tuple(map(Path, value)) if key == "photos" else Path(value)
     return tuple(value) if isinstance(value, list) else value
 
 
-def _resolved(value: Any, folder: Path) -> Any:
-    return (
-        [str(folder.absolute() / one) for one in value] if isinstance(value, list) else str(folder.absolute() / value)
-    )
+def _resolved(key: str, value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_resolved(key, one, folder) for one in value]
+    return value if key == "classes" and value == FOLDERS else str(folder.absolute() / value)
 
 
 def _plain(value: Any) -> Any:
@@ -199,4 +202,4 @@ def _plain(value: Any) -> Any:
         return str(value.absolute())
     if isinstance(value, (str, int, float, bool)):
         return value
-    raise ParameterError(f"a {type(value).__name__} cannot be written into a plan; give the model's name")
+    raise ParameterError(f"{type_of(value)} cannot be written into a plan; give the model's name")

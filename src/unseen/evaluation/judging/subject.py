@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from unseen.system.files import content_digest
+from unseen.inputs.contents import digest
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Subject:
     def of(cls, path: Path) -> Subject:
         """The photograph that lies there now."""
         try:
-            return cls(content_digest(path), path)
+            return cls(digest(path), path)
         except (OSError, ValueError):
             return cls(f"unreadable {path.absolute()}", path)
 

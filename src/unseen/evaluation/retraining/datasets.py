@@ -16,7 +16,8 @@ from torch.nn.functional import interpolate
 
 from unseen.classifier import Preprocessing
 from unseen.errors import ParameterError, PhotoError
-from unseen.inputs.photo import find_photos, open_photo, to_tensor
+from unseen.inputs.finding import find_photos
+from unseen.inputs.photo import open_photo, to_tensor
 from unseen.system.optional import require
 from unseen.system.options import Count, Share, check
 

@@ -13,7 +13,7 @@ from unseen.explanation.plotting.palette import COLOURS, MARKERS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_GREYS = dict(zip(CONTROLS, (("0.35", ":"), ("0.6", "--"), ("0.0", "-.")), strict=True))
+_GREYS = dict(zip(CONTROLS, (("0.35", ":", "x"), ("0.6", "--", "+"), ("0.0", "-.", "1")), strict=True))
 
 
 def picture(found: Retrained | Randomised) -> Figure:
@@ -34,7 +34,8 @@ def _curves(found: Retrained) -> Figure:
     ]
     for number, method in enumerate(names):
         control = method in CONTROLS
-        colour, line = _GREYS[method] if control else (COLOURS[number % len(COLOURS)], "-")
+        own = COLOURS[number % len(COLOURS)], "-", MARKERS[number % len(MARKERS)]
+        colour, line, marker = _GREYS[method] if control else own
         curve = [list(found.accuracies(method, share).values()) for share in found.shares]
         means = [100 * over_repeats(values).value for values in curve]
         axes.plot(
@@ -42,7 +43,7 @@ def _curves(found: Retrained) -> Figure:
             means,
             color=colour,
             linestyle=line,
-            marker=None if control else MARKERS[number % len(MARKERS)],
+            marker=marker,
             markersize=4.5,
             linewidth=1.3,
             label=method,

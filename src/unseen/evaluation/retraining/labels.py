@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -28,10 +28,11 @@ from unseen.evaluation.retraining.maps import maps_of
 from unseen.evaluation.retraining.training import NetworkSeed, Training, accuracy, predicted, retrained
 from unseen.evaluation.statistics import RepeatedVerdict, over_repeats, repeated_verdict
 from unseen.explainers.catalogue import CONTROLS, METHODS
+from unseen.explainers.method import Method
 from unseen.metrics.similarity import Similarity, similar
 from unseen.removal import REMOVALS
 from unseen.system.options import Count, Meaning, Options
-from unseen.system.progress import ProgressListener
+from unseen.system.progress import Listening, ProgressListener, listening
 
 Other = Literal["shuffled", "true"]
 Measure = Literal["spearman", "spearman-absolute", "ssim"]
@@ -156,12 +157,33 @@ class DataRandomisation(Options):
         *,
         device: torch.device | str = "cpu",
         out: Path | None = None,
-        progress: ProgressListener | None = None,
+        progress: Listening = None,
     ) -> Randomised:
         """Judge methods, and the controls with them; see :meth:`RemoveAndRetrain.run`."""
         method_of = {spec: METHODS.create(spec) for spec in dict.fromkeys((*methods, *CONTROLS))}
-        removal = REMOVALS.create(self.removal)
         journal = Journal(out, self.identity(dataset, device), Likeness)
+        with listening(progress, "retraining", unit="networks") as listener:
+            failed = self._complete(journal, method_of, dataset, device, listener)
+        rows = tuple(row for row in journal.rows if row.repeat < self.repeats)
+        return Randomised(
+            self,
+            dataset.name,
+            rows,
+            tuple(spec for spec in method_of if spec not in failed),
+            tuple(failed.items()),
+            min((row.learnt for row in rows if row.other == "shuffled"), default=math.nan),
+        )
+
+    def _complete(
+        self,
+        journal: Journal[Likeness],
+        method_of: Mapping[str, Method],
+        dataset: Dataset,
+        device: torch.device | str,
+        progress: ProgressListener | None,
+    ) -> dict[str, str]:
+        """Train and compare what the journal lacks; methods that do not apply, each with the reason."""
+        removal = REMOVALS.create(self.removal)
         failed: dict[str, str] = {}
         for repeat in range(self.repeats):
             known = {row.method for row in journal.rows if row.repeat == repeat}
@@ -190,15 +212,7 @@ class DataRandomisation(Options):
                     for other, maps in zip(get_args(Other), others, strict=True)
                     for measure in get_args(Measure)
                 )
-        rows = tuple(row for row in journal.rows if row.repeat < self.repeats)
-        return Randomised(
-            self,
-            dataset.name,
-            rows,
-            tuple(spec for spec in method_of if spec not in failed),
-            tuple(failed.items()),
-            min((row.learnt for row in rows if row.other == "shuffled"), default=math.nan),
-        )
+        return failed
 
     def identity(self, dataset: Dataset, device: torch.device | str) -> dict[str, Any]:
         """What two runs must have in common for their rows to belong together."""

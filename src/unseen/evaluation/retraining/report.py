@@ -9,9 +9,11 @@ from typing import get_args
 from unseen.evaluation.retraining.labels import LEARNT, Measure, Other, Randomised
 from unseen.evaluation.retraining.roar import Retrained
 from unseen.evaluation.statistics import FEWEST_REPEATS, Interval, over_repeats
+from unseen.evaluation.told import Told
 from unseen.explainers.catalogue import CONTROLS
+from unseen.pipeline.provenance import versions
 from unseen.system.names import lines_of
-from unseen.system.table import aligned
+from unseen.system.table import Table, aligned
 
 _FEW = 100
 """Test photographs below which it is told how much a single one weighs."""
@@ -19,10 +21,33 @@ _FEW = 100
 
 def as_text(found: Retrained | Randomised) -> str:
     """A table with a line for each method, and what must be known to read it."""
+    table = table_of(found)
+    return lines_of([*table.title.split("\n"), "", *aligned(table.rows, left=(0, -1)), "", *table.note.split("\n")])
+
+
+def table_of(found: Retrained | Randomised) -> Table:
+    """A row for each method; title and note in lines."""
     return _accuracies(found) if isinstance(found, Retrained) else _likenesses(found)
 
 
-def _accuracies(found: Retrained) -> str:
+def told_of(found: Retrained | Randomised, pictures: Sequence[str] = (), command: str | None = None) -> Told:
+    """The table, and what it says, as it is kept for a report."""
+    table = table_of(found)
+    lines = table.title.split("\n")
+    hides = [("hidden by", found.metric.removal)] if isinstance(found, Retrained) else []
+    return Told(
+        title=lines[0].partition(":")[0],
+        asked=[("data", found.dataset), ("methods", ", ".join(found.methods)), *hides],
+        answer=[f"{row[0]}: {row[-1]}." for row in table.rows[1:] if row[0] not in CONTROLS],
+        tables=[Table(lines[0], table.rows, "; ".join([*lines[1:], *table.note.split("\n")]) + ".")],
+        failed=found.failed,
+        pictures=pictures,
+        versions=tuple(versions().items()),
+        command=command,
+    )
+
+
+def _accuracies(found: Retrained) -> Table:
     metric = found.metric
     important, better = ("most", "lower") if metric.order == "top" else ("least", "higher")
     head = ["method", *(f"{share:.0%}" for share in found.shares), "area", "interval"]
@@ -35,14 +60,13 @@ def _accuracies(found: Retrained) -> str:
         row += [_share(leak.value) if leak else "–"] if metric.leak else []
         rows.append([*row, told(found, method)])
     train, test = found.counts
-    lines = [
+    title = [
         f"{'roar' if metric.order == 'top' else 'kar'} on {found.dataset}: accuracy in % after the {important} "
         f"important pixels were hidden by {metric.removal} and a network was trained anew; {better} is better",
         f"{train} photographs to train on, {test} to test on, {_count(metric.repeats, 'network')} each; "
         f"nothing hidden: {_share(found.whole.value)} {_interval(found.whole)}",
-        "",
-        *aligned([[*head, "against the controls"], *rows], left=(0, -1)),
-        "",
+    ]
+    lines = [
         "area: mean height of the curve from nothing hidden to the largest share; interval: 95 %, over networks",
     ]
     if metric.leak:
@@ -52,7 +76,7 @@ def _accuracies(found: Retrained) -> str:
         lines.append(f"{fewest}: give --repeats {FEWEST_REPEATS} or more to compare methods")
     if test < _FEW:
         lines.append(f"note: one of {test} test photographs is {100 / test:.1f} %, and no interval covers their choice")
-    return lines_of(lines)
+    return Table("\n".join(title), [[*head, "against the controls"], *rows], "\n".join(lines))
 
 
 def told(found: Retrained, method: str) -> str:
@@ -72,7 +96,7 @@ def _ranked(found: Retrained) -> Sequence[str]:
     return sorted(areas, key=lambda method: areas[method], reverse=found.metric.order == "bottom")
 
 
-def _likenesses(found: Randomised) -> str:
+def _likenesses(found: Randomised) -> Table:
     measures, others = get_args(Measure), get_args(Other)
     rows = []
     for method in found.methods:
@@ -90,14 +114,13 @@ def _likenesses(found: Randomised) -> str:
                 else "cannot be seen to depend on the labels"
             )
         rows.append([method, *cells, said + (" (control)" if method in CONTROLS else "")])
-    lines = [
+    title = [
         f"data-randomisation on {found.dataset}: likeness of the maps of a network that learnt the true labels and of "
         "one that learnt shuffled labels, or the true ones from another seed",
         f"{found.metric.images} photographs at most, {_count(found.metric.repeats, 'triple')} of networks; "
         f"{_share(found.learnt)} % of the shuffled labels were learnt",
-        "",
-        *aligned([["method", *measures, "the map"], *rows], left=(0, -1)),
-        "",
+    ]
+    lines = [
         f"likeness: {' / '.join(others)}; – is undefined",
         "a map depends on the labels if shuffled is surely less than true (95 %, over triples)",
     ]
@@ -107,7 +130,7 @@ def _likenesses(found: Randomised) -> str:
         )
     if found.metric.repeats < FEWEST_REPEATS:
         lines.append(f"fewer than {FEWEST_REPEATS} triples tell no spread: give --repeats {FEWEST_REPEATS} or more")
-    return lines_of(lines)
+    return Table("\n".join(title), [["method", *measures, "the map"], *rows], "\n".join(lines))
 
 
 def _likeness(values: Sequence[float]) -> str:

@@ -8,62 +8,32 @@ Strategy for Attribution Methods*, ICML 2022). That is measured here: networks a
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from itertools import product, starmap
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import torch
-from torch import Tensor
 
 from unseen.classifier import Classifier
-from unseen.errors import NotApplicableError, ParameterError
+from unseen.classifier.devices import resolve_device
+from unseen.classifier.outputs.catalogue import OUTPUTS
+from unseen.errors import ModelError, NotApplicableError, ParameterError
 from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
 from unseen.evaluation.retraining.journal import Journal
-from unseen.evaluation.retraining.maps import HidingOrder, maps_of, masks_without, rankings
-from unseen.evaluation.retraining.training import NetworkSeed, Training, accuracy, predicted, retrained
+from unseen.evaluation.retraining.maps import HidingOrder
+from unseen.evaluation.retraining.trainer import MASKS, PHOTOGRAPHS, WHOLE, Accuracy, Content, Failure, Key, Trainer
+from unseen.evaluation.retraining.training import NetworkSeed, Training
 from unseen.evaluation.statistics import Interval, RepeatedVerdict, over_repeats, repeated_verdict
 from unseen.explainers.catalogue import CONTROLS, METHODS
-from unseen.explainers.method import Method
 from unseen.removal import REMOVALS
+from unseen.system.engines.local import IN_THIS_PROCESS
+from unseen.system.engines.work import Engine, Work
 from unseen.system.options import Count, Meaning, Options, Share
-from unseen.system.progress import ProgressListener
-
-Content = Literal["photographs", "masks"]
-_PHOTOGRAPHS: Content = "photographs"
-_MASKS: Content = "masks"
-
-_PAINTED = 256  # photographs painted at a time
-
-WHOLE = ""
-"""Stands for the method of rows in which nothing is hidden."""
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """The accuracy of one network.
-
-    Attributes:
-        method: spec; :data:`WHOLE` where nothing is hidden.
-        share: of the pixels that are hidden.
-        repeat: number of the network; its seed follows from it.
-        content: what it was trained and tested on, photographs or nothing but masks.
-        accuracy: share of the test photographs whose class is on top.
-        seconds: that training and testing took.
-    """
-
-    method: str
-    share: float
-    repeat: int
-    content: Content
-    accuracy: float
-    seconds: float
-
-    def key(self) -> tuple[str, float, int, Content]:
-        """Which network it is."""
-        return self.method, self.share, self.repeat, self.content
+from unseen.system.progress import Listening, ProgressListener, listening
 
 
 @dataclass(frozen=True)
@@ -193,7 +163,8 @@ class RemoveAndRetrain(Options):
         classifier: Classifier | None = None,
         device: torch.device | str = "cpu",
         out: Path | None = None,
-        progress: ProgressListener | None = None,
+        progress: Listening = None,
+        engine: Engine = IN_THIS_PROCESS,
     ) -> Retrained:
         """Judge methods, and the controls with them.
 
@@ -203,9 +174,11 @@ class RemoveAndRetrain(Options):
             classifier: that is explained, trained by yourself for these classes and this size; by default a
                 :class:`~unseen.evaluation.retraining.network.SmallNetwork` that is trained here. The networks that are
                 trained anew are small ones in either case.
-            device: where networks are trained and explained.
+            device: where networks are trained and explained; another process takes what ``"auto"`` is there.
             out: file of the rows, continued if it is there: methods, shares and repeats may be added.
-            progress: told of what is done and of the networks that are trained, in all.
+            progress: ``True`` draws a bar; a function is told of what is done and of the networks that are trained, in
+                all.
+            engine: where networks are trained; the one that is explained, and the data set, are handed to it.
 
         Returns:
             The rows; methods that have no sound rule for the network are told in ``failed``.
@@ -214,7 +187,13 @@ class RemoveAndRetrain(Options):
             NotApplicableError: the removal gives no pixels.
             OutputError: the file belongs to other settings, or cannot be written.
         """
-        return _Run(self, dataset, classifier, device, out, progress).judge(tuple(dict.fromkeys((*methods, *CONTROLS))))
+        if classifier is not None:
+            _check_fits(classifier, dataset)
+        trainer = Trainer(dataset, self.training, self.removal, self.order, self.seed, device, classifier)
+        journal = Journal(out, self.identity(dataset, classifier, device), Accuracy)
+        specs = tuple(dict.fromkeys((*methods, *CONTROLS)))
+        with listening(progress, "retraining", unit="networks") as listener:
+            return _judged(self, trainer, journal, specs, engine, listener)
 
     def identity(self, dataset: Dataset, classifier: Classifier | None, device: torch.device | str) -> dict[str, Any]:
         """What two runs must have in common for their rows to belong together."""
@@ -226,7 +205,7 @@ class RemoveAndRetrain(Options):
             **{name: getattr(self, name) for name in kept},
             "content": content_of(REMOVALS.create(self.removal)),
             "training": asdict(self.training),
-            "device": torch.device(device).type,
+            "device": resolve_device(device).type,
             **explained,
         }
 
@@ -235,8 +214,15 @@ def _check_fits(classifier: Classifier, dataset: Dataset) -> None:
     """Refuse a classifier of other photographs or classes than those of the data set.
 
     Raises:
+        NotApplicableError: its outputs are no classes of which one is true.
         ParameterError: its input has another size, or its outputs another number.
     """
+    outputs = classifier.outputs
+    if outputs.joint or outputs.unit is not None:
+        raise NotApplicableError(
+            f"{classifier.name} has the outputs {OUTPUTS.spec_of(outputs)}, and photographs of {dataset.name} are of "
+            "one class each; give a classifier of classes, such as one with outputs='logits'"
+        )
     if classifier.preprocessing.size != dataset.size:
         raise ParameterError(
             f"{classifier.name} takes photographs of {classifier.preprocessing.size}, and those of {dataset.name} are "
@@ -250,122 +236,64 @@ def _check_fits(classifier: Classifier, dataset: Dataset) -> None:
         )
 
 
-class _Run:
-    """One run: what is shared between methods is made when it is first needed."""
-
-    def __init__(
-        self,
-        metric: RemoveAndRetrain,
-        dataset: Dataset,
-        classifier: Classifier | None,
-        device: torch.device | str,
-        out: Path | None,
-        progress: ProgressListener | None,
-    ) -> None:
-        if classifier is not None:
-            _check_fits(classifier, dataset)
-        self.metric, self.dataset, self.device, self.progress = metric, dataset, device, progress
-        self.removal = REMOVALS.create(metric.removal)
-        self.methods: dict[str, Method] = {}
-        self.journal = Journal(out, metric.identity(dataset, classifier, device), Accuracy)
-        self.used = torch.cat([dataset.train, dataset.test])
-        self.images, self.labels = dataset.images[self.used], dataset.labels[self.used]
-        self._explained = classifier
-        self._said: Tensor | None = None
-        self.done, self.wanted = 0, 0
-
-    def judge(self, methods: tuple[str, ...]) -> Retrained:
-        metric, dataset = self.metric, self.dataset
-        self.methods = {spec: METHODS.create(spec) for spec in methods}
-        if not self.removal.paints:
-            raise NotApplicableError(
-                f"removal {self.removal.name!r} paints no pixels that a network could be trained on; "
-                "use one that does, such as 'mean'"
-            )
-        known = {row.key() for row in self.journal.rows}
-        whole = [key for r in range(metric.repeats) if (key := (WHOLE, 0.0, r, _PHOTOGRAPHS)) not in known]
-        contents = (_PHOTOGRAPHS, _MASKS) if metric.leak else (_PHOTOGRAPHS,)
-        missing = {
-            spec: [
-                key
-                for share in metric.shares
-                for repeat in range(metric.repeats)
-                for content in contents
-                if (key := (spec, share, repeat, content)) not in known
-            ]
-            for spec in methods
-        }
-        self.wanted = len(whole) + sum(map(len, missing.values()))
-        for key in whole:
-            self._measure(key, self.images)
-        failed: list[tuple[str, str]] = []
-        for spec, keys in missing.items():
-            if not keys:
-                continue
-            try:
-                ranked = self._ranked(spec)
-            except NotApplicableError as error:
-                failed.append((spec, str(error)))
-                self.wanted -= len(keys)
-                continue
-            for key in keys:
-                masks = masks_without(ranked, key[1], metric.order, dataset.size)
-                self._measure(key, self._content(key[3], masks))
-        gone = {spec for spec, _ in failed}
-        return Retrained(
-            metric,
-            dataset.name,
-            tuple(self.journal.rows),
-            tuple(spec for spec in methods if spec not in gone),
-            tuple(failed),
-            (len(dataset.train), len(dataset.test)),
+def _judged(
+    metric: RemoveAndRetrain,
+    trainer: Trainer,
+    journal: Journal[Accuracy],
+    methods: tuple[str, ...],
+    engine: Engine,
+    progress: ProgressListener | None,
+) -> Retrained:
+    """Train what the journal lacks."""
+    dataset = trainer.dataset
+    for spec in methods:
+        METHODS.create(spec)
+    if not REMOVALS.create(metric.removal).paints:
+        raise NotApplicableError(
+            f"removal {metric.removal!r} paints no pixels that a network could be trained on; "
+            "use one that does, such as 'mean'"
         )
+    known, done = {row.key() for row in journal.rows}, 0
+    missing = [key for key in _keys(metric, methods) if key not in known]
 
-    def _measure(self, key: tuple[str, float, int, Content], images: Tensor) -> None:
-        """Train on the first images, test on the rest, and write the row down."""
-        method, share, repeat, content = key
-        count = len(self.dataset.train)
-        stage = f"{method or 'nothing hidden'}, {share:.0%}" + (" (masks)" if content == _MASKS else "")
-        if self.progress is not None:
-            self.progress(stage, self.done, self.wanted)
-        began = time.perf_counter()
-        classifier = self._network(repeat + 1, images[:count])
-        found = accuracy(classifier, images[count:], self.labels[count:])
-        self.journal.add([Accuracy(method, share, repeat, content, found, round(time.perf_counter() - began, 3))])
-        self.done += 1
+    def tell(stage: str) -> None:
+        if progress is not None:
+            progress(stage, done, len(missing))
 
-    def _network(self, number: int, images: Tensor) -> Classifier:
-        return retrained(
-            images,
-            self.labels[: len(images)],
-            self.dataset.classes,
-            training=self.metric.training,
-            seed=self.metric.seed * 1000 + number,
-            device=self.device,
-        )
+    trainer.tell = tell
+    if trainer.explained is None and any(key.method != WHOLE for key in missing):
+        tell("the network that is explained")
+        trainer.explained = trainer.network(0)
+    work: Work[Key, Accuracy | Failure] = Work(
+        missing,
+        trainer,
+        trainer.again(),
+        _lost,
+        lambda key, stage: tell(f"{key}: {stage}"),
+    )
+    failed: dict[str, str] = {}
+    with closing(engine.results(work)) as results:
+        for some in results:
+            journal.add([one for one in some if isinstance(one, Accuracy)])
+            failed.update(one for one in some if isinstance(one, Failure))
+            done += len(some)
+            tell("trained")
+    return Retrained(
+        metric,
+        dataset.name,
+        tuple(journal.rows),
+        tuple(spec for spec in methods if spec not in failed),
+        tuple(failed.items()),
+        (len(dataset.train), len(dataset.test)),
+    )
 
-    @property
-    def explained(self) -> Classifier:
-        """The network that is explained: the one that was given, or number 0, trained on whole photographs."""
-        if self._explained is None:
-            self._explained = self._network(0, self.images[: len(self.dataset.train)])
-        return self._explained
 
-    def _ranked(self, spec: str) -> Tensor:
-        if self._said is None:
-            self._said = predicted(self.explained, self.images)
+def _keys(metric: RemoveAndRetrain, methods: Sequence[str]) -> Iterator[Key]:
+    """Every network; those of a method follow one another."""
+    yield from (Key(WHOLE, 0.0, repeat) for repeat in range(metric.repeats))
+    contents = (PHOTOGRAPHS, MASKS) if metric.leak else (PHOTOGRAPHS,)
+    yield from starmap(Key, product(methods, metric.shares, range(metric.repeats), contents))
 
-        def listen(stage: str, number: int, of: int | None) -> None:
-            if self.progress is not None:
-                self.progress(f"{spec}, {stage} {number} of {of}", self.done, self.wanted)
 
-        seed = self.metric.seed
-        method = self.methods[spec]
-        maps = maps_of(method, self.removal, self.explained, self.images, self._said, seed=seed, progress=listen)
-        return rankings(maps, seed=seed)
-
-    def _content(self, content: Content, masks: Tensor) -> Tensor:
-        if content == _MASKS:
-            return masks[:, None].expand(-1, 3, -1, -1)
-        pairs = zip(torch.split(self.images, _PAINTED), torch.split(masks, _PAINTED), strict=True)
-        return torch.cat([self.removal.painted(self.explained, images, some) for images, some in pairs])
+def _lost(key: Key, reason: str) -> NoReturn:
+    raise ModelError(f"the network for {key} cannot be trained: {reason}; the same command goes on where it was")

@@ -105,8 +105,9 @@ def accuracy(classifier: Classifier, images: Float[Tensor, "N 3 H W"], labels: I
 
 
 def predicted(classifier: Classifier, images: Float[Tensor, "N 3 H W"]) -> Int[Tensor, " N"]:
-    """The class on top of each photograph."""
-    return torch.cat([classifier.logits(some).argmax(1) for some in torch.split(images, _EVALUATED)])
+    """The class that is decided for of each photograph."""
+    scores = torch.cat([classifier.logits(some) for some in torch.split(images, _EVALUATED)])
+    return torch.tensor([classifier.outputs.top(row) for row in scores], dtype=torch.int64)
 
 
 def retrained(

@@ -135,46 +135,25 @@ def aggregate(
         ParameterError: no methods, or not one weight above 0 for each.
         NotApplicableError: one of the methods cannot explain the network.
     """
-    goal, balance, nearby = options.goal, options.balance, options.nearby
+    goal, balance = options.goal, options.balance
     if not methods:
         raise ParameterError("no methods to aggregate; name at least one")
     aims = torch.ones(len(methods), dtype=torch.float32) if towards is None else towards
     if aims.shape != (len(methods),) or not bool(((aims > 0) & aims.isfinite()).all()):
         raise ParameterError(f"towards needs {len(methods)} finite weights above 0, one for each method")
     generator = stream_of(masked.image, seed)
-    found = {name: _map(masked, target, name, method, seed) for name, method in methods.items()}
-    left_out = {name: reason for name, saliency in found.items() if (reason := _useless(saliency))}
-    names = [name for name in methods if name not in left_out]
-    scales = {name: found[name].double().std(correction=0) for name in names}
-    maps = _stacked([_in_unit(found[name], scales[name]) for name in names], left_out)
-
-    def around() -> Iterator[Tensor]:
-        for number, image in enumerate(noisy(masked.image, options.radius, nearby, generator), 1):
-            masked.announce(f"nearby photograph {number} of {nearby}", masked.expected)
-            with masked.for_image(image) as other:
-                there = [_in_unit(map_of(methods[name], other, target, seed), scales[name]) for name in names]
-                yield torch.stack(there)
-
-    change = changes(maps, around() if goal != "faithfulness" else ())
-    if goal != "faithfulness":
-        moves = change.grams.diagonal(dim1=1, dim2=2).amax(0)
-        moving = moves.isfinite() & (moves > _STILL * change.maps.diagonal())
-        reasons = ["does not change with the photograph" if move.isfinite() else _NOT_FINITE for move in moves]
-        left_out |= {name: reason for name, reason, good in zip(names, reasons, moving, strict=True) if not good}
-        names = [name for name in names if name not in left_out]
-        maps, change = _stacked([*maps[moving]], left_out), change.of(moving)
-    count = options.hidden if goal != "robustness" else 0
-    cut = segmentation(masked.image, options.segments) if count else None
-    observed = Observed(change, _hidings(masked, target, maps, count, cut, generator))
+    asked = ask(masked, target, methods, options, generator, seed=seed, goal=goal)
+    names, maps, observed = asked.names, asked.maps, asked.observed
     aim = torch.stack([aims[place] for place, name in enumerate(methods) if name in names])
     pull = fitting_strength(observed, goal, balance, aim) if options.strength is None else options.strength
     made = program(observed, goal, balance).drawn(pull, aim)
     weights = made.weights()
     spread = resampled(observed, goal, balance, pull, aim, generator=generator)
-    scale = float(scale_of(observed.hidings.loss(observed.alike[1]), weights)) if count else 1.0
+    hidden = goal != "robustness"
+    scale = float(scale_of(observed.hidings.loss(observed.alike[1]), weights)) if hidden else 1.0
     return Aggregate(
         scale * torch.einsum("k,k...->...", weights.float(), maps),
-        tuple(names),
+        names,
         maps,
         weights,
         scale,
@@ -183,9 +162,86 @@ def aggregate(
         made,
         pull,
         held_out(observed, goal, balance, pull, aim),
-        left_out,
-        cut.notes if cut else (),
+        asked.left_out,
+        asked.notes,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class AskedMaps:
+    """What methods said of a photograph, near it and with parts of it hidden.
+
+    Attributes:
+        names: of the methods that can be mixed.
+        maps: of these, each divided by its standard deviation over the pixels, shape ``(k, *space)``.
+        observed: what is known of the maps.
+        left_out: methods that cannot be mixed, with the reason.
+        notes: what must be known of the segments that were hidden.
+    """
+
+    names: tuple[str, ...]
+    maps: Float[Tensor, "k *space"]
+    observed: Observed
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def ask(
+    masked: MaskedClassifier,
+    target: int,
+    methods: Mapping[str, Method],
+    options: Mixing,
+    generator: torch.Generator,
+    *,
+    seed: int = 0,
+    goal: Goal | None = "both",
+    plain: bool = False,
+) -> AskedMaps:
+    """Ask methods for their maps, and for what a goal is about.
+
+    Args:
+        masked: the classifier, its photograph and the removal.
+        target: class index.
+        methods: by name.
+        options: how many nearby photographs and hidden parts there are.
+        generator: of these.
+        seed: of the methods.
+        goal: what else is asked for besides the maps; ``None`` for nothing.
+        plain: take maps without their sign, and nothing less its mean, as the published algorithm does.
+
+    Raises:
+        NotApplicableError: one of the methods cannot explain the network, or no map is left.
+    """
+    near = options.nearby if goal in ("robustness", "both") else 0
+    count = options.hidden if goal in ("faithfulness", "both") else 0
+    found = {name: _map(masked, target, name, method, seed) for name, method in methods.items()}
+    left_out = {name: reason for name, saliency in found.items() if (reason := _useless(saliency))}
+    names = [name for name in methods if name not in left_out]
+    scales = {name: found[name].double().std(correction=0) for name in names}
+
+    def unit(name: str, saliency: Tensor) -> Tensor:
+        scaled = _in_unit(saliency, scales[name])
+        return scaled.abs() if plain else scaled
+
+    maps = _stacked([unit(name, found[name]) for name in names], left_out)
+
+    def around() -> Iterator[Tensor]:
+        for number, image in enumerate(noisy(masked.image, options.radius, near, generator), 1):
+            masked.announce(f"nearby photograph {number} of {near}", masked.expected)
+            with masked.for_image(image) as other:
+                yield torch.stack([unit(name, map_of(methods[name], other, target, seed)) for name in names])
+
+    change = changes(maps, around() if near else (), centred=not plain)
+    if near:
+        moves = change.grams.diagonal(dim1=1, dim2=2).amax(0)
+        moving = moves.isfinite() & (moves > _STILL * change.maps.diagonal())
+        reasons = ["does not change with the photograph" if move.isfinite() else _NOT_FINITE for move in moves]
+        left_out |= {name: reason for name, reason, good in zip(names, reasons, moving, strict=True) if not good}
+        names = [name for name in names if name not in left_out]
+        maps, change = _stacked([*maps[moving]], left_out), change.of(moving)
+    cut = segmentation(masked.image, options.segments) if count else None
+    observed = Observed(change, _hidings(masked, target, maps, count, cut, generator, centred=not plain))
+    return AskedMaps(tuple(names), maps, observed, left_out, cut.notes if cut else ())
 
 
 def _map(masked: MaskedClassifier, target: int, name: str, method: Method, seed: int) -> Float[Tensor, "*space"]:
@@ -225,6 +281,8 @@ def _hidings(
     count: int,
     cut: Segmentation | None,
     generator: torch.Generator,
+    *,
+    centred: bool,
 ) -> Hidings:
     """What the maps say of hidden segments, and what the network does; the photograph itself is asked first."""
     if cut is None:
@@ -236,7 +294,7 @@ def _hidings(
     scores = coalition_scores(masked, asked, numbers, [target], "logit")
     values = scores.values[:, 0]
     drops = (values[0] - values[1:]) * (~scores.still)  # what is rounding is nothing to be predicted
-    return hidings(maps, shown, numbers, drops)
+    return hidings(maps, shown, numbers, drops, centred=centred)
 
 
 def random_coalitions(segments: int, count: int, generator: torch.Generator) -> Bool[Tensor, "N S"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from unseen.explainers.aggregation.programs import Goal, Observed, program
@@ -38,17 +38,23 @@ class HeldOutLosses:
 def folds(observed: Observed) -> tuple[Shares, Shares]:
     """Shares of which each leaves out an eighth of the hidden parts, and of the nearby photographs one or as many.
 
-    Of fewer than two of a kind none is left out.
+    Of several photographs each leaves out all that is known of an eighth of them, or of one. Of fewer than two of a
+    kind none is left out.
     """
 
-    def fold(shares: Shares) -> Shares:
-        number = min(FOLDS, len(shares))
+    def fold(units: Int[Tensor, " N"]) -> Shares:
+        number = _distinct(units)
         if number < 2:
-            return shares.expand(FOLDS, -1)
-        return (torch.arange(len(shares)) % number != torch.arange(FOLDS)[:, None] % number).double()
+            return torch.ones(FOLDS, len(units), dtype=torch.float64)
+        return (units % number != torch.arange(FOLDS)[:, None] % number).double()
 
-    near, hidden = observed.alike
+    near, hidden = observed.units
     return fold(near), fold(hidden)
+
+
+def _distinct(units: Int[Tensor, " N"]) -> int:
+    """How many of the folds differ."""
+    return min(FOLDS, len(torch.unique(units)))
 
 
 def fitting_strength(
@@ -69,13 +75,13 @@ def fitting_strength(
     fixed = _fixed(observed)
     losses = _by_fold(observed, torch.cat([fixed[:, None].expand(-1, FOLDS, -1), weights]))
     shares = {"robustness": (1.0, 0.0), "faithfulness": (0.0, 1.0)}.get(goal, (balance, 1 - balance))
-    counts = len(observed.changes.grams), len(observed.hidings.drops)
+    counts = map(_distinct, observed.units)
     parts: list[tuple[Tensor, int]] = []
     for share, by_fold, count in zip(shares, losses, counts, strict=True):
         alone = by_fold[: len(fixed)].mean(1)
         if share > 0 and bool(alone.isfinite().all()):
             drawn = by_fold[len(fixed) :].nan_to_num(1)  # no mixture of them says anything
-            parts.append((share * drawn / (alone.amax() - alone.amin()).clamp(min=1e-9), min(FOLDS, count)))
+            parts.append((share * drawn / (alone.amax() - alone.amin()).clamp(min=1e-9), count))
     if not parts:
         return 0.0
     mean = torch.stack([part.mean(1) for part, _ in parts]).sum(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -13,12 +14,15 @@ from torch import Tensor
 
 from unseen.errors import ParameterError
 from unseen.explainers.aggregation.aggregating import Aggregate, Mixing, aggregate
+from unseen.explainers.aggregation.forms import Form, Joined, joined
+from unseen.explainers.aggregation.learning import read_weights
 from unseen.explainers.aggregation.programs import program
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.method import Method
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
+from unseen.inputs.contents import contents_digest
 from unseen.inputs.space import ANY
 from unseen.system.options import Meaning
 
@@ -57,6 +61,14 @@ class Aggregation(FromMap, Mixing):
         str,
         Meaning("the methods, with ``/`` between them; a method's options follow its name with ``;`` between them"),
     ] = POOL
+    form: Form = "own"
+    weights: Annotated[
+        str | None,
+        Meaning(
+            "a file of weights that ``unseen mix`` learnt on many photographs, used as they are, so that only the maps "
+            "are made; it is for the methods of ``of``"
+        ),
+    ] = None
     stage = "methods"
     empty = "no mixture of these methods predicts what hiding costs {label}: the map is empty"
 
@@ -64,6 +76,8 @@ class Aggregation(FromMap, Mixing):
         super().__post_init__()
         if any(isinstance(method, Aggregation) for method in self.methods.values()):
             raise ParameterError("an aggregation cannot be aggregated; name its methods instead")
+        if self.weights is not None and self.form != "own":
+            raise ParameterError(f"learnt weights are used as they are; leave form={self.form} out, or weights")
         object.__setattr__(self, "inside", any(method.inside for method in self.methods.values()))
         common = tuple(axes for axes in ANY if all(axes in method.axes for method in self.methods.values()))
         object.__setattr__(self, "axes", common)
@@ -75,13 +89,22 @@ class Aggregation(FromMap, Mixing):
 
     @property
     def content(self) -> str:
-        """Of what the methods read."""
-        return " ".join(filter(None, (method.content for method in self.methods.values())))
+        """Of what the methods read, and of learnt weights."""
+        learnt = "" if self.weights is None else contents_digest([Path(self.weights)])
+        return " ".join(filter(None, (learnt, *(method.content for method in self.methods.values()))))
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`aggregate`."""
         del domain
-        found = aggregate(evaluate.masked, evaluate.target, self.methods, self, seed=seed)
+        masked, target = evaluate.masked, evaluate.target
+        learnt, doubts = None, tuple[str, ...]()
+        if self.weights is not None:
+            learnt, doubts = read_weights(Path(self.weights), self.methods, masked.classifier)
+        if learnt is not None or self.form != "own":
+            other = joined(masked, target, self.methods, self, self.form, learnt=learnt, seed=seed)
+            notes = (*doubts, *other.asked.notes, *_out(other.asked.left_out))
+            return Findings(other.saliency, notes=notes, record=_of(other, self))
+        found = aggregate(masked, target, self.methods, self, seed=seed)
         return Findings(found.saliency, notes=tuple(_notes(found)), record=_record(found, self))
 
     def cost(self, shape: tuple[int, ...]) -> int | None:
@@ -90,12 +113,14 @@ class Aggregation(FromMap, Mixing):
         once = [most for most in each if most is not None]
         if len(once) < len(each):
             return None
+        if self.weights is not None or self.form in ("mean", "variance"):
+            return sum(once)
         near = self.nearby if self.goal != "faithfulness" else 0
         return sum(once) * (1 + near) + (1 + self.hidden if self.goal != "robustness" else 0)
 
 
 def _notes(found: Aggregate) -> list[str]:
-    notes = [*found.notes, *(f"{name} is left out: it {reason}" for name, reason in found.left_out.items())]
+    notes = [*found.notes, *_out(found.left_out)]
     notes += [
         f"{one} and {other} say nearly the same here (correlation {correlation:.3f}): their split is chance"
         for one, other, correlation in found.twins
@@ -106,6 +131,22 @@ def _notes(found: Aggregate) -> list[str]:
     if bool(found.weights.any()) and not residual <= _RESIDUAL:
         notes.append(f"the weights are not the best ones: the solver left a residual of {residual:.1g}")
     return notes
+
+
+def _out(left_out: Mapping[str, str]) -> list[str]:
+    return [f"{name} is left out: it {reason}" for name, reason in left_out.items()]
+
+
+def _of(found: Joined, asked: Aggregation) -> dict[str, Any]:
+    """What is known of a mixture in another form: no losses, for nothing was held out."""
+    weights = [None] * len(found.asked.names) if found.weights is None else found.weights.tolist()
+    return {
+        "form": "learnt" if asked.weights is not None else asked.form,
+        "methods": [
+            {"method": name, "weight": weight} for name, weight in zip(found.asked.names, weights, strict=True)
+        ],
+        "left_out": dict(found.asked.left_out),
+    }
 
 
 def _record(found: Aggregate, asked: Aggregation) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from unseen.errors import ParameterError
@@ -38,15 +38,28 @@ _SETTLED = 1e-13
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """What is known of k maps of one photograph.
+    """What is known of k maps of one photograph, or of several together.
 
     Attributes:
         changes: near the photograph; of no nearby photographs, if none was asked for.
         hidings: with parts of it hidden; of no parts, if none was.
+        sources: of several photographs, the number 0 … P − 1 of that from which each nearby photograph, shape (N,), and
+            each hidden part, shape (M,), is; ``None`` of one.
     """
 
     changes: Changes
     hidings: Hidings
+    sources: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def units(self) -> tuple[Int[Tensor, " N"], Int[Tensor, " M"]]:
+        """Of each nearby photograph and of each hidden part, the number of what it is held out with.
+
+        Each is on its own where they are of one photograph; of several, all of a photograph go together.
+        """
+        if self.sources is not None:
+            return self.sources
+        return torch.arange(len(self.changes.grams)), torch.arange(len(self.hidings.drops))
 
     @property
     def alike(self) -> tuple[Shares, Shares]:

@@ -59,15 +59,23 @@ def spread_of(products: Float[Tensor, "k k"], weights: Float[Tensor, "*B k"]) ->
     return torch.where(square > _CANCELLED * alone, square, 0.0)
 
 
-def changes(maps: Float[Tensor, "k *space"], nearby: Iterable[Float[Tensor, "k *space"]]) -> Changes:
-    """The changes from the maps of a photograph to those of photographs near it, taken one at a time."""
+def changes(
+    maps: Float[Tensor, "k *space"], nearby: Iterable[Float[Tensor, "k *space"]], *, centred: bool = True
+) -> Changes:
+    """The changes from the maps of a photograph to those of photographs near it, taken one at a time.
 
-    def centred(values: Tensor) -> Tensor:
+    Args:
+        maps: of the photograph.
+        nearby: of the others.
+        centred: whether each map is taken less its mean.
+    """
+
+    def taken(values: Tensor) -> Tensor:
         flat = values.double().flatten(1)
-        return flat - flat.mean(1, keepdim=True)
+        return flat - flat.mean(1, keepdim=True) if centred else flat
 
-    here = centred(maps)
-    grams = [(here - there) @ (here - there).T for there in map(centred, nearby)]
+    here = taken(maps)
+    grams = [(here - there) @ (here - there).T for there in map(taken, nearby)]
     return Changes(torch.stack(grams) if grams else here.new_zeros(0, len(here), len(here)), here @ here.T)
 
 
@@ -81,12 +89,12 @@ class Hidings:
     Attributes:
         sums: of each map over each hidden part, freed, shape (…, M, k).
         drops: of the score, freed, shape (…, M).
-        known: columns of which any linear function is free: one and the area, shape (M, 2); ``None`` if none is.
+        known: columns of which any linear function is free, as one and the area, shape (M, c); ``None`` if none is.
     """
 
     sums: Float[Tensor, "... M k"]
     drops: Float[Tensor, "... M"]
-    known: Float[Tensor, "M 2"] | None = None
+    known: Float[Tensor, "M c"] | None = None
 
     def loss(self, shares: Shares) -> Quadratic:
         """F(v) = ‖Sv − δ‖² / ‖δ‖²: 0 is a perfect prediction, 1 none; the infidelity of Decker et al. 2024, centred."""
@@ -125,6 +133,8 @@ def hidings(
     shown: Bool[Tensor, "M S"],
     segments: Int[Tensor, "*space"],
     drops: Float[Tensor, " M"],
+    *,
+    centred: bool = True,
 ) -> Hidings:
     """What is known of hidden segments.
 
@@ -133,6 +143,7 @@ def hidings(
         shown: the segments that each mask shows.
         segments: the number of each pixel's segment.
         drops: how far the score falls under each mask.
+        centred: whether sums and drops are freed of what the hidden area predicts.
     """
     where = segments.flatten()
     by_segment = torch.zeros(len(maps), shown.shape[1], dtype=torch.float64)
@@ -141,11 +152,13 @@ def hidings(
     area = hidden @ where.bincount(minlength=shown.shape[1]).double()
     known = torch.stack([torch.ones_like(area), area / area.amax().clamp(min=1) if len(area) else area], 1)
     raw = Hidings(hidden @ by_segment.T, drops.double(), known)
+    if not centred:
+        return Hidings(raw.sums, raw.drops)
     freed = raw.freed(torch.ones_like(area))
     return Hidings(freed.sums, freed.drops, known)
 
 
-def _freed(values: Float[Tensor, "M k"], known: Float[Tensor, "M 2"], shares: Shares) -> Float[Tensor, "*B M k"]:
+def _freed(values: Float[Tensor, "M k"], known: Float[Tensor, "M c"], shares: Shares) -> Float[Tensor, "*B M k"]:
     """What is left of each column after the linear function of what is known that is best where there are shares.
 
     What is left there by rounding becomes 0.

@@ -19,15 +19,13 @@ from torch import Tensor
 
 from unseen.classifier.scores import Scores
 from unseen.errors import ParameterError
-from unseen.explainers.gradients.baselines import Baseline, baseline_of
+from unseen.explainers.gradients.baselines import Baseline, Photos, backgrounds, baseline_of, digest_of
 from unseen.explainers.gradients.derivatives import column, derivatives, over_channels, stream
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
-from unseen.inputs.photo import find_photos
 from unseen.removal import MaskedClassifier
-from unseen.system.files import contents_digest
-from unseen.system.options import Count, Meaning, Share
+from unseen.system.options import Count, Share
 
 _FIRST = 17
 
@@ -228,34 +226,19 @@ class ExpectedGradients(FromGradients):
         tensor(True)
     """
 
-    photos: Annotated[
-        str | None,
-        Meaning("a folder whose photographs are the baselines; without one they are solid random colours"),
-    ] = None
+    photos: Photos = None
     samples: Annotated[int, Count("how many passes with a gradient are made", 2)] = 200
 
     @property
     def content(self) -> str:
         """Of the folder's photographs; empty without one."""
-        return "" if self.photos is None else contents_digest(find_photos([self.photos])[: self.samples])
+        return digest_of(self.photos, self.samples)
 
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`expected_gradients`."""
         del domain
         masked = evaluate.masked
-        if self.photos is None:
-
-            def background(number: int) -> Tensor:
-                colour = torch.rand(len(masked.image), generator=stream(seed, number + 1), dtype=torch.float32)
-                return column(colour, masked.image[0]).expand_as(masked.image)
-
-        else:
-            files = find_photos([self.photos])
-            prepared = [masked.classifier.prepare(path) for path in files[: self.samples]]
-
-            def background(number: int) -> Tensor:
-                return prepared[number % len(prepared)]
-
+        background = backgrounds(self.photos, masked.classifier, masked.image, self.samples, seed)
         return _findings(expected_gradients(masked, evaluate.target, background, self, seed=seed), self)
 
     def cost(self, shape: tuple[int, ...]) -> int:

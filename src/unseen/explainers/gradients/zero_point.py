@@ -7,18 +7,18 @@ sign is corrected; see :mod:`unseen.removal.zero_information.point`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from unseen.explainers.gradients.derivatives import Channels, over_channels
+from unseen.explainers.gradients.derivatives import Channels, over_channels, stream
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal.zero_information.point import Descending, ZeroPoints, information, plain_baselines, zero_points
-from unseen.system.options import Meaning
+from unseen.system.options import Count, Meaning
 
 Information = Annotated[
     Literal["all", "class"],
@@ -26,9 +26,13 @@ Information = Annotated[
 ]
 
 
+_NOISE = 0.05
+"""Standard deviation of what is added to copies, in pixels of [0, 1]."""
+
+
 @dataclass(frozen=True)
 class ZeroPoint(FromGradients, Descending):
-    """The photograph minus its zero-information point, x − x′.
+    """The photograph minus its zero-information point, x − x′, or the mean of that over noisy copies.
 
     How much of it is of the object and how much is a texture that fools the network is not known: a change of one or
     two grey levels does. ``smooth`` asks for changes that can be seen. The record has the point's own values beside
@@ -47,6 +51,13 @@ class ZeroPoint(FromGradients, Descending):
     """
 
     information: Information = "all"
+    copies: Annotated[
+        int,
+        Count(
+            "how many noisy copies of the photograph are searched from, whose maps are averaged; 1 is the photograph "
+            "itself"
+        ),
+    ] = field(default=1, kw_only=True)
     channels: Channels = field(default="max-abs", kw_only=True)
     score: Literal["probability"] = field(default="probability", init=False)
     stage = "descending"
@@ -56,34 +67,47 @@ class ZeroPoint(FromGradients, Descending):
         """See :func:`~unseen.removal.zero_information.point.zero_points`."""
         del domain
         masked = evaluate.masked
-        targets = torch.tensor([evaluate.target]) if self.information == "class" else None
+        images = self._shown(masked.image, seed).to(masked.pixels)
 
-        def search(first: int, last: int) -> ZeroPoints:
-            del first, last
-            return zero_points(masked.classifier, masked.pixels, self, targets=targets)
+        def search(first: int, last: int) -> tuple[ZeroPoints, list[dict[str, Any]]]:
+            targets = torch.full((last - first,), evaluate.target) if self.information == "class" else None
+            made = zero_points(masked.classifier, images[first:last], self, targets=targets)
+            return made, information(masked.classifier, made.points.to(masked.pixels))
 
-        (found,) = masked.in_batches(1, search)
-        steps = int(found.steps[0])
-        point = found.points[0].to(masked.image)
-        change = masked.image - point
-        (at,) = information(masked.classifier, point[None])
+        found, told = zip(*masked.in_batches(self.copies, search), strict=True)
+        points = torch.cat([one.points for one in found]).cpu()
+        steps = torch.cat([one.steps for one in found]).cpu()
+        converged = all(bool(one.converged.all()) for one in found)
+        changes = images.cpu() - points
         plain = plain_baselines(masked.classifier, masked.image, seed)
-        masked.evaluations += steps + 1 + len(plain)  # one pass more for each step, and those for the record
+        masked.evaluations += int(steps.sum()) + len(points) + len(plain)  # those of the descent, and for the record
         record = {
-            "steps": steps,
-            "converged": bool(found.converged[0]),
-            "rms_change": float(change.square().mean().sqrt()),
-            "loss": float(found.losses[:, 0].amin() if not found.converged[0] else found.losses[-1, 0]),
-            "probability": float(found.maxima[-1, 0]),
-            "point": at,
+            "steps": int(steps.sum()),
+            "converged": converged,
+            "rms_change": float(changes.square().mean().sqrt()),
+            "loss": max(float(torch.where(one.converged, one.losses[-1], one.losses.amin(0)).max()) for one in found),
+            "probability": max(float(one.maxima[-1].max()) for one in found),
+            "point": max((one for some in told for one in some), key=lambda one: one["deficit"]),
             "baselines": dict(plain),
         }
-        notes = () if found.converged[0] else (
-            f"no zero-information point was found in {steps} steps; the best one still has {record['loss']:.2g} nats",
+        notes = () if converged else (
+            f"no zero-information point was found in {int(steps.max())} steps; the best one still has "
+            f"{record['loss']:.2g} nats",
         )  # fmt: skip
-        return Findings(over_channels(change, self.channels), notes=notes, record=record)
+        saliency = torch.stack([over_channels(change, self.channels) for change in changes]).mean(0)
+        return Findings(saliency, notes=notes, record=record)
+
+    def _shown(self, image: Float[Tensor, "C *space"], seed: int) -> Float[Tensor, "N C *space"]:
+        """The photograph, or noisy copies of it."""
+        if self.copies == 1:
+            return image[None]
+        drawn = [
+            torch.randn(image.shape, generator=stream(seed, number), dtype=torch.float32)
+            for number in range(self.copies)
+        ]
+        return (image + _NOISE * torch.stack(drawn).to(image)).clamp(0, 1)
 
     def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
-        return self.most + 6
+        return self.copies * (self.most + 2) + 4

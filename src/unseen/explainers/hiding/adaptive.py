@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.scores import Extent, Score
-from unseen.explainers.hiding.rise import RandomMasks
 from unseen.explainers.hiding.windows import Window, WindowSums, hiding, sliding
 from unseen.explainers.scores import scored
 from unseen.inputs.space import Space, side_of
@@ -24,19 +22,19 @@ from unseen.removal import MaskedClassifier
 Adjust = Callable[[Float[Tensor, "*space"]], Float[Tensor, "*space"]]
 """Equation 6: S → S'."""
 
-VISIBLE = 0.5
-"""Probability that a cell of a random mask is visible."""
-
 
 @dataclass(eq=False)
 class Budget:
-    """A masked classifier that may be asked only so often.
+    """A masked classifier that may be asked only so often, about what is remembered as about what is new.
 
     Args:
         masked: the classifier and its photograph.
         target: class index.
         score: what is asked of it.
         evaluations: how many may be spent.
+
+    Attributes:
+        spent: masks that were asked about so far.
     """
 
     masked: MaskedClassifier
@@ -45,13 +43,8 @@ class Budget:
     evaluations: int
 
     def __post_init__(self) -> None:
-        self._before = self.masked.evaluations
+        self.spent = 0
         self._extent = Extent()
-
-    @property
-    def spent(self) -> int:
-        """Evaluations so far."""
-        return self.masked.evaluations - self._before
 
     @property
     def left(self) -> int:
@@ -71,6 +64,7 @@ class Budget:
         """Masks with their scores, float64, a chunk at a time."""
         assert count <= self.left, "a sampler must look at what is left"
         for some, scores in scored(self.masked, masks, count, [self.target], self.score):
+            self.spent += len(some)
             self._extent.add(scores)
             yield some, scores.values[:, 0]
 
@@ -138,33 +132,3 @@ def highest(saliency: Float[Tensor, "*space"], threshold: float) -> Bool[Tensor,
     """Equation 8: where the map is above a share of its maximum; negative values count as none."""
     positive = saliency.clamp(min=0)
     return positive > threshold * positive.max()
-
-
-# ---- random halves ------------------------------------------------------------------------------------------------
-
-
-def halves(ask: Budget, adjust: Adjust, iterations: int, grid: int, seed: int) -> Iterator[Tensor]:
-    """Centred RISE over all masks so far, S = Σ (fᵢ − f̄) Mᵢ / (p N): equation 5 without the lattice of the coverage.
-
-    The masks are those of :func:`~unseen.explainers.hiding.rise.rise` with as many as the budget pays for; each
-    iteration takes the next of them.
-    """
-    shape, count = ask.masked.shape, ask.left
-    source = RandomMasks(count, grid, VISIBLE, shape, ask.masked.removal.soft, seed)
-    weighted, shown = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
-    total, done = 0.0, 0
-    for iteration in range(iterations):
-        until = count * (iteration + 1) // iterations
-        if until == done:
-            continue
-        further = partial(_further, source, done)
-        for masks, scores in ask.each(further, until - done):
-            weighted += torch.einsum("n,n...->...", scores, masks.double())
-            shown += masks.double().sum(0)
-            total += float(scores.sum())
-        done = until
-        yield adjust(((weighted - total / done * shown) / (VISIBLE * done)).float())
-
-
-def _further(source: RandomMasks, done: int, first: int, last: int) -> Tensor:
-    return source(done + first, done + last)

@@ -30,6 +30,12 @@ ENTRIES = {
         "Covert & Lee, Improving KernelSHAP, AISTATS 2021",
         "at most 2000 per photograph",
     ),
+    "shapley-interactions": map_entry(
+        "hiding.interactions:ShapleyInteractions",
+        "what segments add to the score alone, and pairs of them together",
+        "Tsai, Yeh & Ravikumar, Faith-Shap: The Faithful Shapley Interaction Index, JMLR 2023",
+        "at most 2000 per photograph",
+    ),
     "sobol": map_entry(
         "hiding.sobol:Sobol",
         "shares of cells in the variance of the score when all of them vary at once",
@@ -75,7 +81,7 @@ ENTRIES = {
     ),
     "iassa": map_entry(
         "hiding.iassa:Iassa",
-        "sampling until the map settles, shared between places that look alike to the classifier's own features",
+        "windows where the map is high until it settles, shared between places that look alike to a network",
         "Vasu & Long, Iterative and Adaptive Sampling with Spatial Attention for Black-Box Model Explanations, "
         "WACV 2020",
         "1000 per photograph",

@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn.functional import softshrink
 
 from unseen.classifier.scores import Score, Scores
-from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of, segmentation
+from unseen.explainers.hiding.own_segments import BySegments, segments_of
+from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of
 from unseen.explainers.sufficient.evaluation import Evaluator
-from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.inputs.space import Space
 from unseen.removal import MaskedClassifier
@@ -120,10 +120,10 @@ def fit(
 
 
 @dataclass(frozen=True)
-class Lime(FromMap):
+class Lime(BySegments):
     """Show random segments; a pixel's saliency is the coefficient of its segment in a local linear model.
 
-    Source: Ribeiro, Singh & Guestrin, KDD 2016. Segments are SLIC superpixels.
+    Source: Ribeiro, Singh & Guestrin, KDD 2016. Segments are SLIC superpixels, or those of a file.
 
     Raises:
         ParameterError: an option outside its range.
@@ -154,7 +154,7 @@ class Lime(FromMap):
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`lime`."""
         del domain
-        cut = segmentation(evaluate.masked.image, self.segments)
+        cut = segments_of(evaluate.masked, self.segments, self.file)
         model = lime(evaluate.masked, [evaluate.target], cut.numbers, self, seed=seed)
         coefficients, r2 = model.coefficients[0], float(model.r2[0])
         notes = [*cut.notes]

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from unseen.classifier.scores import Extent, Score
 from unseen.errors import ParameterError
+from unseen.explainers.hiding.own_segments import BySegments, segments_of
+from unseen.explainers.hiding.segments import coalition_scores, number_of
 from unseen.explainers.hiding.windows import WindowSums, hiding, sliding
 from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
-from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.inputs.space import Space, side_of
 from unseen.removal import MaskedClassifier
@@ -67,8 +68,32 @@ def occlusion(
     return torch.zeros(shape, dtype=torch.float32) if bool(extent.still) else pile.mean.float()
 
 
+def occlusion_of_segments(
+    masked: MaskedClassifier, target: int, segments: Int[Tensor, "*space"], *, score: Score = "logit"
+) -> Float[Tensor, "*space"]:
+    """The drop of the score when a pixel's segment is hidden, one after the other.
+
+    Args:
+        masked: the classifier and its photograph.
+        target: class index.
+        segments: numbers 0 … S − 1 of the segments.
+        score: ``logit`` or ``probability``.
+
+    Returns:
+        As of :func:`occlusion`.
+
+    Raises:
+        ParameterError: segments that are not the photograph's.
+    """
+    count = number_of(segments, masked.shape)
+    shown = torch.cat([torch.ones(1, count, dtype=torch.bool), ~torch.eye(count, dtype=torch.bool)])
+    found = coalition_scores(masked, shown, segments, [target], score)
+    drops = (found.values[0] - found.values[1:, 0]) * ~found.still
+    return drops[segments].float()
+
+
 @dataclass(frozen=True)
-class Occlusion(FromMap):
+class Occlusion(BySegments):
     """Hide a sliding window; a pixel's saliency is the mean drop of the score over the windows that hide it.
 
     Source: Zeiler & Fergus, ECCV 2014. Lengths are shares of the shorter side of an image; see
@@ -107,12 +132,18 @@ class Occlusion(FromMap):
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`occlusion`."""
         del seed, domain
+        if self.file is not None:
+            cut = segments_of(evaluate.masked, 0, self.file)
+            found = occlusion_of_segments(evaluate.masked, evaluate.target, cut.numbers, score=self.score)
+            return Findings(found, notes=cut.notes, record={"segments": cut.count})
         window, stride = self._pixels(evaluate.masked.shape)
         found = occlusion(evaluate.masked, evaluate.target, window=window, stride=stride, score=self.score)
         return Findings(found)
 
-    def cost(self, shape: Space) -> int:
-        """See :meth:`FromMap.cost`."""
+    def cost(self, shape: Space) -> int | None:
+        """See :meth:`FromMap.cost`; the segments of a file are counted when they are laid over the photograph."""
+        if self.file is not None:
+            return None
         window, stride = self._pixels(shape)
         return 1 + len(sliding(shape, window, stride))
 

@@ -21,6 +21,7 @@ from unseen.classifier.differentiation import differentiated
 from unseen.classifier.scores import Score, Scores, target_score
 from unseen.errors import NotApplicableError
 from unseen.removal import MaskedClassifier
+from unseen.removal.memory import recalled
 from unseen.removal.slope import note_false_slope
 from unseen.system.options import Count, Positive
 
@@ -89,7 +90,7 @@ def scale_of(masked: MaskedClassifier, target: int, score: Score, name: str) -> 
     check_soft(masked, name, "a method that samples, such as 'sobol'")
     note_false_slope(masked, target)
     ends = torch.stack([torch.zeros(masked.shape), torch.ones(masked.shape)])
-    found = Scores.of(masked.classifier, masked(ends), [target], score)
+    found = Scores.of(masked.classifier, recalled(masked, ends), [target], score)
     hidden, whole = found.values[:, 0].tolist()
     return None if bool(found.still) else (hidden, whole - hidden)
 

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from unseen.classifier.scores import Score
 from unseen.errors import ParameterError
-from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of, segmentation
+from unseen.explainers.hiding.own_segments import BySegments, segments_of
+from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of
 from unseen.explainers.sufficient.evaluation import Evaluator
-from unseen.explainers.sufficient.search import FromMap
 from unseen.explanation import Findings
 from unseen.inputs.space import Space
 from unseen.removal import MaskedClassifier
@@ -84,15 +84,17 @@ def shapley(
     count, budget = number_of(segments, masked.shape), options.budget
     exact = 2**count <= budget
     if not exact and budget < 4 * count + 2:
+        fewer = (budget - 2) // 8  # a photograph may have more segments than are asked for, as cells of a grid
+        instead = f", or fewer segments, such as segments={fewer}" if fewer > 1 else ""
         raise ParameterError(
-            f"budget {budget} is too small for {count} segments: give at least {4 * count + 2}, or ask for fewer"
+            f"budget {budget} is too small for {count} segments: give at least budget={4 * count + 2}{instead}"
         )
     generator = torch.Generator().manual_seed(seed)
     estimate: Estimate
     if exact:
         coalitions, estimate = _all_with_the_last(count), _from_all
     elif options.sampling == "kernel":
-        coalitions, estimate = _from_kernel(count, (budget - 2) // 2, generator), _by_regression
+        coalitions, estimate = from_kernel(count, (budget - 2) // 2, generator), _by_regression
     else:
         coalitions, estimate = _along_orders(count, (budget - 2) // (2 * count - 2), generator), _by_gains
     ends = torch.tensor([[False], [True]]).expand(2, count)
@@ -105,11 +107,12 @@ def shapley(
 
 
 @dataclass(frozen=True)
-class Shapley(FromMap):
+class Shapley(BySegments):
     """Give each segment its Shapley value; the map's sum is the score of the photograph minus that of nothing shown.
 
-    Sources: Lundberg & Lee, NeurIPS 2017; Covert & Lee, AISTATS 2021. Segments are SLIC superpixels. A segment's value
-    is shared equally between its pixels, so that large segments do not rank first for being large.
+    Sources: Lundberg & Lee, NeurIPS 2017; Covert & Lee, AISTATS 2021. Segments are SLIC superpixels, or those of a
+    file. A segment's value is shared equally between its pixels, so that large segments do not rank first for being
+    large.
 
     Raises:
         ParameterError: an option outside its range.
@@ -134,7 +137,7 @@ class Shapley(FromMap):
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`shapley`."""
         del domain
-        cut = segmentation(evaluate.masked.image, self.segments)
+        cut = segments_of(evaluate.masked, self.segments, self.file)
         found = shapley(evaluate.masked, [evaluate.target], cut.numbers, self, seed=seed)
         values, errors = found.values[0], found.errors[0]
         saliency = (values / cut.numbers.flatten().bincount())[cut.numbers].float()
@@ -155,7 +158,7 @@ class Shapley(FromMap):
     def cost(self, shape: Space) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
-        return min(self.budget, 1 << self.segments)
+        return self.budget if self.file is not None else min(self.budget, 1 << self.segments)
 
 
 def _all_with_the_last(count: int) -> Bool[Tensor, "N S"]:
@@ -176,7 +179,7 @@ def _from_all(
     return values, torch.zeros_like(values)
 
 
-def _from_kernel(count: int, number: int, generator: torch.Generator) -> Bool[Tensor, "N S"]:
+def from_kernel(count: int, number: int, generator: torch.Generator) -> Bool[Tensor, "N S"]:
     """Coalitions of k segments with a probability ∝ 1 / (k (S − k)), the Shapley kernel's; all of one size alike."""
     sizes = torch.arange(1, count)
     drawn = sizes[torch.multinomial(1.0 / (sizes * (count - sizes)), number, replacement=True, generator=generator)]
@@ -197,7 +200,8 @@ def _by_regression(
     inverse = torch.linalg.pinv(sides - level, rtol=1e-9)
     if int(torch.linalg.matrix_rank(inverse, rtol=1e-9)) < count - 1:
         raise ParameterError(
-            f"the {2 * number} coalitions drawn do not tell all {count} segments apart: raise the budget"
+            f"the {2 * number} coalitions drawn do not tell all {count} segments apart: give a larger budget, such as "
+            f"budget={4 * number}"
         )
     values = inverse @ (odd - level * change)
     left = odd - level * change - (sides - level) @ values

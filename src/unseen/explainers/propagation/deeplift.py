@@ -5,12 +5,16 @@ Source: Shrikumar, Greenside & Kundaje, *Learning Important Features Through Pro
 product each factor is credited at the mean of the other, softmax and norms are taken apart into functions of one value,
 sums and products, and a maximum is credited to the one input that made the change. RevealCancel is not offered: its
 positive and negative contributions travel apart, which no single derivative per tensor can carry.
+
+DeepSHAP averages them over many baselines: Lundberg & Lee, *A Unified Approach to Interpreting Model Predictions*,
+NeurIPS 2017, section 4.2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,13 +22,14 @@ from torch import Tensor
 
 from unseen.classifier.differentiation import differentiated
 from unseen.errors import ParameterError
-from unseen.explainers.gradients.baselines import Baseline, baseline_of
+from unseen.explainers.gradients.baselines import Baseline, Photos, backgrounds, baseline_of, digest_of
 from unseen.explainers.gradients.derivatives import over_channels
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.propagation.deeplift_rules import Differences
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
+from unseen.system.options import Count
 
 _GAP = 0.01
 """Share of the change above which a gap is told."""
@@ -114,13 +119,86 @@ class DeepLift(FromGradients):
         del seed, domain
         masked = evaluate.masked
         baseline = baseline_of(self.baseline, masked.classifier, masked.image, evaluate.target)
-        found = deeplift(masked, evaluate.target, baseline)
-        record = {"difference": found.difference, "completeness_gap": found.gap}
-        lost = f"the map misses {found.gap:.3g} of the logit's change of {found.difference:.3g}, lost to rounding"
-        notes = (lost,) if abs(found.gap) > _GAP * abs(found.difference) else ()
-        return Findings(over_channels(found.values, self.channels), notes=notes, record=record)
+        return _findings(deeplift(masked, evaluate.target, baseline), self)
 
     def cost(self, shape: tuple[int, ...]) -> int:
         """See :meth:`FromMap.cost`."""
         del shape
         return 2
+
+
+def deepshap(
+    masked: MaskedClassifier, target: int, background: Callable[[int], Float[Tensor, "C *space"]], samples: int
+) -> Contributions:
+    """DeepLIFT contributions averaged over baselines; two passes for each of them.
+
+    Args:
+        masked: the classifier and its photograph.
+        target: class index.
+        background: the baseline of each sample, by its number.
+        samples: how many baselines, at least 1.
+
+    Returns:
+        Contributions that add up to the logit minus its mean over the baselines.
+
+    Raises:
+        NotApplicableError: the network has a function without a rule.
+    """
+    values = torch.zeros(masked.image.shape, dtype=torch.float64)
+    difference = 0.0
+    for number in range(samples):
+        found = deeplift(masked, target, background(number))
+        values += found.values.double() / samples
+        difference += found.difference / samples
+    return Contributions(values.float(), difference, difference - float(values.sum()))
+
+
+@dataclass(frozen=True)
+class DeepShap(FromGradients):
+    """DeepLIFT contributions averaged over many baselines, so that no single one is chosen.
+
+    Source: Lundberg & Lee, NeurIPS 2017, section 4.2, with the rescale rule: Shapley values of a linear network whose
+    pixels are hidden independently, and approximations of them elsewhere.
+
+    For any other baselines see :func:`deepshap`.
+
+    Raises:
+        ParameterError: an option outside its range.
+        PhotoError: (from a call) no photographs in the folder.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.propagation.deeplift import DeepShap
+        >>> saliency = map_of(DeepShap(samples=5), masked, target=0)
+        >>> saliency[square].mean() > saliency[~square].mean()
+        tensor(True)
+    """
+
+    photos: Photos = None
+    samples: Annotated[int, Count("how many baselines the photograph is compared with, two passes each", 1)] = 25
+    score: Literal["logit"] = field(default="logit", init=False)
+    stage: ClassVar[str] = "contributions"
+
+    @property
+    def content(self) -> str:
+        """Of the folder's photographs; empty without one."""
+        return digest_of(self.photos, self.samples)
+
+    def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
+        """See :func:`deepshap`."""
+        del domain
+        masked = evaluate.masked
+        background = backgrounds(self.photos, masked.classifier, masked.image, self.samples, seed)
+        return _findings(deepshap(masked, evaluate.target, background, self.samples), self)
+
+    def cost(self, shape: tuple[int, ...]) -> int:
+        """See :meth:`FromMap.cost`."""
+        del shape
+        return 2 * self.samples
+
+
+def _findings(found: Contributions, method: FromGradients) -> Findings:
+    record = {"difference": found.difference, "completeness_gap": found.gap}
+    lost = f"the map misses {found.gap:.3g} of the logit's change of {found.difference:.3g}, lost to rounding"
+    notes = (lost,) if abs(found.gap) > _GAP * abs(found.difference) else ()
+    return Findings(over_channels(found.values, method.channels), notes=notes, record=record)

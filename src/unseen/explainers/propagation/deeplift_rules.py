@@ -14,16 +14,21 @@ from unseen.classifier.intercepting import Function, name_of
 from unseen.explainers.propagation.propagation import (
     LAYER_NORMS,
     MATRIX_PRODUCTS,
+    POINTWISE,
     PRODUCTS,
     SHARED_RULES,
+    WEIGHTED,
     Propagation,
     PropagationRule,
     arguments,
     attention_of,
     check_exact,
+    check_statistics,
+    check_weights,
     norm_of,
     operands_of_product,
     pointwise,
+    with_derivative,
 )
 from unseen.removal.deactivation.attention import multi_head_attention
 from unseen.removal.deactivation.pointwise import functions, is_in_place
@@ -65,13 +70,10 @@ def rescale(run: Propagation, func: Function, plain: Callable[[Tensor], Tensor],
     del func
     assert isinstance(run, Differences)
     other = run.baseline(inputs)
-    with torch.enable_grad():
-        here = inputs.detach().requires_grad_()
-        value = plain(here)
-        (derivative,) = torch.autograd.grad(value.sum(), here)
-    change, far = here.detach() - other, _differ(here.detach(), other)
-    derivative = derivative.nan_to_num(0, 0, 0)  # none at a pole, such as that of a square root
-    slope = torch.where(far, (value.detach() - plain(other)) / torch.where(far, change, 1), derivative)
+    here = inputs.detach()
+    value, derivative = with_derivative(plain, here)
+    change, far = here - other, _differ(here, other)
+    slope = torch.where(far, (value - plain(other)) / torch.where(far, change, 1), derivative)
     return run.through(value, (inputs, slope))
 
 
@@ -168,8 +170,7 @@ def unit_length(run: Propagation, func: Function, args: tuple[Any, ...], kwargs:
 
 def batch_norm(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``batch_norm`` in evaluation, which is affine."""
-    if arguments(func, args, kwargs)["training"]:
-        raise run.refusal("batch_norm", "normalises by its batch, for which there is no rule")
+    check_statistics(run, func, args, kwargs)
     return func(*args, **kwargs)
 
 
@@ -220,28 +221,19 @@ def credited(run: Propagation, here: Tensor, there: Tensor, now: Tensor, before:
     return run.through(here, (now, torch.where(moved, (here - there) / torch.where(moved, change, 1), 1.0)))
 
 
-_POINTWISE = """
-relu relu6 hardtanh clamp clamp_min clamp_max clip leaky_relu prelu gelu silu hardswish hardsigmoid mish elu selu celu
-tanh sigmoid softplus logsigmoid softsign hardshrink softshrink tanhshrink abs exp log sqrt rsqrt reciprocal square erf
-sin cos pow __pow__
-""".split()
-_WEIGHTED = "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
-
-
 def weighted_layer(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Linear layers and convolutions, which are affine."""
-    if any(run.is_signal(value) for value in (*args[1:], *kwargs.values())):
-        raise run.refusal(name_of(func), "has weights that depend on the photograph")
+    check_weights(run, func, args, kwargs)
     return func(*args, **kwargs)
 
 
 RULES: Mapping[Function, PropagationRule] = {
     **SHARED_RULES,
-    **dict.fromkeys(functions(_WEIGHTED), weighted_layer),
+    **dict.fromkeys(functions(WEIGHTED), weighted_layer),
     F.batch_norm: batch_norm,
     **dict.fromkeys(LAYER_NORMS, normalisation),
     **dict.fromkeys(functions(("normalize",)), unit_length),
-    **dict.fromkeys(functions(_POINTWISE), pointwise(rescale)),
+    **dict.fromkeys(functions(POINTWISE), pointwise(rescale)),
     **dict.fromkeys(functions(("softmax",)), softmax),
     **dict.fromkeys((F.max_pool1d, F.max_pool2d, F.max_pool3d), maximum_of_window),
     **dict.fromkeys((F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d), maximum_of_window),

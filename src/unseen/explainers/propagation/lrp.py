@@ -5,7 +5,9 @@ Propagation*, PLOS ONE 2015 (ε, equation 58; αβ, equation 60); Montavon et al
 Overview*, 2019 (γ, table 1); Montavon et al., *Explaining nonlinear classification decisions with deep Taylor
 decomposition*, Pattern Recognition 2017 (z⁺ and z^B). For what these leave open: gates and attention weights are held
 constant, as are the standard deviations of normalisations (Ali et al., *XAI for Transformers*, ICML 2022), and the
-relevance of a product of two signals is halved between them (Achtibat et al., *AttnLRP*, ICML 2024, equation 13).
+relevance of a product of two signals is halved between them (Achtibat et al., *AttnLRP*, ICML 2024, propositions 3.2
+and 3.3). Under that paper's rules attention weights get relevance, too, and hand it on through the softmax (proposition
+3.1).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from unseen.errors import NotApplicableError
 from unseen.explainers.gradients.derivatives import over_channels
 from unseen.explainers.gradients.gradient import FromGradients
 from unseen.explainers.propagation.lrp_pass import Relevance, RelevanceShares
-from unseen.explainers.propagation.lrp_rules import GATED, RULES
+from unseen.explainers.propagation.lrp_rules import ATTENTION_RULES, GATED, RULES
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
 from unseen.removal import MaskedClassifier
@@ -59,7 +61,7 @@ def relevance(
             inputs = classifier.normalise(masked.image[None])
             extremes = (classifier.normalise(torch.full_like(masked.image[None], colour)) for colour in (0.0, 1.0))
             low, high = (extreme.clone().requires_grad_() for extreme in extremes)
-        run = Relevance(RULES, GATED, shares, classifier, (low, high))
+        run = Relevance(ATTENTION_RULES if shares.attends else RULES, GATED, shares, classifier, (low, high))
         with classifier.frozen(), torch.enable_grad():
             entered = inputs.clone().requires_grad_()
             output = classifier.call(run.enter(entered), run)
@@ -119,3 +121,24 @@ class Lrp(FromGradients, RelevanceShares):
         share = record["relevance"] / record["logit"] if record["logit"] else 0.0
         notes = (f"of the logit {record['logit']:.3g}, {100 * share:.2g} % reaches the pixels; biases take the rest",)
         return Findings(over_channels(found, self.channels), notes=notes if abs(share) < _LITTLE else (), record=record)
+
+
+@dataclass(frozen=True)
+class AttnLrp(Lrp):
+    """Layer-wise relevance propagation in which attention weights, too, get relevance: queries and keys as values do.
+
+    Source: Achtibat et al., *AttnLRP: Attention-Aware Layer-Wise Relevance Propagation for Transformers*, ICML 2024,
+    proposition 3.1 (softmax), 3.2 and 3.3 (products). In a network without attention it is :class:`Lrp`.
+
+    Raises:
+        ParameterError: an option outside its range.
+
+    Example:
+        >>> from unseen.explainers import map_of
+        >>> from unseen.explainers.propagation.lrp import AttnLrp, Lrp
+        >>> held, found = (map_of(method, transformer, target=0) for method in (Lrp(), AttnLrp()))
+        >>> held.shape, torch.equal(held, found)
+        (torch.Size([32, 32]), False)
+    """
+
+    attends: ClassVar[bool] = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -31,9 +31,14 @@ class RelevanceShares(Options):
     ``alpha-beta`` — α times among the positive contributions, −β times among the negative ones; ``deep-taylor`` — among
     the positive contributions, and at the photograph by the z^B rule.
 
+    Attributes:
+        attends: whether attention weights are handed relevance, or held constant.
+
     Raises:
         ParameterError: an option outside its range.
     """
+
+    attends: ClassVar[bool] = False
 
     variant: LrpVariant = "epsilon"
     epsilon: Annotated[float, Positive("what is added to a layer's output before it divides, away from 0")] = 1e-6
@@ -101,6 +106,7 @@ class Relevance(Propagation):
         box: tuple[Tensor, Tensor],
     ) -> None:
         name = "deep-taylor" if shares.variant == "deep-taylor" else f"lrp-{shares.variant}"
+        name = "attn-lrp" if shares.attends else name
         super().__init__(rules, gated, classifier, name)
         self.shares, self.boxed, self._box = shares, False, box
         self._boxes: TensorTable[tuple[Tensor, Tensor, int]] = TensorTable()

@@ -15,9 +15,11 @@ from unseen.explainers.propagation.lrp_pass import Relevance
 from unseen.explainers.propagation.propagation import (
     LAYER_NORMS,
     MATRIX_PRODUCTS,
+    MAXIMA,
     PRODUCTS,
     RECTIFIERS,
     SHARED_RULES,
+    WEIGHTED,
     Propagation,
     PropagationRule,
     arguments,
@@ -28,7 +30,7 @@ from unseen.explainers.propagation.propagation import (
     operands_of_product,
     pointwise,
 )
-from unseen.removal.deactivation.attention import multi_head_attention
+from unseen.removal.deactivation.attention import attention_by_steps, multi_head_attention
 from unseen.removal.deactivation.pointwise import functions, is_in_place
 
 
@@ -157,6 +159,18 @@ def attention(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: d
     return run.through(output, (weights @ value, 1.0))
 
 
+def softmax(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """``softmax`` of a signal: R_i = x_i (R_i − s_i Σ R), as its derivative says; what is beside that is absorbed."""
+    axis = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    if not isinstance(axis, int):
+        raise run.refusal(name_of(func), "is called without the axis that it works along")
+    output: Tensor = func(*args, **kwargs)
+    with torch.no_grad():
+        scores = torch.where(output > 0, args[0].to(output.dtype), 0)  # a mask hides by −∞
+        run.absorb(output, output * (1 - scores + (output * scores).sum(axis, keepdim=True)))
+    return output
+
+
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
     """The weights of scaled dot-product attention."""
     scores = query @ key.transpose(-2, -1) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
@@ -180,17 +194,15 @@ hardshrink softshrink tanhshrink abs sin erf
 _GATES = """
 sigmoid hardsigmoid softmax exp sqrt rsqrt reciprocal square pow __pow__ var std norm var_mean softplus
 """.split()
-_WEIGHTED = "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
-_MAXIMA = "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax".split()
 
 RULES: Mapping[Function, PropagationRule] = {
     **SHARED_RULES,
-    **dict.fromkeys(functions(_WEIGHTED), weighted_layer),
+    **dict.fromkeys(functions(WEIGHTED), weighted_layer),
     F.batch_norm: batch_norm,
     **dict.fromkeys(LAYER_NORMS, normalisation),
     **dict.fromkeys(functions(("normalize",)), unit_length),
     **dict.fromkeys(RECTIFIERS, linear),
-    **dict.fromkeys(functions(_MAXIMA), linear),
+    **dict.fromkeys(functions(MAXIMA), linear),
     **dict.fromkeys(functions(_ACTIVATIONS), pointwise(activation)),
     **dict.fromkeys(functions(_GATES), gating),
     torch.linalg.vector_norm: gating,
@@ -199,4 +211,10 @@ RULES: Mapping[Function, PropagationRule] = {
     F.scaled_dot_product_attention: attention,
     F.multi_head_attention_forward: multi_head_attention,
 }
+ATTENTION_RULES: Mapping[Function, PropagationRule] = {
+    **RULES,
+    **dict.fromkeys(functions(("softmax",), in_place=False), softmax),
+    F.scaled_dot_product_attention: attention_by_steps,
+}
+"""Those of AttnLRP, in which attention weights are signals, too: what they are made of gets relevance."""
 GATED = PRODUCTS | MATRIX_PRODUCTS

@@ -120,11 +120,21 @@ class Propagation(Intercepting):
         """Keep account of what a constant that was added to ``output`` is assigned."""
         if not output.requires_grad or not bool(constant.any()):
             return
+        settle = self.settling(output)
 
-        def settle(derivative: Tensor) -> None:
-            self.absorbed += float((derivative.double() * constant).sum())
+        def weighed(derivative: Tensor) -> None:
+            settle(torch.where(derivative != 0, derivative.double() * constant, 0))  # what masks hide is infinite
 
-        output.register_hook(settle)  # type: ignore[no-untyped-call]
+        output.register_hook(weighed)  # type: ignore[no-untyped-call]
+
+    def settling(self, output: Tensor) -> Callable[[Tensor], None]:
+        """What is to be done, in the backward pass, with what a constant that was added to ``output`` is assigned."""
+        del output
+
+        def settle(assigned: Tensor) -> None:
+            self.absorbed += float(assigned.sum())
+
+        return settle
 
     def refusal(self, what: str, why: str) -> NotApplicableError:
         """The error that names the operation, the module that called it, and what to do."""
@@ -209,6 +219,18 @@ def check_exact(run: Propagation, func: Function, kwargs: dict[str, Any]) -> Non
         raise run.refusal(name_of(func), "rounds, for which there is no rule")
 
 
+def check_weights(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse a layer whose weights are signals."""
+    if any(run.is_signal(value) for value in (*args[1:], *kwargs.values())):
+        raise run.refusal(name_of(func), "has weights that depend on the photograph")
+
+
+def check_statistics(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse a batch norm that is not in evaluation."""
+    if arguments(func, args, kwargs)["training"]:
+        raise run.refusal("batch_norm", "normalises by its batch, for which there is no rule")
+
+
 def dropout(run: Propagation, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Dropout that is off; in evaluation only code that asks for it by itself drops anything."""
     training = kwargs.get("training", args[2] if len(args) > 2 else True)
@@ -248,6 +270,15 @@ def _parameters(func: Function) -> tuple[str, ...]:
         return tuple(inspect.signature(func).parameters)
     except (TypeError, ValueError):  # a builtin
         return ()
+
+
+def with_derivative(plain: Callable[[Tensor], Tensor], inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """A function of each value alone, and its derivative there: 0 at a pole, such as that of a square root."""
+    with torch.enable_grad():
+        here = inputs.detach().requires_grad_()
+        value = plain(here)
+        (derivative,) = torch.autograd.grad(value.sum(), here)
+    return value.detach(), derivative.nan_to_num(0, 0, 0)
 
 
 def pointwise(
@@ -338,6 +369,13 @@ AFFINE = """
 add sub subtract rsub __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ cat concat concatenate stack hstack vstack
 masked_fill pad
 """.split()
+POINTWISE = """
+relu relu6 hardtanh clamp clamp_min clamp_max clip leaky_relu prelu gelu silu hardswish hardsigmoid mish elu selu celu
+tanh sigmoid softplus logsigmoid softsign hardshrink softshrink tanhshrink abs exp log sqrt rsqrt reciprocal square erf
+sin cos pow __pow__
+""".split()
+WEIGHTED = "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d".split()
+MAXIMA = "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax".split()
 
 SHARED_RULES: Mapping[Function, PropagationRule] = {
     **dict.fromkeys(functions(LINEAR, in_place=False), linear),

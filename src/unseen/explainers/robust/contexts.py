@@ -45,6 +45,17 @@ class Contexts(Protocol):
         """
 
 
+def kind_of(contexts: Contexts, axes: int) -> str:
+    """What contexts are, in words, of inputs with so many axes: a signal and a volume have no colours.
+
+    Example:
+        >>> from unseen.explainers.robust.contexts import SolidColours, kind_of
+        >>> kind_of(SolidColours(), 2), kind_of(SolidColours(), 1)
+        ('solid colours', 'constant values')
+    """
+    return contexts.kind if axes == 2 else contexts.kind.replace("solid colours", "constant values")
+
+
 @dataclass(frozen=True)
 class SolidColours(Options):
     """K1: colours drawn uniformly from all there are, the same for every photograph.
@@ -54,8 +65,7 @@ class SolidColours(Options):
         >>> from unseen.explainers.robust.contexts import SolidColours
         >>> from unseen.metrics.robustness import robustness
         >>> colours = islice(SolidColours(seed=1).of("photo", target=0), 20)
-        >>> hits, count = robustness(classifier, photo, square[None], colours, target=0)
-        >>> count
+        >>> robustness(classifier, photo, square[None], colours, target=0).contexts
         20
     """
 

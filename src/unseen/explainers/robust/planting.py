@@ -5,8 +5,9 @@ Source: Chanchal, Kelly & Chockler, *Activation-Deactivation*, 2025, Definitions
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
@@ -14,9 +15,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.errors import NotApplicableError
-from unseen.explainers.robust.contexts import Context, Contexts
+from unseen.explainers.robust.contexts import Context, Contexts, kind_of
 from unseen.inputs.space import CALLED
 from unseen.removal import MaskedClassifier
+from unseen.removal.memory import digest
 
 _PATIENCE = 20
 """Contexts that are tried for each that is wanted, before a class is said to be that of all of them."""
@@ -42,6 +44,7 @@ class Planting:
     masked: MaskedClassifier
     target: int
     contexts: Sequence[Context]
+    _known: dict[tuple[bytes, int], bool] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.contexts)
@@ -49,15 +52,22 @@ class Planting:
     def holds(self, pairs: Sequence[tuple[Tensor, int]]) -> Bool[Tensor, " N"]:
         """Whether the decision holds with each set, bool ``space``, planted on the context of a number.
 
+        No set is planted twice on the same context.
+
         Raises:
             ModelError: see :meth:`MaskedClassifier.in_batches`.
         """
+        keys = [(digest(part), number) for part, number in pairs]
+        new = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in self._known}
+        asked = [*new.values()]
 
         def evaluate(first: int, last: int) -> Tensor:
-            pictures = [plant(self.masked.image, part, self.contexts[number]) for part, number in pairs[first:last]]
+            pictures = [plant(self.masked.image, part, self.contexts[number]) for part, number in asked[first:last]]
             return _holds(self.masked, torch.stack(pictures), self.target)
 
-        return torch.cat([torch.zeros(0, dtype=torch.bool), *self.masked.in_batches(len(pairs), evaluate)])
+        held = itertools.chain.from_iterable(some.tolist() for some in self.masked.in_batches(len(asked), evaluate))
+        self._known.update(zip(new, held, strict=True))
+        return torch.tensor([self._known[key] for key in keys], dtype=torch.bool)
 
     def holds_everywhere(self, parts: Sequence[Tensor]) -> Bool[Tensor, "P C"]:
         """The same for each part on each context, in shared batches."""
@@ -93,9 +103,9 @@ def foreign(masked: MaskedClassifier, target: int, contexts: Contexts, photo: st
         own = torch.cat([*masked.in_batches(len(drawn), evaluate)]).tolist()
         found += [one for one, is_own in zip(drawn, own, strict=True) if not is_own]
     if not found:
-        label = masked.classifier.label(target)
+        label, kind = masked.classifier.label(target), kind_of(contexts, len(masked.shape))
         raise NotApplicableError(
-            f"every background that was tried ({contexts.kind}) is {label} by itself, so that no part can make it so; "
+            f"every background that was tried ({kind}) is {label} by itself, so that no part can make it so; "
             f"give a folder of {CALLED[len(masked.shape)]}s of other classes (contexts=FOLDER)"
         )
     return found

@@ -46,28 +46,35 @@ def alike(part: Bool[Tensor, "*space"], count: int, seed: int = 0) -> Bool[Tenso
         return torch.zeros(0, *part.shape, dtype=torch.bool)
     stream = np.random.default_rng(seed)
     shapes = _mirrored(own)
-    places = _places(own, shapes)
-    if len(places) >= count:
-        drawn = [places[index] for index in stream.choice(len(places), count, replace=False)]
-        found = [_placed(own, shapes[number], corner) for number, corner in drawn]
+    free = [_free(own, shape) for shape in shapes]
+    total = sum(int(places.sum()) for places in free)
+    if total >= count:
+        drawn = stream.choice(total, count, replace=False).tolist()
+        found = [_placed(own, *_place(shapes, free, number)) for number in drawn]
     else:
         found = [_blob(own, stream) for _ in range(count)]
     return torch.from_numpy(np.stack(found))
 
 
-def _places(part: Mask, shapes: Sequence[Mask]) -> list[tuple[int, tuple[int, ...]]]:
-    """Mirror image and corner of each copy that lies at another place."""
+def _free(part: Mask, shape: Mask) -> Mask:
+    """The corners at which a mirror image lies at another place: of a volume too many for a list of them."""
     from scipy.signal import fftconvolve
 
     size = int(part.sum())
-    common = size * size / part.size
-    found: list[tuple[int, tuple[int, ...]]] = []
-    for number, shape in enumerate(shapes):
-        if any(np.array_equal(shape, other) for other in shapes[:number]):
-            continue
-        overlap = fftconvolve(part.astype(float), np.flip(shape).astype(float), mode="valid").round()
-        found += [(number, tuple(map(int, corner))) for corner in np.argwhere(overlap <= common)]
-    return found
+    overlap = fftconvolve(part.astype(float), np.flip(shape).astype(float), mode="valid").round()
+    free: Mask = overlap <= size * size / part.size
+    return free
+
+
+def _place(shapes: Sequence[Mask], free: Sequence[Mask], number: int) -> tuple[Mask, tuple[int, ...]]:
+    """Mirror image and corner of the copy of a number, counted image by image."""
+    for shape, places in zip(shapes, free, strict=True):
+        count = int(places.sum())
+        if number < count:
+            corner = np.unravel_index(np.flatnonzero(places)[number], places.shape)
+            return shape, tuple(map(int, corner))
+        number -= count
+    raise IndexError(number)
 
 
 def _placed(part: Mask, shape: Mask, corner: tuple[int, ...]) -> Mask:
@@ -77,11 +84,15 @@ def _placed(part: Mask, shape: Mask, corner: tuple[int, ...]) -> Mask:
 
 
 def _mirrored(part: Mask) -> list[Mask]:
-    """The part cut to its bounding box, as it is and mirrored along each of the axes and several of them."""
+    """The part cut to its bounding box, as it is and mirrored along each of the axes and several of them; once each."""
     inside = np.nonzero(part)
     shape = part[tuple(slice(place.min(), place.max() + 1) for place in inside)]
-    ways = itertools.product((1, -1), repeat=part.ndim)
-    return [shape[tuple(slice(None, None, step) for step in way)] for way in ways]
+    found: list[Mask] = []
+    for way in itertools.product((1, -1), repeat=part.ndim):
+        mirrored = shape[tuple(slice(None, None, step) for step in way)]
+        if not any(np.array_equal(mirrored, other) for other in found):
+            found.append(mirrored)
+    return found
 
 
 def _blob(part: Mask, stream: np.random.Generator) -> Mask:

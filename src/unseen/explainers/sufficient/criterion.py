@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from unseen.classifier.rounding import ROUNDING
-from unseen.explainers.sufficient.evaluation import Evaluator, Verdicts, chunks
+from unseen.explainers.sufficient.evaluation import Evaluator, Verdicts
 from unseen.explanation.evidence import ByChance
 from unseen.explanation.roles import Role
 
@@ -109,7 +109,7 @@ class Criterion:
     *Sufficient*: with only the set visible, the decision holds and the share γ of the rise is kept. *Necessary*: with
     the set hidden the decision does not hold, and the share γ of the rise is gone. Where the decision holds with
     everything hidden, hiding cannot change it by taking away: of a clear rise γ must be gone, and of the model's answer
-    to nothing some set may still let another class win. *Both*: sufficient, and hiding it changes the decision.
+    to nothing some set may still end the decision. *Both*: sufficient, and hiding it changes the decision.
 
     Args:
         evaluator: verdicts on one class.
@@ -134,7 +134,7 @@ class Criterion:
     def __call__(self, sets: Iterable[Bool[Tensor, "*space"]]) -> SetVerdicts:
         """The verdict on each set; of *both*, the hidden side is evaluated only where the visible side passes."""
         found = [SetVerdicts(torch.zeros(0, dtype=torch.bool), torch.zeros(0, dtype=torch.float32))]
-        found += [self._verdicts(chunk) for chunk in chunks(sets)]
+        found += [self._verdicts(chunk) for chunk in self.evaluator.chunks(sets)]
         return SetVerdicts(torch.cat([one.passes for one in found]), torch.cat([one.margin for one in found]))
 
     def verify(self, part: Bool[Tensor, "*space"], others: Bool[Tensor, "N *space"]) -> Verified:

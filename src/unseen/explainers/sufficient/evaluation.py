@@ -1,4 +1,4 @@
-"""What the model says of visible sets, for one class; no set is evaluated twice.
+"""What the model says of visible sets, for one class.
 
 A *visible set* is a bool mask ``space``: its pixels are shown to the model, all others are hidden by the removal.
 """
@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -20,6 +18,8 @@ from torch import Tensor
 from unseen.classifier.scores import Extent, Scores
 from unseen.explanation.findings import Said
 from unseen.removal import MaskedClassifier
+from unseen.removal.checks import sets_held
+from unseen.removal.memory import Memory, digest
 
 T = TypeVar("T")
 
@@ -42,36 +42,40 @@ Evaluate = Callable[[Iterable[Tensor]], Verdicts]
 
 
 class Evaluator:
-    """A masked classifier reduced to verdicts on one class, with a memory.
+    """A masked classifier reduced to verdicts on one class; no set is evaluated twice.
 
-    Sets are taken one by one, so that a caller can describe thousands of them without holding them; those that are
-    new go to the model in chunks that are a multiple of its batch.
+    Sets are taken one by one, so that a caller can describe thousands of them without holding them; they go to the
+    memory, and the new ones of them to the model, in chunks of whole batches that keep within
+    :func:`unseen.removal.checks.sets_held`.
 
     Args:
         masked: the classifier and its photograph.
         target: class index.
+        memory: of the explanation that it serves; by default one of its own.
     """
 
-    def __init__(self, masked: MaskedClassifier, target: int) -> None:
+    def __init__(self, masked: MaskedClassifier, target: int, memory: Memory | None = None) -> None:
         self.masked = masked
         self.target = target
-        self._memory: dict[bytes, tuple[float, bool]] = {}
+        self.memory = Memory() if memory is None else memory
+        self._together: dict[tuple[int, bytes], Tensor] = {}
         self._extent = Extent()
         self._always_holds: bool | None = None
 
     def __call__(self, visible: Iterable[Bool[Tensor, "*space"]]) -> Verdicts:
         """The verdict on each set, in order."""
-        keys: list[bytes] = []
-        for chunk in chunks(self._unseen(visible, keys)):
-            names, masks = zip(*chunk, strict=True)
-            found = self.fresh(torch.stack(masks))
-            values = zip(found.probability.tolist(), found.top.tolist(), strict=True)
-            self._memory.update(zip(names, values, strict=True))
-        known = [self._memory[key] for key in keys]
-        return Verdicts(
-            torch.tensor([probability for probability, _ in known], dtype=torch.float32),
-            torch.tensor([top for _, top in known], dtype=torch.bool),
-        )
+        none = torch.zeros(0, dtype=torch.float32)
+        found = [
+            Verdicts(none, none.bool()),
+            *(self._read(self.memory.logits(some, self.masked)) for some in self.chunks(visible)),
+        ]
+        return Verdicts(torch.cat([one.probability for one in found]), torch.cat([one.top for one in found]))
+
+    def chunks(self, items: Iterable[T]) -> Iterator[list[T]]:
+        """Consecutive lists of as many items, one for each set, as memory is meant for."""
+        rest, size = iter(items), sets_held(self.masked.shape, self.masked.batch)
+        while chunk := list(islice(rest, size)):
+            yield chunk
 
     @property
     def label(self) -> str:
@@ -79,9 +83,9 @@ class Evaluator:
         return self.masked.classifier.label(self.target)
 
     def said(self, visible: Bool[Tensor, "*space"]) -> Said:
-        """What the model decides instead of the target when the set is visible, evaluated alone; one evaluation."""
+        """What the model decides instead of the target when the set is visible."""
         outputs = self.masked.classifier.outputs
-        scores = self.masked(visible[None])
+        scores = self.memory.logits([visible], self.masked)
         top = outputs.instead(scores[0], self.target)
         return Said(self.masked.classifier.label(top), float(outputs.readings(scores)[0, top]))
 
@@ -96,30 +100,23 @@ class Evaluator:
         return self([torch.zeros(self.masked.shape, dtype=torch.bool)])
 
     def fresh(self, masks: Bool[Tensor, "N *space"]) -> Verdicts:
-        """Verdicts straight from the model, in the batches that it forms, neither looked up nor remembered."""
-        scores, outputs = self.masked(masks), self.masked.classifier.outputs
-        self._extent.add(Scores.of(self.masked.classifier, scores, [self.target], "probability"))
-        holds = outputs.holds(scores, self.target)
-        self._always_holds = self._always_holds is not False and bool(holds.all())
-        return Verdicts(outputs.degree(scores, self.target), holds)
+        """Verdicts on sets that are evaluated together, in the batches that the model forms of them alone.
+
+        What is remembered of each set is not looked up: only the same sets together are not evaluated again.
+        """
+        key = len(masks), digest(masks)
+        if key not in self._together:
+            self._together[key] = self.masked(masks)
+        return self._read(self._together[key])
 
     @property
     def still(self) -> bool:
         """Whether all sets so far, one at least, kept the decision with the same reading, but for rounding."""
         return bool(self._always_holds) and bool(self._extent.still)
 
-    def _unseen(self, visible: Iterable[Tensor], keys: list[bytes]) -> Iterator[tuple[bytes, Tensor]]:
-        queued: set[bytes] = set()
-        for mask in visible:
-            key = blake2b(np.packbits(mask.numpy()).tobytes(), digest_size=16).digest()
-            keys.append(key)
-            if key not in self._memory and key not in queued:
-                queued.add(key)
-                yield key, mask
-
-
-def chunks(items: Iterable[T], size: int = 512) -> Iterator[list[T]]:
-    """Consecutive lists of ``size`` items, the last one shorter."""
-    rest = iter(items)
-    while chunk := list(islice(rest, size)):
-        yield chunk
+    def _read(self, scores: Float[Tensor, "N K"]) -> Verdicts:
+        outputs = self.masked.classifier.outputs
+        self._extent.add(Scores.of(self.masked.classifier, scores, [self.target], "probability"))
+        holds = outputs.holds(scores, self.target)
+        self._always_holds = self._always_holds is not False and bool(holds.all())
+        return Verdicts(outputs.degree(scores, self.target), holds)

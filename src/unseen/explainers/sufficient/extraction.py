@@ -2,8 +2,8 @@
 
 The set starts as a prefix of the pixels' ranking. Whether a prefix passes is not monotone in its length, so every
 set that is returned was itself evaluated, and where a longer one fails the stable prefix is taken. ReX scans the
-prefixes ten pixels at a time; here one shared grid of lengths serves all thresholds and both curves, and a k-ary
-bisection refines it for each threshold.
+prefixes ten pixels at a time; here one shared grid of lengths serves all thresholds and both curves, and a bisection
+refines it for each threshold.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ from unseen.explanation import Curve
 from unseen.explanation.ranking import Ranking
 from unseen.inputs.space import size_of
 
-_ARITY = 8
+_POINTS = 3
+"""Integers that a bisection asks for at once: they cut the gap to a quarter, for 1.5 evaluations a bit where one at a
+time takes 1, alone in its batch, and eight take 2.5."""
 
 
 def boundary(passes: Callable[[Sequence[int]], Sequence[bool]], good: int, bad: int, *, tolerance: int = 1) -> int:
     """An integer that passes, next to one that fails, between ``good`` (passes) and ``bad`` (fails).
 
-    The k-ary bisection asks for eight integers at a time; the answer was itself asked for, or is ``good``. Where
-    passing is not monotone it is the boundary nearest to ``bad`` among those seen.
+    The bisection asks for three integers at a time; the answer was itself asked for, or is ``good``. Where passing is
+    not monotone it is the boundary nearest to ``bad`` among those seen.
 
     Args:
         passes: verdicts on some integers, in one batch.
@@ -38,7 +40,7 @@ def boundary(passes: Callable[[Sequence[int]], Sequence[bool]], good: int, bad: 
         tolerance: the largest distance that may remain between the answer and a failing integer.
     """
     while abs(good - bad) > tolerance:
-        points = dict.fromkeys(np.linspace(bad, good, _ARITY + 2).round().astype(int).tolist())
+        points = dict.fromkeys(np.linspace(bad, good, _POINTS + 2).round().astype(int).tolist())
         asked = [p for p in points if p not in (good, bad)]
         for point, passing in zip(asked, passes(asked), strict=True):
             if passing:

@@ -21,7 +21,8 @@ def minimise(test: Test, part: Bool[Tensor, "*space"], sides: Sequence[int]) -> 
 
     A round hides each block of the part alone, all in one batch, and then as many of the dispensable ones together as
     a bisection finds, those first that cost the least margin. Blocks that were indispensable are tried again when
-    no other is left; a round in which every block of the part is indispensable ends the side.
+    no other is left; a round in which every block of the part is indispensable ends the last side, and is the proof.
+    Before a smaller side that trial is left out: what it could still spare is tried in smaller blocks.
 
     Args:
         test: what is asked of a visible set; ``part`` passes.
@@ -30,19 +31,16 @@ def minimise(test: Test, part: Bool[Tensor, "*space"], sides: Sequence[int]) -> 
     """
     trail = [part]
     for side in sides:
-        trail.extend(_without_blocks(test, trail[-1], _tiles(part.shape, side)))
+        trail.extend(_without_blocks(test, trail[-1], _tiles(part.shape, side), proved=side == sides[-1]))
     return trail
 
 
 def _without_blocks(
-    test: Test, part: Bool[Tensor, "*space"], tiles: Int[Tensor, "*space"]
+    test: Test, part: Bool[Tensor, "*space"], tiles: Int[Tensor, "*space"], *, proved: bool
 ) -> list[Bool[Tensor, "*space"]]:
     found: list[Tensor] = []
-    candidates: list[int] = []
-    while True:
-        present = torch.bincount(tiles[part]).nonzero().flatten().tolist()
-        proof = not candidates
-        candidates = candidates or present
+    candidates, whole = _present(part, tiles), True
+    while candidates:
         trial = test(part & (tiles != block) for block in candidates)
         ranked = trial.margin.argsort(descending=True).tolist()
         spare = [candidates[i] for i in ranked if trial.passes[i]]
@@ -55,11 +53,18 @@ def _without_blocks(
             count = boundary(passes, 1, len(spare) + 1)
             part = _hide(part, tiles, spare[:count])
             found.append(part)
-            candidates = spare[count:]
-        elif proof:
-            return found
+            candidates, whole = spare[count:], False
         else:
             candidates = []
+        if not candidates and not whole and proved:
+            candidates, whole = _present(part, tiles), True
+    return found
+
+
+def _present(part: Bool[Tensor, "*space"], tiles: Int[Tensor, "*space"]) -> list[int]:
+    """The blocks of which the part has any pixel."""
+    present: list[int] = torch.bincount(tiles[part]).nonzero().flatten().tolist()
+    return present
 
 
 def _tiles(shape: Sequence[int], side: int) -> Int[Tensor, "*space"]:

@@ -49,8 +49,7 @@ class PartSearch:
     notes: list[str] = field(default_factory=list)
 
     def search(self, gamma: float, count: int) -> None:
-        """Look for ``count`` disjoint parts for γ; those for a larger γ are where the search may begin."""
-        larger = [parts[0].mask for parts in self.found.values() if parts]
+        """Look for ``count`` disjoint parts for γ."""
         self.found[gamma] = []
         criterion = Criterion(self.evaluate, gamma, self.role)
         nothing = torch.zeros(self.evaluate.masked.shape, dtype=torch.bool)
@@ -58,11 +57,11 @@ class PartSearch:
             self.missing[gamma] = "empty"
             self.notes.append(f"no part: {self._needless(gamma)}")
             return
-        self.found[gamma] += self._disjoint(criterion, count, larger[-1:])
+        self.found[gamma] += self._disjoint(criterion, count)
         if not self.found[gamma]:
             self.missing[gamma] = "not found"
 
-    def _disjoint(self, criterion: Criterion, count: int, larger: Sequence[Tensor]) -> Iterator[Part]:
+    def _disjoint(self, criterion: Criterion, count: int) -> Iterator[Part]:
         """Each further part is searched where the photograph is left over."""
         rest = torch.ones(self.evaluate.masked.shape, dtype=torch.bool)
         for number in range(count):
@@ -74,20 +73,46 @@ class PartSearch:
                 return
             ranking, sizes = self.ranked(rest if number else None)
             prefix = shortest_prefix(criterion, ranking, sizes)
-            if prefix is None:
+            known = self._known(criterion, rest)
+            starts = [] if known is None else [known]
+            starts += [prefix.visible] if prefix else []
+            if not starts:
                 self.notes.append(
                     f"no part found: {self._subject('nothing that was tried')} is seen to {self._asked(criterion)}"
                 )
                 return
-            starts = [prefix.visible, *(mask for mask in larger if number == 0 and bool(criterion([mask]).passes))]
-            start = min(starts, key=lambda mask: int(mask.sum()))
-            trail = [ranking.prefix(size) for size in reversed(sizes) if size > int(prefix.visible.sum())]
-            trail += minimise(criterion, start, (2 * self.block, self.block) if self.block else ())
+            least = _size(prefix.visible if prefix else rest)
+            grown = (ranking.prefix(size) for size in sizes if size > least)
+            *larger, start = sorted([*starts, *grown], key=_size, reverse=True)
+            trail = [*larger, *minimise(criterion, start, (2 * self.block, self.block) if self.block else ())]
             part = self._part(criterion, trail, prefix, number)
             rest = rest & ~part.mask
             yield part
 
-    def _part(self, criterion: Criterion, trail: Sequence[Tensor], prefix: Prefix, number: int) -> Part:
+    def _known(self, criterion: Criterion, rest: Bool[Tensor, "*space"]) -> Tensor | None:
+        """The smallest set in what is left of the photograph that was seen to pass on the way, at no further cost."""
+        within = (one for one in self._seen() if not bool((one & ~rest).any()))
+        some: list[Tensor]
+        for some in self.evaluate.chunks(within):
+            passes: list[bool] = criterion(some).passes.tolist()
+            if any(passes):
+                return some[passes.index(True)]
+        return None
+
+    def _seen(self) -> Iterator[Tensor]:
+        """Sets about which enough was asked, the smallest first: those of the map's own search among them.
+
+        Where parts are to be prefixes, or hiding them was not asked about, only the parts for a larger γ.
+        """
+        memory, shape = self.evaluate.memory, self.evaluate.masked.shape
+        if self.block is None or self.role == "both":
+            yield from sorted((parts[0].mask for parts in self.found.values() if parts), key=_size)
+        elif self.role == "necessary":
+            yield from (~one for one in memory.masks(shape, largest_first=True))
+        else:
+            yield from memory.masks(shape)
+
+    def _part(self, criterion: Criterion, trail: Sequence[Tensor], prefix: Prefix | None, number: int) -> Part:
         """The last set of the trail that passes alone and in a batch; the trail runs from large to minimal."""
         pixels, gamma = trail[-1].numel(), criterion.gamma
         for mask in reversed(trail):
@@ -110,8 +135,8 @@ class PartSearch:
             instead=None if self.role == "sufficient" or criterion.weakens else self.evaluate.said(~mask),
             by_chance=verified.by_chance,
             minimal_block=self.block if mask is trail[-1] and verified.passes else None,
-            first_passing=prefix.first / pixels,
-            stable=prefix.stable / pixels if prefix.stable is not None else None,
+            first_passing=prefix.first / pixels if prefix else None,
+            stable=prefix.stable / pixels if prefix and prefix.stable is not None else None,
             rank=number,
         )
 
@@ -122,7 +147,7 @@ class PartSearch:
         label, gamma = self.evaluate.label, f"γ = {criterion.gamma:g}"
         if self.role == "necessary":
             if criterion.rise.default:
-                return "let another class win"
+                return f"end the decision for {label}"
             return f"take {gamma} of the rise away{'' if criterion.weakens else f' and end the decision for {label}'}"
         hidden = " when visible and end it when hidden" if self.role == "both" else ""
         return f"keep the decision for {label} with {gamma} of the rise{hidden}"
@@ -136,3 +161,7 @@ class PartSearch:
             f"with everything hidden the model still says {self.evaluate.label}, and γ = {gamma:g} asks for no more; "
             "ask for a larger γ"
         )
+
+
+def _size(mask: Bool[Tensor, "*space"]) -> int:
+    return int(mask.sum())

@@ -25,6 +25,7 @@ from unseen.explanation.ranking import Ranking, rank
 from unseen.explanation.roles import Asked
 from unseen.inputs.space import check_axes, length_of, side_of
 from unseen.removal import MaskedClassifier
+from unseen.removal.memory import remembering
 from unseen.system.arguments import Reals, reals
 from unseen.system.options import Count, Options, Share
 
@@ -124,7 +125,8 @@ class FromMap(Options, Method, ABC):
         """Explain why the model says class ``target``; see :class:`unseen.explainers.catalogue.Method`."""
         check_method(self, masked)
         wanted = reals("confidence", confidence)
-        return _Search(self, Evaluator(masked, target), seed, chance).findings(wanted, parts, part)
+        with remembering(masked) as memory:
+            return _Search(self, Evaluator(masked, target, memory), seed, chance).findings(wanted, parts, part)
 
 
 def check_method(method: Method, masked: MaskedClassifier) -> None:
@@ -154,7 +156,8 @@ def findings_of(method: Method, masked: MaskedClassifier, target: int, seed: int
     """The method's map with its notes, without parts and curves where it can do without."""
     check_method(method, masked)
     if isinstance(method, FromMap):
-        return method.attribute(Evaluator(masked, target), seed, None)
+        with remembering(masked) as memory:
+            return method.attribute(Evaluator(masked, target, memory), seed, None)
     return method(masked, target, seed=seed)
 
 
@@ -229,8 +232,8 @@ class _Search:
     def _default(self, rise: Rise) -> str:
         return (
             f"{self.label} is the model's answer to nothing: {percent(rise.nothing)} with everything hidden, "
-            f"{percent(rise.everything)} of the whole photograph. No part makes this class; searched instead is a part "
-            "whose hiding lets another class win"
+            f"{percent(rise.everything)} of the whole photograph. No part makes it so; searched instead is a part "
+            f"whose hiding ends the decision for {self.label}"
         )
 
     def _search(self, role: Asked, made: Findings) -> PartSearch:

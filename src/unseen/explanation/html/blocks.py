@@ -57,6 +57,7 @@ class Map:
         hidden: the same without them.
         parts: borders that can be drawn.
         heights: (shown, hidden) at each step in [0, 1], for a curve; empty without one.
+        units: what the ranking is of.
     """
 
     title: str
@@ -72,6 +73,7 @@ class Map:
     hidden: Sequence[str] = ()
     parts: Sequence[Outline] = ()
     heights: Sequence[tuple[float, float]] = ()
+    units: str = "pixels"
 
     def curve(self, which: int) -> str:
         """The points of a curve in a square of 100 × 100, as SVG writes them; 0: shown alone, 1: hidden."""
@@ -86,24 +88,48 @@ class Pane:
     Attributes:
         title: of the axis.
         photo: all slices on one sheet, row by row, a ``data:`` address.
-        colours: the map of each, transparent where it says nothing, likewise.
-        masks: each part in one colour, transparent elsewhere, likewise.
         columns: slices in a row of the sheets.
         size: (height, width) of a slice on the sheets.
         shown: (height, width) at which it is shown, which has the proportions of the body.
         names: what each slice is called.
         start: which of them is shown first.
+        ends: letters at the upper, lower, left and right edge of each, which say how the body lies; may be empty.
     """
 
     title: str
     photo: str
-    colours: str
-    masks: Sequence[str]
     columns: int
     size: tuple[int, int]
     shown: tuple[int, int]
     names: Sequence[str]
     start: int = 0
+    ends: tuple[str, str, str, str] = ("", "", "", "")
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What is laid over the slices of a volume: a map, or a part.
+
+    Attributes:
+        title: what it is.
+        sheets: one for each pane, laid out as its slices are; ``data:`` addresses.
+    """
+
+    title: str
+    sheets: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A map of a volume and its parts.
+
+    Attributes:
+        colours: the map, transparent where it says nothing.
+        parts: each in one colour, transparent elsewhere, whose borders can be drawn.
+    """
+
+    colours: Overlay
+    parts: Sequence[Overlay] = ()
 
 
 @dataclass(frozen=True)
@@ -113,13 +139,13 @@ class Slices:
     Attributes:
         title: what it is.
         panes: at right angles to each other.
-        parts: what each of the parts is, whose borders can be drawn.
+        layers: of which one is shown at a time.
         words: what must be known of it.
     """
 
     title: str
     panes: Sequence[Pane]
-    parts: Sequence[str] = ()
+    layers: Sequence[Layer]
     words: Sequence[str] = ()
 
 
@@ -187,6 +213,7 @@ class Report:
         sections: everything else.
         notes: what must be known to trust it.
         failures: what failed, and why.
+        terms: names in it, and what each stands for.
         made: how it was made: names and values, versions among them.
         command: what repeats it, or ``None``.
     """
@@ -197,5 +224,6 @@ class Report:
     sections: Sequence[Section] = ()
     notes: Sequence[str] = ()
     failures: Sequence[tuple[str, str]] = ()
+    terms: Sequence[tuple[str, str]] = ()
     made: Sequence[tuple[str, str]] = field(default_factory=tuple)
     command: str | None = None

@@ -72,9 +72,7 @@ def tinted(saliency: Float[Tensor, "H W"], low: float, high: float) -> str:
     over = black[0] / np.maximum(opacity[:, None], 1e-3)
     drawn = Image.fromarray(level, mode="P")
     drawn.putpalette(np.rint(255 * over.clip(0, 1)).astype(np.uint8).tobytes(), "RGB")
-    buffer = io.BytesIO()
-    drawn.save(buffer, format="PNG", optimize=True, transparency=np.rint(255 * opacity).astype(np.uint8).tobytes())
-    return address(buffer.getvalue())
+    return _png(drawn, transparency=np.rint(255 * opacity).astype(np.uint8).tobytes())
 
 
 def steps(order: NDArray[np.int64], size: tuple[int, int], fractions: Sequence[float]) -> str:
@@ -95,9 +93,7 @@ def marked(mask: Bool[Tensor, "H W"]) -> str:
     """A mask in orange, transparent elsewhere."""
     drawn = Image.fromarray(mask.numpy().astype(np.uint8), mode="P")
     drawn.putpalette([0, 0, 0, *_MARK], "RGB")
-    buffer = io.BytesIO()
-    drawn.save(buffer, format="PNG", optimize=True, transparency=0)
-    return address(buffer.getvalue())
+    return _png(drawn, transparency=0)
 
 
 def border(mask: Tensor) -> str:
@@ -115,7 +111,7 @@ def _jpeg(image: Image.Image, quality: int) -> str:
     return address(buffer.getvalue(), "image/jpeg")
 
 
-def _png(image: Image.Image) -> str:
+def _png(image: Image.Image, **transparency: int | bytes) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
+    image.save(buffer, format="PNG", optimize=True, **transparency)
     return address(buffer.getvalue())

@@ -24,9 +24,15 @@ _WITHOUT_CURVE = tuple(np.linspace(0, 1, 51).round(4).tolist())
 """Shares of the walk where the model was not asked."""
 
 
-def map_of(explanation: Drawn, title: str) -> Map:
-    """The map with its parts, and what the model says along its ranking."""
-    drawn = flat(explanation)
+def map_of(explanation: Drawn, title: str, centre: Sequence[int] | None = None) -> Map:
+    """The map with its parts, and what the model says along its ranking.
+
+    Args:
+        explanation: of an input of any number of axes.
+        title: what the map is called.
+        centre: see :func:`unseen.explanation.plotting.flat.flat`.
+    """
+    drawn = flat(explanation, centre)
     height, width = (int(side) for side in drawn.saliency.shape)
     curve, unit = explanation.curve, explanation.unit
     fractions = curve.fractions if curve else _WITHOUT_CURVE
@@ -35,7 +41,7 @@ def map_of(explanation: Drawn, title: str) -> Map:
     bands = pixels.bands_of(explanation.provenance)
     return Map(
         title=title,
-        words=[*explanation.evidence, *([drawn.caption] if isinstance(drawn, Flat) else [])],
+        words=[*_recorded(explanation), *([drawn.caption] if isinstance(drawn, Flat) else [])],
         photo=encoding.photograph(pixels.photograph(drawn.image, bands)),
         colours=encoding.colours(drawn.saliency),
         steps=encoding.steps(order_of(explanation), (height, width), fractions) if walked else "",
@@ -47,7 +53,14 @@ def map_of(explanation: Drawn, title: str) -> Map:
         hidden=hidden,
         parts=[_outline(part, explanation) for part in drawn.parts],
         heights=list(zip(curve.insertion, curve.deletion, strict=True)) if curve else (),
+        units=UNITS[explanation.saliency.ndim],
     )
+
+
+def _recorded(explanation: Drawn) -> list[str]:
+    """What the method recorded of its map, in a line; a record of the method, for whoever knows it."""
+    found = "; ".join(explanation.evidence)
+    return [f"{explanation.method} recorded: {found}"] if found else []
 
 
 def _readings(explanation: Drawn) -> tuple[Sequence[float], Sequence[float]]:

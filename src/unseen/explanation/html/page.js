@@ -56,22 +56,24 @@ for (const map of document.querySelectorAll("[data-map]")) {
 
 for (const volume of document.querySelectorAll("[data-slices]")) {
   volume.hidden = false;
-  const strength = volume.querySelector("[data-strength]"), marks = [...volume.querySelectorAll("[data-mark]")];
+  const strength = volume.querySelector("[data-strength]"), layer = volume.querySelector("[data-layer]");
+  const parts = [...volume.querySelectorAll("[data-parts]")];
   const draws = [...volume.querySelectorAll("[data-pane]")].map((pane) => {
     const canvas = pane.querySelector("canvas"), context = canvas.getContext("2d");
-    const [photo, colours, ...masks] = pane.querySelectorAll("img");
-    const [height, width] = JSON.parse(pane.dataset.size), names = JSON.parse(pane.dataset.names);
+    const photo = pane.querySelector("img"), layers = [...pane.querySelectorAll("[data-sheets]")];
+    const [height, width] = JSON.parse(pane.dataset.size), names = JSON.parse(pane.dataset.names), ends = JSON.parse(pane.dataset.ends);
     const slider = pane.querySelector("[data-slice]"), columns = Number(pane.dataset.columns);
     const traced = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
     const line = traced.getContext("2d");
     const draw = () => {
+      const [colours, ...masks] = layers[layer.selectedIndex].children;
       const at = Number(slider.value), x = width * (at % columns), y = height * Math.floor(at / columns);
       const paint = (where, sheet, opacity = 1, right = 0, down = 0) => {
         where.imageSmoothingEnabled = false;
         where.globalAlpha = opacity;
         where.drawImage(sheet, x, y, width, height, right, down, canvas.width, canvas.height);
       };
-      const share = strength.value / 100;
+      const share = strength.value / 100, marks = parts[layer.selectedIndex].querySelectorAll("[data-mark]");
       context.clearRect(0, 0, canvas.width, canvas.height);
       paint(context, photo, 1 - 0.55 * share);
       paint(context, colours, share);
@@ -84,13 +86,22 @@ for (const volume of document.querySelectorAll("[data-slices]")) {
         context.globalAlpha = 1;
         context.drawImage(traced, 0, 0);
       });
+      context.globalAlpha = 1;
+      Object.assign(context, { textAlign: "center", textBaseline: "middle", font: "bold 12px sans-serif", lineWidth: 3 });
+      const middle = [canvas.width / 2, canvas.height / 2];
+      [[middle[0], 9], [middle[0], canvas.height - 9], [9, middle[1]], [canvas.width - 9, middle[1]]].forEach((place, number) => {
+        context.strokeText(ends[number], ...place); // yellow with a black edge is read on black and on white
+        context.fillStyle = "#ffd34d";
+        context.fillText(ends[number], ...place);
+      });
       pane.querySelector("[data-name]").textContent = names[at];
     };
     slider.addEventListener("input", draw);
-    Promise.all([photo, colours, ...masks].map((sheet) => sheet.decode())).then(draw);
+    Promise.all([...pane.querySelectorAll("img")].map((sheet) => sheet.decode())).then(draw);
     return draw;
   });
-  for (const field of [strength, ...marks]) field.addEventListener("input", () => draws.forEach((draw) => draw()));
+  layer.addEventListener("input", () => parts.forEach((part, number) => { part.hidden = number !== layer.selectedIndex; }));
+  volume.addEventListener("input", (event) => { if (!event.target.matches("[data-slice]")) draws.forEach((draw) => draw()); });
 }
 
 const numberOf = (text) => {
@@ -127,6 +138,8 @@ for (const table of document.querySelectorAll("[data-table]")) {
 }
 
 if (window.parent !== window) { // within another page, which makes room for all of it
+  document.body.classList.add("framed");
   const tell = () => window.parent.postMessage({ height: document.body.scrollHeight }, "*");
   new ResizeObserver(tell).observe(document.body);
+  window.addEventListener("load", tell); // an observer sleeps while the frame is out of sight
 }

@@ -38,10 +38,18 @@ def cell(title: str, maps: Sequence[Map], picture: Picture | None = None) -> str
     """
     page = _filled("cell.html", title=title, maps=maps, picture=picture)
     height = _CELL_HEIGHT + (_PICTURE_HEIGHT if picture else 0)
-    return (
-        f'<iframe title="{html.escape(title)}" sandbox="allow-scripts" srcdoc="{html.escape(page)}" '
-        f'style="width: 100%; height: {height}rem; border: 0"></iframe>'
-    )
+    return framed(page, title, f'style="width: 100%; height: {height}rem; border: 0"')
+
+
+def framed(page: str, title: str, look: str) -> str:
+    """A page within a page, of which it can reach nothing; its own policy forbids it to load anything.
+
+    Args:
+        page: see :func:`rendered`.
+        title: what is read in its place.
+        look: attributes of the frame, as HTML.
+    """
+    return f'<iframe title="{html.escape(title)}" sandbox="allow-scripts" srcdoc="{html.escape(page)}" {look}></iframe>'
 
 
 def _filled(name: str, **content: Any) -> str:

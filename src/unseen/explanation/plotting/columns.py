@@ -87,15 +87,23 @@ def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
     reading = reading_of(pixels.limits(explanation.saliency))
     width = widened(explanation.saliency)[1]
     dots = f"\ndots and thin lines, drawn {width} pixels wide" if width > 1 else ""
-    return Column("Saliency map", f"{reading} (values unscaled){_outlines(outlined)}{dots}", draw, foot=0.5)
+    return Column(
+        "Saliency map", f"{reading} (values unscaled){told_apart(outlined, 'outlined', 'black')}{dots}", draw, foot=0.5
+    )
 
 
-def _outlines(parts: Sequence[Part]) -> str:
-    """What the outlines on a map are."""
-    black = dict.fromkeys(wording.TITLES[part.role].lower() for part in parts if part.role != "necessary")
-    if black and any(part.role == "necessary" for part in parts):
-        return f"\noutlined in black: {', '.join(black)}; in orange: what is necessary"
-    return {0: "", 1: "\noutlined: the part"}.get(len(parts), "\noutlined: the parts")
+def told_apart(parts: Sequence[Part], how: str, colour: str) -> str:
+    """Which part is which on a map, where a necessary one is orange.
+
+    Args:
+        parts: those on the map.
+        how: they are marked.
+        colour: of the others.
+    """
+    others = dict.fromkeys(wording.TITLES[part.role].lower() for part in parts if part.role != "necessary")
+    if others and any(part.role == "necessary" for part in parts):
+        return f"\n{how} in {colour}: {', '.join(others)}; in orange: what is necessary"
+    return {0: "", 1: f"\n{how}: the part"}.get(len(parts), f"\n{how}: the parts")
 
 
 def colour_bar(axes: Axes, span: tuple[float, float]) -> None:
@@ -155,7 +163,7 @@ def _numbers(explanation: Drawn, found: Part) -> list[str]:
             "verified alone and in a batch" if found.verified else "NOT verified: fails alone, in a batch or both"
         )
     if found.minimal_block is not None:
-        lines.append(f"minimal: no block of the {found.minimal_block}-pixel grid can be left out")
+        lines.append(f"minimal: no block of the {found.minimal_block}-{units.removesuffix('s')} grid can be left out")
     return lines
 
 
@@ -264,6 +272,14 @@ def outline(axes: Axes, mask: Tensor, colour: str = "black") -> None:
         axes.add_collection(
             LineCollection(list(border), colors=line, linewidths=width, capstyle="projecting", clip_on=False)
         )
+
+
+def letter(axes: Axes, x: float, y: float, text: str) -> None:
+    """A small letter on a picture, which is read on black and on white."""
+    from matplotlib.patheffects import withStroke
+
+    around = withStroke(linewidth=1.6, foreground="black")
+    axes.text(x, y, text, size=SMALL - 2, color="#FFD34D", ha="center", va="center", path_effects=[around])
 
 
 def _inch(axes: Axes) -> float:

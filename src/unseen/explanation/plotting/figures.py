@@ -25,10 +25,12 @@ from unseen.explanation.plotting.page import (
     facts_line,
     wrapped,
 )
+from unseen.explanation.plotting.pairs import pairs, pairs_of
 from unseen.explanation.plotting.weights import weights
 from unseen.inputs.space import CALLED
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ACROSS = 3
@@ -46,7 +48,7 @@ _BREAK = 0.07
 
 
 def panel(explanation: Drawn, across: int = ACROSS) -> Figure:
-    """Photograph, map, weights of a mixture, parts with what they are worth, and the curve: what there is of them.
+    """Photograph, map, weights or pairs, parts with what they are worth, and the curve: what there is of them.
 
     Args:
         explanation: what is drawn.
@@ -58,6 +60,9 @@ def panel(explanation: Drawn, across: int = ACROSS) -> Figure:
     mixture = mixture_of(explanation)
     if mixture is not None:
         row.insert(2, weights(mixture))
+    record = pairs_of(explanation)
+    if record is not None:
+        row.insert(2, pairs(explanation.image, record, pixels.bands_of(explanation.provenance)))
     judged = [part for part in explanation.parts[:PARTS_SHOWN] if part.by_chance or part.robustness]
     if judged:
         row.append(columns.worth(judged))
@@ -89,8 +94,14 @@ def _input(explanation: Drawn, shown: Drawn, top: Sequence[Mapping[str, Any]]) -
     column = columns.photograph(shown.image, top, pixels.bands_of(explanation.provenance), explanation.unit)
     if not isinstance(shown, Flat):
         return column
-    said = column.caption.partition("\n")[2]
-    return replace(column, title="Volume", caption=f"{shown.caption}\n{said}")
+    said, letters = column.caption.partition("\n")[2], shown.letters
+
+    def draw(axes: Axes) -> None:
+        column.draw(axes)
+        for x, y, letter in letters:
+            columns.letter(axes, x, y, letter)
+
+    return replace(column, title="Volume", caption=f"{shown.caption}\n{said}", draw=draw)
 
 
 def _saliency(explanation: Drawn, shown: Drawn) -> Column:

@@ -18,9 +18,9 @@ from unseen.errors import PhotoError
 from unseen.explanation import original
 from unseen.explanation.plotting import pixels
 from unseen.explanation.plotting.pixels import Pixels
+from unseen.inputs.contents import digest
 from unseen.inputs.geometry import Affine
 from unseen.inputs.photo import PhotoSource, open_photo
-from unseen.system.files import content_digest
 
 LONGEST = 2048
 """Pixels of the longest side of a picture; a larger photograph is drawn scaled down to it."""
@@ -125,7 +125,7 @@ def photograph_of(photo: PhotoSource | None, provenance: Mapping[str, Any]) -> I
     about = provenance.get("photo", {})
     given = about.get("source", "") if photo is None else photo
     try:
-        if isinstance(given, (str, PathLike)) and content_digest(Path(given)) != about.get("file_sha256"):
+        if isinstance(given, (str, PathLike)) and digest(Path(given)) != about.get("file_sha256"):
             return None
         return open_photo(given)
     except (OSError, ValueError, PhotoError):  # it is gone, or data that is no picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def limits(*maps: Tensor) -> tuple[float, float]:
     gradients have them, would make all others invisible.
     """
     sizes = [values.detach().abs().flatten() for values in maps]
-    peak = max(float(size.quantile(_SHOWN, interpolation="higher")) for size in sizes)
+    peak = max(float(size.kthvalue(1 + ceil(_SHOWN * (len(size) - 1))).values) for size in sizes)
     peak = peak or max(float(size.max()) for size in sizes) or 1.0
     return (-peak if any(bool((values < 0).any()) for values in maps) else 0.0), peak
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from unseen.explanation.plotting.columns import Column
 from unseen.explanation.plotting.drawn import Drawn
 from unseen.explanation.plotting.flat import coordinates_of
 from unseen.explanation.plotting.page import SMALL
-from unseen.inputs.coordinates import Axis
+from unseen.inputs.coordinates import Axis, Coordinates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,66 @@ _LEFT, _FOOT = 0.6, 0.5
 _BAND = 0.16
 """Height of the map's band, as a share of the curve's."""
 
-_FAINT, _PART = "#BBBBBB", "#FFE9A8"
+FAINT, _PART, _NECESSARY = "#BBBBBB", "#FFE9A8", "#F6C9AE"
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """A signal's channels in the unit of its model's range, and where its samples lie.
+
+    Attributes:
+        values: shape (C, L).
+        unit: of the values; may be empty.
+        axis: of the samples; by their numbers where that is not known.
+    """
+
+    values: NDArray[np.float64]
+    unit: str
+    axis: Axis
+
+    @classmethod
+    def of(cls, image: Tensor, preprocessing: Mapping[str, Any], known: Coordinates | None) -> Curves:
+        """Of a signal as its model saw it.
+
+        Args:
+            image: in shares of the range, shape (C, L).
+            preprocessing: as a record has it, with ``range`` and ``unit``.
+            known: where samples lie.
+        """
+        ends = np.asarray(preprocessing.get("range") or (0.0, 1.0), dtype=np.float64).reshape(-1, 2)
+        low, high = ends[:, :1], ends[:, 1:]
+        values = np.asarray(image, dtype=np.float64) * (high - low) + low
+        axis = known.axes[0] if known and known.axes else Axis("sample")
+        return cls(values, str(preprocessing.get("unit") or ""), axis)
+
+    def draw(self, axes: Axes, colour: str = "black", where: Tensor | None = None) -> tuple[float, float]:
+        """Every channel, or a part of it; gives the lowest and the highest value of all."""
+        places = self.axis.at(range(self.values.shape[1]))
+        for number, channel in enumerate(self.values):
+            shown = channel if where is None else np.where(np.asarray(where), channel, np.nan)
+            alpha = 1 - 0.6 * number / max(1, len(self.values) - 1) if len(self.values) > 1 else 1.0
+            axes.plot(places, shown, color=colour, lw=1.0 if where is None else 1.6, alpha=alpha)
+        axes.set_xlim(places[0], places[-1])  # as its file has it: an infrared spectrum falls from left to right
+        axes.set_xlabel(self.axis.title, size=SMALL, labelpad=2)
+        axes.set_ylabel(self.unit, size=SMALL, labelpad=2)
+        axes.tick_params(labelsize=SMALL)
+        axes.spines[["top", "right"]].set_visible(False)
+        return float(self.values.min()), float(self.values.max())
+
+    def behind(self, axes: Axes, mask: Tensor, colour: str = _PART) -> None:
+        """A part's stretches in colour, over the whole height."""
+        edges = self.edges
+        for start, stop in stretches(mask):
+            axes.axvspan(edges[start], edges[stop], color=colour, lw=0)
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """Between the samples, and half a step before the first and after the last."""
+        places = self.axis.at(range(self.values.shape[1]))
+        middle = (places[1:] + places[:-1]) / 2
+        if not len(middle):
+            return np.array([places[0] - 0.5, places[0] + 0.5])
+        return np.concatenate([[2 * places[0] - middle[0]], middle, [2 * places[-1] - middle[-1]]])
 
 
 def signal(explanation: Drawn, top: Sequence[Mapping[str, Any]]) -> Column:
@@ -38,26 +97,26 @@ def signal(explanation: Drawn, top: Sequence[Mapping[str, Any]]) -> Column:
     many = f", {channels} channels" if channels > 1 else ""
 
     def draw(axes: Axes) -> None:
-        _curves(axes, explanation, "black")
+        curves_of(explanation).draw(axes)
 
     return Column("Signal", f"as the model sees it, {length} samples{many}\n{said}", draw, left=_LEFT, foot=_FOOT)
 
 
 def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
     """The curve, and beneath it the map as a band of colours; the parts behind it."""
-    span = pixels.limits(explanation.saliency)
+    span, curves = pixels.limits(explanation.saliency), curves_of(explanation)
 
     def draw(axes: Axes) -> None:
         from matplotlib.colors import ListedColormap
 
         for part in outlined:
             _behind(axes, explanation, part)
-        low, high = _curves(axes, explanation, "black")
+        low, high = curves.draw(axes)
         room = max(high - low, 1e-12)
         floor = low - (_BAND + 0.06) * room
         colours = ListedColormap(pixels.ramp(*span)[0].tolist())
         axes.pcolormesh(
-            _edges(explanation),
+            curves.edges,
             [floor, floor + _BAND * room],
             np.asarray(explanation.saliency)[None],
             cmap=colours,
@@ -67,7 +126,7 @@ def saliency(explanation: Drawn, outlined: tuple[Part, ...]) -> Column:
         )
         axes.set_ylim(floor, high + 0.06 * room)
 
-    found = "\nbehind the curve: the part" if outlined else ""
+    found = columns.told_apart(outlined, "behind the curve", "yellow")
     ends = f"{span[0]:.2g} … {span[1]:.2g}"
     caption = f"band beneath: {columns.reading_of(span)}, {ends} (values unscaled){found}"
     return Column("Saliency map", caption, draw, left=_LEFT, foot=_FOOT)
@@ -80,8 +139,8 @@ def part(explanation: Drawn, found: Part) -> Column:
 
     def draw(axes: Axes) -> None:
         _behind(axes, explanation, found)
-        _curves(axes, explanation, _FAINT)
-        _curves(axes, explanation, "black", kept)
+        curves_of(explanation).draw(axes, FAINT)
+        curves_of(explanation).draw(axes, "black", kept)
 
     return replace(made, draw=draw, left=_LEFT, foot=_FOOT)
 
@@ -91,57 +150,19 @@ def no_part(explanation: Drawn) -> Column:
     made = columns.no_part(explanation)
 
     def draw(axes: Axes) -> None:
-        _curves(axes, explanation, _FAINT)
+        curves_of(explanation).draw(axes, FAINT)
 
     return Column(made.title, made.caption, draw, left=_LEFT, foot=_FOOT)
 
 
-def axis_of(explanation: Drawn) -> Axis:
-    """Where samples lie; by their numbers where that is not known."""
-    known = coordinates_of(explanation).axes
-    return known[0] if known else Axis("sample")
-
-
-def _curves(axes: Axes, explanation: Drawn, colour: str, where: Tensor | None = None) -> tuple[float, float]:
-    """Every channel in its own unit, or a part of it; gives the lowest and the highest value of all."""
-    values, unit = _native(explanation)
-    axis = axis_of(explanation)
-    places = axis.at(range(values.shape[1]))
-    for number, channel in enumerate(values):
-        shown = channel if where is None else np.where(np.asarray(where), channel, np.nan)
-        alpha = 1 - 0.6 * number / max(1, len(values) - 1) if len(values) > 1 else 1.0
-        axes.plot(places, shown, color=colour, lw=1.0 if where is None else 1.6, alpha=alpha)
-    axes.set_xlim(*sorted((places[0], places[-1])))
-    axes.set_xlabel(axis.title, size=SMALL, labelpad=2)
-    axes.set_ylabel(unit, size=SMALL, labelpad=2)
-    axes.tick_params(labelsize=SMALL)
-    axes.spines[["top", "right"]].set_visible(False)
-    return float(values.min()), float(values.max())
-
-
-def _native(explanation: Drawn) -> tuple[NDArray[np.float64], str]:
-    """The values in the unit of the range that the model declares."""
+def curves_of(explanation: Drawn) -> Curves:
+    """The signal of an explanation."""
     fed = explanation.provenance.get("classifier", {}).get("preprocessing", {})
-    ends = np.asarray(fed.get("range", (0.0, 1.0)), dtype=np.float64).reshape(-1, 2)
-    values = np.asarray(explanation.image, dtype=np.float64)
-    low, high = ends[:, :1], ends[:, 1:]
-    return values * (high - low) + low, str(fed.get("unit") or "")
-
-
-def _edges(explanation: Drawn) -> NDArray[np.float64]:
-    """Between the samples, and half a step before the first and after the last."""
-    places = axis_of(explanation).at(range(int(explanation.saliency.shape[0])))
-    middle = (places[1:] + places[:-1]) / 2
-    if not len(middle):
-        return np.array([places[0] - 0.5, places[0] + 0.5])
-    return np.concatenate([[2 * places[0] - middle[0]], middle, [2 * places[-1] - middle[-1]]])
+    return Curves.of(explanation.image, fed, coordinates_of(explanation))
 
 
 def _behind(axes: Axes, explanation: Drawn, found: Part) -> None:
-    """The part's stretches in colour, over the whole height."""
-    edges = _edges(explanation)
-    for start, stop in stretches(found.mask):
-        axes.axvspan(edges[start], edges[stop], color=_PART, lw=0)
+    curves_of(explanation).behind(axes, found.mask, _NECESSARY if found.role == "necessary" else _PART)
 
 
 def stretches(mask: Tensor) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,9 @@ from unseen.inputs.space import Space
 _DISPLAY = (("up → down", "down → up"), ("front → back", "back → front"), ("left → right", "right → left"))
 """How the axes of a patient are shown, and what must be turned round."""
 
+_LETTERS = (("S", "I"), ("A", "P"), ("L", "R"))
+"""Superior and inferior, anterior and posterior, left and right: the ends of these axes as they are shown."""
+
 
 @dataclass(frozen=True)
 class Upright:
@@ -25,6 +28,7 @@ class Upright:
         turned: whether it is shown from its end.
         steps: length of a voxel along each, in the unit of the file; 1 where it is not known.
         names: of each, as the file tells them.
+        oriented: whether the file says how the patient lies.
 
     Example:
         >>> from unseen.explanation.plotting.upright import Upright
@@ -40,6 +44,7 @@ class Upright:
     turned: tuple[bool, ...] = (False,) * 3
     steps: tuple[float, ...] = (1.0,) * 3
     names: tuple[str, ...] = ("axis 1", "axis 2", "axis 3")
+    oriented: bool = False
 
     @classmethod
     def of(cls, known: Coordinates, space: Space) -> Upright:
@@ -48,7 +53,8 @@ class Upright:
             return cls(space)
         axes, names = known.axes, [axis.name for axis in known.axes]
         order, turned = [0, 1, 2], [False] * 3
-        if all(sum(name in pair for name in names) == 1 for pair in _DISPLAY):
+        oriented = all(sum(name in pair for name in names) == 1 for pair in _DISPLAY)
+        if oriented:
             order = [next(n for n, name in enumerate(names) if name in pair) for pair in _DISPLAY]
             turned = [names[axis] == pair[1] for axis, pair in zip(order, _DISPLAY, strict=True)]
         return cls(
@@ -57,7 +63,18 @@ class Upright:
             tuple(turned),
             tuple(abs(axes[axis].step) for axis in order),
             tuple(names[axis] or f"axis {axis + 1}" for axis in order),
+            oriented,
         )
+
+    def ends(self, axis: int) -> tuple[str, str]:
+        """Letters for the beginning and the end of an axis as it is shown, as anatomists have them; else empty.
+
+        Example:
+            >>> from unseen.explanation.plotting.upright import Upright
+            >>> Upright((3, 4, 5), oriented=True).ends(1), Upright((3, 4, 5)).ends(1)
+            (('A', 'P'), ('', ''))
+        """
+        return _LETTERS[axis] if self.oriented else ("", "")
 
     def laid(self, values: Shaped[Tensor, "... _ _ _"]) -> Shaped[Tensor, "... D H W"]:
         """Values of the file's voxels as they are shown."""

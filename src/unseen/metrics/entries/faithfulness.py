@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unseen.metrics.entries.sources import ZERO_INFORMATION
+from unseen.metrics.entries.sources import ACTIVATION_DEACTIVATION, ZERO_INFORMATION
 from unseen.metrics.entry import MetricEntry
 
 ENTRIES = {
@@ -25,6 +25,16 @@ ENTRIES = {
         better="higher",
         range="0 or 1; its mean over photographs is the paper's",
         weakness="judges the removal as much as the map; one bit for each photograph",
+    ),
+    "accuracy": MetricEntry(
+        "unseen.metrics.accuracy:Accuracy",
+        "whether the model is right about the full photograph; the mean is its accuracy on the sample",
+        f"{ACTIVATION_DEACTIVATION}, Table D1",
+        "1",
+        better="",
+        range="0 or 1",
+        needs=("classes",),
+        weakness="tells of the model alone: every map has the same value",
     ),
     "sensitivity-n": MetricEntry(
         "unseen.metrics.faithfulness:SensitivityN",

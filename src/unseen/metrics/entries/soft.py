@@ -1,4 +1,4 @@
-"""Judges that show what the map marks, as a soft mask, and what is built on them."""
+"""Judges that show what the map marks, as a soft mask, or measure how much it marks, and what is built on them."""
 
 from __future__ import annotations
 
@@ -53,6 +53,15 @@ ENTRIES = {
         better="lower",
         range="0 to 1",
         weakness="one bright pixel anywhere wins; for a signed map zero is not low",
+    ),
+    "sparseness": MetricEntry(
+        "unseen.metrics.sparseness:Sparseness",
+        "Gini index of the map's magnitudes: how few pixels hold most of it",
+        "Chalasani et al., Concise Explanations of Neural Networks using Adversarial Training, ICML 2020, section 5",
+        "0",
+        better="higher",
+        range="0 to 1",
+        weakness="a single pixel anywhere wins; nothing is asked of the model",
     ),
     "adcc": MetricEntry(
         "unseen.metrics.coherency:Adcc",

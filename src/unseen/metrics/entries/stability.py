@@ -36,6 +36,12 @@ _ROBUSTNESS_S: tuple[tuple[str, str, str, str, Literal["higher", "lower"], str],
     ),
 )
 
+_RELATIVE: tuple[tuple[Literal["input", "representation", "output"], str, str], ...] = (
+    ("input", "the input changes", "2"),
+    ("representation", "what the head receives changes", "3"),
+    ("output", "the logits change", "5"),
+)
+
 ENTRIES = {
     "average-sensitivity": MetricEntry(
         "unseen.metrics.sensitivity:Sensitivity",
@@ -59,6 +65,21 @@ ENTRIES = {
         needs=("method",),
         weakness="a map that ignores the photograph wins; grows with the number of samples",
     ),
+    **{
+        f"relative-{by}-stability": MetricEntry(
+            "unseen.metrics.relative_stability:RelativeStability",
+            f"largest relative change of the map over how far {moves}, for neighbours with the same decision",
+            f"Agarwal et al., Rethinking Stability for Attribution-based Explanations, ICLR workshops 2022, Eq. {at}",
+            "the method's own, 10 times, and 11",
+            {"by": by},
+            better="lower",
+            range="0 and more",
+            needs=("method",),
+            weakness="divides by every pixel of the map, so that a few that are nearly 0 decide; "
+            "a map that ignores the photograph wins",
+        )
+        for by, moves, at in _RELATIVE
+    },
     **{
         name: MetricEntry(
             "unseen.metrics.robustness_s:RobustnessS",

@@ -8,7 +8,9 @@ Definitions 3–5, Algorithm 1 (ConvAD) and Theorem 1. Neighbour fill with ``joi
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Literal
 from weakref import WeakKeyDictionary
 
@@ -17,14 +19,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unseen.classifier import Classifier
+from unseen.classifier.backend import torch_alone
 from unseen.classifier.black_box import refuse_closed
 from unseen.classifier.borrowing import borrowed
 from unseen.classifier.repeatability import another
 from unseen.classifier.rounding import rounding
 from unseen.errors import ModelError, NotApplicableError, UnseenError
-from unseen.removal.deactivation.attention import MIXING_RULES, SCORE_RULES
+from unseen.removal.deactivation.attention import ATTENTION_WRITTEN_OUT, MIXING_RULES, SCORE_RULES
 from unseen.removal.deactivation.crop import STEP, around
-from unseen.removal.deactivation.grid import Travel, Traveller
+from unseen.removal.deactivation.grid import Travel, Traveller, unconditional
 from unseen.removal.deactivation.interception import Interception, Semantics, State, Watch
 from unseen.removal.deactivation.layout import LAYOUT_RULES
 from unseen.removal.deactivation.normalisation import NORMALISATION_RULES
@@ -98,7 +101,6 @@ class ActivationDeactivation(Removal):
     def forward(self, classifier: Classifier, image: Float[Tensor, "C *space"]) -> MaskedForward:
         """One intercepted pass; verified on this photograph when the classifier is new."""
         refuse_closed(classifier.model, "ad")
-        semantics = Semantics(self.pooling, self.join, self.fill)
         known = _KNOWN.setdefault(classifier.origin, _Known())
         for tensor in _kept_tensors(classifier.model):
             known.constants[tensor] = State.CONSTANT
@@ -111,35 +113,26 @@ class ActivationDeactivation(Removal):
             learning: bool = False,
             whole: bool | None = None,
             watch: Watch | None = None,
+            written_out: bool = False,
         ) -> Tensor:
+            inside = learning or watch is not None or written_out or whole is not None
+            inside = inside or not isinstance(classifier.outputs.watching(), nullcontext)
+            choice = None if inside else classifier.backend.choice(classifier.model, self.name, self, recordable)
             boxes = None if (self not in known.cut if whole is None else whole) else around(masks)
-            if boxes is not None:
-                pixels, masks = boxes.of(pixels), boxes.of(masks)
-            normalised = classifier.normalise(pixels)
-            traveller = self.traveller(masks.to(classifier.device), classifier.dtype)
-            known.layouts.tidy()
-            run = Interception(
-                RULES,
-                SCORE_RULES,
-                traveller,
-                semantics,
-                classifier.model,
-                known.constants,
-                known.layouts,
-                learning=learning,
-                literals=known.literals,
-                watch=watch,
+            if boxes is not None and not (choice is not None and choice.pays(boxes.share(masks))):
+                choice, pixels, masks = None, boxes.of(pixels), boxes.of(masks)
+            normalised, masks = classifier.normalise(pixels), masks.to(classifier.device, classifier.dtype)
+            in_torch = partial(
+                self._followed, classifier, known, learning=learning, watch=watch, written_out=written_out
             )
-            entered = run.enter(normalised)
-            output = classifier.call(entered, run)
-            known.followed |= run.followed
-            if learning:
-                known.unknown = run.unknown
-            else:
-                run.leave(output)
+            output = in_torch(normalised, masks) if choice is None else choice.run(in_torch, normalised, masks)
             return classifier.check(output, len(pixels))
 
-        with classifier.evaluating():
+        def recordable(normalised: Tensor, masks: Tensor) -> object:
+            with unconditional():
+                return self._followed(classifier, known, normalised, masks)
+
+        with classifier.evaluating(), torch_alone():
             if self not in known.verified:
                 if not _holds_in_company(classifier, image, passed, known):
                     known.alone.add(self)
@@ -152,8 +145,46 @@ class ActivationDeactivation(Removal):
         passed.alone = self in known.alone  # type: ignore[attr-defined]
         return passed
 
+    def _followed(
+        self,
+        classifier: Classifier,
+        known: _Known,
+        normalised: Tensor,
+        masks: Tensor,
+        *,
+        learning: bool = False,
+        watch: Watch | None = None,
+        written_out: bool = False,
+    ) -> object:
+        """What the network returns for normalised photographs under masks; they may be written into."""
+        known.layouts.tidy()
+        run = Interception(
+            {**RULES, **ATTENTION_WRITTEN_OUT} if written_out else RULES,
+            SCORE_RULES,
+            self.traveller(masks, classifier.dtype),
+            Semantics(self.pooling, self.join, self.fill),
+            classifier.model,
+            known.constants,
+            known.layouts,
+            learning=learning,
+            literals=known.literals,
+            watch=watch,
+        )
+        output = classifier.call(run.enter(normalised), run)
+        known.followed |= run.followed
+        if learning:
+            known.unknown = run.unknown
+        else:
+            run.leave(output)
+        return output
+
     def watched(
-        self, classifier: Classifier, image: Float[Tensor, "C *space"], visible: Float[Tensor, "1 *space"] | None = None
+        self,
+        classifier: Classifier,
+        image: Float[Tensor, "C *space"],
+        visible: Float[Tensor, "1 *space"] | None = None,
+        *,
+        written_out: bool = False,
     ) -> Callable[[Tensor, Watch], Tensor]:
         """Differentiable passes of photographs like ``image``, in which every feature map of the whole grid is shown.
 
@@ -161,6 +192,7 @@ class ActivationDeactivation(Removal):
             classifier: whose feature maps.
             image: at the network's resolution, in [0, 1].
             visible: the mask of all of them; by default nothing is hidden, and the logits are the plain network's.
+            written_out: let attention take its steps one by one, so that its weights are tensors of the pass.
 
         Returns:
             (pixels ``(N, C, *space)``, what to show them to) → logits (N, K). What is switched off may hold any values.
@@ -173,7 +205,7 @@ class ActivationDeactivation(Removal):
         def watched(pixels: Tensor, watch: Watch) -> Tensor:
             masks = pixels.new_ones(1, *pixels.shape[2:]) if visible is None else visible
             spread = masks.expand(len(pixels), *masks.shape[1:])
-            return passed(pixels, spread, watch=watch, whole=True)  # type: ignore[call-arg]
+            return passed(pixels, spread, watch=watch, whole=True, written_out=written_out)  # type: ignore[call-arg]
 
         return watched
 

@@ -8,6 +8,7 @@ switched off without weight. Attention does not dilate the mask: a token is on w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -147,6 +148,21 @@ def scaled_dot_product(run: Interception, func: Function, args: tuple[Any, ...],
     return run.mark(output, State.GLOBAL if queries is None else queries)
 
 
+def attention_by_steps(run: Steps, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``scaled_dot_product_attention`` by the steps that its documentation gives, so that its weights are a tensor."""
+    call = attention_call(*args, **kwargs)
+    query, key, mask, scale = (call[name] for name in ("query", "key", "attn_mask", "scale"))
+    if call["is_causal"] or call["dropout_p"] or call["enable_gqa"]:
+        raise run.refusal(name_of(func), "is causal, grouped or drops at random, for which there is no rule")
+    scores = run.call(torch.matmul, query, run.call(Tensor.transpose, key, -2, -1))
+    scores = run.call(Tensor.mul, scores, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)
+    if mask is not None and mask.dtype == torch.bool:
+        scores = run.call(Tensor.masked_fill, scores, ~mask, -torch.inf)
+    elif mask is not None:
+        scores = run.call(Tensor.add, scores, mask)
+    return run.call(torch.matmul, run.call(torch.softmax, scores, dim=-1), call["value"])
+
+
 def _zeroed(run: Interception, value: Tensor) -> Tensor:
     positions = run.positions(value)
     return value if positions is None else run.switched_off(value, positions)
@@ -278,6 +294,9 @@ MIXING_RULES: Mapping[Function, MaskRule] = {
     F.scaled_dot_product_attention: scaled_dot_product,
     F.multi_head_attention_forward: multi_head_attention,
 }
+
+ATTENTION_WRITTEN_OUT: Mapping[Function, MaskRule] = {F.scaled_dot_product_attention: attention_by_steps}
+"""In the place of the rule above, where attention weights are looked at."""
 
 SCORE_RULES: Mapping[Function, MaskRule] = {
     **MIXING_RULES,

@@ -43,6 +43,10 @@ class Boxes:
             return tensor[numbers, rows, columns]
         return tensor[numbers, :, rows, columns].permute(0, 3, 1, 2)
 
+    def share(self, masks: Tensor) -> float:
+        """The part of the photographs, (N, H, W), that lies inside."""
+        return self.size[0] * self.size[1] / (masks.shape[1] * masks.shape[2])
+
 
 def around(masks: Tensor) -> Boxes | None:
     """The smallest common boxes around what is visible, (N, H, W); ``None`` if they save too little.

@@ -137,8 +137,9 @@ class Features:
             some = factors(first, last)
             made = 0
 
-            def watch(run: Interception, func: Function, output: Tensor) -> Tensor | None:
+            def watch(run: Interception, func: Function, operands: Sequence[Tensor], output: Tensor) -> Tensor | None:
                 nonlocal made
+                del operands
                 number, made = made, made + 1
                 if number not in numbers:
                     return None
@@ -228,8 +229,9 @@ def _beside(masked: MaskedClassifier, target: int, score: Score, value: float, k
     def asked(implanted: bool) -> float:
         made = 0
 
-        def watch(run: Interception, func: Function, output: Tensor) -> Tensor | None:
+        def watch(run: Interception, func: Function, operands: Sequence[Tensor], output: Tensor) -> Tensor | None:
             nonlocal made
+            del operands
             number, made = made, made + 1
             positions = run.positions(output) if implanted and number in kept else None
             if positions is None:
@@ -294,9 +296,9 @@ class Following:
         kept: dict[tuple[int, int], Tensor] = {}
         numbers = {one.number for one in self._maps}
 
-        def watch(run: Interception, func: Function, output: Tensor) -> None:
+        def watch(run: Interception, func: Function, operands: Sequence[Tensor], output: Tensor) -> None:
             nonlocal made
-            del func
+            del func, operands
             if made in numbers:
                 kept.update({(made, copy): rows for copy, rows in self._rows(run, output, len(pixels)).items()})
             made += 1
@@ -332,7 +334,7 @@ class Following:
 
 
 def watched_passes(
-    classifier: Classifier, image: Float[Tensor, "C *space"], otherwise: tuple[str, str]
+    classifier: Classifier, image: Float[Tensor, "C *space"], otherwise: tuple[str, str], *, written_out: bool = False
 ) -> Callable[[Tensor, Watch], Tensor]:
     """Passes of photographs like one, in which every tensor with positions is shown.
 
@@ -340,6 +342,7 @@ def watched_passes(
         classifier: any network whose positions can be followed.
         image: at the network's resolution, in [0, 1].
         otherwise: what there is not, and the remedy, for the message.
+        written_out: let attention take its steps one by one, so that its weights are tensors of the pass.
 
     Raises:
         NotApplicableError: positions cannot be followed through the network.
@@ -350,14 +353,16 @@ def watched_passes(
         try:
             yield
         except NotApplicableError as error:
+            if str(error).startswith(otherwise[0]):
+                raise
             reason = str(error).partition(";")[0].replace("ad cannot follow", "the positions are lost in")
             raise NotApplicableError(f"{otherwise[0]}: {reason}; {otherwise[1]}") from None
 
     with in_these_words():
         if isinstance(classifier.model, MaskedModel):
-            passes = classifier.model.watched(image)
+            passes = classifier.model.watched(image, written_out=written_out)
         else:
-            passes = ActivationDeactivation().watched(classifier, image)
+            passes = ActivationDeactivation().watched(classifier, image, written_out=written_out)
 
     def watched(pixels: Tensor, watch: Watch) -> Tensor:
         with in_these_words():

@@ -8,7 +8,7 @@ the others held constant, so that nothing is counted twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,8 +69,9 @@ class Recorder:
     kept: dict[int, Made] = field(default_factory=dict)
     sources: set[Any] = field(default_factory=set)
 
-    def __call__(self, run: Interception, func: Function, output: Tensor) -> None:
+    def __call__(self, run: Interception, func: Function, operands: Sequence[Tensor], output: Tensor) -> None:
         """See :data:`~unseen.removal.deactivation.interception.Watch`."""
+        del operands
         number, self.made, self.run = self.made, self.made + 1, run
         self.kept.pop(id(output), None)  # changed in place: known by what it is now
         if not output.requires_grad:

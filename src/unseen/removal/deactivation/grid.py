@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Any, Literal, NamedTuple
@@ -24,6 +26,18 @@ ADAPTIVE: Mapping[int, Callable[..., Tensor]] = {
 Travel = Literal["dilating", "pooled"]
 
 _ROUNDING = 1e-4  # far below the smallest weight of a window, far above the error of a convolution with ones
+
+_UNCONDITIONAL = ContextVar("unconditional", default=False)
+
+
+@contextmanager
+def unconditional() -> Iterator[None]:
+    """Inside, no step of a masked pass is left out because of what the masks are: all masks take the same steps."""
+    before = _UNCONDITIONAL.set(True)
+    try:
+        yield
+    finally:
+        _UNCONDITIONAL.reset(before)
 
 
 @dataclass(eq=False)
@@ -78,7 +92,7 @@ class Grid:
     @cached_property
     def full(self) -> bool:
         """Whether nothing is switched off, so that the network runs as it is."""
-        return bool(self.keep.amin() > 0)
+        return not _UNCONDITIONAL.get() and bool(self.keep.amin() > 0)
 
     @property
     def valid(self) -> Tensor:
@@ -144,7 +158,7 @@ class Grid:
 
         def make() -> Grid:
             active = self.active[:, channels]
-            uniform = bool((active == active[:, :1]).all())
+            uniform = not _UNCONDITIONAL.get() and bool((active == active[:, :1]).all())
             return replaced(self, active[:, :1] if uniform else active)
 
         return self.derive(("channels", channels.start, channels.stop, channels.step), make)
@@ -156,7 +170,9 @@ class Grid:
 
     def covers(self, other: Grid) -> bool:
         """Whether every position that is on in ``other`` is on here."""
-        return self is other or bool((self.active >= other.active).all())
+        if self is other or _UNCONDITIONAL.get():
+            return self is other
+        return bool((self.active >= other.active).all())
 
     def union(self, other: Grid) -> Grid:
         """Positions that are on in either; one of the two itself where it covers the other."""

@@ -8,7 +8,7 @@ that meets positions is handled by its rule, or refused by name: no position is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
@@ -25,8 +25,8 @@ from unseen.removal.deactivation.placement import Placement
 from unseen.removal.deactivation.places import Layouts, Positions, Scores
 from unseen.removal.deactivation.tensor_table import TensorTable
 
-Watch = Callable[["Interception", Function, Tensor], "Tensor | None"]
-"""Shown a function and its output, which has positions; may give another tensor to go on with in its place."""
+Watch = Callable[["Interception", Function, Sequence[Tensor], Tensor], "Tensor | None"]
+"""Shown a function, its tensors and its output, which has positions; may give another to go on with in its place."""
 
 MaskRule = Callable[["Interception", Function, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -247,7 +247,8 @@ class Interception(Intercepting):
     def met(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See :meth:`Intercepting.met`."""
         followed, located, paired = State.CONSTANT, False, False
-        for tensor in operands_of(args, kwargs):
+        operands = operands_of(args, kwargs)
+        for tensor in operands:
             state = self.state(tensor)
             if isinstance(state, Positions):
                 located = True
@@ -261,7 +262,7 @@ class Interception(Intercepting):
             for tensor in made:
                 self.mark(tensor, followed)
             if self.watch is not None and followed is State.GLOBAL and not all(t.requires_grad for t in made):
-                self.severed |= any(tensor.requires_grad for tensor in operands_of(args, kwargs))
+                self.severed |= any(tensor.requires_grad for tensor in operands)
             return output
         rule = (self.score_rules if paired else self.rules).get(func)
         if rule is not None and kwargs.get("out") is None:
@@ -269,7 +270,7 @@ class Interception(Intercepting):
             output = rule(self, func, *(by_position(args, kwargs) if kwargs else (args, kwargs)))
             for tensor in tensors_in(output):
                 self._check_shape(func, tensor)
-            return output if self.watch is None else self._watched(self.watch, func, output)
+            return output if self.watch is None else self._watched(self.watch, func, operands, output)
         if func.__name__ in ABOUT_TENSORS:
             output = self.as_asked(func, args, kwargs)
             if not tensors_in(output):
@@ -278,9 +279,9 @@ class Interception(Intercepting):
             return self.mark(self.as_asked(func, args, kwargs), State.CONSTANT)
         raise self.refusal(name_of(func), "takes positions in a way for which there is no rule")
 
-    def _watched(self, watch: Watch, func: Function, output: Any) -> Any:
+    def _watched(self, watch: Watch, func: Function, operands: Sequence[Tensor], output: Any) -> Any:
         positions = self.positions(output)
-        instead = None if positions is None else watch(self, func, output)
+        instead = None if positions is None else watch(self, func, operands, output)
         return output if instead is None or positions is None else self.mark(instead, positions)
 
     def _check_shape(self, func: Function, output: Tensor) -> None:

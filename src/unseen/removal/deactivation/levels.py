@@ -20,7 +20,7 @@ from unseen.removal.deactivation.features import watched_passes
 from unseen.removal.deactivation.final_maps import FEATURES, PROJECTIONS
 from unseen.removal.deactivation.interception import Interception
 
-_NO_ATTENTION = ("no spatial attention", "do without (beta=1), or take it from another network")
+_NO_ATTENTION = ("no spatial attention", "do without (beta=1), or take it from another network (attention=timm:NAME)")
 _FRAMES = frozenset(["pad", "zero_pad2d"])
 """Functions that put a frame around a map, which is no map of its own."""
 
@@ -80,7 +80,8 @@ def _levels(classifier: Classifier, image: Tensor) -> list[_Level]:
     runs: list[Interception] = []
     sources: set[Any] = set()
 
-    def watch(run: Interception, func: Function, output: Tensor) -> None:
+    def watch(run: Interception, func: Function, operands: Sequence[Tensor], output: Tensor) -> None:
+        del operands
         runs[:] = [run]
         kept.pop(id(output), None)  # changed in place: it belongs where it was changed last
         if func in FEATURES and output.grad_fn is not None:

@@ -46,7 +46,9 @@ class MaskedModel(nn.Module):
         pixels = normalised * self._std + self._mean
         return self._masked.forward(pixels, self._visible.expand(len(pixels), *self._visible.shape[1:]))
 
-    def watched(self, image: Float[Tensor, "C *space"]) -> Callable[[Tensor, Watch], Tensor]:
+    def watched(
+        self, image: Float[Tensor, "C *space"], *, written_out: bool = False
+    ) -> Callable[[Tensor, Watch], Tensor]:
         """Passes in which every feature map is shown, the hidden part switched off; see there.
 
         :meth:`ActivationDeactivation.watched <unseen.removal.deactivation.activation.ActivationDeactivation.watched>`
@@ -57,7 +59,7 @@ class MaskedModel(nn.Module):
         removal = self._masked.removal
         if not isinstance(removal, ActivationDeactivation):
             raise NotApplicableError(f"feature maps cannot be looked at under {removal.name!r}; choose 'ad'")
-        return removal.watched(self._masked.classifier, image, self._visible)
+        return removal.watched(self._masked.classifier, image, self._visible, written_out=written_out)
 
 
 def masked_model(masked: MaskedClassifier, visible: Bool[Tensor, "*space"]) -> Classifier:

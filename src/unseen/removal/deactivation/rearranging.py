@@ -18,7 +18,7 @@ from unseen.inputs.space import size_of
 from unseen.removal.deactivation.grid import Grid
 from unseen.removal.deactivation.interception import Interception, State, operands_of, tensors_in
 from unseen.removal.deactivation.placement import ALWAYS
-from unseen.removal.deactivation.places import Positions, Scores
+from unseen.removal.deactivation.places import Layouts, Positions, Scores
 
 Switched = Mapping[int, tuple[Tensor, Positions]]
 """Tensors, switched off as far as they have to be, and their positions, by the identity that they had before."""
@@ -64,38 +64,42 @@ def moved(
 ) -> tuple[Positions | None, ...]:
     """The positions of every output; ``held`` are those of the arguments, by their identity."""
 
-    def signature(value: Any) -> Hashable:
-        if isinstance(value, Tensor):
-            if id(value) in held:
-                return "held", held[id(value)].layout, tuple(value.shape)
-            if value.is_floating_point():
-                return "other", tuple(value.shape)
-            return "index", run.layouts.keep(value)
-        if isinstance(value, (list, tuple)):
-            return type(value).__name__, *map(signature, value)
-        if isinstance(value, dict):
-            return tuple((name, signature(item)) for name, item in sorted(value.items()))
-        if isinstance(value, slice):
-            return "slice", value.start, value.stop, value.step
-        return value if isinstance(value, Hashable) else repr(value)
-
-    def places(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            if id(value) in held:
-                return held[id(value)].index(value.ndim).expand(value.shape)
-            if value.is_floating_point():
-                return torch.full((), ALWAYS, device=value.device).expand(value.shape)
-            return value
-        if isinstance(value, (list, tuple)):
-            return type(value)(map(places, value))
-        return value
-
     def outputs() -> list[Tensor]:
         move: Function = _WHATEVER_THE_STRIDES.get(func, func)
-        return tensors_in(move(*places(args), **{name: places(value) for name, value in kwargs.items()}))
+        return tensors_in(move(*_places(args, held), **{name: _places(one, held) for name, one in kwargs.items()}))
 
-    key = (func, grid.count, grid.size, signature(args), signature(kwargs))
+    key = (func, grid.count, grid.size, *(_signature(value, held, run.layouts) for value in (args, kwargs)))
     return run.layouts.moved(key, outputs, grid)
+
+
+def _signature(value: Any, held: Mapping[int, Positions], layouts: Layouts) -> Hashable:
+    """What two calls have in common that move positions alike; no closure, which would keep the pass alive."""
+    if isinstance(value, Tensor):
+        if id(value) in held:
+            return "held", held[id(value)].layout, tuple(value.shape)
+        if value.is_floating_point():
+            return "other", tuple(value.shape)
+        return "index", layouts.keep(value)
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, *(_signature(item, held, layouts) for item in value)
+    if isinstance(value, dict):
+        return tuple((name, _signature(item, held, layouts)) for name, item in sorted(value.items()))
+    if isinstance(value, slice):
+        return "slice", value.start, value.stop, value.step
+    return value if isinstance(value, Hashable) else repr(value)
+
+
+def _places(value: Any, held: Mapping[int, Positions]) -> Any:
+    """The layouts of the tensors in nested arguments, in full."""
+    if isinstance(value, Tensor):
+        if id(value) in held:
+            return held[id(value)].index(value.ndim).expand(value.shape)
+        if value.is_floating_point():
+            return torch.full((), ALWAYS, device=value.device).expand(value.shape)
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_places(item, held) for item in value)
+    return value
 
 
 def _in_one_grid(run: Interception, func: Function, switched: Switched) -> tuple[Grid, Switched]:

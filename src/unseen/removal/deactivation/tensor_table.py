@@ -23,7 +23,13 @@ class TensorTable(Generic[T]):
 
     def __setitem__(self, tensor: Tensor, value: T) -> None:
         key, entries = id(tensor), self._entries
-        entries[key] = (weakref.ref(tensor, lambda reference: _forget(entries, key, reference)), value)
+
+        def forget(reference: weakref.ref[Tensor]) -> None:
+            """Uses names of its own only: when Python ends, tensors outlive the names of modules."""
+            if key in entries and entries[key][0] is reference:
+                del entries[key]
+
+        entries[key] = (weakref.ref(tensor, forget), value)
 
     def get(self, tensor: Tensor) -> T | None:
         """The value of a tensor, ``None`` if nothing is known of it."""
@@ -35,8 +41,3 @@ class TensorTable(Generic[T]):
             tensor = reference()
             if tensor is not None:
                 yield tensor
-
-
-def _forget(entries: dict[int, tuple[weakref.ref[Tensor], T]], key: int, reference: weakref.ref[Tensor]) -> None:
-    if key in entries and entries[key][0] is reference:
-        del entries[key]

@@ -17,10 +17,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from unseen.classifier import Classifier, Preprocessing
+from unseen.inputs.contents import contents_digest
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.marginal import check_alike, files_of
 from unseen.removal.fills.painting import Painting
-from unseen.system.files import contents_digest, stamp
+from unseen.system.files import stamp
 from unseen.system.options import Count, Meaning
 from unseen.system.spelling import spec
 

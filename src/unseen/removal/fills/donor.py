@@ -14,11 +14,12 @@ from torch import Tensor
 
 from unseen.classifier import Classifier
 from unseen.errors import ParameterError
+from unseen.inputs.contents import contents_digest
 from unseen.inputs.streams import Seed, stream_of
 from unseen.removal.fills.constant import blended
 from unseen.removal.fills.marginal import Donors, check_alike, files_of, is_same, prepared
 from unseen.removal.fills.painting import Painting, distinct
-from unseen.system.files import contents_digest, stamp
+from unseen.system.files import stamp
 from unseen.system.spelling import spec
 
 

@@ -19,10 +19,11 @@ from torch import Tensor
 
 from unseen.classifier import Classifier, Preprocessing
 from unseen.errors import ParameterError
-from unseen.inputs.photo import find_photos
+from unseen.inputs.contents import contents_digest
+from unseen.inputs.finding import find_photos
 from unseen.inputs.streams import Seed
 from unseen.removal.fills.averaging import Averaging
-from unseen.system.files import contents_digest, stamp
+from unseen.system.files import stamp
 from unseen.system.options import Count, Meaning
 from unseen.system.spelling import spec
 

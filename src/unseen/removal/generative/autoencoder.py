@@ -24,6 +24,7 @@ from unseen.classifier.fingerprint import fingerprint
 from unseen.classifier.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from unseen.classifier.zoo.weights import download_from_hub, downloading
 from unseen.errors import ModelError
+from unseen.system.names import with_article
 from unseen.system.optional import require
 from unseen.system.schema import MalformedError, checked, read_json
 
@@ -223,7 +224,9 @@ def _loaded(model: str, device: str, stamps: tuple[tuple[str, int], ...]) -> Aut
     folder, safe = _found(model)
     settings = _read(folder / "config.json")
     if settings.get("model_type") != "vit_mae":
-        raise ModelError(f"{model} is a {settings.get('model_type')}, no masked autoencoder (vit_mae); {_WHERE}")
+        raise ModelError(
+            f"{model} is {with_article(str(settings.get('model_type')))}, no masked autoencoder (vit_mae); {_WHERE}"
+        )
     if settings.get("norm_pix_loss"):
         raise ModelError(
             f"{model} was trained on normalised pixels (norm_pix_loss), so that its pictures have no colours of their "

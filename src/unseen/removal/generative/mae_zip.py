@@ -10,6 +10,8 @@ is done here:
   pixels replaced by the mean of the visible ones around them; or those of the visible part alone, the network's
   activations of the rest switched off.
 * Eq. 58 masks the second term only, which also draws features of the hidden part to 0.
+* Eq. 58 and 60 print squared norms. L_z is that, a sum over the addends of the hidden slots. L_F is a mean over the
+  features unless ``norm=sum``, so that its weight does not hang on how large the network's last maps are.
 * Weights are those of section 12.2; section 12.1 has 0.01 for the background.
 """
 
@@ -30,7 +32,6 @@ from unseen.classifier.adam import Adam, settled
 from unseen.classifier.differentiation import differentiated
 from unseen.classifier.fingerprint import revision
 from unseen.errors import NotApplicableError
-from unseen.removal.batched import digest
 from unseen.removal.deactivation.activation import ActivationDeactivation
 from unseen.removal.deactivation.features import Following, last_features
 from unseen.removal.deactivation.masked_model import masked_model
@@ -39,6 +40,7 @@ from unseen.removal.fills.painting import Solving
 from unseen.removal.generative.autoencoder import Autoencoder, resampled
 from unseen.removal.generative.masked_autoencoder import MaskedAutoencoder, assembled, check_photograph, visible_only
 from unseen.removal.masked import MaskedForward
+from unseen.removal.memory import digest
 from unseen.system.options import Count, Meaning, Number, Positive
 from unseen.system.spelling import spec
 
@@ -103,6 +105,13 @@ class MaeZip(Solving, MaskedAutoencoder):
             "neighbours, of the visible part where ``ad`` switches off the rest, or of the photograph, which leaks"
         ),
     ] = "filled"
+    norm: Annotated[
+        Literal["mean", "sum"],
+        Meaning(
+            "what L_F is of the squared differences of features: their mean, or as printed (Eq. 58) their sum, which "
+            "is as many times larger as there are features"
+        ),
+    ] = "mean"
     foreground_only: Annotated[
         bool, Meaning("whether features of the hidden part are left free; as printed they are drawn to 0")
     ] = False
@@ -213,10 +222,11 @@ def mae_zip(
         features, logits = features[: len(z)], logits[len(z) :]
         if removal.foreground_only:
             features = features * kept
+        squares = (features - reference).float().square()
         logarithms = classifier.outputs.logs(logits.float())
         return torch.stack(
             [
-                (features - reference).float().square().mean(1),
+                squares.mean(1) if removal.norm == "mean" else squares.sum(1),
                 (logarithms.exp() * logarithms).sum(1),
                 (z * hidden[..., None]).square().sum((1, 2)),
             ]

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from unseen.classifier import Preprocessing
 from unseen.errors import ParameterError, PhotoError
-from unseen.inputs.photo import SUFFIXES, open_photo, to_tensor
+from unseen.inputs.contents import SUFFIXES
+from unseen.inputs.photo import open_photo, to_tensor
 from unseen.system.progress import ProgressListener
 
 _ROOM = 1.25

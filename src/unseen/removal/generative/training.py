@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from unseen.errors import ModelError, OutputError, UnseenError, first_line
+from unseen.inputs.contents import contents_digest
 from unseen.inputs.streams import Seed
 from unseen.removal.generative.autoencoder import Autoencoder, quietly
 from unseen.removal.generative.design import Design
 from unseen.removal.generative.judging import HeldOutPhotographs
 from unseen.removal.generative.photographs import Photographs, random_crops, read_photographs, split
-from unseen.system.files import check_writable, contents_digest, exclusive, replace_file, scratch
+from unseen.system.files import check_writable, exclusive, replace_file, scratch
 from unseen.system.options import Count, Meaning, Options, Share
 from unseen.system.pictures import png
 from unseen.system.progress import ProgressListener

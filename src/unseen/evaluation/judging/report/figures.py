@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
 from unseen.explanation.plotting.palette import BLACK, COLOURS, GREY, MARKERS
+from unseen.inputs.space import CALLED, worded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ def by_size(values: MethodValues, metric: str) -> Figure:
 
     figure, axes = _lines(values, metric, sizes)
     axes.set_xlim(left=0)
-    axes.set_xlabel("mean share of the pixels that the part shows, one point for each γ")
+    axes.set_xlabel(worded("mean share of the pixels that the part shows, one point for each γ", values.axes))
     return _finished(figure)
 
 
@@ -79,8 +80,9 @@ def _lines(values: MethodValues, metric: str, places: Callable[[str], Sequence[f
         axes.set_ylim(0, 1.03)
     else:
         axes.set_ylim(bottom=0)
-    axes.set_ylabel(_NAMES[metric], fontsize=9)
-    axes.set_title(f"{metric}, {values.method}, {values.photos} photographs", fontsize=10, loc="left")
+    axes.set_ylabel(worded(_NAMES[metric], values.axes), fontsize=9)
+    many = f"{values.photos} {CALLED[values.axes]}s"
+    axes.set_title(f"{metric}, {values.method}, {many}", fontsize=10, loc="left")
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from unseen.evaluation.judging.judgements import Judgements, entry_of, sign_of
 from unseen.evaluation.judging.plan import MetricSpec
 from unseen.evaluation.judging.report.maps import as_interval
-from unseen.evaluation.judging.report.tables import probability
+from unseen.evaluation.judging.report.tables import photographs, probability
 from unseen.evaluation.statistics import holm, mean_interval, paired_comparison
 from unseen.system.table import Table
 
@@ -66,12 +66,11 @@ def _side_by_side(judgements: Judgements, metrics: Sequence[str]) -> Table:
         counts |= {len(values) for values in found if values}
         cells = [as_interval(mean_interval(list(values.values()))) if values else "–" for values in found]
         rows.append([removal, *cells])
-    photographs = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(max(counts, default=0))
     return Table(
         "Removals: does the visible part keep its map (AM) and its class (AP)?",
         rows,
         "Form of Tables 1 and 2 of Lymperopoulos 2023. AM: AttMask, lower is better; AP: Accuracy "
-        f"Preservation, higher is better. Means over {photographs} photographs with 95 % bootstrap intervals; for all "
+        f"Preservation, higher is better. Means over {photographs(counts)} with 95 % bootstrap intervals; for all "
         "maps together, of each photograph's mean over the maps that every removal allows.",
     )
 

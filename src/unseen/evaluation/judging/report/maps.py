@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from unseen.evaluation.judging.agreement import Agreement, agreement
 from unseen.evaluation.judging.judgements import Judgements, entry_of, sign_of
 from unseen.evaluation.judging.measurements import Key
-from unseen.evaluation.judging.report.tables import labelled
+from unseen.evaluation.judging.report.tables import labelled, photographs
 from unseen.evaluation.judging.separation import Separation, separation
 from unseen.evaluation.statistics import Interval
 from unseen.system.table import Table
@@ -43,10 +43,9 @@ def _values(judgements: Judgements, metric: str) -> Table:
             cells.append(f"{as_interval(value)}{mark}" if value else "–")
             counts |= {value.n} if value else set()
         rows.append([labelled(method), *cells])
-    photographs = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(max(counts, default=0))
     summary = entry_of(metric).summary
     over = entry_of(metric).over.rpartition(":")[2].replace("_", " ").capitalize() or "Means"
-    measured = f"{over} over {photographs} photographs with 95 % bootstrap intervals." if counts else "No values."
+    measured = f"{over} over {photographs(counts)} with 95 % bootstrap intervals." if counts else "No values."
     note = f"{summary[0].upper()}{summary[1:]}. {measured} {_said(separations)}{_reasons(judgements, metric)}".strip()
     return Table(f"{metric} ({_BETTER[sign_of(metric)]})", rows, note)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from unseen.evaluation.judging.judgements import Judgements
@@ -14,6 +15,7 @@ from unseen.evaluation.judging.report.hiding import tables_of_hiding
 from unseen.evaluation.judging.report.maps import tables_of_maps
 from unseen.evaluation.judging.report.tables import costs_of, notes_of, tables_of
 from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
+from unseen.inputs.space import worded
 from unseen.system.files import replace_file
 from unseen.system.names import distinct_names
 from unseen.system.table import Table
@@ -31,13 +33,21 @@ def as_markdown(measurements: Measurements) -> str:
 
 def tables(measurements: Measurements) -> Iterator[Table]:
     """Every table that the measurements allow: of parts, removals, maps, costs and notes."""
+    names = {spec for values in per_method(measurements) for spec in (values.method, *values.removals)}
+    said = partial(worded, axes=measurements.axes, names=names)
+    for table in _tables(measurements):
+        head, *rows = table.rows
+        yield Table(said(table.title), [[said(cell) for cell in head], *rows], said(table.note))
+
+
+def _tables(measurements: Measurements) -> Iterator[Table]:
     methods, judgements = per_method(measurements), Judgements(measurements)
     for values in methods:
         yield from tables_of(values)
     yield from tables_of_hiding(judgements)
     yield from tables_of_maps(judgements)
     yield costs_of(methods)
-    if measurements.notes:
+    if measurements.noted:
         yield notes_of(measurements)
 
 

@@ -5,12 +5,11 @@ Their form is that of Table 1 and Tables E1–E12 of Chanchal, Kelly & Chockler,
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from unseen.evaluation.judging.measurements import Measurements
 from unseen.evaluation.judging.plan import JUDGED_BESIDE
-from unseen.evaluation.judging.report.values import ROBUSTNESS, MethodValues
+from unseen.evaluation.judging.report.values import CONTEXTS, ROBUSTNESS, MethodValues
 from unseen.evaluation.statistics import Interval, holm
 from unseen.explanation.roles import REASONS
 from unseen.system.table import Table
@@ -20,11 +19,13 @@ _TITLES = {
     "robustness-colours": "ρ-robustness on solid colours, % (Figure 5)",
     "robustness-photos": "ρ-robustness on photographs of other classes, % (Figure A1)",
     "confidence": "Confidence of the part, % of that of the photograph (Figures F1–F12)",
+    "confidence-colours": "Confidence of the part on solid colours, % of that of the photograph (Appendix F)",
+    "confidence-photos": "Confidence of the part on photographs of other classes, % of that of the photograph "
+    "(Appendix F)",
     "confidence-distance": "Distance of the confidence from what γ asks for, % of that of the photograph",
     "by-chance": "Other sets of the same size and shape that do the same, %",
 }
 _TESTED = ("size", *ROBUSTNESS)
-_NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 _TOLD = 4
 """Sentences that are told of all that were noted."""
 
@@ -36,6 +37,9 @@ def tables_of(values: MethodValues) -> Iterator[Table]:
     for metric, title in _TITLES.items():
         if values.has(metric):
             yield _means(values, metric, f"{values.method}: {title}")
+    for context in CONTEXTS:
+        if values.has("confidence") and values.has(f"confidence-{context}"):
+            yield _moved(values, context)
     if values.method in JUDGED_BESIDE:
         return
     if values.best_fill is not None and values.has("size"):
@@ -77,8 +81,19 @@ def _means(values: MethodValues, metric: str, title: str) -> Table:
             cells.append(_percent(mean))
             short.add(mean.n)
         rows.append([removal, *cells])
-    counts = f"{min(short)} to {max(short)}" if len(short) > 1 else str(max(short))
-    return Table(title, rows, f"Means over {counts} of {values.photos} photographs with 95 % bootstrap intervals.")
+    return Table(title, rows, f"Means over {photographs(short, values.photos)} with 95 % bootstrap intervals.")
+
+
+def _moved(values: MethodValues, context: str) -> Table:
+    rows = [["hidden by", *_gammas(values)]]
+    for removal in values.removals:
+        found = [values.moved(removal, context, gamma) for gamma in values.thresholds]
+        rows.append([removal, *(_signed(mean) if mean.n else "–" for mean in found)])
+    return Table(
+        f"{values.method}: confidence on {CONTEXTS[context]} minus that under the removal, points (Appendix F)",
+        rows,
+        "Both in % of the confidence of the photograph; means of differences, part by part.",
+    )
 
 
 def _differences(values: MethodValues) -> Table:
@@ -147,12 +162,8 @@ def costs_of(found: Sequence[MethodValues]) -> Table:
 def notes_of(measurements: Measurements) -> Table:
     """How many explanations have notes, and what these say; sentences that differ in numbers alone are told once."""
     rows = [["method", "hidden by", "photographs with notes"]]
-    sentences: dict[str, str] = {}
-    for (method, removal), noted in measurements.notes.items():
-        rows.append([labelled(method), removal, str(len(noted))])
-        for sentence in (one for some in noted.values() for one in some):
-            sentences.setdefault(_NUMBER.sub("…", sentence), sentence)
-    told = list(sentences.values())
+    rows += [[labelled(method), removal, str(count)] for (method, removal), count in measurements.noted.items()]
+    told = list(measurements.sentences.values())
     more = f" · and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
     return Table("Notes on the explanations", rows, "For example: " + " · ".join(told[:_TOLD]) + more)
 
@@ -160,6 +171,14 @@ def notes_of(measurements: Measurements) -> Table:
 def labelled(method: str) -> str:
     """The method's name, with a mark if it is a control."""
     return f"{method} (control)" if method in JUDGED_BESIDE else method
+
+
+def photographs(counts: Collection[int], out_of: int | None = None) -> str:
+    """How many photographs several means are over, the fewest and the most, and of how many in all."""
+    fewest, most = min(counts, default=0), max(counts, default=0)
+    found = f"{most}" if fewest == most else f"{fewest} to {most}"
+    last = most if out_of is None else out_of
+    return f"{found if out_of is None else f'{found} of {out_of}'} photograph{'s' * (last != 1)}"
 
 
 def _gammas(values: MethodValues) -> list[str]:

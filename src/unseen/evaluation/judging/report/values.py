@@ -11,7 +11,10 @@ from unseen.evaluation.judging.measurements import Key, Measurements
 from unseen.evaluation.statistics import Interval, PairedComparison, mean_interval, paired_comparison, ratio_to_best
 from unseen.explanation.evidence import ByChance
 
-ROBUSTNESS = ("robustness-colours", "robustness-photos")
+CONTEXTS = {"colours": "solid colours", "photos": "photographs of other classes"}
+"""What parts are planted on, in the names of metrics and in words."""
+
+ROBUSTNESS = tuple(f"robustness-{context}" for context in CONTEXTS)
 _DRAWN = (*ROBUSTNESS, "confidence", "size")
 
 
@@ -24,8 +27,10 @@ class MethodValues:
     """
 
     def __init__(self, method: str, measurements: Measurements) -> None:
-        self.method = method
-        self._found = {key: values for key, values in measurements.values.items() if key.method == method}
+        self.method, self.axes = method, measurements.axes
+        self._values = measurements.values
+        self._valued = measurements.valued
+        self._keys = dict.fromkeys(key for key in measurements.values if key.method == method)
         self._reasons = measurements.reasons
         self._counts = measurements.counts
         self.photos = len(measurements.photographs.get(method, ()))
@@ -33,7 +38,7 @@ class MethodValues:
     @cached_property
     def removals(self) -> list[str]:
         """In the order in which they were evaluated, the reference first."""
-        found = list(dict.fromkeys(key.removal for key in self._found))
+        found = list(dict.fromkeys(key.removal for key in self._keys))
         reference = "ad" if "ad" in found else found[0]
         return [reference, *(removal for removal in found if removal != reference)]
 
@@ -45,7 +50,7 @@ class MethodValues:
     @cached_property
     def thresholds(self) -> list[float]:
         """Every γ, descending, as in the paper's tables."""
-        return sorted({key.confidence for key in self._found if key.confidence is not None}, reverse=True)
+        return sorted({key.confidence for key in self._keys if key.confidence is not None}, reverse=True)
 
     @cached_property
     def drawn(self) -> list[str]:
@@ -54,11 +59,11 @@ class MethodValues:
 
     def has(self, metric: str) -> bool:
         """Whether anything was measured by it."""
-        return any(found and key.metric == metric for key, found in self._found.items())
+        return any(key.metric == metric for key in self.cells())
 
     def cells(self) -> Iterator[Key]:
         """What has a value."""
-        return (key for key, found in self._found.items() if found)
+        return (key for key in self._keys if key in self._valued)
 
     def missing(self, removal: str, metric: str, gamma: float) -> int:
         """On how many photographs there is no part."""
@@ -75,7 +80,7 @@ class MethodValues:
     def found_by_chance(self, removal: str, gamma: float) -> tuple[int, int] | None:
         """How many parts chance finds too, and how many were compared with it; ``None`` where none was."""
         key = Key(self.method, removal, "by-chance", gamma)
-        shares, counts = self._found.get(key, {}), self._counts.get(key, {})
+        shares, counts = self._values.get(key, {}), self._counts.get(key, {})
         if not shares:
             return None
         found = [ByChance.of(round(share * counts[photo]), counts[photo]) for photo, share in shares.items()]
@@ -83,12 +88,19 @@ class MethodValues:
 
     def mean(self, removal: str, metric: str, gamma: float | None) -> Interval:
         """Over the photographs that have a value; ``n`` is 0 and the numbers are NaN if none has."""
-        found = self._found.get(Key(self.method, removal, metric, gamma), {})
+        found = self._values.get(Key(self.method, removal, metric, gamma), {})
         return mean_interval(list(found.values())) if found else Interval(nan, nan, nan, 0)
+
+    def moved(self, removal: str, context: str, gamma: float) -> Interval:
+        """How far the confidence of the parts on contexts is above that under the removal, over all parts."""
+        names = ("confidence", f"confidence-{context}")
+        before, after = (self._values.get(Key(self.method, removal, name, gamma), {}) for name in names)
+        found = [after[photo] - before[photo] for photo in before if photo in after]
+        return mean_interval(found) if found else Interval(nan, nan, nan, 0)
 
     def together(self, metric: str, gamma: float, removals: Sequence[str]) -> list[list[float]]:
         """One list per removal, over the photographs on which all of them have a value."""
-        found = [self._found.get(Key(self.method, removal, metric, gamma), {}) for removal in removals]
+        found = [self._values.get(Key(self.method, removal, metric, gamma), {}) for removal in removals]
         common = [photo for photo in found[0] if all(photo in values for values in found[1:])]
         return [[values[photo] for photo in common] for values in found]
 

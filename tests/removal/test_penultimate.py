@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from helpers.networks import SIZE, Network, bound
 from unseen import Classifier, Preprocessing
 from unseen.errors import NotApplicableError, ParameterError
-from unseen.evaluation.distance.features import masked_features, photograph_features
 from unseen.evaluation.distance.random_parts import random_parts
 from unseen.removal import REMOVALS
+from unseen.removal.penultimate import masked_features, photograph_features
 
 IMAGE = torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(5))
 PARTS = random_parts((SIZE, SIZE), (0.9, 0.5, 0.3, 0.1), torch.Generator().manual_seed(6), cells=4)
@@ -51,6 +51,26 @@ def test_the_features_are_what_the_head_receives(head: str) -> None:
     colour = IMAGE.mean((1, 2))
     expected = (colour - torch.tensor([0.1, 0.2, 0.3])) / torch.tensor([1.0, 2.0, 4.0])
     torch.testing.assert_close(photograph_features(means(head), IMAGE[None]), expected[None])
+
+
+@pytest.mark.parametrize("outputs", ["sigmoid", "binary", "probabilities", "probabilities:independent", "value"])
+@pytest.mark.parametrize("removal", ["black", "ad"])
+def test_they_are_the_same_whatever_is_made_of_its_output(outputs: str, removal: str) -> None:
+    ends = {"probabilities": nn.Softmax(1), "probabilities:independent": nn.Sigmoid()}
+    network = Means()
+    if outputs == "binary":
+        network.dense = nn.Linear(3, 1)
+    ended = nn.Sequential(network, ends.get(outputs, nn.Identity()))
+    classifier = Classifier(ended, means().preprocessing, outputs=outputs)
+    torch.testing.assert_close(photograph_features(classifier, IMAGE[None]), photograph_features(means(), IMAGE[None]))
+    hidden, expected = (REMOVALS.create(removal).bind(one, IMAGE) for one in (classifier, means()))
+    torch.testing.assert_close(masked_features(hidden, PARTS), masked_features(expected, PARTS))
+
+
+def test_several_findings_at_once_have_them_too() -> None:
+    classifier = Classifier(Means(), means().preprocessing, ["light", "dark"], outputs="sigmoid")
+    together, _ = classifier.asked("light + dark")
+    torch.testing.assert_close(photograph_features(together, IMAGE[None]), photograph_features(means(), IMAGE[None]))
 
 
 @pytest.mark.parametrize("removal", ["black", "white"])
@@ -92,6 +112,14 @@ def test_what_is_switched_off_never_reaches_the_head() -> None:
 def test_a_network_without_such_a_head_is_refused(head: str) -> None:
     with pytest.raises(NotApplicableError, match="not the output of a linear layer"):
         photograph_features(means(head), IMAGE[None])
+
+
+def test_a_function_is_refused_as_what_it_is() -> None:
+    brightness = Classifier(lambda batch: batch.mean((2, 3)), means().preprocessing)
+    with pytest.raises(
+        NotApplicableError, match=r"comparison of features .* is a plain function, .*; judge by .* such as the metric"
+    ):
+        photograph_features(brightness, IMAGE[None])
 
 
 def test_a_removal_that_averages_scores_is_refused() -> None:
