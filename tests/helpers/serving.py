@@ -100,7 +100,10 @@ def give(page: Page, photo: Path) -> None:
 
 
 def pick(page: Page, what: str, value: str) -> None:
-    """Choose by typing, as in a list of a thousand classes; again where a busy page lost the choice."""
+    """Choose by typing, as in a list of a thousand classes; again where a busy page lost the choice.
+
+    The list is closed before anything else is clicked: a page that moves under a held button loses the click.
+    """
     field, option = page.locator(f"#{what} input"), page.locator("[role=option]", has_text=value).first
     for _ in range(5):
         field.click()
@@ -111,6 +114,8 @@ def pick(page: Page, what: str, value: str) -> None:
         field.press("Enter")
         for _ in range(20):
             if whole or field.input_value() != value:
+                field.blur()
+                option.wait_for(state="hidden")
                 return
             page.wait_for_timeout(50)
     pytest.fail(f"{value} cannot be chosen")
