@@ -72,6 +72,10 @@ RUNS = {
     "studies.reuse_nearby": ([*ONE, "--radii", "0.02"], r"\d"),
     "studies.robust_promise": (["--photographs", "3"], r"broken: \d of 3 photographs"),
     "studies.zero_information": ([*ONE, "--forms", "zipo"], r"zipo"),
+    "tables.quality": (
+        [*ONE, "--methods", "saliency", "grad-cam", "--judges", "grey", "--workers", "1"],
+        r"\| mean rank \| `grey` \|\n(\|.*\n){6}\n5 methods and controls on 1 photographs",
+    ),
     "tables.policies": (
         [*ONE, "--models", "efficientnet-lite0", "--forms", "zero", "early", "constant-area", "--out", "out"],
         r"constant-area|prototype",
