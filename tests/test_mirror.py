@@ -35,6 +35,7 @@ TESTED_BY = {
     "classifier/graph/tape": "classifier/graph/test_recorded.py",
     "classifier/graph/translating": "classifier/graph/test_recorded.py",
     "classifier/graph/writing": "classifier/graph/test_recorded.py",
+    "classifier/backend_names": "classifier/test_backend.py",
     "classifier/devices": "classifier/test_classifier.py",
     "classifier/outputs/base": "classifier/outputs/test_catalogue.py",
     "classifier/prepared": "classifier/test_preprocessing.py",

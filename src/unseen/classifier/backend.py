@@ -3,7 +3,8 @@
 A pass begins in torch. When it has been asked of :data:`PAYS` photographs, and they took long enough for a recording of
 half a second to pay, it is recorded for ONNX Runtime, compared with torch on photographs that were just asked about,
 and timed; the faster of the two goes on. Nothing else changes: whoever looks inside the network, or needs its
-gradients, has torch.
+gradients, has torch. Within an explanation no pass changes its engine, so that its numbers compare: what they run on is
+decided before the first evaluation that counts, if much is to come, or else when the explanation is over.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
+from unseen.classifier.backend_names import BackendName
 from unseen.classifier.failures import out_of_memory
 from unseen.classifier.fingerprint import identity, revision, structure
 from unseen.classifier.graph.recorded import RecordedPass
 from unseen.classifier.rounding import rounding
 from unseen.errors import ModelError, NotRecordedError, ParameterError, UnseenError, first_line
 
-BackendName = Literal["auto", "torch", "onnxruntime"]
-
+PLAIN = "plain"
+"""The pass without masks, of what is painted, too."""
+_READ = "the logits behind its probabilities are read inside the network"
 PAYS = 64
 """Photographs, masked or not, of which a pass is asked in torch before it is decided what it runs on."""
 _LONG = 0.25
@@ -36,7 +39,14 @@ _ROUNDS = 2
 _FASTER = 0.95
 """What the recorded pass may take of the other's time."""
 
+WORTH = 300
+"""Photographs asked about so far, and yet to come, from which on a pass is decided before an explanation begins."""
+_AHEAD = 2.0
+"""Seconds that those yet to come take in torch where it pays to record the pass and to compare the two."""
+
 _TORCH_ALONE = ContextVar("torch alone", default=False)
+_TO_COME: ContextVar[int | None] = ContextVar("to come", default=None)
+"""Photographs of the explanation that begins; 0 while one is under way; ``None`` outside of any."""
 
 
 @contextmanager
@@ -49,6 +59,16 @@ def torch_alone() -> Iterator[None]:
         _TORCH_ALONE.reset(before)
 
 
+@contextmanager
+def to_come(photographs: int) -> Iterator[None]:
+    """Inside, passes are decided for so many photographs that are yet to come, or, for 0, not at all."""
+    before = _TO_COME.set(photographs)
+    try:
+        yield
+    finally:
+        _TO_COME.reset(before)
+
+
 class Backend:
     """The engine of a classifier's passes, one for all its views.
 
@@ -57,7 +77,8 @@ class Backend:
             Passes into which somebody looks, by hooks or for the logits before probabilities, run in torch.
 
     Attributes:
-        passes: what each pass runs on, by its name, as far as that is decided; for records.
+        passes: what each pass runs on, by its name, as far as that is decided; for records. It is cleared where an
+            explanation begins.
 
     Raises:
         ParameterError: another name.
@@ -88,17 +109,47 @@ class Backend:
         """Another process decides for itself."""
         return type(self), (self.name,)
 
+    def undecided(self, key: Hashable, photographs: int) -> bool:
+        """Whether a pass has yet to be decided, and so many photographs to come make it worth while."""
+        found = self._choices.get(key)
+        asked = 0 if found is None else found.asked
+        return self.name == "auto" and not (found and found.decided) and asked + photographs >= WORTH
+
+    def stays(self, title: str, reason: str) -> None:
+        """Record that a pass runs in torch, and why."""
+        if self.name != "torch":
+            self.passes[title] = f"torch ({reason})"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What ran in torch although ONNX Runtime was asked for; plain sentences."""
+        if self.name != "onnxruntime":
+            return ()
+        return tuple(
+            f"not all ran on ONNX Runtime: {title} in {engine}"
+            for title, engine in self.passes.items()
+            if engine != "onnxruntime"
+        )
+
     @property
     def record(self) -> dict[str, Any]:
         """What was asked for and what ran, ready for JSON."""
         return {"asked": self.name, "passes": dict(self.passes)}
 
-    def plain(self, network: nn.Module, normalised: Tensor) -> object:
-        """What a network returns for normalised photographs when nothing is hidden or all is painted."""
-        choice = self.choice(network, "plain", "plain", network)
+    def plain(self, network: nn.Module, normalised: Tensor, by: object = None) -> object:
+        """What a network returns for normalised photographs when nothing is hidden or all is painted.
+
+        Args:
+            network: that runs.
+            normalised: photographs.
+            by: what reads the logits behind its probabilities, if anything does.
+        """
+        choice = self.choice(network, PLAIN, PLAIN, network, read=by is not None)
         return network(normalised) if choice is None else choice.run(network, normalised)
 
-    def choice(self, network: nn.Module, title: str, key: Hashable, recordable: Callable[..., object]) -> Choice | None:
+    def choice(
+        self, network: nn.Module, title: str, key: Hashable, recordable: Callable[..., object], *, read: bool = False
+    ) -> Choice | None:
         """Who runs a pass; ``None`` where torch alone may.
 
         Args:
@@ -106,11 +157,12 @@ class Backend:
             title: of the pass, for records.
             key: of the pass, among those of this classifier.
             recordable: the pass in torch, of the same operations whatever the values are.
+            read: whether the logits behind probabilities are read inside the network.
         """
         if self.name == "torch" or _TORCH_ALONE.get() or torch.is_grad_enabled():
             return None
-        if _watched(network):
-            self.passes[title] = "torch (a hook looks inside the network)"
+        if read or _watched(network):
+            self.stays(title, _READ if read else "a hook looks inside the network")
             return None
         found = self._choices.get(key)
         if found is None or found.network != identity(network):
@@ -124,9 +176,10 @@ class Choice:
     def __init__(self, backend: Backend, title: str, network: Hashable, recordable: Callable[..., object]) -> None:
         self.network = network
         self._backend, self._title, self._recordable = backend, title, recordable
-        self._asked, self._seconds = 0, 0.0
+        self.asked, self._seconds = 0, 0.0
         self._recorded: RecordedPass | None = None
-        self._decided = False
+        self.decided = False
+        self._engine = ""
         self._shape: tuple[int, ...] = ()
         self.share = 1.0
         """What the recorded pass takes of the time of the one in torch."""
@@ -141,8 +194,10 @@ class Choice:
         Raises:
             ModelError: ONNX Runtime is asked for and cannot run the pass.
         """
-        if not self._decided and self._due(inputs):
+        if not self.decided and self._due(inputs):
             self._decide(in_torch, inputs)
+        if self.decided:
+            self._backend.passes.setdefault(self._title, self._engine)
         if self._recorded is not None and tuple(inputs[0].shape[1:]) == self._shape:
             try:
                 return self._recorded(*inputs)
@@ -160,14 +215,22 @@ class Choice:
         return self._recorded is not None and self.share < share
 
     def _due(self, inputs: tuple[Tensor, ...]) -> bool:
-        before, self._asked = self._asked, self._asked + len(inputs[0])
-        return self._backend.name == "onnxruntime" or before >= PAYS
+        before, self.asked = self.asked, self.asked + len(inputs[0])
+        coming = _TO_COME.get()
+        return self._backend.name == "onnxruntime" or (before >= PAYS if coming is None else coming > 0)
+
+    def _pays(self, in_torch: Callable[..., object], inputs: tuple[Tensor, ...]) -> bool:
+        """Whether torch takes long enough for what was asked, or is to come."""
+        coming = _TO_COME.get()
+        if coming is None:
+            return self._seconds >= _LONG
+        return _timed(in_torch, inputs)[0] / len(inputs[0]) * coming >= _AHEAD
 
     def _decide(self, in_torch: Callable[..., object], inputs: tuple[Tensor, ...]) -> None:
-        self._decided = True
+        self.decided = True
         must = self._backend.name == "onnxruntime"
         try:
-            if not must and self._seconds < _LONG:
+            if not must and not self._pays(in_torch, inputs):
                 raise NotRecordedError("too small for a recording to pay")
             recorded = self._compared(in_torch, inputs)
             if not must and self.share > _FASTER:
@@ -177,7 +240,7 @@ class Choice:
             self._give_up(str(error) if known else f"recording fails: {first_line(error)}", error)
             return
         self._recorded, self._shape = recorded, tuple(inputs[0].shape[1:])
-        self._backend.passes[self._title] = "onnxruntime"
+        self._engine = "onnxruntime"
 
     def _give_up(self, reason: str, error: Exception) -> None:
         """Go on in torch, for this reason.
@@ -190,7 +253,8 @@ class Choice:
             raise ModelError(
                 f"the {self._title} pass cannot run on ONNX Runtime: {reason}; choose the backend auto"
             ) from error
-        self._backend.passes[self._title] = f"torch ({reason})"
+        self._engine = f"torch ({reason})"
+        self._backend.stays(self._title, reason)
 
     def _compared(self, in_torch: Callable[..., object], inputs: tuple[Tensor, ...]) -> RecordedPass:
         """The recorded pass, where it says the same as torch.

@@ -199,8 +199,8 @@ class Classifier:
         """
         try:
             with self.evaluating(), own_device(self.device), following or nullcontext(), self.outputs.watching() as by:
-                alone = following is None and by is None and self.box is None
-                output: object = self.backend.plain(self.model, normalised) if alone else self.model(normalised)
+                alone = following is None and self.box is None
+                output: object = self.backend.plain(self.model, normalised, by) if alone else self.model(normalised)
                 return output
         except Exception as error:
             if isinstance(error, UnseenError) or out_of_memory(error):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
 
+from unseen.classifier.backend_names import BackendName
 from unseen.errors import ParameterError
 from unseen.system.options import Count, check
 
@@ -61,7 +62,7 @@ class ModelChoice:
         auto, cpu, cuda, cuda:1, mps.
     backend
         What runs the passes that need neither gradients nor layers: torch; onnxruntime (of "unseen[onnx]"); auto, which
-        measures after some 64 of them which is faster on this machine, and goes on with that one.
+        measures which is faster on this machine where many are to come, before the first that counts.
     """
 
     model: str = "efficientnet-lite0"
@@ -69,7 +70,7 @@ class ModelChoice:
     preprocessing: str | None = None
     outputs: str | None = None
     device: str = "auto"
-    backend: Literal["auto", "torch", "onnxruntime"] = "torch"
+    backend: BackendName = "torch"
 
 
 BUNDLED = ModelChoice()

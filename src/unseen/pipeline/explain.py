@@ -30,6 +30,7 @@ from unseen.inputs.streams import Seed
 from unseen.pipeline.backgrounds import Backgrounds, check_contexts, check_provable
 from unseen.pipeline.provenance import classifier_record, command, parameters_of, versions
 from unseen.removal import REMOVALS, Removal
+from unseen.removal.engine import one_engine
 from unseen.removal.masked import BatchSize
 from unseen.system.arguments import Integer, Real, Reals
 from unseen.system.options import Count, Meaning, Options, Share
@@ -197,16 +198,18 @@ def explain_decision(
         request.seed,
     )
     backgrounds.check()
-    findings = method(
-        masked,
-        decision.target,
-        confidence=request.confidence,
-        seed=request.seed,
-        parts=request.parts,
-        part=request.part,
-        chance=request.chance,
-    )
-    found, told = backgrounds.judged(findings)
+    model.backend.passes.clear()
+    with one_engine(masked, 0):
+        findings = method(
+            masked,
+            decision.target,
+            confidence=request.confidence,
+            seed=request.seed,
+            parts=request.parts,
+            part=request.part,
+            chance=request.chance,
+        )
+        found, told = backgrounds.judged(findings)
     asked = {"target": decision.asked, **asdict(request)}
     method_spec = METHODS.spec_of(method)
     return Explanation(
@@ -220,7 +223,7 @@ def explain_decision(
         removal=removal.name,
         parts=found,
         curve=findings.curve,
-        notes=(*decision.notes, *findings.notes, *told, *masked.notes),
+        notes=(*decision.notes, *findings.notes, *told, *masked.notes, *model.backend.notes),
         provenance={
             "versions": versions(),
             "photo": decision.photo_record,

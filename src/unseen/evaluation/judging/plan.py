@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from unseen.classifier import Classifier
+from unseen.classifier.backend_names import BackendName
 from unseen.classifier.outputs.catalogue import OUTPUTS
 from unseen.classifier.zoo import load_classifier
 from unseen.classifier.zoo.loading import classifier_of
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from unseen.explainers.method import Method
     from unseen.metrics.case import Metric
     from unseen.removal import Removal
-
-Backend = Literal["auto", "torch", "onnxruntime"]
 
 DRAWN = "annotation"
 """The control that shows the annotation itself, where there is one."""
@@ -142,7 +141,7 @@ class Plan(Options):
     labels: Path | None = None
     preprocessing: str | None = None
     outputs: str | None = None
-    backend: Backend = "torch"
+    backend: BackendName = "torch"
 
     def __post_init__(self) -> None:
         super().__post_init__()

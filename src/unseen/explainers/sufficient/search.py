@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from unseen.classifier.backend import WORTH
 from unseen.classifier.borrowing import own_precision
 from unseen.classifier.outputs.readings import percent
 from unseen.errors import NotApplicableError
@@ -25,6 +26,7 @@ from unseen.explanation.ranking import Ranking, rank
 from unseen.explanation.roles import Asked
 from unseen.inputs.space import check_axes, length_of, side_of
 from unseen.removal import MaskedClassifier
+from unseen.removal.engine import one_engine
 from unseen.removal.memory import remembering
 from unseen.system.arguments import Reals, reals
 from unseen.system.options import Count, Options, Share
@@ -111,6 +113,11 @@ class FromMap(Options, Method, ABC):
         del shape
         return 1
 
+    def _coming(self, masked: MaskedClassifier) -> int:
+        """Evaluations that a map takes; many where that is not known."""
+        cost = self.cost(masked.shape)
+        return WORTH if cost is None else cost
+
     def __call__(
         self,
         masked: MaskedClassifier,
@@ -125,7 +132,7 @@ class FromMap(Options, Method, ABC):
         """Explain why the model says class ``target``; see :class:`unseen.explainers.catalogue.Method`."""
         check_method(self, masked)
         wanted = reals("confidence", confidence)
-        with remembering(masked) as memory:
+        with one_engine(masked, self._coming(masked) + 2 * self.steps), remembering(masked) as memory:
             return _Search(self, Evaluator(masked, target, memory), seed, chance).findings(wanted, parts, part)
 
 
@@ -156,7 +163,7 @@ def findings_of(method: Method, masked: MaskedClassifier, target: int, seed: int
     """The method's map with its notes, without parts and curves where it can do without."""
     check_method(method, masked)
     if isinstance(method, FromMap):
-        with remembering(masked) as memory:
+        with one_engine(masked, method._coming(masked)), remembering(masked) as memory:
             return method.attribute(Evaluator(masked, target, memory), seed, None)
     return method(masked, target, seed=seed)
 

@@ -116,10 +116,12 @@ class ActivationDeactivation(Removal):
             written_out: bool = False,
         ) -> Tensor:
             inside = learning or watch is not None or written_out or whole is not None
-            inside = inside or not isinstance(classifier.outputs.watching(), nullcontext)
-            choice = None if inside else classifier.backend.choice(classifier.model, self.name, self, recordable)
+            read, choose = not isinstance(classifier.outputs.watching(), nullcontext), classifier.backend.choice
+            choice = None if inside else choose(classifier.model, self.name, self, recordable, read=read)
             boxes = None if (self not in known.cut if whole is None else whole) else around(masks)
             if boxes is not None and not (choice is not None and choice.pays(boxes.share(masks))):
+                if choice is not None:
+                    classifier.backend.stays(f"{self.name}, cut to boxes", "a box around little is faster there")
                 choice, pixels, masks = None, boxes.of(pixels), boxes.of(masks)
             normalised, masks = classifier.normalise(pixels), masks.to(classifier.device, classifier.dtype)
             in_torch = partial(
