@@ -287,3 +287,13 @@ def test_every_option_says_what_it_is(known: Registry[Any]) -> None:
     for name in known._builtin:
         for option in known.options(name):
             assert option.meaning, f"{known.kind} {name} does not say what {option.name} is"
+
+
+def test_a_necessary_part_is_to_leave_nothing_of_the_class() -> None:
+    """So that less of it is better, and a robust part of either role is."""
+    for name in ("confidence", "confidence-colours", "confidence-photos"):
+        entry = METRICS[name]
+        assert entry.direction == "higher is better, of a necessary part lower"
+        assert entry.remarks[-1].startswith(f"{entry.direction}, 0 and more")
+    assert METRICS["robustness-colours"].direction == "higher is better"
+    assert METRICS["size"].direction == "lower is better"

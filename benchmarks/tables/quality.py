@@ -3,11 +3,13 @@
     python -m benchmarks.tables.quality FOLDER [--model efficientnet-lite0] [--limit 50] [--workers 2]
         [--results quality] [--table docs/tables/quality-lite0.md]
 
-Maps are made under ``grey``, each with a budget of some 150 evaluations or 60 gradients, and judged by insertion minus
-deletion under four removals: the difference of the two areas under the probability of the class, higher is better.
+Maps are made under ``grey``, each with some 200 evaluations or fewer, but those that pass every channel of a layer
+(``score-cam``, ``ablation-cam``), whose number is the network's. They are judged by insertion minus deletion under
+four removals: the difference of the two areas under the probability of the class, higher is better.
 On each photograph the methods and the controls are ranked under each judge, 1 is the best; the table is in order of
 the mean rank over photographs and judges, with 95 % bootstrap intervals over photographs. An = marks those that cannot
-be told from the first, photograph by photograph (Wilcoxon's test of the ranks, p < 0.05 after Holm's adjustment).
+be told from the first, photograph by photograph (Wilcoxon's test of the ranks, p < 0.05 after Holm's adjustment), which
+may be for want of photographs.
 
 ``unseen evaluate`` does the work, three core minutes a photograph; what lies in --results is not done again.
 """

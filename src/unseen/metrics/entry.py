@@ -22,6 +22,7 @@ class MetricEntry(Entry):
         judges: ``map`` for a :class:`~unseen.metrics.case.Metric`; ``part`` for what judges the parts that suffice,
             one for each γ; ``training`` for what has a driver of its own, ``unseen retrain``.
         better: which values are better; empty where neither is.
+        reversed_if_necessary: whether the other ones are better of a necessary part, which is to leave nothing.
         range: the values that are possible.
         needs: see :data:`Need`.
         weakness: what it is known to get wrong.
@@ -40,6 +41,7 @@ class MetricEntry(Entry):
     needs: tuple[Need, ...] = ()
     weakness: str
     over: str = ""
+    reversed_if_necessary: bool = False
 
     def over_set(self, values: Sequence[float], targets: Sequence[int]) -> float:
         """The number of a set of photographs: by :attr:`over`, or the mean."""
@@ -49,8 +51,21 @@ class MetricEntry(Entry):
         return float(getattr(importlib.import_module(module), attribute)(values, targets))
 
     @property
+    def direction(self) -> str:
+        """Which values are better, in words.
+
+        Example:
+            >>> from unseen.metrics import METRICS
+            >>> METRICS["confidence"].direction
+            'higher is better, of a necessary part lower'
+        """
+        if not self.better:
+            return "not for ranking"
+        other = "lower" if self.better == "higher" else "higher"
+        return f"{self.better} is better" + f", of a necessary part {other}" * self.reversed_if_necessary
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """Also which values are better, what it needs and what it gets wrong."""
-        better = f"{self.better} is better" if self.better else "not for ranking"
         needs = f"; needs: {', '.join(self.needs)}" if self.needs else ""
-        return (*super().remarks, f"{better}, {self.range}{needs}; weakness: {self.weakness}")
+        return (*super().remarks, f"{self.direction}, {self.range}{needs}; weakness: {self.weakness}")

@@ -170,8 +170,7 @@ def _meaning(metric: str) -> str:
     entry = _entry(metric)
     if entry is None:
         return ""
-    better = f"{entry.better} is better" if entry.better else "not for ranking"
-    return f"{entry.summary[0].upper()}{entry.summary[1:]}; {better}. Weakness: {entry.weakness}."
+    return f"{entry.summary[0].upper()}{entry.summary[1:]}; {entry.direction}. Weakness: {entry.weakness}."
 
 
 def table_of(table: Measured) -> Table:
