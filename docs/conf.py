@@ -73,16 +73,7 @@ def _write_metrics(path):
     for name, entry in METRICS.entries.items():
         better = entry.direction.replace(" is better", "")
         needs = ", ".join(entry.needs)
-        cells = [
-            f"`{name}`",
-            entry.summary,
-            entry.direction.replace(" is better", ""),
-            entry.range,
-            entry.cost,
-            needs,
-            entry.weakness,
-            entry.citation,
-        ]
+        cells = [f"`{name}`", entry.summary, better, entry.range, entry.cost, needs, entry.weakness, entry.citation]
         lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
