@@ -37,3 +37,17 @@ def test_the_matrix_of_attribution(
     run("tables.attribution_by_architecture", words, tmp_path, monkeypatch)
     assert "gradients: right" in capsys.readouterr().out
     assert "| `tv:mobilenet_v3_small` | right |" in (tmp_path / "table.md").read_text()
+
+
+@pytest.mark.usefixtures("quiet_peers")
+def test_peers_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = str(Path(__file__).parents[1] / "examples" / "espresso.jpg")
+    rows = ["pytorch-grad-cam, GradCAM", "captum, LRP"]
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    run("peers.side_by_side", [photo, "--limit", "1", "--rows", *rows, "--table", "table.md"], tmp_path, monkeypatch)
+    same, refused = (tmp_path / "table.md").read_text().splitlines()[2:]
+    cells = [cell.strip() for cell in same.split("|")[1:-1]]
+    assert float(cells[3]) > 0.99
+    assert float(cells[4]) == pytest.approx(float(cells[5]), abs=0.02)
+    assert "has no rule defined" in refused

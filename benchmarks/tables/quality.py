@@ -112,10 +112,10 @@ def ranking(measurements: Measurements, judges: Sequence[str]) -> str:
         method: [qualities(measurements, method, judge) for judge in judges]
         for method in dict.fromkeys(key.method for key in measurements.values)
     }
-    found = {method: by_judge for method, by_judge in found.items() if all(by_judge)}
-    methods = list(found)
-    photos = sorted(set.intersection(*(set(values) for by_judge in found.values() for values in by_judge)))
-    values = np.array([[[one[photo] for photo in photos] for one in by_judge] for by_judge in found.values()])
+    without = [method for method, by_judge in found.items() if not all(by_judge)]
+    methods = [method for method in found if method not in without]
+    photos = sorted(set.intersection(*(set(values) for method in methods for values in found[method])))
+    values = np.array([[[one[photo] for photo in photos] for one in found[method]] for method in methods])
     ranks: NDArray[np.float64] = rankdata(-values, axis=0).mean(1)  # of method and photograph, over judges
     order = np.argsort(ranks.mean(1), kind="stable").tolist()
     best = order[0]
@@ -124,9 +124,12 @@ def ranking(measurements: Measurements, judges: Sequence[str]) -> str:
     for one, p in zip(order, [1.0, *equal], strict=True):
         mark = " =" if p >= 0.05 and one != best else ""
         cost = np.mean(list(measurements.values[Key(methods[one], MAKER, EVALUATIONS)].values()))
-        told = (as_interval(mean_interval(values[one, judge])) for judge in range(len(judges)))
-        rows.append([labelled(methods[one]), f"{cost:.0f}", as_interval(mean_interval(ranks[one])) + mark, *told])
-    return markdown(rows) + f"\n\n{len(methods)} methods and controls on {len(photos)} photographs.\n"
+        worth = (as_interval(mean_interval(values[one, judge])) for judge in range(len(judges)))
+        rows.append([labelled(methods[one]), f"{cost:.0f}", as_interval(mean_interval(ranks[one])) + mark, *worth])
+    told = f"{len(methods)} methods and controls on {len(photos)} photographs."
+    if without:
+        told += f" Without a value under one of the judges: {', '.join(without)}."
+    return f"{markdown(rows)}\n\n{told}\n"
 
 
 def qualities(measurements: Measurements, method: str, judge: str) -> dict[str, float]:

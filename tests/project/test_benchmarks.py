@@ -15,7 +15,13 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 PHOTO = str(ROOT / "examples" / "espresso.jpg")
-ELSEWHERE = {"architectures", "attribution_by_architecture", "chapter_twelve", "leak"}  # tests_zoo/test_benchmarks.py
+ELSEWHERE = {  # tests_zoo/test_benchmarks.py
+    "architectures",
+    "attribution_by_architecture",
+    "chapter_twelve",
+    "leak",
+    "side_by_side",
+}
 FOREIGN = {"rex_peer", "rex_spaces"}  # in an environment of its own
 ONE = [PHOTO, "--limit", "1"]
 RUNS = {
