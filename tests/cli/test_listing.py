@@ -19,7 +19,7 @@ def test_json_lists_every_entry(what: str, capsys: pytest.CaptureFixture[str]) -
     assert main(["list", what, "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [entry["name"] for entry in listed] == list(REGISTRIES[what])
-    more = {"judges", "better", "range", "needs", "weakness"} if what == "metrics" else set()
+    more = {"judges", "better", "reversed_if_necessary", "range", "needs", "weakness"} if what == "metrics" else set()
     assert all(set(entry) == {"name", "summary", "cost", "citation"} | more and entry["summary"] for entry in listed)
 
 
