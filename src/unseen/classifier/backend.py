@@ -10,8 +10,8 @@ decided before the first evaluation that counts, if much is to come, or else whe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, get_args
 
@@ -24,6 +24,7 @@ from unseen.classifier.fingerprint import identity, revision, structure
 from unseen.classifier.graph.recorded import RecordedPass
 from unseen.classifier.rounding import rounding
 from unseen.errors import ModelError, NotRecordedError, ParameterError, UnseenError, first_line
+from unseen.system.context import holding
 
 PLAIN = "plain"
 """The pass without masks, of what is painted, too."""
@@ -49,24 +50,14 @@ _TO_COME: ContextVar[int | None] = ContextVar("to come", default=None)
 """Photographs of the explanation that begins; 0 while one is under way; ``None`` outside of any."""
 
 
-@contextmanager
-def torch_alone() -> Iterator[None]:
+def torch_alone() -> AbstractContextManager[None]:
     """Inside, every pass runs in torch: for checks that compare passes more closely than engines agree."""
-    before = _TORCH_ALONE.set(True)
-    try:
-        yield
-    finally:
-        _TORCH_ALONE.reset(before)
+    return holding(_TORCH_ALONE, True)
 
 
-@contextmanager
-def to_come(photographs: int) -> Iterator[None]:
+def to_come(photographs: int) -> AbstractContextManager[None]:
     """Inside, passes are decided for so many photographs that are yet to come, or, for 0, not at all."""
-    before = _TO_COME.set(photographs)
-    try:
-        yield
-    finally:
-        _TO_COME.reset(before)
+    return holding(_TO_COME, photographs)
 
 
 class Backend:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from unseen.inputs.space import Space, size_of
 from unseen.removal.masked import MaskedClassifier, Masks
+from unseen.system.context import holding
 
 LIMIT = 256 * 2**20
 """Bytes that are remembered of one photograph, masks and logits; beyond them the oldest are forgotten first."""
@@ -88,11 +89,8 @@ def remembering(masked: MaskedClassifier) -> Iterator[Memory]:
     """
     current = _CURRENT.get()
     memory = current[1] if current is not None and current[0] is masked else Memory()
-    token = _CURRENT.set((masked, memory))
-    try:
+    with holding(_CURRENT, (masked, memory)):
         yield memory
-    finally:
-        _CURRENT.reset(token)
 
 
 def recalled(masked: MaskedClassifier, masks: Masks) -> Float[Tensor, "N K"]:

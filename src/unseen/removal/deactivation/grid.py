@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from unseen.inputs.space import Space
 from unseen.removal.deactivation.placement import Picture, Placement, last_axes
+from unseen.system.context import holding
 
 ADAPTIVE: Mapping[int, Callable[..., Tensor]] = {
     1: F.adaptive_avg_pool1d,
@@ -30,14 +31,9 @@ _ROUNDING = 1e-4  # far below the smallest weight of a window, far above the err
 _UNCONDITIONAL = ContextVar("unconditional", default=False)
 
 
-@contextmanager
-def unconditional() -> Iterator[None]:
+def unconditional() -> AbstractContextManager[None]:
     """Inside, no step of a masked pass is left out because of what the masks are: all masks take the same steps."""
-    before = _UNCONDITIONAL.set(True)
-    try:
-        yield
-    finally:
-        _UNCONDITIONAL.reset(before)
+    return holding(_UNCONDITIONAL, True)
 
 
 @dataclass(eq=False)
