@@ -182,7 +182,7 @@ class ShapleyInteractions(BySegments):
         cut = segments_of(masked, self.segments, self.file)
         found = interactions(masked, [evaluate.target], cut.numbers, budget=self.budget, score=self.score, seed=seed)
         r2 = float(found.r2[0])
-        saliency = (found.shares[0] / cut.numbers.flatten().bincount())[cut.numbers].float()
+        saliency = cut.shared_out(found.shares[0])
         notes = [*cut.notes]
         if r2 < _POOR:
             notes.append(f"segments and pairs hardly describe the classifier: {r2:.0%} of the score's variance")

@@ -61,6 +61,10 @@ class Segmentation:
         """How many segments there are."""
         return int(self.numbers.max()) + 1
 
+    def shared_out(self, values: Float[Tensor, " S"]) -> Float[Tensor, "*space"]:
+        """A map that adds up to the values: each shared equally between the pixels of its segment. float32."""
+        return (values / self.numbers.flatten().bincount())[self.numbers].float()
+
 
 def segmentation(image: Float[Tensor, "C *space"], count: int) -> Segmentation:
     """Compact segments of one colour, by SLIC; the same input has the same ones every time.

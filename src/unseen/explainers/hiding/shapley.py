@@ -140,7 +140,7 @@ class Shapley(BySegments):
         cut = segments_of(evaluate.masked, self.segments, self.file)
         found = shapley(evaluate.masked, [evaluate.target], cut.numbers, self, seed=seed)
         values, errors = found.values[0], found.errors[0]
-        saliency = (values / cut.numbers.flatten().bincount())[cut.numbers].float()
+        saliency = cut.shared_out(values)
         notes = [*cut.notes]
         if not found.exact and bool(values.any()) and bool((values.abs() <= 2 * errors).all()):
             notes.append("no segment's value exceeds twice its standard error: the map may be noise; raise the budget")
