@@ -44,7 +44,6 @@ def test_peers_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     photo = str(Path(__file__).parents[1] / "examples" / "espresso.jpg")
     rows = ["pytorch-grad-cam, GradCAM", "captum, LRP"]
     monkeypatch.setattr("torch.set_num_threads", lambda _: None)
-    monkeypatch.setenv("TQDM_DISABLE", "1")
     run("peers.side_by_side", [photo, "--limit", "1", "--rows", *rows, "--table", "table.md"], tmp_path, monkeypatch)
     same, refused = (tmp_path / "table.md").read_text().splitlines()[2:]
     cells = [cell.strip() for cell in same.split("|")[1:-1]]

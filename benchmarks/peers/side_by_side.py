@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import statistics
 import warnings
 from collections.abc import Callable, Iterator
@@ -227,8 +226,7 @@ def main() -> None:
     options = parser.parse_args()
     tune_allocator()
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")  # peers', whose bars of progress are in the way, too
-    os.environ["TQDM_DISABLE"] = "1"
+    warnings.simplefilter("ignore")  # peers'
     plain = load_classifier(options.model, device="cpu")
     plain = Classifier(
         deepcopy(plain.model).requires_grad_(True), plain.preprocessing, plain.labels
