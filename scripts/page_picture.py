@@ -1,19 +1,18 @@
 """Draw the manual's picture of the page: the espresso's coffee painted over, in a real browser.
 
-python scripts/page_picture.py [docs/images/page.png]
+python -m scripts.page_picture [docs/images/page.png]
 """
 
 from __future__ import annotations
 
 import io
-import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
+
+from benchmarks.speed.page_brush import page_of, ready_to_paint
 
 ROOT = Path(__file__).parents[1]
 STROKE = ((0.36, 0.34), (0.44, 0.38), (0.53, 0.38), (0.62, 0.34), (0.5, 0.33), (0.42, 0.34))
@@ -23,30 +22,13 @@ STROKE = ((0.36, 0.34), (0.44, 0.38), (0.53, 0.38), (0.62, 0.34), (0.5, 0.33), (
 def main() -> None:
     """Serve the page, paint, and save what is seen."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images" / "page.png"
-    command = [sys.executable, "-m", "unseen", "app", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as driver:
-        try:
-            assert server.stdout is not None
-            address = next(found[1] for line in server.stdout if (found := re.search(r"page: (http://\S+)", line)))
-            path = shutil.which("chromium") or driver.chromium.executable_path
-            browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.set_default_timeout(120_000)
-            page.goto(address)
-            save(painted(page), target)
-        finally:
-            server.terminate()
+    with page_of() as page:
+        save(painted(page), target)
 
 
 def painted(page: Page) -> bytes:
     """The page with the coffee hidden, as a PNG file."""
-    page.locator("#photo input[type=file]").set_input_files(ROOT / "examples" / "espresso.jpg")
-    page.locator("#said li").first.wait_for()
-    page.get_by_role("tab", name="Hide").click()
-    canvas = page.locator("#paint canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
+    box = ready_to_paint(page, ROOT / "examples" / "espresso.jpg")
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in STROKE]
     page.mouse.move(*places[0])
     page.mouse.down()

@@ -15,9 +15,11 @@ import shutil
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FloatRect, Page, sync_playwright
 
 from benchmarks.speed.page_load import served_at
 
@@ -46,25 +48,31 @@ def main() -> None:
     parser.add_argument("--strokes", type=int, default=10)
     parser.add_argument("--model", default="efficientnet-lite0")
     options = parser.parse_args()
-    command = [sys.executable, "-m", "unseen", "app", "--port", "0", "--model", options.model]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as driver:
-        try:
-            host, port = served_at(server)
-            browser = driver.chromium.launch(
-                executable_path=shutil.which("chromium") or driver.chromium.executable_path, args=["--no-sandbox"]
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            page.set_default_timeout(120_000)
-            page.goto(f"http://{host}:{port}")
-            first, *others = strokes(page, options.photo, 1 + options.strokes)
-        finally:
-            server.terminate()
+    with page_of("--model", options.model) as page:
+        first, *others = strokes(page, options.photo, 1 + options.strokes)
     print(f"first stroke: {first:.0f} ms")
     print(f"{len(others)} further: {statistics.median(others):.0f} ms ({min(others):.0f} to {max(others):.0f})")
 
 
-def strokes(page: Page, photo: Path, count: int) -> list[float]:
-    """Milliseconds of so many strokes, one after the other."""
+@contextmanager
+def page_of(*words: str) -> Iterator[Page]:
+    """The page of ``unseen app`` with these options, in a real browser."""
+    command = [sys.executable, "-m", "unseen", "app", "--port", "0", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as driver:
+        try:
+            host, port = served_at(server)
+            path = shutil.which("chromium") or driver.chromium.executable_path
+            browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(120_000)
+            page.goto(f"http://{host}:{port}")
+            yield page
+        finally:
+            server.terminate()
+
+
+def ready_to_paint(page: Page, photo: Path) -> FloatRect:
+    """Give a photograph and open the tab; where its picture lies on the page."""
     page.locator("#photo input[type=file]").set_input_files(photo)
     page.locator("#said li").first.wait_for()
     page.get_by_role("tab", name="Hide").click()
@@ -72,6 +80,12 @@ def strokes(page: Page, photo: Path, count: int) -> list[float]:
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box is not None
+    return box
+
+
+def strokes(page: Page, photo: Path, count: int) -> list[float]:
+    """Milliseconds of so many strokes, one after the other."""
+    box = ready_to_paint(page, photo)
     chance, found = random.Random(0), []
     for _ in range(count):
         page.evaluate(ARM, REMOVALS)
