@@ -25,6 +25,7 @@ def test_logits_are_found_in_a_tensor_and_in_what_transformers_return() -> None:
         (torch.rand(3, 3), r"returned shape \(3, 3\) for 2 images"),
         ((torch.rand(2, 3),), r"which of its entries they are, as in 'logits:key=0', or"),
         ({"aux": 1, "heads": [torch.rand(2), torch.rand(2, 3)]}, r"as in 'logits:key=heads/1', or"),
+        ({"aux": torch.rand(2, 3), "logits": torch.rand(2, 3)}, r"as in 'logits:key=logits', or"),
         ({"aux": 1}, "returned a dict, not a tensor of logits; wrap it"),
     ],
 )

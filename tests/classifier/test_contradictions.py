@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from unseen import Classifier, Preprocessing, explain
+from unseen.classifier.answers import are_probabilities
 from unseen.classifier.decision import decide
 from unseen.errors import ModelError
 
@@ -57,6 +58,44 @@ def test_probabilities_are_refused_and_the_remedy_works(end: Callable[[Tensor], 
     assert decision.label == "red"
     assert decision.probability == pytest.approx(float(expected.detach()[0, 0]), abs=1e-5)
     assert not decision.notes
+
+
+DISGUISED: list[tuple[Callable[[Tensor], Tensor], str, Callable[[Tensor], Tensor], str]] = [
+    (lambda z: 100 * z.softmax(1), "percentages .* divides them by 100", lambda p: p / 100, "probabilities"),
+    (lambda z: -z.log_softmax(1), "negative log-probabilities.* negates them", lambda p: -p, "logits"),
+]
+
+
+@pytest.mark.parametrize(("end", "told", "wrapped", "said"), DISGUISED)
+def test_probabilities_in_another_form_are_refused_and_the_remedy_works(
+    end: Callable[[Tensor], Tensor], told: str, wrapped: Callable[[Tensor], Tensor], said: str
+) -> None:
+    with pytest.raises(ModelError, match=told):
+        decide(PHOTO, classifier(end))
+    decision = decide(PHOTO, classifier(lambda z: wrapped(end(z)), said))
+    expected = Lights(lambda z: z)(PHOTO[None]).softmax(1)[0, 0]
+    assert decision.label == "red"
+    assert decision.probability == pytest.approx(float(expected.detach()), abs=1e-5)
+
+
+@pytest.mark.parametrize(("end", "as_probabilities"), [
+    (lambda z: 25 * (z + 1), lambda numbers: numbers / 100),
+    (lambda z: z / 4 + torch.tensor([-0.75, 0.25, 0.25]).exp().sum().log(), lambda numbers: (-numbers).exp()),
+])  # fmt: skip
+def test_logits_that_look_so_on_one_photograph_are_logits(
+    end: Callable[[Tensor], Tensor], as_probabilities: Callable[[Tensor], Tensor]
+) -> None:
+    numbers = Lights(end)(PHOTO[None]).detach()
+    assert are_probabilities(as_probabilities(numbers))
+    decision = decide(PHOTO, classifier(end))
+    assert decision.label == "red"
+    assert decision.probability == pytest.approx(float(numbers.softmax(1)[0, 0]), abs=1e-5)
+
+
+@pytest.mark.parametrize("rest", [0.0, 1e-3])
+def test_a_large_logit_beside_one_of_0_is_a_logit(rest: float) -> None:
+    decision = decide(PHOTO, classifier(lambda z: torch.stack([9 + z[:, 0], rest + 0 * z[:, 0]], 1), count=2))
+    assert decision.label == "red"
 
 
 def test_numbers_in_0_to_1_that_may_be_logits_are_noted() -> None:

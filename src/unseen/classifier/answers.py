@@ -90,9 +90,10 @@ def _remedy(answer: object) -> str:
 
 
 def _way(answer: object) -> str | None:
-    """How the first tensor of rows in an answer is reached, as a spec writes it; else the first of any shape."""
+    """How the tensor of rows that is called logits is reached, as a spec writes it; else the first, else any."""
     found = list(_ways(answer, ()))
     rows = [way for way, tensor in found if tensor.ndim == 2]
+    rows.sort(key=lambda way: not way.endswith("logits"))
     return next(iter([*rows, *(way for way, _ in found)]), None)
 
 

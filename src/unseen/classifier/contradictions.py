@@ -6,6 +6,8 @@ of independent findings, which makes them compete.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +24,20 @@ _LIKELY, _UNLIKELY = log_odds(0.9), log_odds(0.1)
 _CENTRED = 1.0
 """The mean logit of classes that exclude each other at most. Training by cross-entropy moves no mean of logits, for the
 gradients of all classes sum to 0, so that it stays near the 0 at which it began."""
+
+_DISGUISED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "percentages (not negative, with a sum of 100)": (
+        lambda numbers: numbers / 100,
+        "wrap it in a module that divides them by 100, and say outputs='probabilities'",
+    ),
+    "negative log-probabilities, the lowest for the likeliest class": (
+        lambda numbers: (-numbers).exp(),
+        "wrap it in a module that negates them: log-probabilities are logits",
+    ),
+}
+"""What is not logits, how it becomes probabilities, and what to do about it."""
+
+_SURE = 0.98
 
 _FAR = 1000.0  # times as bright: logits go beyond [0, 1], where probabilities stay
 
@@ -43,9 +59,11 @@ def check_meaning(
         What is suspicious but may be so, in plain sentences.
 
     Raises:
-        ModelError: they are probabilities, or may be and nobody said; the message says how to call them.
+        ModelError: they are probabilities, as they are or in another form, or may be and nobody said; the message says
+            how to call them.
     """
     logits = classifier.outputs.logits(scores)
+    _check_disguised(classifier, images[:1], logits)
     notes = (*_same(classifier, images, scores), *_several(classifier, logits))
     if logits is None or float(logits.min()) < 0 or float(logits.max()) > 1:
         return notes
@@ -101,6 +119,19 @@ def check_readings(outputs: Outputs, scores: Float[Tensor, "1 T"], target: int) 
         )
 
 
+def _check_disguised(
+    classifier: Classifier, images: Float[Tensor, "1 C *space"], logits: Float[Tensor, "N K"] | None
+) -> None:
+    if logits is None or logits.shape[1] < 2 or float(logits.min()) < 0:
+        return
+    for what, (as_probabilities, remedy) in _DISGUISED.items():
+        found = as_probabilities(logits)
+        if bool((found > _SURE).any(1).all()) or not are_probabilities(found):
+            continue  # of a sure one the rest is too little to tell: a logit of 0 beside a large one looks so, too
+        if are_probabilities(as_probabilities(_far(classifier, images))):
+            raise ModelError(f"{classifier.name} returns {what}, not logits; {remedy}")
+
+
 def _same(classifier: Classifier, images: Tensor, scores: Tensor) -> tuple[str, ...]:
     if len(images) < 2 or torch.equal(images[0], images[1]) or not torch.equal(scores[0], scores[1]):
         return ()
@@ -145,9 +176,15 @@ def _last_function(classifier: Classifier, images: Float[Tensor, "1 C *space"]) 
 
 
 def _stays(classifier: Classifier, images: Float[Tensor, "1 C *space"], sums: bool) -> bool:
+    far = _far(classifier, images)
+    return are_probabilities(far) if sums else bool(((far >= 0) & (far <= 1)).all())
+
+
+def _far(classifier: Classifier, images: Float[Tensor, "1 C *space"]) -> Float[Tensor, "1 K"]:
+    """What it says of pixels far too bright."""
     far = classifier.outputs.logits(classifier.logits(images * _FAR))
     assert far is not None
-    return are_probabilities(far) if sums else bool(((far >= 0) & (far <= 1)).all())
+    return far
 
 
 def _refusal(classifier: Classifier, exclusive: bool, why: str) -> ModelError:
