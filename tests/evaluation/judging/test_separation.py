@@ -203,3 +203,30 @@ def test_a_number_of_the_set_is_no_mean(monkeypatch: pytest.MonkeyPatch) -> None
     assert "Hits over 20 photographs" in table.note
     (line,) = [line for line in report.as_csv(Measurements(some)).splitlines() if line.startswith("good,black,named")]
     assert line.startswith("good,black,named,,0.81")  # not the mean of the classes
+
+
+def test_each_photograph_counts_with_the_methods_that_both_judges_have_values_of() -> None:
+    from scipy.stats import spearmanr
+
+    stream = np.random.default_rng(2)
+    methods, removals, photos = ("good", "fair", "poor", "random", "uniform"), ("black", "grey"), range(30)
+    values = stream.integers(0, 6, (len(photos), len(methods), len(removals))).astype(float)
+    present = stream.random(values.shape) < 0.75
+    some = [
+        Row(f"{photo}.jpg", method, removal, "gain", None, values[photo, m, r])
+        for photo in photos
+        for m, method in enumerate(methods)
+        for r, removal in enumerate(removals)
+        if present[photo, m, r]
+    ]
+    expected = []
+    for photo in photos:
+        both = present[photo].all(1)
+        if both.sum() >= 3:
+            one, other = values[photo][both].T
+            flat = np.ptp(one) == 0 or np.ptp(other) == 0
+            expected.append(0.0 if flat else spearmanr(one, other).statistic)
+    assert 5 < len(expected) < 30
+    (found,) = agreement(Judgements(Measurements(some)), "removals", "gain", controls=True).correlations.values()
+    assert found.n == len(expected)
+    assert found.value == pytest.approx(np.mean(expected))

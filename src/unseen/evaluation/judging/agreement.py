@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unseen.errors import ParameterError
 from unseen.evaluation.judging.judgements import Judgements, sign_of
@@ -59,35 +61,46 @@ def agreement(judgements: Judgements, between: Between, within: str, *, controls
         raise ParameterError(f"nothing was measured with {within!r}")
     methods = judgements.methods if controls else judgements.explained
 
-    def values(judge: str, method: str) -> dict[str, float]:
+    def turned(judge: str) -> list[dict[str, float]]:
+        """By photograph, of each method."""
         metric, removal = (judge, within) if between == "metrics" else (within, judge)
-        return {
-            photo: (sign_of(metric) or 1) * value for photo, value in judgements.of(method, removal, metric).items()
-        }
+        sign = sign_of(metric) or 1
+        measured = (judgements.of(method, removal, metric) for method in methods)
+        return [{photo: sign * value for photo, value in values.items()} for values in measured]
 
+    ranked = {judge: turned(judge) for judge in judges}
     correlations: dict[tuple[str, str], Interval] = {}
-    for index, first in enumerate(judges):
-        for second in judges[index + 1 :]:
-            found = _by_photograph([(values(first, method), values(second, method)) for method in methods])
-            if found:
-                correlations[first, second] = mean_interval(found)
+    for first, second in combinations(judges, 2):
+        found = _by_photograph(ranked[first], ranked[second])
+        if len(found):
+            correlations[first, second] = mean_interval(found)
     return Agreement(between, within, judges, methods, correlations)
 
 
-def _by_photograph(pairs: Sequence[tuple[dict[str, float], dict[str, float]]]) -> list[float]:
+def _by_photograph(first: Sequence[dict[str, float]], second: Sequence[dict[str, float]]) -> NDArray[np.float64]:
     """Spearman's correlation on each photograph on which at least three methods have both values."""
-    photos = dict.fromkeys(photo for first, _ in pairs for photo in first)
-    found = []
-    for photo in photos:
-        both = [(first[photo], second[photo]) for first, second in pairs if photo in first and photo in second]
-        if len(both) >= 3:
-            found.append(_spearman(*np.array(both).T))
-    return found
+    photos = dict.fromkeys(photo for values in first for photo in values)
+    if not photos:
+        return np.empty(0)
+    one, other = (
+        np.array([[values.get(photo, np.nan) for photo in photos] for values in side]) for side in (first, second)
+    )
+    both = ~np.isnan(one) & ~np.isnan(other)
+    found = np.full(len(photos), np.nan)
+    for methods in np.unique(both, axis=1).T:  # ranked together: photographs on which the same ones have values
+        if methods.sum() >= 3:
+            here = (both == methods[:, None]).all(0)
+            found[here] = _spearman(one[methods][:, here], other[methods][:, here])
+    known: NDArray[np.float64] = found[~np.isnan(found)]
+    return known
 
 
-def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+def _spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each column; 0 where one of the two ranks all alike."""
     from scipy.stats import rankdata
 
-    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (one, other)]
-    norm = float(np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
-    return float((ranks[0] * ranks[1]).sum()) / norm if norm else 0.0
+    first, second = (rankdata(values, axis=0) - (len(values) + 1) / 2 for values in (one, other))
+    norm = np.sqrt((first**2).sum(0) * (second**2).sum(0))
+    correlations: NDArray[np.float64] = np.zeros_like(norm)
+    np.divide((first * second).sum(0), norm, out=correlations, where=norm > 0)
+    return correlations
