@@ -14,7 +14,7 @@ from torch import Tensor
 from helpers.toys import Colours
 from unseen import Classifier, Preprocessing
 from unseen.errors import OutputError
-from unseen.evaluation.distance.store import FeatureStore, key_of
+from unseen.evaluation.distance.store import FeatureStore, identity_of, key_of
 
 IMAGE = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
 
@@ -106,13 +106,13 @@ def test_keys_tell_everything_apart() -> None:
     other = classifier()
     other.model.head.bias.data.add_(1)
     keys = [
-        key_of(one, IMAGE),
-        key_of(one, IMAGE / 2),
-        key_of(one, IMAGE, "grey", mask),
-        key_of(one, IMAGE, "black", mask),
-        key_of(one, IMAGE, "grey", half),
-        key_of(classifier(2.0), IMAGE),
-        key_of(other, IMAGE),
+        key_of(identity_of(one), IMAGE),
+        key_of(identity_of(one), IMAGE / 2),
+        key_of(identity_of(one), IMAGE, "grey", mask),
+        key_of(identity_of(one), IMAGE, "black", mask),
+        key_of(identity_of(one), IMAGE, "grey", half),
+        key_of(identity_of(classifier(2.0)), IMAGE),
+        key_of(identity_of(other), IMAGE),
     ]
     assert len(set(keys)) == len(keys)
-    assert key_of(one, IMAGE.clone(), "grey", half > 0) == keys[4]
+    assert key_of(identity_of(one), IMAGE.clone(), "grey", half > 0) == keys[4]

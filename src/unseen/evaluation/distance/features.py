@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.errors import UnseenError
 from unseen.evaluation.content import content_of
-from unseen.evaluation.distance.store import FeatureStore, key_of
+from unseen.evaluation.distance.store import FeatureStore, identity_of, key_of
 from unseen.removal import Removal
 from unseen.removal.penultimate import masked_features, photograph_features
 from unseen.system.engines.work import Engine, Work
@@ -138,15 +138,19 @@ class Features:
             return []
         return [self._key(image), *(key for spec in self.removal_of if hidden for key in self._keys_under(spec, image))]
 
+    @cached_property
+    def _identity(self) -> str:
+        return identity_of(self.classifier)
+
     def _key(self, image: Tensor) -> str:
-        return key_of(self.classifier, image)
+        return key_of(self._identity, image)
 
     def _keys_under(self, spec: str, image: Tensor) -> list[str]:
         removal = self.removal_of[spec]
         if spec not in self._contents:
             self._contents[spec] = content_of(removal)
         named = f"{removal.name} {self._contents[spec]}"
-        return [key_of(self.classifier, image, named, mask) for mask in self.parts(image)]
+        return [key_of(self._identity, image, named, mask) for mask in self.parts(image)]
 
 
 class Filler:

@@ -104,19 +104,22 @@ def _vector(row: tuple[object, ...]) -> Tensor:
     return vector
 
 
-def key_of(
-    classifier: Classifier, image: Float[Tensor, "C *space"], removal: str = "", mask: Tensor | None = None
-) -> str:
+def identity_of(classifier: Classifier) -> str:
+    """What features follow from besides what is shown; it may read all weights, so ask once."""
+    return f"{classifier.name} {classifier.fingerprint} {classifier.preprocessing}"
+
+
+def key_of(identity: str, image: Float[Tensor, "C *space"], removal: str = "", mask: Tensor | None = None) -> str:
     """What a feature vector follows from: network, preprocessing, photograph, removal and mask, as one short text.
 
     Args:
-        classifier: whose features they are.
+        identity: of the classifier whose features they are, see :func:`identity_of`.
         image: the photograph.
         removal: the name of the removal, and the digest of what it reads; empty where nothing is hidden.
         mask: shape (H, W); none where nothing is hidden.
     """
     content = blake2b(digest_size=16)
-    content.update(f"{classifier.name} {classifier.fingerprint} {classifier.preprocessing} {removal} ".encode())
+    content.update(f"{identity} {removal} ".encode())
     content.update(digest(image))
     content.update(b"" if mask is None else digest(mask))
     return content.hexdigest()
