@@ -40,3 +40,24 @@ def test_what_cannot_be_learnt_is_refused_before_the_work(tmp_path: Path, capsys
     assert "did you mean 'saliency'" in capsys.readouterr().err
     assert main(["mix", str(folder), "--model", "toy", "--for", "both", "--lambda", "2"]) == 2
     assert "balance must be in [0, 1], got 2.0" in capsys.readouterr().err
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photographs(tmp_path / "photos")
+    words = ["mix", str(folder), "--model", "toy", "--removal", "grey", "--of", "input-x-gradient,saliency", "--out"]
+    assert main([*words, str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "is a folder; name a file, such as" in told
+    assert "photographs" not in told
+    assert main([*words, told.split("such as ")[1].strip()]) == 0
+
+
+def test_photographs_of_which_none_can_be_asked_about_say_why_and_no_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no photograph")
+    assert main(["mix", str(tmp_path / "broken.png"), "--model", "toy", "--out", str(tmp_path / "mixture.json")]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert "broken.png" in line

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from unseen.cli.loading import ready
 from unseen.cli.messages import complain, note, print_json, say
 from unseen.cli.options import BUNDLED, Flag, Listed, ModelChoice
-from unseen.errors import UnseenError
+from unseen.errors import OutputError, UnseenError
 from unseen.system.process import wait_passively
 from unseen.system.progress import progress_bar
 
@@ -81,6 +81,8 @@ def mix(
     assert isinstance(mixture, Aggregation)
     hiding = REMOVALS.create(removal)
     found = sample(find_photos(photos), limit, seed)
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder; name a file, such as {out / 'mixture.json'}")
     check_writable(out.parent)
     classifier = ready(chosen)
     observed: list[AskedMaps] = []
@@ -98,6 +100,8 @@ def mix(
             except UnseenError as error:
                 failed += 1
                 complain(error, str(path))
+    if not observed:
+        return 2
     learnt = learn(observed, mixture)
     about = {"goal": mixture.goal, "lambda": mixture.balance, "removal": removal, "seed": seed}
     learnt.save(out, classifier, **about)
