@@ -83,10 +83,10 @@ class Service:
         Raises:
             UnseenError: as :func:`~unseen.classifier.decision.decide`.
         """
-        asked = photo, chosen
-        if session.decided is None or session.decided[0] != asked:
-            session.decided = asked, decide(photo, self.classifier, target_of(self.classifier, chosen))
-        return session.decided[1]
+        asked, known = (photo, chosen), session.decided
+        if known is None or known[0] != asked:
+            known = session.decided = asked, decide(photo, self.classifier, target_of(self.classifier, chosen))
+        return known[1]  # another listener of the page may have put its own decision there meanwhile
 
 
 @dataclass(frozen=True, eq=False)
