@@ -22,7 +22,7 @@ VALUES = (("insertion", None, 0.12345), ("size", 0.5, 0.25), ("size", 0.9, None)
 def one(thumbnail: Thumbnail | None) -> Judged:
     part = torch.zeros(128, 128, dtype=torch.bool)
     part[32:96, 32:96] = True
-    return Judged("a.png", "cat", 0.9, "random", "grey", "", thumbnail, {0.5: part}, VALUES)
+    return Judged("a.png", "cat", "random", "grey", "", thumbnail, {0.5: part}, VALUES)
 
 
 def shown(address: str | None) -> np.ndarray:

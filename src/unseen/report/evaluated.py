@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unseen.evaluation.judging.gallery import Judged, Selection, counted, judged, offered
+from unseen.evaluation.judging.gallery import Judged, Selection, judged
 from unseen.evaluation.judging.judgements import Judgements, sign_of
 from unseen.evaluation.judging.ledger import axes_of, stream
 from unseen.evaluation.judging.measurements import Measurements
@@ -66,7 +66,7 @@ def report_of(folder: Path, *, maps: bool = True) -> Report:
             Section(f"Over all {kind}s", tables=[table_of(one) for one in measured.tables(measurements)]),
             Section(f"Every {kind}", tables=[every.table(axes)]),
             *_figures(folder),
-            *(_pictures(folder) if maps else []),
+            *(_pictures(folder, every) if maps else []),
         ],
         failures=[(f"{photo}, {where}", reason) for (photo, where), reason in every.failures.items()],
         command=f"unseen evaluate --plan {PLAN}" if (folder / PLAN).is_file() else None,
@@ -184,10 +184,9 @@ def table_of(table: Measured) -> Table:
     return Table(table.title, columns, rows, note)
 
 
-def _pictures(folder: Path) -> list[Section]:
+def _pictures(folder: Path, every: _Every) -> list[Section]:
     """The map over each photograph, with what was measured of it, where maps were kept."""
-    gammas = offered(folder).gammas
-    gamma = gammas[-1] if gammas else None
+    gamma = max((gamma for _, gamma in every.keys if gamma is not None), default=None)
     drawn = [
         Picture(source, alternative(one), f"{alternative(one)}. {_measured(one, gamma)}")
         for one in judged(folder, Selection(), 0, _JUDGED)
@@ -196,10 +195,9 @@ def _pictures(folder: Path) -> list[Section]:
     if not drawn:
         return []
     border = "" if gamma is None else f" The border is that of the part for γ = {gamma:g}."
-    count = counted(folder, Selection())
     words = ["The darker a place, the more it counts; each map has a scale of its own." + border]
-    if count > _JUDGED:
-        words.append(f"The first {_JUDGED} of {count:,} are shown; unseen app --results shows all.")
+    if every.explanations > _JUDGED:
+        words.append(f"The first {_JUDGED} of {every.explanations:,} are shown; unseen app --results shows all.")
     return [Section("Every map", words, pictures=drawn)]
 
 

@@ -63,7 +63,6 @@ class Judged:
     Attributes:
         photo: the file's name.
         label: of the class that is explained.
-        probability: of it.
         method: spec.
         removal: spec.
         reason: why nothing came of it, else empty.
@@ -74,7 +73,6 @@ class Judged:
 
     photo: str
     label: str
-    probability: float
     method: str
     removal: str
     reason: str
@@ -136,7 +134,7 @@ def judged(folder: str | PathLike[str], selection: Selection, start: int, count:
         down = "DESC" if (sign_of(metric) > 0) != selection.worst else "ASC"
         order = f"m.value IS NULL, m.value {down}, {order}"
     query = (
-        "SELECT e.digest, e.method, e.removal, e.photo, e.label, e.probability, e.reason FROM explanations AS e "
+        "SELECT e.digest, e.method, e.removal, e.photo, e.label, e.reason FROM explanations AS e "
         f"{joined} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
     )
     with lying(folder) as database:
@@ -160,8 +158,8 @@ def _where(selection: Selection) -> tuple[str, tuple[str, ...]]:
 
 
 def _judged(database: sqlite3.Connection, row: Sequence[object], drawn: bool) -> Judged:
-    check_row(row, "tttttft")
-    digest, method, removal, photo, label, probability, reason = row
+    check_row(row, "tttttt")
+    digest, method, removal, photo, label, reason = row
     unit = (digest, method, removal)
     at = "digest = ? AND method = ? AND removal = ?"
     parts = {}
@@ -176,7 +174,7 @@ def _judged(database: sqlite3.Connection, row: Sequence[object], drawn: bool) ->
     for value in measured:
         check_row(value, "tFF")
     thumbnail = _thumbnail(database, unit) if drawn else None
-    return Judged(photo, label, probability, method, removal, reason, thumbnail, parts, tuple(measured))  # type: ignore[arg-type]
+    return Judged(photo, label, method, removal, reason, thumbnail, parts, tuple(measured))  # type: ignore[arg-type]
 
 
 def _thumbnail(database: sqlite3.Connection, unit: tuple[object, ...]) -> Thumbnail | None:

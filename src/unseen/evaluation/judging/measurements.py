@@ -65,7 +65,7 @@ class Measurements:
             if row.value is None:
                 self.reasons.setdefault(key, {})[row.subject] = row.detail
                 continue
-            cell.add(number, row)
+            cell.add(number, row.value, row)
             if row.metric == EVALUATIONS and row.detail:
                 self.noted[row.method, row.removal] += 1
                 for sentence in row.detail.splitlines():
@@ -86,9 +86,9 @@ class _Cell:
     counts: array[int] = field(default_factory=lambda: array("i"))
     targets: array[int] = field(default_factory=lambda: array("i"))
 
-    def add(self, subject: int, row: Row) -> None:
+    def add(self, subject: int, value: float, row: Row) -> None:
         self.subjects.append(subject)
-        self.values.append(0.0 if row.value is None else row.value)
+        self.values.append(value)
         self.counts.append(row.n)
         self.targets.append(row.target)
 
