@@ -95,6 +95,7 @@ def distance(
     from unseen.inputs.reading import is_data
     from unseen.removal import REMOVALS
     from unseen.report import write_report
+    from unseen.system.engines import local
     from unseen.system.files import check_writable, replace_file
     from unseen.system.pictures import png
 
@@ -114,7 +115,7 @@ def distance(
     check_writable(out)
     classifier = ready(chosen)
     with progress_bar("distance", unit="pictures") as listener:
-        elsewhere = None if engine == IN_THIS_PROCESS else works
+        elsewhere = None if works == local.IN_THIS_PROCESS else works
         located = asked.run(
             judged,
             known,

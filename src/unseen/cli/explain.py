@@ -260,9 +260,9 @@ def _explained(
         json: whether one object a line is printed.
     """
     from unseen.pipeline.many import Explainer, work_of
-    from unseen.system.engines.local import LocalProcesses
+    from unseen.system.engines.local import IN_THIS_PROCESS
 
-    alone = engine == LocalProcesses()
+    alone = engine == IN_THIS_PROCESS
     total = len(folders)
     labels = {photo: photo.name if total == 1 else f"[{n}/{total}] {photo.name}" for n, photo in enumerate(folders, 1)}
     here = Explainer(classifier, asdict(request), lambda photo: progress_bar(labels[photo]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -98,12 +97,13 @@ def retrain(
     from unseen.classifier.devices import resolve_device
     from unseen.evaluation.retraining import figures, report
     from unseen.evaluation.retraining.datasets import load_dataset
-    from unseen.evaluation.retraining.labels import DataRandomisation, Randomised
-    from unseen.evaluation.retraining.roar import RemoveAndRetrain, Retrained
+    from unseen.evaluation.retraining.labels import DataRandomisation
+    from unseen.evaluation.retraining.roar import RemoveAndRetrain
     from unseen.evaluation.retraining.training import Training
     from unseen.explainers.catalogue import METHODS
     from unseen.metrics import METRICS
     from unseen.report import write_report
+    from unseen.system.engines import local
     from unseen.system.files import check_writable, replace_file
     from unseen.system.pictures import png
 
@@ -113,7 +113,7 @@ def retrain(
     if metric == "data-randomisation":
         if shares or leak:
             raise ParameterError("shares and leak belong to roar and kar; data-randomisation hides nothing")
-        if engine != IN_THIS_PROCESS:
+        if works != local.IN_THIS_PROCESS:
             raise ParameterError(
                 "data-randomisation compares few networks, which are trained in this process; leave --engine and "
                 "--workers to roar and kar"
@@ -126,18 +126,14 @@ def retrain(
             removal=removal, repeats=repeats, leak=leak, seed=seed, training=training, **chosen,
         )  # fmt: skip
     specs = METHODS.split(methods) or ("saliency", "input-x-gradient", "integrated-gradients", "grad-cam")
-    where = resolve_device(device)
+    resolve_device(device)
     dataset = load_dataset(data, size=size, seed=seed).limited(limit)
     check_writable(out)
     tune_allocator()
     file = out / f"{metric}.json"
     with progress_bar(metric, unit="networks") as listener:
-        run: Callable[..., Randomised | Retrained] = (
-            partial(judge.run, device=where)
-            if isinstance(judge, DataRandomisation)
-            else partial(judge.run, device=device, engine=works)
-        )
-        found = run(dataset, specs, out=file, progress=listener)
+        run = judge.run if isinstance(judge, DataRandomisation) else partial(judge.run, engine=works)
+        found = run(dataset, specs, device=device, out=file, progress=listener)
     for method, reason in found.failed:
         complain(UnseenError(reason), method)
     if not set(found.methods) & set(specs):

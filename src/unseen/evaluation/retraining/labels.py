@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from unseen.classifier import Classifier
+from unseen.classifier.devices import resolve_device
 from unseen.errors import NotApplicableError
 from unseen.evaluation.content import content_of
 from unseen.evaluation.retraining.datasets import Dataset
@@ -161,6 +162,7 @@ class DataRandomisation(Options):
     ) -> Randomised:
         """Judge methods, and the controls with them; see :meth:`RemoveAndRetrain.run`."""
         method_of = {spec: METHODS.create(spec) for spec in dict.fromkeys((*methods, *CONTROLS))}
+        device = resolve_device(device)
         journal = Journal(out, self.identity(dataset, device), Likeness)
         with listening(progress, "retraining", unit="networks") as listener:
             failed = self._complete(journal, method_of, dataset, device, listener)
@@ -222,7 +224,7 @@ class DataRandomisation(Options):
             **{name: getattr(self, name) for name in ("images", "epochs", "seed", "removal")},
             "content": content_of(REMOVALS.create(self.removal)),
             "training": asdict(self.training),
-            "device": torch.device(device).type,
+            "device": resolve_device(device).type,
         }
 
     def _networks(
