@@ -7,6 +7,7 @@ Nothing has to be listed by hand, so nothing can be forgotten. References to a n
 import ast
 import importlib
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,7 @@ PACKAGES = {
 """The pages in the order of the corridor; the command line and the page in the browser explain themselves."""
 
 ELSEWHERE = [
-    (
-        "py:.*",
-        r"(abc|argparse|builtins|collections|contextlib|dataclasses|enum|functools|io|os|pathlib|sqlite3|types|typing|zlib)\..*",
-    ),
+    ("py:.*", rf"({'|'.join(sorted(sys.stdlib_module_names))})\..*"),
     ("py:.*", r"(hypothesis|jaxtyping|matplotlib|numpy|PIL|safetensors|torch|transformers|nn|np|F)\..*"),
     (
         "py:.*",
