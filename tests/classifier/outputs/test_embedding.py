@@ -13,6 +13,10 @@ from helpers.trained import PLAIN, pictures, spots
 from unseen import Classifier, explain
 from unseen.classifier.outputs import Embedding, ZeroShot
 from unseen.errors import ModelError, NotApplicableError, ParameterError
+from unseen.explainers import map_of
+from unseen.explainers.hiding.adaptive import schedule
+from unseen.explainers.hiding.iassa import Iassa
+from unseen.explainers.hiding.windows import hiding, sliding
 from unseen.removal import REMOVALS
 from unseen.removal.penultimate import masked_features, photograph_features
 
@@ -47,7 +51,10 @@ def both() -> tuple[Tensor, Tensor]:
     return images[0], where[0]
 
 
-METHODS = ["occlusion:window=0.2,stride=0.1", "rise:masks=300,grid=8", "integrated-gradients", "grad-cam"]
+METHODS = [
+    "occlusion:window=0.2,stride=0.1", "rise:masks=300,grid=8", "integrated-gradients", "grad-cam",
+    "iassa:budget=900", "iassa:budget=900,beta=1",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -60,6 +67,33 @@ def test_what_two_photographs_have_in_common(method: str, network: nn.Module, bo
         assert float(found.saliency[where[own]].mean()) > float(found.saliency[where[other]].mean()) + 0.1 * float(
             found.saliency.abs().max()
         )
+
+
+def test_iassa_weighs_windows_by_the_cosine_of_features(network: nn.Module, both: tuple[Tensor, Tensor]) -> None:
+    """Co-saliency: a pixel's value is how much nearer the other photograph's features are than with it hidden."""
+    photo, where = both
+    (other,), _, _ = pictures(1, 23, GREEN[None])
+    (reference,) = network((other[None] - 0.3) / 0.2)
+    like = Classifier(network, PLAIN, ["like"], outputs=Embedding(reference))
+    found = map_of(Iassa(beta=1, iterations=1), REMOVALS.create("black").bind(like, photo), 0)
+    masks = hiding(sliding((48, 48), *schedule(0, (48, 48))), (48, 48))
+
+    def nearness(images: Tensor) -> Tensor:
+        return nn.functional.cosine_similarity(network((images - 0.3) / 0.2), reference)
+
+    drops = nearness(photo[None]) - nearness(photo * masks[:, None])
+    expected = torch.einsum("n,nhw->hw", drops, 1 - masks) / (1 - masks).sum(0)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert float(found[where[1]].mean()) > float(found[where[0]].mean()) + 0.1 * float(found.abs().max())
+
+
+def test_a_cosine_orders_photographs_as_the_distance_of_unit_vectors_does(network: nn.Module) -> None:
+    """So the Euclidean distance, of features of length 1, makes the same map but for the scale of its values."""
+    images, _, _ = pictures(20, 4)
+    features = nn.functional.normalize(network((images - 0.3) / 0.2))
+    like = Classifier(network, PLAIN, ["like"], outputs=Embedding(features[0]))
+    distances = (features - features[0]).norm(dim=1)
+    torch.testing.assert_close(like.logits(images)[:, 0], 1 - distances.square() / 2, atol=1e-5, rtol=1e-5)
 
 
 def test_zero_shot_is_a_classifier_of_its_references(network: nn.Module, tmp_path: Path) -> None:

@@ -66,8 +66,8 @@ class Referred(FromArray):
 class Embedding(Referred, Similarity):
     """The cosine of the angle between an image's embedding and one of reference, such as another photograph's.
 
-    A map under it shows what the photograph has in common with the other one (co-saliency, after IASSA). Of several
-    references each is a target.
+    A map under it shows what the photograph has in common with the other one: co-saliency by feature distance, after
+    Vasu & Long, IASSA, WACV 2020, section 2. Of several references each is a target.
 
     Args:
         reference: embeddings, shape (D,) or (R, D): a file that ``numpy.save`` wrote, an array or a tensor.
