@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -90,9 +91,6 @@ def distance(
     from unseen.evaluation.distance import figures, report
     from unseen.evaluation.distance.measuring import DistributionShift
     from unseen.evaluation.distance.store import FILE
-    from unseen.inputs.finding import find_photos, photos_of, sample
-    from unseen.inputs.photo import open_photo
-    from unseen.inputs.reading import is_data
     from unseen.removal import REMOVALS
     from unseen.report import write_report
     from unseen.system.engines import local
@@ -102,15 +100,7 @@ def distance(
     given = {"fractions": numbers(fractions, "a fraction is a number between 0 and 1")} if fractions else {}
     specs = REMOVALS.split(removals) or ("black", "grey", "blur:20", "noise", "neighbour", "ad")
     asked = DistributionShift(tuple(specs), **given, form=form, cells=cells, neighbour=neighbour, seed=seed)
-    found = find_photos(photos)
-    judged = sample(found, limit, seed)
-    of_judged = set(judged)
-    known = photos_of(reference, "--reference") if reference else [path for path in found if path not in of_judged]
-    if not known:
-        for path in judged:
-            if not is_data(path):
-                open_photo(path)  # a name that is no photograph's is what is wrong first
-        raise ParameterError("nothing is left to say what is usual; give --reference FOLDER or a smaller --limit")
+    judged, known = _parted(photos, reference, limit, seed)
     works = engine.made()
     check_writable(out)
     classifier = ready(chosen)
@@ -146,3 +136,23 @@ def distance(
         say(report.as_text(located, max(80, shutil.get_terminal_size((110, 24)).columns)))
         say("\n" + "\n".join(f"  {path}" for path in (*(out / name for name in files), kept, page)))
     return 1 if located.failed else 0
+
+
+def _parted(
+    photos: list[Path], reference: Path | None, limit: int | None, seed: int
+) -> tuple[Sequence[Path], Sequence[Path]]:
+    """The photographs that are judged, and those that say what is usual."""
+    from unseen.inputs.finding import find_photos, photos_of, sample
+    from unseen.inputs.photo import open_photo
+    from unseen.inputs.reading import is_data
+
+    found = find_photos(photos)
+    judged = sample(found, limit, seed)
+    of_judged = set(judged)
+    known = photos_of(reference, "--reference") if reference else [path for path in found if path not in of_judged]
+    if not known:
+        for path in judged:
+            if not is_data(path):
+                open_photo(path)  # a name that is no photograph's is what is wrong first
+        raise ParameterError("nothing is left to say what is usual; give --reference FOLDER or a smaller --limit")
+    return judged, known
