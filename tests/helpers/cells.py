@@ -89,3 +89,9 @@ def majority(*indices: int) -> Rule:
 def graded(*indices: int) -> Rule:
     """A logit that grows with each of these cells that is visible, positive from the first on."""
     return lambda visible: 1.0 * visible[:, list(indices)].sum(dim=1) - 0.5
+
+
+def interacting(visible: Tensor) -> Tensor:
+    """Eight cells that count in threes and fours: an order and its reverse, or a pair, settle what two share."""
+    a, b, c, d, e, f, g, h = visible[:, ::2].float().unbind(1)
+    return 2 * a * b * c - 1.5 * c * d * e + f * g * h + 3 * b * d * f * h - a * e * g + f

@@ -23,19 +23,19 @@ def test_it_is_the_papers_sum_over_the_masks() -> None:
     literal = torch.einsum("nt,nhw->thw", probabilities, masks) / (0.5 * 50)
     centred = torch.einsum("nt,nhw->thw", probabilities - probabilities.mean(0), masks) / (0.5 * 50)
     asked = masked(graded(2, 9))
-    assert torch.allclose(rise(asked, [0, 1], Rise(masks=50, centred=False), seed=1), literal, atol=1e-5)
+    assert torch.allclose(rise(asked, [0, 1], Rise(masks=50, centred=False), seed=1).values, literal, atol=1e-5)
     assert asked.evaluations == 50
-    assert torch.allclose(rise(asked, [0, 1], Rise(masks=50), seed=1), centred, atol=1e-5)
+    assert torch.allclose(rise(asked, [0, 1], Rise(masks=50), seed=1).values, centred, atol=1e-5)
 
 
 def test_the_cells_that_count_stand_out() -> None:
-    found = rise(masked(graded(2, 9)), [0], Rise(masks=800, grid=4), seed=0)[0]
+    found = rise(masked(graded(2, 9)), [0], Rise(masks=800, grid=4), seed=0).values[0]
     counting = cell(2) | cell(9)
     assert float(found[counting].mean()) > 3 * float(found[~counting].abs().mean())
 
 
 def test_the_batch_does_not_matter() -> None:
-    maps = [rise(masked(graded(2, 9), batch_size=size), [0], Rise(masks=60)) for size in (1, 7, 100)]
+    maps = [rise(masked(graded(2, 9), batch_size=size), [0], Rise(masks=60)).values for size in (1, 7, 100)]
     assert torch.allclose(maps[0], maps[1], atol=1e-6)
     assert torch.allclose(maps[0], maps[2], atol=1e-6)
 

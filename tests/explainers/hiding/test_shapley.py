@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from helpers.cells import SIZE, Rule, cell, conjunction, graded, majority, masked, segments
+from helpers.cells import SIZE, Rule, cell, conjunction, graded, interacting, majority, masked, segments
 from unseen.errors import ParameterError
 from unseen.explainers.catalogue import METHODS
 from unseen.explainers.hiding.shapley import Sampling, Shapley, _by_regression, from_kernel, shapley
@@ -21,12 +21,6 @@ def anything(seed: int) -> Rule:
     """A game with no structure at all: every set of visible cells has a random logit of its own."""
     table = torch.randn(2**16, generator=torch.Generator().manual_seed(seed))
     return lambda visible: table[visible.long() @ 2 ** torch.arange(16)]
-
-
-def interacting(visible: Tensor) -> Tensor:
-    """Eight cells that count in threes and fours: an order and its reverse, or a pair, settle what two share."""
-    a, b, c, d, e, f, g, h = visible[:, ::2].float().unbind(1)
-    return 2 * a * b * c - 1.5 * c * d * e + f * g * h + 3 * b * d * f * h - a * e * g + f
 
 
 def by_definition(rule: Rule, cells: int) -> Tensor:
@@ -106,10 +100,13 @@ def test_the_regression_is_that_of_kernel_shap() -> None:
     assert torch.allclose(values, literal)
 
 
-def test_coalitions_that_do_not_tell_segments_apart_are_refused() -> None:
+def test_coalitions_that_do_not_tell_segments_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     coalitions = torch.tensor([[True, True, False, False], [True, True, True, False]]).repeat(8, 1)
-    with pytest.raises(ParameterError, match="32 coalitions drawn do not tell all 4 segments apart"):
-        _by_regression(coalitions, torch.zeros(16, 1).double(), torch.zeros(1).double())
+    _, errors = _by_regression(coalitions, torch.zeros(16, 1).double(), torch.zeros(1).double())
+    assert bool(errors.isinf().all())
+    monkeypatch.setattr("unseen.explainers.hiding.shapley.from_kernel", lambda *_: coalitions.repeat(1, 4))
+    with pytest.raises(ParameterError, match=r"32 coalitions drawn do not tell all 16 segments apart.*budget=64"):
+        shapley(masked(graded(2)), [0], segments(), Shapley(budget=66))
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)

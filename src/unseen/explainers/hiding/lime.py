@@ -17,6 +17,7 @@ from torch.nn.functional import softshrink
 
 from unseen.classifier.scores import Score, Scores
 from unseen.explainers.hiding.own_segments import BySegments, segments_of
+from unseen.explainers.hiding.rounds import Tolerance, between_halves, reached, recorded, rounds, told
 from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
@@ -48,6 +49,21 @@ class LinearModel:
     converged: bool
 
 
+@dataclass(frozen=True, eq=False)
+class LimeModel(LinearModel):
+    """The linear model of a photograph's scores.
+
+    Attributes:
+        samples: how many sets of segments were evaluated.
+        error: the standard error of each class's coefficients as a share of their size, from how the models of two
+            halves of the samples differ; shape (T,). Infinite where all are 0, of fewer than two samples, and of a
+            lasso without a tolerance, whose two further fits may take seconds.
+    """
+
+    samples: int
+    error: Tensor
+
+
 def lime(
     masked: MaskedClassifier,
     targets: Sequence[int],
@@ -55,7 +71,7 @@ def lime(
     options: Lime,
     *,
     seed: int = 0,
-) -> LinearModel:
+) -> LimeModel:
     """The local linear model of several classes, from the same samples.
 
     Args:
@@ -72,8 +88,34 @@ def lime(
     generator = torch.Generator().manual_seed(seed)
     coalitions = torch.rand(options.samples, count, generator=generator, dtype=torch.float32) < options.visible
     coalitions[0] = True
-    scores = coalition_scores(masked, coalitions, segments, targets, options.score)
-    return fit(coalitions, scores, proximity(coalitions, options.width), options.penalty, options.strength)
+    weights, found = proximity(coalitions, options.width), []
+    for first, last in rounds(options.samples, 4 * count, options.tolerance):
+        found.append(coalition_scores(masked, coalitions[first:last], segments, targets, options.score))
+        scores = Scores.joined(found)
+        error = _error(coalitions[:last], scores, weights[:last], options)
+        if reached(error, options.tolerance):
+            break
+    model = fit(coalitions[:last], scores, weights[:last], options.penalty, options.strength)
+    return LimeModel(**vars(model), samples=last, error=error)
+
+
+def _error(
+    coalitions: Bool[Tensor, "N S"], scores: Scores, weights: Float[Tensor, " N"], options: Lime
+) -> Float[Tensor, " T"]:
+    """The relative error of the coefficients, from two models of half the samples with half the penalty each."""
+    if len(coalitions) < 2 or (options.penalty == "lasso" and not options.tolerance):
+        return torch.full(scores.values.shape[1:], torch.inf, dtype=torch.float64)
+    one, other = (
+        fit(
+            coalitions[half::2],
+            Scores(*(each[half::2] for each in scores)),
+            weights[half::2],
+            options.penalty,
+            options.strength / 2,
+        ).coefficients
+        for half in range(2)
+    )
+    return between_halves(one, other)
 
 
 def proximity(coalitions: Bool[Tensor, "N S"], width: float) -> Float[Tensor, " N"]:
@@ -137,7 +179,7 @@ class Lime(BySegments):
     """
 
     segments: Segments = 50
-    samples: Annotated[int, Count("how many sets of segments are shown, an evaluation each")] = 1000
+    samples: Annotated[int, Count("how many sets of segments are shown at most, an evaluation each")] = 1000
     visible: Annotated[float, Share("the probability that a segment is shown", ends="()")] = 0.5
     width: Annotated[
         float, Positive("the width of the kernel that weights samples by how much of the photograph they show")
@@ -147,6 +189,7 @@ class Lime(BySegments):
         float, Positive("the weight of the penalty; without one the samples need not determine the coefficients")
     ] = 1.0
     score: Score = "probability"
+    tolerance: Tolerance = 0.0
     stage = "random segments"
     empty = "the linear model gives no segment a share in the score of {label}: the map is empty"
     inside = False
@@ -156,8 +199,8 @@ class Lime(BySegments):
         del domain
         cut = segments_of(evaluate.masked, self.segments, self.file)
         model = lime(evaluate.masked, [evaluate.target], cut.numbers, self, seed=seed)
-        coefficients, r2 = model.coefficients[0], float(model.r2[0])
-        notes = [*cut.notes]
+        coefficients, r2, error = model.coefficients[0], float(model.r2[0]), float(model.error)
+        notes = [*cut.notes, *told(error, self.tolerance, f"samples={self.samples}")]
         if self.samples <= len(coefficients):
             notes.append(
                 f"{self.samples} samples cannot determine the coefficients of {len(coefficients)} segments: the "
@@ -171,7 +214,8 @@ class Lime(BySegments):
             notes.append(f"the lasso did not converge in {_SWEEPS} sweeps; give it a larger strength or more samples")
         record = {
             "segments": len(coefficients),
-            "samples": self.samples,
+            "samples": model.samples,
+            "relative_error": recorded(error),
             "r2": r2,
             "intercept": float(model.intercept[0]),
             "converged": model.converged,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from unseen.classifier.scores import Extent, Score
+from unseen.explainers.hiding.rounds import Tolerance, between_halves, reached, recorded, rounds, told
 from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explainers.sufficient.search import FromMap
@@ -24,6 +26,9 @@ from unseen.explanation import Findings
 from unseen.inputs.space import LINEAR, Space, cells_of, size_of
 from unseen.removal import MaskedClassifier
 from unseen.system.options import Count, Meaning, Share
+
+_LEAST = 100
+"""Masks before the error is looked at for the first time: two halves of as many as there are cells in a grid of 7."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +78,23 @@ class RandomMasks:
         return masks.clamp(0, 1) if self.soft else (masks > 0.5).float()
 
 
-def rise(
-    masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, seed: int = 0
-) -> Float[Tensor, "T *space"]:
+@dataclass(frozen=True, eq=False)
+class RiseMaps:
+    """Maps of several classes from the same masks.
+
+    Attributes:
+        values: signed, float32, shape (T, *space); 0 everywhere where no mask changes the score by more than rounding.
+        masks: how many were evaluated.
+        error: the standard error of each map as a share of its size, from how the maps of two halves of the masks
+            differ; shape (T,), infinite where the map is 0.
+    """
+
+    values: Tensor
+    masks: int
+    error: Tensor
+
+
+def rise(masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, seed: int = 0) -> RiseMaps:
     """RISE maps of several classes from the same masks.
 
     Centred, the map is S = Σ (fᵢ − f̄) Mᵢ / (p N), which removes what the unequal coverage of pixels adds to it; else
@@ -86,24 +105,58 @@ def rise(
         targets: class indices.
         options: of the method.
         seed: of the masks.
-
-    Returns:
-        Signed, float32; 0 everywhere where no mask changes the score by more than rounding.
     """
     source = RandomMasks(options.masks, options.grid, options.visible, masked.shape, masked.removal.soft, seed)
-    weighted = torch.zeros(len(targets), size_of(masked.shape), dtype=torch.float64)
-    shown, total = torch.zeros_like(weighted[0]), torch.zeros(len(targets), dtype=torch.float64)
-    extent = Extent()
-    for some, scores in scored(masked, source, options.masks, targets, options.score):
-        flat, values = some.flatten(1).double(), scores.values
-        weighted += values.T @ flat
-        shown += flat.sum(0)
-        total += values.sum(0)
-        extent.add(scores)
-    if options.centred:
-        weighted -= (total / options.masks)[:, None] * shown
-    weighted[extent.still] = 0
-    return (weighted / (options.visible * options.masks)).float().reshape(len(targets), *masked.shape)
+    halves = [_Sums(len(targets), size_of(masked.shape)) for _ in range(2)]
+    extent, error = Extent(), torch.full((len(targets),), torch.inf, dtype=torch.float64)
+    for first, last in rounds(options.masks, _LEAST, options.tolerance):
+        start = first
+        masks = partial(_from, source, first)
+        for some, scores in scored(masked, masks, last - first, targets, options.score):
+            for half in range(2):
+                own = slice((start + half) % 2, None, 2)
+                halves[half].add(some[own].flatten(1).double(), scores.values[own])
+            start += len(some)
+            extent.add(scores)
+        if last > 1:
+            error = between_halves(*(half.maps(options) for half in halves))
+            error[extent.still] = torch.inf
+        if reached(error, options.tolerance):
+            break
+    values = (halves[0] + halves[1]).maps(options)
+    values[extent.still] = 0
+    return RiseMaps(values.float().reshape(len(targets), *masked.shape), last, error)
+
+
+def _from(source: RandomMasks, start: int, first: int, last: int) -> Float[Tensor, "N *space"]:
+    """The masks from one number up to another, counted from a start."""
+    return source(start + first, start + last)
+
+
+class _Sums:
+    """What a map is made of: over the masks, Σ f M of each class, Σ M, and Σ f of each class."""
+
+    def __init__(self, targets: int, pixels: int) -> None:
+        self.weighted = torch.zeros(targets, pixels, dtype=torch.float64)
+        self.shown = torch.zeros(pixels, dtype=torch.float64)
+        self.total = torch.zeros(targets, dtype=torch.float64)
+        self.count = 0
+
+    def add(self, masks: Float[Tensor, "N P"], values: Float[Tensor, "N T"]) -> None:
+        self.weighted += values.T @ masks
+        self.shown += masks.sum(0)
+        self.total += values.sum(0)
+        self.count += len(masks)
+
+    def __add__(self, other: _Sums) -> _Sums:
+        both = _Sums(*self.weighted.shape)
+        for name, value in vars(self).items():
+            setattr(both, name, value + getattr(other, name))
+        return both
+
+    def maps(self, options: Rise) -> Float[Tensor, "T P"]:
+        mean = self.total / self.count if options.centred else torch.zeros_like(self.total)
+        return (self.weighted - mean[:, None] * self.shown) / (options.visible * self.count)
 
 
 @dataclass(frozen=True)
@@ -123,13 +176,14 @@ class Rise(FromMap):
         tensor(True)
     """
 
-    masks: Annotated[int, Count("how many masks are evaluated")] = 2000
+    masks: Annotated[int, Count("how many masks are evaluated, at most")] = 2000
     grid: Annotated[int, Count("how many cells lie along each side of an image")] = 7
     visible: Annotated[float, Share("the probability that a cell is visible", ends="()")] = 0.5
     centred: Annotated[
         bool, Meaning("whether the mean score is subtracted first; the paper's estimator does without")
     ] = True
     score: Score = "probability"
+    tolerance: Tolerance = 0.0
     stage = "random masks"
     empty = "no mask changes the score of {label}: the map is empty"
     inside = False
@@ -137,7 +191,13 @@ class Rise(FromMap):
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`rise`."""
         del domain
-        return Findings(rise(evaluate.masked, [evaluate.target], self, seed=seed)[0])
+        found = rise(evaluate.masked, [evaluate.target], self, seed=seed)
+        error = float(found.error)
+        return Findings(
+            found.values[0],
+            notes=tuple(told(error, self.tolerance, f"masks={self.masks}")),
+            record={"masks": found.masks, "relative_error": recorded(error)},
+        )
 
     def cost(self, shape: Space) -> int:
         """See :meth:`FromMap.cost`."""

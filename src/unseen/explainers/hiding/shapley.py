@@ -19,9 +19,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from unseen.classifier.scores import Score
+from unseen.classifier.scores import Extent, Score
 from unseen.errors import ParameterError
 from unseen.explainers.hiding.own_segments import BySegments, segments_of
+from unseen.explainers.hiding.rounds import Tolerance, reached, recorded, relative, rounds, told
 from unseen.explainers.hiding.segments import Segments, coalition_scores, number_of
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings
@@ -36,6 +37,9 @@ Sampling = Annotated[
         "one after the other in a random order and in its reverse"
     ),
 ]
+
+_ORDERS = 10
+"""Orders before their spread is looked at for the first time."""
 
 Estimate = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(coalitions (N, S), u (N, T), v(all) − v(none) (T,)) → values and standard errors (S, T)."""
@@ -59,6 +63,14 @@ class ShapleyValues:
     hidden: Tensor
     whole: Tensor
     exact: bool
+
+    @property
+    def error(self) -> Float[Tensor, " T"]:
+        """Of each class, the standard errors as a share of the values (root of the sum of squares).
+
+        Infinite where every value is 0.
+        """
+        return relative(self.errors, self.values)
 
 
 def shapley(
@@ -91,18 +103,34 @@ def shapley(
         )
     generator = torch.Generator().manual_seed(seed)
     estimate: Estimate
+    unit, least = 1, 2 * count
     if exact:
         coalitions, estimate = _all_with_the_last(count), _from_all
     elif options.sampling == "kernel":
         coalitions, estimate = from_kernel(count, (budget - 2) // 2, generator), _by_regression
     else:
-        coalitions, estimate = _along_orders(count, (budget - 2) // (2 * count - 2), generator), _by_gains
+        unit, least = count - 1, _ORDERS
+        coalitions, estimate = _along_orders(count, (budget - 2) // (2 * unit), generator), _by_gains
     ends = torch.tensor([[False], [True]]).expand(2, count)
-    scores = coalition_scores(masked, torch.cat([ends, coalitions, ~coalitions]), segments, targets, options.score)
-    hidden, whole = scores.values[:2]
-    shown, left_out = scores.values[2:].chunk(2)
-    values, errors = estimate(coalitions, (shown - left_out) / 2, whole - hidden)
-    moving = ~scores.still
+    odd, extent, tolerance = [], Extent(), 0.0 if exact else options.tolerance
+    for first, last in rounds(len(coalitions) // unit, least, tolerance):
+        some = coalitions[first * unit : last * unit]
+        scores = coalition_scores(masked, torch.cat([some, ~some, ends]), segments, targets, options.score)
+        extent.add(scores)
+        if first == 0:
+            (hidden, whole), ends = scores.values[-2:], ends[:0]
+        shown, left_out = scores.values[: 2 * len(some)].chunk(2)
+        odd.append((shown - left_out) / 2)
+        values, errors = estimate(coalitions[: last * unit], torch.cat(odd), whole - hidden)
+        if reached(relative(errors.T, values.T), tolerance):
+            break
+    if not bool(errors.isfinite().all()):
+        drawn = 2 * last
+        raise ParameterError(
+            f"the {drawn} coalitions drawn do not tell all {count} segments apart: give a larger budget, such as "
+            f"budget={2 * drawn}"
+        )
+    moving = ~extent.still
     return ShapleyValues((values * moving).T, (errors * moving).T, hidden, whole, exact)
 
 
@@ -130,6 +158,7 @@ class Shapley(BySegments):
     ] = 2000
     sampling: Sampling = "kernel"
     score: Score = "logit"
+    tolerance: Tolerance = 0.0
     stage = "coalitions of segments"
     empty = "no segment has a share in the score of {label}: the map is empty"
     inside = False
@@ -141,12 +170,16 @@ class Shapley(BySegments):
         found = shapley(evaluate.masked, [evaluate.target], cut.numbers, self, seed=seed)
         values, errors = found.values[0], found.errors[0]
         saliency = cut.shared_out(values)
+        error = float(found.error)
         notes = [*cut.notes]
+        if not found.exact:
+            notes += told(error, self.tolerance, f"budget={self.budget}")
         if not found.exact and bool(values.any()) and bool((values.abs() <= 2 * errors).all()):
             notes.append("no segment's value exceeds twice its standard error: the map may be noise; raise the budget")
         record = {
             "segments": len(values),
             "exact": found.exact,
+            "relative_error": recorded(error),
             "hidden": float(found.hidden[0]),
             "whole": float(found.whole[0]),
             "efficiency_gap": float((saliency.double().sum() - found.whole[0] + found.hidden[0]).abs()),
@@ -192,19 +225,17 @@ def _by_regression(
     """Least squares of u(C) on Σ± β / 2, + for segments in C and − for the others, where Σ β is the change.
 
     On that constraint it is the weighted least squares of KernelSHAP over the pairs. β = change / S + γ with Σ γ = 0,
-    and so γ is the least solution for the centred coalitions. Errors are White's, which hold for any residuals.
+    and so γ is the least solution for the centred coalitions. Errors are White's, which hold for any residuals;
+    they are infinite where the coalitions do not tell all segments apart.
     """
     number, count = coalitions.shape
     sides = coalitions.double() - 0.5
     level = sides.mean(1, keepdim=True)
     inverse = torch.linalg.pinv(sides - level, rtol=1e-9)
-    if int(torch.linalg.matrix_rank(inverse, rtol=1e-9)) < count - 1:
-        raise ParameterError(
-            f"the {2 * number} coalitions drawn do not tell all {count} segments apart: give a larger budget, such as "
-            f"budget={4 * number}"
-        )
     values = inverse @ (odd - level * change)
     left = odd - level * change - (sides - level) @ values
+    if int(torch.linalg.matrix_rank(inverse, rtol=1e-9)) < count - 1:
+        return values, torch.full_like(values, torch.inf)
     variance = inverse**2 @ left**2 * (number / (number - count + 1))
     return change / count + values, variance.sqrt()
 
