@@ -123,6 +123,11 @@ class Backend:
         )
 
     @property
+    def engines(self) -> str:
+        """What the passes ran on, in one line: ``torch``, or each pass with its engine."""
+        return "; ".join(f"{title}: {engine}" for title, engine in self.passes.items()) or "torch"
+
+    @property
     def record(self) -> dict[str, Any]:
         """What was asked for and what ran, ready for JSON."""
         return {"asked": self.name, "passes": dict(self.passes)}

@@ -26,7 +26,7 @@ def results(tmp_path: Path) -> Path:
             Outcome(
                 Subject.of(Path(f"{number}.jpg")), "causal", "ad", "", 3, "cat", 0.9, 100 + number, 2.0,
                 [JudgedPart(0.5, None, False, "", {"robustness-colours": Measurement(0.3, 10, 3, 10)})],
-                {"insertion": Measurement(None, reason="no map")},
+                {"insertion": Measurement(None, reason="no map")}, engine="torch",
             )
         )  # fmt: skip
     ledger.close()
@@ -49,6 +49,7 @@ def test_every_measurement_is_a_row_however_many_are_written_at_a_time(
     assert found["confidence"] == [0.5, None] * 3
     assert found["value"] == [0.3, None] * 3
     assert found["reason"] == ["", "no map"] * 3
+    assert found["engine"] == ["torch"] * 6
     assert found["evaluations"] == [100, 100, 101, 101, 102, 102]
     monkeypatch.setattr(exporting, "BATCH", 4)
     assert export(results, tmp_path / "again.parquet") == 6

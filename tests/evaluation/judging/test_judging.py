@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import torch
 
 from helpers import toys
 from unseen import Classifier
+from unseen.classifier.backend_names import BackendName
 from unseen.classifier.zoo import MODELS
 from unseen.errors import NotApplicableError, ParameterError
 from unseen.evaluation.judging import judging
@@ -218,3 +221,17 @@ def test_annotations_that_do_not_fit_are_told_before_any_work(plan: Plan, tmp_pa
 def test_metrics_that_cannot_be_asked_are_refused_before_any_work(plan: Plan, metric: str, said: str) -> None:
     with pytest.raises((ParameterError, LookupError), match=said):
         replace(plan, metrics=(metric,))
+
+
+@pytest.mark.parametrize(("backend", "ran_on"), [("torch", "torch"), ("onnxruntime", "onnxruntime")])
+@pytest.mark.parametrize("metric", ["shown", "size"])
+def test_results_tell_what_the_passes_ran_on(
+    backend: BackendName, ran_on: str, metric: str, plan: Plan, tmp_path: Path
+) -> None:
+    if backend == "onnxruntime":
+        pytest.importorskip("onnxruntime")
+    one = {"photos": plan.photos[:1], "methods": ("occlusion",), "removals": ("black",), "metrics": (metric,)}
+    small = replace(plan, **one, controls=False, backend=backend)  # type: ignore[arg-type]
+    run(small, tmp_path / "out")
+    with closing(sqlite3.connect(tmp_path / "out" / "results.sqlite")) as database:
+        assert database.execute("SELECT DISTINCT engine FROM explanations").fetchall() == [(ran_on,)]

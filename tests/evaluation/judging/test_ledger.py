@@ -47,7 +47,7 @@ def outcome(**changes: Any) -> Outcome:
         JudgedPart(0.9, None, False, "no part", {"size": Measurement(None, reason="no part")}),
     ]
     values: dict[str, Any] = {"target": 3, "label": "cat", "probability": 0.9, "evaluations": 100, "seconds": 2.0}
-    values["notes"] = ("first\nline", "second")
+    values |= {"notes": ("first\nline", "second"), "engine": "ad: onnxruntime"}
     unit = {"subject": subject("one.jpg"), "method": "causal", "removal": "ad"}
     return Outcome(**{**unit, **values, "parts": parts, **changes})
 
@@ -60,7 +60,7 @@ def test_an_outcome_reads_back_as_it_was(tmp_path: Path) -> None:
     assert found is not None
     expected = outcome()
     assert (found.target, found.label, found.probability, found.evaluations) == (3, "cat", 0.9, 100)
-    assert found.notes == ("first\nline", "second")
+    assert (found.notes, found.engine) == (("first\nline", "second"), "ad: onnxruntime")
     assert found.parts[0].mask is not None
     assert expected.parts[0].mask is not None
     assert torch.equal(found.parts[0].mask, expected.parts[0].mask)

@@ -18,12 +18,13 @@ COLUMNS = {
     "digest": "string", "photo": "string", "path": "string", "method": "string", "removal": "string",
     "metric": "string", "confidence": "double", "value": "double", "n": "int64", "hits": "int64", "reason": "string",
     "target": "int64", "label": "string", "probability": "double", "evaluations": "int64", "seconds": "double",
+    "engine": "string",
 }  # fmt: skip
 """A row a measurement, with what is known of its explanation."""
 
 _QUERY = """
 SELECT m.digest, e.photo, e.path, m.method, m.removal, m.metric, m.confidence, m.value, m.n, m.hits, m.reason,
-    e.target, e.label, e.probability, e.evaluations, e.seconds
+    e.target, e.label, e.probability, e.evaluations, e.seconds, e.engine
 FROM measurements AS m JOIN explanations AS e USING (digest, method, removal) ORDER BY m.rowid
 """
 

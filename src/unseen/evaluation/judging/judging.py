@@ -16,6 +16,7 @@ from torch import Tensor
 from unseen.classifier import Classifier
 from unseen.classifier.backend import Backend
 from unseen.classifier.decision import Decision, decide
+from unseen.classifier.inference import OnnxNetwork
 from unseen.classifier.zoo.loading import fast
 from unseen.errors import NotApplicableError, PhotoError, UnseenError
 from unseen.evaluation.annotations import Annotations
@@ -85,12 +86,13 @@ def failed(cell: EvaluationCell, plan: Plan, reason: str) -> Outcome:
 
 
 class _Map(NamedTuple):
-    """A map, what is noted of it, and the evaluations and seconds that it took."""
+    """A map, what is noted of it, the evaluations and seconds that it took, and what its passes ran on."""
 
     saliency: Tensor
     notes: tuple[str, ...]
     spent: int
     seconds: float
+    engine: str
 
 
 class Judge:
@@ -231,10 +233,12 @@ class Judge:
             parts = [self._judged_part(explanation, gamma, found.get(gamma)) for gamma in self.plan.confidence]
             saliency, notes = explanation.saliency, explanation.notes
             spent, seconds = explanation.provenance["evaluations"], explanation.provenance["seconds"]
+            engine = _ran_on(decision.classifier)
         else:
             found_map = self._map(cell, method, removal)
             saliency, notes, parts = found_map.saliency, found_map.notes, []
             spent, seconds = found_map.spent + decision.evaluations, found_map.seconds + decision.seconds
+            engine = found_map.engine
         outcome = Outcome(
             cell.subject,
             cell.method,
@@ -244,6 +248,7 @@ class Judge:
             probability=decision.probability,
             evaluations=spent,
             seconds=seconds,
+            engine=engine,
             parts=parts,
             notes=notes,
             thumbnail=Thumbnail.of(decision.image, saliency, decision.classifier.preprocessing.bands),
@@ -256,10 +261,12 @@ class Judge:
         if self._last_map is None or self._last_map[0] != key:
             decision, began = self._decided(cell.subject), time.perf_counter()
             asked = self._asked_by(cell, method, removal)
+            asked.backend.passes.clear()
             masked = removal.bind(asked, decision.image, geometry=decision.geometry)
             found = findings_of(method, masked, decision.target, self.plan.seed)
             notes = (*found.notes, *masked.notes)
-            self._last_map = (key, _Map(found.saliency, notes, masked.evaluations, time.perf_counter() - began))
+            took = masked.evaluations, time.perf_counter() - began
+            self._last_map = (key, _Map(found.saliency, notes, *took, _ran_on(asked)))
         return self._last_map[1]
 
     def _asked_by(self, cell: EvaluationCell, method: Method, removal: Removal) -> Classifier:
@@ -371,3 +378,8 @@ def _missing_part(explanation: Explanation, role: Asked, gamma: float) -> str:
 
 def _missing(reason: str) -> Measurement:
     return Measurement(None, reason=reason)
+
+
+def _ran_on(classifier: Classifier) -> str:
+    """What an explanation's passes ran on."""
+    return "onnxruntime" if isinstance(classifier.model, OnnxNetwork) else classifier.backend.engines

@@ -31,13 +31,14 @@ from unseen.system.files import unwritable
 from unseen.system.schema import MalformedError, parse_json
 
 FILE = "results.sqlite"
-FORMAT = "unseen evaluation 5"
+FORMAT = "unseen evaluation 6"
 
 SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE explanations (
     digest TEXT, method TEXT, removal TEXT, photo TEXT, path TEXT, reason TEXT, target INTEGER, label TEXT,
-    probability REAL, evaluations INTEGER, seconds REAL, notes TEXT, PRIMARY KEY (digest, method, removal));
+    probability REAL, evaluations INTEGER, seconds REAL, engine TEXT, notes TEXT,
+    PRIMARY KEY (digest, method, removal));
 CREATE TABLE parts (
     digest TEXT, method TEXT, removal TEXT, confidence REAL, reason TEXT, verified INTEGER,
     space TEXT, mask BLOB, PRIMARY KEY (digest, method, removal, confidence));
@@ -172,7 +173,7 @@ class Ledger:
         unit = (_text(outcome.subject.digest), outcome.method, outcome.removal)
         named = (_text(outcome.subject.name), _text(outcome.subject.path.absolute()))
         said = (outcome.reason, outcome.target, outcome.label, outcome.probability)
-        told = (*said, outcome.evaluations, outcome.seconds, json.dumps(outcome.notes))
+        told = (*said, outcome.evaluations, outcome.seconds, outcome.engine, json.dumps(outcome.notes))
         self._delete(unit)
         self._insert("explanations", [(*unit, *named, *told)])
         for part in outcome.parts:
@@ -207,14 +208,16 @@ class Ledger:
     def _outcome(self, subject: Subject, method: str, removal: str) -> Outcome | None:
         unit = (_text(subject.digest), method, removal)
         found = self._database.execute(
-            f"SELECT reason, target, label, probability, evaluations, seconds, notes FROM explanations WHERE {_UNIT}",
+            "SELECT reason, target, label, probability, evaluations, seconds, notes, engine FROM explanations "
+            f"WHERE {_UNIT}",
             unit,
         ).fetchone()
         if found is None:
             return None
-        check_row(found, "titfift")
-        *said, notes = found
+        check_row(found, "titfiftt")
+        *said, notes, engine = found
         outcome = Outcome(subject, method, removal, *said)
+        outcome.engine = engine
         outcome.note(*parse_json(notes, tuple[str, ...]))
         outcome.measurements = self._measurements(unit, None)
         parts = f"SELECT confidence, reason, verified, space, mask FROM parts WHERE {_UNIT}"

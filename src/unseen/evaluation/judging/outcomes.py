@@ -85,7 +85,7 @@ class Outcome:
 
     ``measurements`` are those of the map, by metric; those of parts lie with the parts. ``notes`` are the sentences
     that the reader of the explanation, or of what metrics say of it, must know. ``thumbnail`` is that of a map that was
-    made now; one that a ledger has already stays there.
+    made now; one that a ledger has already stays there. ``engine`` is what the explanation's passes ran on.
     """
 
     subject: Subject
@@ -101,6 +101,7 @@ class Outcome:
     measurements: dict[str, Measurement] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     thumbnail: Thumbnail | None = None
+    engine: str = ""
 
     def note(self, *sentences: str) -> None:
         """Add to the notes what is not among them."""
