@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from helpers.cells import SIZE, cell, graded, masked
 from unseen.errors import ParameterError
-from unseen.explainers.hiding.rise import RandomMasks, Rise, rise
+from unseen.explainers.hiding.rise import RandomMasks, Rise, rise, rise_after
 
 
 def source(**changed: Any) -> RandomMasks:
@@ -26,6 +26,26 @@ def test_it_is_the_papers_sum_over_the_masks() -> None:
     assert torch.allclose(rise(asked, [0, 1], Rise(masks=50, centred=False), seed=1).values, literal, atol=1e-5)
     assert asked.evaluations == 50
     assert torch.allclose(rise(asked, [0, 1], Rise(masks=50), seed=1).values, centred, atol=1e-5)
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_one_run_has_the_maps_of_all_its_beginnings(centred: bool) -> None:
+    asked, counts = masked(graded(2, 9)), [3, 20, 20, 50]
+    found = list(rise_after(asked, [0, 1], Rise(masks=50, centred=centred, tolerance=0.9), counts, seed=1))
+    assert asked.evaluations == 50
+    assert [made.masks for made in found] == counts
+    masks = source(count=50, grid=7, visible=0.5, shape=(SIZE, SIZE), seed=1)(0, 50)
+    values = masked(graded(2, 9))(masks).softmax(1)
+    for made, count in zip(found, counts, strict=True):
+        some = values[:count] - centred * values[:count].mean(0)
+        literal = torch.einsum("nt,nhw->thw", some, masks[:count]) / (0.5 * count)
+        assert torch.allclose(made.values, literal, atol=1e-5)
+
+
+@pytest.mark.parametrize("counts", [[0, 4], [5, 4], [51]])
+def test_counts_of_a_run_ascend(counts: list[int]) -> None:
+    with pytest.raises(ParameterError, match="must ascend from 1 at least to 50 masks"):
+        next(rise_after(masked(graded(2)), [0], Rise(masks=50), counts))
 
 
 def test_the_cells_that_count_stand_out() -> None:

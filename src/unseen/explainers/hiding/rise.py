@@ -6,9 +6,10 @@ equation 6 and section 3.2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from math import ceil
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from unseen.classifier.scores import Extent, Score
+from unseen.errors import ParameterError
 from unseen.explainers.hiding.rounds import Tolerance, between_halves, reached, recorded, rounds, told
 from unseen.explainers.scores import scored
 from unseen.explainers.sufficient.evaluation import Evaluator
@@ -106,10 +108,34 @@ def rise(masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, see
         options: of the method.
         seed: of the masks.
     """
+    ends = [last for _, last in rounds(options.masks, _LEAST, options.tolerance)]
+    for found in rise_after(masked, targets, options, ends, seed=seed):
+        if reached(found.error, options.tolerance):
+            break
+    return found
+
+
+def rise_after(
+    masked: MaskedClassifier, targets: Sequence[int], options: Rise, counts: Sequence[int], *, seed: int = 0
+) -> Iterator[RiseMaps]:
+    """What :func:`rise` finds after each of several numbers of masks, from a single run; a tolerance does not count.
+
+    Args:
+        masked: the classifier and its photograph.
+        targets: class indices.
+        options: of the method.
+        counts: how many of the ``options.masks`` masks are evaluated by then, ascending.
+        seed: of the masks.
+
+    Raises:
+        ParameterError: counts that do not ascend, or lie outside 1 to ``options.masks``.
+    """
+    if any(later < count for count, later in pairwise([1, *counts, options.masks])):
+        raise ParameterError(f"counts must ascend from 1 at least to {options.masks} masks at most, got {counts}")
     source = RandomMasks(options.masks, options.grid, options.visible, masked.shape, masked.removal.soft, seed)
     halves = [_Sums(len(targets), size_of(masked.shape)) for _ in range(2)]
     extent, error = Extent(), torch.full((len(targets),), torch.inf, dtype=torch.float64)
-    for first, last in rounds(options.masks, _LEAST, options.tolerance):
+    for first, last in pairwise([0, *counts]):
         start = first
         masks = partial(_from, source, first)
         for some, scores in scored(masked, masks, last - first, targets, options.score):
@@ -121,11 +147,9 @@ def rise(masked: MaskedClassifier, targets: Sequence[int], options: Rise, *, see
         if last > 1:
             error = between_halves(*(half.maps(options) for half in halves))
             error[extent.still] = torch.inf
-        if reached(error, options.tolerance):
-            break
-    values = (halves[0] + halves[1]).maps(options)
-    values[extent.still] = 0
-    return RiseMaps(values.float().reshape(len(targets), *masked.shape), last, error)
+        values = (halves[0] + halves[1]).maps(options)
+        values[extent.still] = 0
+        yield RiseMaps(values.float().reshape(len(targets), *masked.shape), last, error)
 
 
 def _from(source: RandomMasks, start: int, first: int, last: int) -> Float[Tensor, "N *space"]:
