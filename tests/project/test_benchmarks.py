@@ -101,6 +101,7 @@ LONG = (
     "studies.zero_information_maps",
     "tables.activation_deactivation",
     "tables.aggregation",
+    "tables.iassa_by_iteration",
 )
 """Too long for a trial: they are imported, and say what they take."""
 
