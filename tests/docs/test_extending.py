@@ -97,11 +97,11 @@ def test_the_command_below_an_example_runs(name: str, done: dict[str, tuple[int,
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_is_registered_in_one_line(name: str, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(package))
     group, attribute = NAMES[name]
     known = getattr(unseen, group.upper())
+    monkeypatch.setattr(known, "entries", dict(known.entries), raising=False)  # read before the package can be found
+    monkeypatch.syspath_prepend(str(package))
     thing = getattr(importlib.import_module(f"my_unseen.{name}"), attribute)
-    monkeypatch.setattr(known, "entries", dict(known.entries), raising=False)
     facts = {"better": "lower", "range": "0 to 1", "weakness": "blind"} if group == "metrics" else {}
     known.register(f"my-{name}", thing.target if group == "metrics" else thing, **facts)
     assert known[f"my-{name}"].summary
