@@ -61,3 +61,9 @@ def test_the_grid_goes_from_nothing_to_everything(pixels: int, count: int) -> No
     assert sizes[-1] == pixels
     assert sizes == sorted(set(sizes))
     assert len(sizes) <= count
+
+
+def test_where_a_pixel_stands_is_how_many_it_is_not_behind() -> None:
+    domain = torch.tensor([[True, True, True], [True, False, False]])
+    found = rank(torch.tensor([[0.3, 0.9, 0.1], [0.5, 2.0, 0.0]]), domain=domain).standing
+    assert found.tolist() == [[0.5, 1.0, 0.25], [0.75, 0.0, 0.0]]

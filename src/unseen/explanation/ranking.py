@@ -26,6 +26,17 @@ class Ranking:
     order: Int[Tensor, " P"]
     shape: Space
 
+    @property
+    def standing(self) -> Float[Tensor, "*space"]:
+        """Of each pixel, what share of those ranked it is not behind: 1 for the first, 0 for pixels not ranked.
+
+        float64.
+        """
+        total = len(self.order)
+        found = torch.zeros(size_of(self.shape), dtype=torch.float64)
+        found[self.order] = torch.arange(total, 0, -1, dtype=torch.float64) / total
+        return found.reshape(self.shape)
+
     def prefix(self, size: int) -> Bool[Tensor, "*space"]:
         """The visible set of the first ``size`` pixels."""
         visible = torch.zeros(self.shape, dtype=torch.bool)

@@ -84,7 +84,8 @@ class PartSearch:
             least = _size(prefix.visible if prefix else rest)
             grown = (ranking.prefix(size) for size in sizes if size > least)
             *larger, start = sorted([*starts, *grown], key=_size, reverse=True)
-            trail = [*larger, *minimise(criterion, start, (2 * self.block, self.block) if self.block else ())]
+            sides = (2 * self.block, self.block) if self.block else ()
+            trail = [*larger, *minimise(criterion, start, sides, ranking.standing)]
             part = self._part(criterion, trail, prefix, number)
             rest = rest & ~part.mask
             yield part
