@@ -1,4 +1,4 @@
-"""Figures 6 and 7 of the IASSA paper: the quality of the map after each iteration, of the image and per pixel.
+"""Figures 6 and 7 of the IASSA paper: the quality of the map after each iteration, at the image and at the pixel level.
 
     python -m benchmarks.tables.iassa_by_iteration FOLDER --limit 64 --out iassa.json [--iterations 15] [--budget 4000]
         [--annotations FOLDER/../instances.json] [--steps 16] [--minutes 60] [--figures docs/images]
@@ -8,8 +8,8 @@ Of each photograph, IASSA runs once, without a tolerance, and so does RISE with 
 on their way. Where the budget is spent before the last iteration, the last map stands for those that are left. Maps are
 made under ``grey`` and judged by deletion and insertion under ``grey`` and under ``blur``, and by F1, IoU and the
 pointing game (without a tolerance) on the object that people outlined (COCO's format). Photographs count on which an
-object of the class that the model names is outlined. Per pixel means divided by the number of pixels above 0.3 of the
-map's maximum, as in the paper: it rewards maps for their size, and no method must be ranked by it.
+object of the class that the model names is outlined. At the pixel level values are divided by the number of pixels
+above 0.3 of the map's maximum, as in the paper: that rewards maps for their size, and no method must be ranked by it.
 
 In the figures and tables: means with 95 % bootstrap intervals over photographs, and paired differences. --out keeps the
 numbers of each photograph as soon as it is measured; the same command goes on where it stopped.
@@ -182,16 +182,16 @@ def report(rows: list[Row], tolerance: float) -> str:
     )
     return "\n\n".join(
         [
-            f"{of} Of the image (Figure 6):",
+            f"{of} At the image level (Figure 6):",
             table(rows, "image").strip(),
-            "Divided by the number of pixels above 0.3 of the map's maximum, times 10⁵ (Figure 7):",
+            "At the pixel level, divided by the number of pixels above 0.3 of the map's maximum, times 10⁵ (Figure 7):",
             table(rows, "pixel").strip(),
         ]
     )
 
 
 def drawn(rows: list[Row], level: Level, path: Path) -> None:
-    """A panel for each measure, with 95 % bands, and one of evaluations or, per pixel, of the pixels that divide."""
+    """A panel for each measure, with 95 % bands, and one of evaluations or of the pixels that divide."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -212,9 +212,9 @@ def drawn(rows: list[Row], level: Level, path: Path) -> None:
             counts.plot(iterations, np.mean([row[method]["pixels"] for row in rows], 0), style, color=colour)
     counts.set_title("evaluations, of both" if level == "image" else "pixels above 0.3 of the maximum", fontsize=10)
     counts.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[0].legend(fontsize=9)
-    unit = "of the image" if level == "image" else "per pixel, times 10⁵"
-    figure.suptitle(f"{unit}: means over {len(rows)} photographs with 95 % bootstrap bands", fontsize=11)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=9, frameon=False)
+    unit = "image level" if level == "image" else "pixel level, times 10⁵"
+    figure.suptitle(f"Quality at the {unit}: means over {len(rows)} photographs with 95 % bootstrap bands", fontsize=11)
     figure.supxlabel("iterations of IASSA; RISE with as many evaluations", fontsize=10)
     figure.savefig(path, dpi=110)
 
