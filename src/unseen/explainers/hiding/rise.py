@@ -85,7 +85,8 @@ class RiseMaps:
     """Maps of several classes from the same masks.
 
     Attributes:
-        values: signed, float32, shape (T, *space); 0 everywhere where no mask changes the score by more than rounding.
+        values: signed, float32, shape ``(T, *space)``; 0 everywhere where no mask changes the score by more than
+            rounding.
         masks: how many were evaluated.
         error: the standard error of each map as a share of its size, from how the maps of two halves of the masks
             differ; shape (T,), infinite where the map is 0.
