@@ -262,6 +262,30 @@ def test_a_table_of_chapter_12_has_the_photographs_that_were_asked_only() -> Non
     assert "| black | 0.30 [0.20, 0.40] |" in text
 
 
+def test_each_form_of_what_is_visible_has_a_table_of_chapter_12_of_its_own() -> None:
+    rows = [
+        Row(photo, "grad-cam", removal, metric, None, value, digest=photo)
+        for photo in ("a.jpg", "b.jpg")
+        for removal in ("black", "ad")
+        for metric, value in (
+            ("attmask", 0.25),
+            ("accuracy-preservation", 1.0),
+            ("attmask:visible=mean", 0.75),
+            ("accuracy-preservation:visible=mean", 0.0),
+        )
+    ]
+    top, mean = (
+        chapter_twelve.tables(rows, "Table 2", [Path("a.jpg"), Path("b.jpg")], ["black", "ad"], visible)
+        for visible in ("top", "mean")
+    )
+    assert "0.25" in top
+    assert "0.75" not in top
+    assert "visible=mean" not in top
+    assert "0.75" in mean
+    assert "0.25" not in mean
+    assert "Eq. 61" in mean
+
+
 def test_photographs_are_those_that_the_autoencoder_does_not_know(tmp_path: Path) -> None:
     photos = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
     assert chapter_twelve.unknown_to(photos, tmp_path / "autoencoder") == photos  # nobody says what it knows
