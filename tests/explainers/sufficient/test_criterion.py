@@ -29,6 +29,14 @@ def test_the_rise_is_counted_from_what_the_model_says_of_nothing() -> None:
     assert (rise.ceiling(0), rise.ceiling(1), rise.ceiling(0.25)) == pytest.approx((0.8, 0.2, 0.65))
 
 
+@pytest.mark.parametrize("nothing", [0.0, 0.001, 0.2, 0.8, 0.9])
+@pytest.mark.parametrize("gamma", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9])
+def test_the_share_of_the_rise_asks_for_more_than_that_of_the_whole_probability(nothing: float, gamma: float) -> None:
+    """Chanchal et al. 2025, section 5, ask for γ · p(all): what passes here passes there, and the same if p(nothing) = 0."""
+    rise = Rise(nothing, everything=0.8, answers_nothing=False)
+    assert rise.floor(gamma) - gamma * 0.8 == pytest.approx((1 - gamma) * nothing)
+
+
 @pytest.mark.parametrize(
     ("nothing", "everything", "answers", "default"),
     [
