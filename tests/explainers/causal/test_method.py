@@ -10,6 +10,7 @@ from helpers.cells import Cells, Rule, Wavering, cell, cells_of, conjunction, di
 from unseen import Classifier
 from unseen.errors import ParameterError
 from unseen.explainers.causal.method import Causal
+from unseen.explainers.sufficient.criterion import lost
 from unseen.explainers.sufficient.evaluation import Evaluator
 from unseen.explanation import Findings, Part
 from unseen.removal import REMOVALS, MaskedClassifier
@@ -267,3 +268,12 @@ def test_a_real_photograph_is_explained(classifier: Classifier, photo: Tensor) -
                 reached = float(logits.softmax(0)[target]) >= (part.asked or 1)
                 assert not (int(logits.argmax()) == target and reached)
     assert model.evaluations < 700
+
+
+def test_a_map_that_only_ranks_for_necessary_parts_takes_half_of_the_iterations() -> None:
+    def necessity(method: Causal) -> torch.Tensor:
+        return method.necessity(lost(Evaluator(masked(conjunction(0, 9)), 0)), 0, None).saliency
+
+    half = Causal(iterations=3, min_box=0.125, role="necessary")
+    assert torch.equal(necessity(Causal(iterations=5, min_box=0.125)), necessity(half))
+    assert not torch.equal(necessity(Causal(iterations=5, min_box=0.125, role="necessary")), necessity(half))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Annotated, Literal
 
 import torch
@@ -38,7 +39,11 @@ class Causal(FromMap):
     """
 
     iterations: Annotated[
-        int, Count("how many random refinements of the whole photograph are made, about twelve evaluations each")
+        int,
+        Count(
+            "how many random refinements of the whole photograph are made, about twelve evaluations each; half as many "
+            "more for necessary parts"
+        ),
     ] = 12
     credit: Credit = "minimal"
     role: Annotated[
@@ -59,8 +64,8 @@ class Causal(FromMap):
     def attribute(self, evaluate: Evaluator, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """See :func:`responsibility`, and :meth:`necessity`."""
         if self.role == "necessary":
-            return self.necessity(lost(evaluate), seed, domain)
-        found = self._responsibility(evaluate, evaluate.masked.shape, seed, domain)
+            return Findings(self._of_losing(lost(evaluate), seed, domain, self.iterations))
+        found = self._responsibility(evaluate, evaluate.masked.shape, seed, domain, self.iterations)
         if bool(found.any()) and not evaluate.still:
             return Findings(found)
         label = evaluate.label
@@ -71,19 +76,34 @@ class Causal(FromMap):
     def necessity(self, criterion: Criterion, seed: int, domain: Bool[Tensor, "*space"] | None) -> Findings:
         """Responsibility for the loss of the decision, the boxes of a subset hidden instead of shown.
 
+        Where it is not the map that is shown it only ranks the pixels of necessary parts, for which half of the
+        iterations do as well.
+
         The credit ``1/|S|`` of the smallest sets S whose hiding changes the decision is the degree of responsibility by
         Chockler & Halpern, *Responsibility and Blame*, JAIR 2004: 1/(1 + k), where the k other boxes of S must be
         hidden before hiding this one makes the difference.
         """
-        return Findings(self._responsibility(_as_verdicts(criterion), criterion.evaluator.masked.shape, seed, domain))
+        shown = self.role == "necessary"
+        iterations = self.iterations if shown else ceil(self.iterations / 2)
+        return Findings(self._of_losing(criterion, seed, domain, iterations))
+
+    def _of_losing(
+        self, criterion: Criterion, seed: int, domain: Bool[Tensor, "*space"] | None, iterations: int
+    ) -> Float[Tensor, "*space"]:
+        return self._responsibility(_as_verdicts(criterion), criterion.evaluator.masked.shape, seed, domain, iterations)
 
     def _responsibility(
-        self, evaluate: Evaluate, shape: tuple[int, ...], seed: int, domain: Bool[Tensor, "*space"] | None
+        self,
+        evaluate: Evaluate,
+        shape: tuple[int, ...],
+        seed: int,
+        domain: Bool[Tensor, "*space"] | None,
+        iterations: int,
     ) -> Float[Tensor, "*space"]:
         return responsibility(
             evaluate,
             shape,
-            iterations=self.iterations,
+            iterations=iterations,
             credit=self.credit,
             min_side=side_of(self.min_box, shape),
             seed=seed,
