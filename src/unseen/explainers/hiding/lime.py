@@ -200,7 +200,7 @@ class Lime(BySegments):
         cut = segments_of(evaluate.masked, self.segments, self.file)
         model = lime(evaluate.masked, [evaluate.target], cut.numbers, self, seed=seed)
         coefficients, r2, error = model.coefficients[0], float(model.r2[0]), float(model.error)
-        notes = [*cut.notes, *told(error, self.tolerance, f"samples={self.samples}")]
+        notes = [*cut.notes, *told(error, self.tolerance, "samples", self.samples)]
         if self.samples <= len(coefficients):
             notes.append(
                 f"{self.samples} samples cannot determine the coefficients of {len(coefficients)} segments: the "

@@ -220,7 +220,7 @@ class Rise(FromMap):
         error = float(found.error)
         return Findings(
             found.values[0],
-            notes=tuple(told(error, self.tolerance, f"masks={self.masks}")),
+            notes=tuple(told(error, self.tolerance, "masks", self.masks)),
             record={"masks": found.masks, "relative_error": recorded(error)},
         )
 

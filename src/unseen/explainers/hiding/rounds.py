@@ -64,18 +64,21 @@ def reached(error: Float[Tensor, " T"], tolerance: float) -> bool:
     return bool((error <= tolerance).all())
 
 
-def told(error: float, tolerance: float, budget: str) -> list[str]:
+def told(error: float, tolerance: float, budget: str, spent: int) -> list[str]:
     """A note where the tolerance was not reached.
 
     Args:
         error: the relative error in the end.
         tolerance: what was asked for; 0 asks for nothing.
-        budget: the option to raise, with its value, such as ``masks=2000``.
+        budget: the option to raise, such as ``masks``.
+        spent: its value.
     """
     if not tolerance or error <= tolerance:
         return []
     left = "is not known" if error == float("inf") else f"is still {error:.2f}"
-    return [f"{budget} did not suffice for tolerance={tolerance:g}: the map's relative error {left}; raise the former"]
+    return [
+        f"{budget}={spent} did not suffice for tolerance={tolerance:g}: the map's relative error {left}; raise {budget}"
+    ]
 
 
 def recorded(error: float) -> float | None:

@@ -173,7 +173,7 @@ class Shapley(BySegments):
         error = float(found.error)
         notes = [*cut.notes]
         if not found.exact:
-            notes += told(error, self.tolerance, f"budget={self.budget}")
+            notes += told(error, self.tolerance, "budget", self.budget)
         if not found.exact and bool(values.any()) and bool((values.abs() <= 2 * errors).all()):
             notes.append("no segment's value exceeds twice its standard error: the map may be noise; raise the budget")
         record = {
