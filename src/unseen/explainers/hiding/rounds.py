@@ -1,7 +1,8 @@
 """Spend a budget in rounds, and stop at the first after which the error is small enough.
 
-A round ends where √2 as many masks have been evaluated as at the end of the round before: the error is looked at a few
-times only, so that an estimate which is low by chance hardly ever ends the search too soon.
+A round ends where √2 times as many masks have been evaluated as at the end of the round before: the error is looked at
+a few times only. It is an estimate, and where it is low by chance the search ends too soon: at a loose tolerance and
+few masks that is not rare.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ def shapley(
         masked: the classifier and its photograph.
         targets: class indices.
         segments: numbers 0 … S − 1 of the segments, in place of those that ``options`` would cut.
-        options: of the method; as coalitions that come up again are evaluated once, some of the budget may be left.
+        options: of the method; as coalitions that come up again in a round are evaluated once, some of the budget may
+            be left.
         seed: of the coalitions.
 
     Raises:
